@@ -1,0 +1,52 @@
+# What a newcomer needs: `make demo` and `make test`. Everything else is for those who change the code.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help tools demo build test lint fmt tidy bench bench-accuracy clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+tools: ## Say what is missing on this machine, if anything.
+	@missing=0; \
+	command -v $(CARGO) >/dev/null 2>&1 || { echo "missing: cargo. Install the Rust toolchain (rustup.rs), version 1.95 or newer." >&2; missing=1; }; \
+	command -v cc >/dev/null 2>&1 || { echo "missing: a C compiler. On Debian: apt-get install build-essential" >&2; missing=1; }; \
+	if [ $$missing = 0 ]; then \
+	  have=$$(rustc --version | cut -d' ' -f2); \
+	  [ "$$(printf '1.95.0\n%s\n' "$$have" | sort -V | head -n1)" = 1.95.0 ] || { echo "rustc $$have is too old: 1.95 or newer is needed (rustup update)" >&2; missing=1; }; \
+	fi; exit $$missing
+
+build: tools ## Build the program (the profile that demo, tests and CI share).
+	$(CARGO) build --workspace --locked
+
+demo: build ## Build, then run a simulated plant with everything embedded; Ctrl-C ends it.
+	$(TARGET)/debug/forewarn demo
+
+test: build ## Run all tests.
+	$(CARGO) test --workspace --locked
+
+lint: tools ## Check formatting, clippy without warnings, and the rules of the house.
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(MAKE) --no-print-directory tidy
+
+tidy: ## Check file and function sizes, crate arrows, module docs.
+	$(CARGO) test --locked -p forewarn-tidy
+
+fmt: ## Format the code.
+	$(CARGO) fmt --all
+
+bench: tools ## Measure, with baselines from the same run (release build; slow the first time).
+	$(CARGO) bench --locked -p forewarn-engine --bench step
+	$(CARGO) bench --locked -p forewarn-ingest --bench decode
+	$(CARGO) build --locked --release -p forewarn
+	$(CARGO) bench --locked -p forewarn-tests --bench end_to_end
+
+bench-accuracy: build ## Accuracy of alerts and predictions on the reference data.
+	$(CARGO) test --locked -p forewarn-tests --test it -- accuracy --nocapture
+
+clean: ## Remove what was built and what the demo stored.
+	$(CARGO) clean
+	rm -rf data

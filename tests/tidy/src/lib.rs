@@ -1,0 +1,1 @@
+//! The rules of the house; see `tests/tidy.rs`.
