@@ -1,0 +1,296 @@
+//! Alerts and their life cycle, after ISA-18.2 (IEC 62682): what an alert is, which states it takes, what an operator may do to it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AssetPath, Offset, SignalName, Timestamp};
+
+/// How bad it is; ordered from the mildest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth a look.
+    Warning,
+    /// To be planned.
+    Minor,
+    /// To be done soon.
+    Major,
+    /// To be done now.
+    Critical,
+}
+
+impl Severity {
+    /// `warning`, `minor`, `major` or `critical`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Minor => "minor",
+            Self::Major => "major",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The severity of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Warning, Self::Minor, Self::Major, Self::Critical].into_iter().find(|severity| severity.as_str() == text)
+    }
+}
+
+/// The state of an alert: those of ISA-18.2, and `pending` while a rule's `for` runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AlertState {
+    /// The condition holds, `for` has not passed yet; nobody is told.
+    Pending,
+    /// Active, nobody has acknowledged it.
+    Unacknowledged,
+    /// Active, an operator has seen it.
+    Acknowledged,
+    /// No longer active, but nobody has acknowledged it (ISA-18.2: returned to normal, unacknowledged).
+    Returned,
+    /// Over.
+    Normal,
+    /// Hidden by an operator until a given time.
+    Shelved,
+    /// Suppressed by design: another condition makes it meaningless.
+    Suppressed,
+    /// The asset is out of service.
+    OutOfService,
+}
+
+impl AlertState {
+    /// The name used in JSON and in the lake.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Unacknowledged => "unacknowledged",
+            Self::Acknowledged => "acknowledged",
+            Self::Returned => "returned",
+            Self::Normal => "normal",
+            Self::Shelved => "shelved",
+            Self::Suppressed => "suppressed",
+            Self::OutOfService => "out-of-service",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        use AlertState::{Acknowledged, Normal, OutOfService, Pending, Returned, Shelved, Suppressed, Unacknowledged};
+        [Pending, Unacknowledged, Acknowledged, Returned, Normal, Shelved, Suppressed, OutOfService]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+    }
+
+    /// Whether the condition that raised the alert still holds (an operator's acknowledgement does not end it).
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        matches!(self, Self::Unacknowledged | Self::Acknowledged | Self::Shelved | Self::Suppressed)
+    }
+}
+
+/// What happened to an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transition {
+    /// The condition began to hold; `for` runs.
+    Pending,
+    /// The alert is active.
+    Raised,
+    /// A new onset while the alert is open: it loses its acknowledgement and notifies again.
+    Reraised,
+    /// An operator has seen it.
+    Acknowledged,
+    /// The condition ended before anyone acknowledged it.
+    Returned,
+    /// It is over (also: a pending alert whose condition ended within `for`).
+    Normal,
+    /// An operator hid it for a while.
+    Shelved,
+    /// It is shown again.
+    Unshelved,
+    /// Another condition made it meaningless.
+    Suppressed,
+    /// That condition ended.
+    Unsuppressed,
+    /// Its inputs went missing or bad: its state is no longer known.
+    Unknown,
+    /// Its inputs are back.
+    Known,
+    /// A re-run over the complete history added or corrected it.
+    Amended,
+    /// A re-run over the complete history found that it should not have been raised.
+    Withdrawn,
+    /// An operator left a remark.
+    Commented,
+}
+
+impl Transition {
+    /// The name used in JSON and in the lake.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Raised => "raised",
+            Self::Reraised => "reraised",
+            Self::Acknowledged => "acknowledged",
+            Self::Returned => "returned",
+            Self::Normal => "normal",
+            Self::Shelved => "shelved",
+            Self::Unshelved => "unshelved",
+            Self::Suppressed => "suppressed",
+            Self::Unsuppressed => "unsuppressed",
+            Self::Unknown => "unknown",
+            Self::Known => "known",
+            Self::Amended => "amended",
+            Self::Withdrawn => "withdrawn",
+            Self::Commented => "commented",
+        }
+    }
+}
+
+/// Names one alert: a 128-bit FNV-1a hash of rule, asset and start, so that a replay gives the same alert the same id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AlertId(pub u128);
+
+impl AlertId {
+    /// The id of the alert of `rule` on `asset` that began at `start` (the time its condition began to hold).
+    #[must_use]
+    pub fn derive(rule: &str, asset: &str, start: Timestamp) -> Self {
+        // FNV-1a, 128 bits: offset basis and prime from draft-eastlake-fnv.
+        let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+        let time = start.0.to_le_bytes();
+        let bytes = rule.bytes().chain([0]).chain(asset.bytes()).chain([0]).chain(time);
+        for byte in bytes {
+            hash ^= u128::from(byte);
+            hash = hash.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
+        }
+        Self(hash)
+    }
+
+    /// Reads the 32 hexadecimal digits that [`fmt::Display`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) { u128::from_str_radix(text, 16).ok().map(Self) } else { None }
+    }
+}
+
+impl fmt::Display for AlertId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl Serialize for AlertId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AlertId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("an alert id is 32 hexadecimal digits"))
+    }
+}
+
+/// One step in an alert's life, as the log and the table `alert_events` hold it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlertTransition {
+    /// Which alert.
+    pub alert: AlertId,
+    /// The rule that raised it.
+    pub rule: SignalName,
+    /// The asset it concerns.
+    pub asset: AssetPath,
+    /// The rule's severity.
+    pub severity: Severity,
+    /// What happened.
+    pub transition: Transition,
+    /// The state after it.
+    pub state: AlertState,
+    /// Whether the state is in doubt since inputs are missing or bad.
+    pub unknown: bool,
+    /// When it happened, in event time.
+    pub time: Timestamp,
+    /// When the alert's condition began to hold, in event time.
+    pub started: Timestamp,
+    /// The value that decided, if there is one.
+    pub value: Option<f64>,
+    /// The detector's score, where 1 is the limit, if the rule has one.
+    pub score: Option<f64>,
+    /// What happened, for a person to read, with numbers.
+    pub message: String,
+    /// Who did it, if a person did.
+    pub actor: Option<String>,
+    /// What that person said.
+    pub comment: Option<String>,
+    /// The record that caused this transition. With `ordinal` it names the transition uniquely within the log.
+    pub cause: Offset,
+    /// The place of this transition among those that `cause` caused, from 0.
+    pub ordinal: u32,
+    /// What it rests on.
+    pub evidence: Evidence,
+}
+
+/// What an alert transition rests on: enough to fetch the rows and judge again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Fingerprint of the rule's condition.
+    pub rule_version: String,
+    /// Event time of the first row that counts.
+    pub from: Timestamp,
+    /// Event time of the last row that counts.
+    pub to: Timestamp,
+    /// The values the rule saw.
+    pub values: Vec<EvidenceValue>,
+}
+
+/// One input of a rule at the moment of a transition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceValue {
+    /// The signal's name.
+    pub signal: SignalName,
+    /// Its event time.
+    pub time: Timestamp,
+    /// Its value.
+    pub value: f64,
+}
+
+/// What an operator does to an alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "lowercase")]
+pub enum CommandAction {
+    /// Seen, being dealt with.
+    Acknowledge,
+    /// Hide until a time.
+    Shelve {
+        /// When it is shown again.
+        until: Timestamp,
+    },
+    /// Show again.
+    Unshelve,
+    /// Leave a remark only.
+    Comment,
+}
+
+/// An operator's action on an alert; it takes effect when the engine reads it from the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OperatorCommand {
+    /// Which alert.
+    pub alert: AlertId,
+    /// What to do.
+    pub action: CommandAction,
+    /// Who does it.
+    pub actor: String,
+    /// What they say.
+    pub comment: Option<String>,
+    /// `true`, `nuisance` or `maintenance`: whether the alert was right.
+    pub reason: Option<String>,
+    /// When, by the server's clock.
+    pub time: Timestamp,
+}

@@ -1,0 +1,163 @@
+//! Readings as columns: the unit that flows through the whole system.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{SeriesId, Timestamp};
+
+/// How far a reading may be trusted: the three classes of OPC UA status codes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Quality {
+    /// The sensor vouches for the value.
+    #[default]
+    Good,
+    /// The value may be off (sensor not calibrated, substituted value).
+    Uncertain,
+    /// The value is not usable; it is stored and judged by no rule.
+    Bad,
+}
+
+impl Quality {
+    /// `good`, `uncertain` or `bad`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Uncertain => "uncertain",
+            Self::Bad => "bad",
+        }
+    }
+
+    /// The class of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Good, Self::Uncertain, Self::Bad].into_iter().find(|quality| quality.as_str() == text)
+    }
+}
+
+/// A reading's quality, and whether it arrived late, in one byte (bits 0–1 quality, bit 2 late).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct ReadingFlags(u8);
+
+impl ReadingFlags {
+    const LATE: u8 = 4;
+
+    /// Flags of a reading of `quality`; `late` if its time is not newer than its series' newest.
+    #[must_use]
+    pub const fn new(quality: Quality, late: bool) -> Self {
+        Self(quality as u8 | if late { Self::LATE } else { 0 })
+    }
+
+    /// The quality class.
+    #[must_use]
+    pub const fn quality(self) -> Quality {
+        match self.0 & 3 {
+            0 => Quality::Good,
+            1 => Quality::Uncertain,
+            _ => Quality::Bad,
+        }
+    }
+
+    /// Whether the reading was not newer than its series' newest when it was appended.
+    #[must_use]
+    pub const fn is_late(self) -> bool {
+        self.0 & Self::LATE != 0
+    }
+
+    /// The byte on disk.
+    #[must_use]
+    pub const fn to_byte(self) -> u8 {
+        self.0
+    }
+
+    /// From the byte on disk; unknown bits are dropped.
+    #[must_use]
+    pub const fn from_byte(byte: u8) -> Self {
+        Self(byte & 7)
+    }
+}
+
+/// A batch of readings: four columns of equal length, and when they arrived. Rows stand in order of arrival.
+///
+/// The fields are public for the hot loops that walk them side by side; [`ReadingBatch::push`] keeps them equally long.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ReadingBatch {
+    /// When the batch was appended to the log, µs UTC of the server's clock.
+    pub arrived: Timestamp,
+    /// Which series each reading belongs to.
+    pub series: Vec<SeriesId>,
+    /// Event time of each reading, µs UTC.
+    pub time: Vec<i64>,
+    /// Value of each reading, in the signal's unit; finite.
+    pub value: Vec<f64>,
+    /// Quality and lateness of each reading.
+    pub flags: Vec<ReadingFlags>,
+}
+
+/// One row of a [`ReadingBatch`], by value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReadingRef {
+    /// Which series.
+    pub series: SeriesId,
+    /// Event time.
+    pub time: Timestamp,
+    /// The value.
+    pub value: f64,
+    /// Quality and lateness.
+    pub flags: ReadingFlags,
+}
+
+impl ReadingBatch {
+    /// An empty batch with room for `rows`.
+    #[must_use]
+    pub fn with_capacity(arrived: Timestamp, rows: usize) -> Self {
+        Self {
+            arrived,
+            series: Vec::with_capacity(rows),
+            time: Vec::with_capacity(rows),
+            value: Vec::with_capacity(rows),
+            flags: Vec::with_capacity(rows),
+        }
+    }
+
+    /// Adds one reading at the end.
+    pub fn push(&mut self, series: SeriesId, time: Timestamp, value: f64, flags: ReadingFlags) {
+        self.series.push(series);
+        self.time.push(time.0);
+        self.value.push(value);
+        self.flags.push(flags);
+    }
+
+    /// How many readings there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Row `index`.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[must_use]
+    pub fn row(&self, index: usize) -> ReadingRef {
+        ReadingRef { series: self.series[index], time: Timestamp(self.time[index]), value: self.value[index], flags: self.flags[index] }
+    }
+
+    /// All rows, in order of arrival.
+    pub fn rows(&self) -> impl Iterator<Item = ReadingRef> + '_ {
+        (0..self.len()).map(|index| self.row(index))
+    }
+
+    /// Bytes the columns take in memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.len() * 21
+    }
+}
