@@ -1,0 +1,104 @@
+//! The expression language of rules and derived signals: a typed subset of CEL over the signals of one asset.
+//!
+//! `temperature > 90.0 && (vibration_rms > 4.5 || abs(flow - 120.0) > 10.0)`. Names are signals and are numbers; a name with
+//! characters beyond letters, digits, `_` and `.` stands in backticks. There are no implicit conversions.
+
+mod ast;
+mod eval;
+mod lex;
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use forewarn_types::SignalName;
+
+pub use ast::{BinaryOp, Function, Node, Type};
+pub use eval::{Compiled, Inputs};
+
+/// Most signals one expression may name: the bits of [`Inputs::known`].
+pub const MAX_SIGNALS: usize = 64;
+
+/// A parsed and type-checked expression.
+#[derive(Debug, Clone)]
+pub struct Expr {
+    source: String,
+    node: Arc<Node>,
+    ty: Type,
+    signals: Vec<SignalName>,
+    spans: Vec<Range<usize>>,
+}
+
+/// Why a text is no expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ExprError {
+    /// Where, in bytes of the text.
+    pub span: Range<usize>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl ExprError {
+    fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { span, message: message.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl Expr {
+    /// Reads and checks an expression.
+    ///
+    /// # Errors
+    /// [`ExprError`] with the place, the reason and a hint.
+    pub fn parse(text: &str) -> Result<Self, ExprError> {
+        let parsed = parse::parse(text)?;
+        let (signals, spans) = parsed.signals.into_iter().unzip();
+        Ok(Self { source: text.to_owned(), node: Arc::new(parsed.node), ty: parsed.ty, signals, spans })
+    }
+
+    /// Its type.
+    #[must_use]
+    pub const fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// The text it was read from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The signals it names, in order of first appearance: the order of its inputs.
+    #[must_use]
+    pub fn signals(&self) -> &[SignalName] {
+        &self.signals
+    }
+
+    /// Where each of [`Expr::signals`] first stands, in bytes of the text.
+    #[must_use]
+    pub fn signal_spans(&self) -> &[Range<usize>] {
+        &self.spans
+    }
+
+    /// The checked tree.
+    #[must_use]
+    pub fn ast(&self) -> &Node {
+        &self.node
+    }
+
+    /// The form that runs.
+    #[must_use]
+    pub fn compile(&self) -> Compiled {
+        Compiled(Arc::clone(&self.node))
+    }
+}

@@ -1,0 +1,134 @@
+//! Selectors over asset paths: `plant1/**/pump*`.
+
+use std::fmt;
+
+/// A glob over asset paths: `**` stands for any number of levels (also none), `*` and `?` for characters within a level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetGlob {
+    text: String,
+}
+
+const MAX_BYTES: usize = 256;
+
+impl AssetGlob {
+    /// Reads a selector.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("the selector is empty; `**` selects every asset".to_owned());
+        }
+        if text.len() > MAX_BYTES {
+            return Err(format!("the selector is longer than {MAX_BYTES} bytes"));
+        }
+        for level in text.split('/') {
+            if level.is_empty() {
+                return Err(format!("the selector {text:?} has an empty level"));
+            }
+            if level.contains("**") && level != "**" {
+                return Err(format!("in the selector {text:?}, `**` must be a level of its own, as in `plant1/**/pump*`"));
+            }
+        }
+        Ok(Self { text: text.to_owned() })
+    }
+
+    /// Whether it selects `asset`.
+    #[must_use]
+    pub fn matches(&self, asset: &str) -> bool {
+        let pattern: Vec<&str> = self.text.split('/').collect();
+        let levels: Vec<&str> = asset.split('/').collect();
+        // Dynamic programming over levels: reachable[i] says whether the pattern so far can end before level i.
+        let mut reachable = vec![false; levels.len() + 1];
+        reachable[0] = true;
+        for part in pattern {
+            let mut next = vec![false; levels.len() + 1];
+            for i in 0..=levels.len() {
+                next[i] = if part == "**" {
+                    reachable[i] || (i > 0 && next[i - 1])
+                } else {
+                    i > 0 && reachable[i - 1] && level_matches(part.as_bytes(), levels[i - 1].as_bytes())
+                };
+            }
+            reachable = next;
+        }
+        reachable[levels.len()]
+    }
+
+    /// The text it was read from.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for AssetGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Wildcards within one level, by backtracking to the last `*` only, so it takes no more than length × length steps.
+fn level_matches(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p, t));
+                p += 1;
+            }
+            Some(b'?') => {
+                p += 1;
+                t += 1;
+                while text.get(t).is_some_and(|byte| byte & 0xC0 == 0x80) {
+                    t += 1;
+                }
+            }
+            Some(byte) if *byte == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((star, from)) = retry else { return false };
+                p = star + 1;
+                t = from + 1;
+                retry = Some((star, t));
+            }
+        }
+    }
+    pattern[p..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn selectors_select() {
+        for (glob, asset, expected) in [
+            ("plant1/**", "plant1/line3/pump7", true),
+            ("plant1/**", "plant1", true),
+            ("plant1/**/pump*", "plant1/pump7", true),
+            ("plant1/**/pump*", "plant1/a/b/pump7", true),
+            ("plant1/**/pump*", "plant1/a/fan7", false),
+            ("plant1/*/pump7", "plant1/line3/pump7", true),
+            ("plant1/*/pump7", "plant1/a/b/pump7", false),
+            ("**", "anything/at/all", true),
+            ("p?mp", "pump", true),
+            ("p?mp", "pümp", true),
+            ("*a*b", "xaybzb", true),
+            ("*a*b", "xaybz", false),
+            ("pump7", "plant1/pump7", false),
+        ] {
+            assert_eq!(AssetGlob::parse(glob).unwrap().matches(asset), expected, "{glob} on {asset}");
+        }
+    }
+
+    #[test]
+    fn bad_selectors_are_refused() {
+        for bad in ["", "a//b", "/a", "a**", "plant1/**x"] {
+            assert!(AssetGlob::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

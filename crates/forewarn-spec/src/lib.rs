@@ -1,0 +1,19 @@
+//! Definitions: what a user writes in YAML, checked once and handed on as types, and the expression language of rules.
+//!
+//! Nothing behind this crate sees text that still needs to be understood. Every mistake of a definition tree is reported at once, with
+//! its place.
+
+mod diagnostics;
+mod expr;
+mod glob;
+mod load;
+mod model;
+mod schema;
+mod suggest;
+
+pub use diagnostics::{Diagnostic, Diagnostics};
+pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};
+pub use glob::AssetGlob;
+pub use load::{load_definitions, parse_server_config};
+pub use model::*;
+pub use schema::schemas;

@@ -1,0 +1,67 @@
+//! The signals that definitions may name.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use forewarn_types::{SignalName, check_signal};
+
+use super::field::Text;
+use super::kinds::SignalText;
+use super::pipeline::RawSignal;
+use crate::diagnostics::Report;
+use crate::suggest::did_you_mean;
+use crate::{Expr, ExprError};
+
+/// The signals that somebody may name; anything goes until a signal is declared that a sensor sends.
+#[derive(Default)]
+pub(super) struct Known {
+    names: BTreeSet<String>,
+    /// Whether a sensor's signal is declared. Derived signals alone say nothing of what sensors send.
+    declared: bool,
+    /// Whether declarations may be missing, since a file could not be read.
+    incomplete: bool,
+}
+
+impl Known {
+    /// Adds the signals of a pipeline.
+    pub(super) fn add(&mut self, signals: &[RawSignal]) {
+        self.names.extend(signals.iter().map(|signal| signal.name().value.clone()));
+        self.declared |= signals.iter().any(|signal| !signal.is_derived());
+    }
+
+    /// Says that a pipeline could not be read: what it declares is not known.
+    pub(super) const fn lose(&mut self) {
+        self.incomplete = true;
+    }
+
+    fn is_unknown(&self, signal: &str) -> bool {
+        self.declared && !self.incomplete && !self.names.contains(signal)
+    }
+
+    /// Reports every signal of `expr` that is not known, at its place in `text`.
+    pub(super) fn check_expr<K>(&self, text: &Text<K>, expr: &Expr, report: &mut Report<'_>) {
+        for (signal, span) in expr.signals().iter().zip(expr.signal_spans()) {
+            if self.is_unknown(signal) {
+                report.inside(text, &self.unknown(signal, span.clone()));
+            }
+        }
+    }
+
+    /// Checks the name of a signal.
+    pub(super) fn check_name(&self, name: &Text<SignalText>, report: &mut Report<'_>) -> SignalName {
+        if let Err(error) = check_signal(&name.value) {
+            report.on(name, error.to_string(), None);
+        } else if self.is_unknown(&name.value) {
+            report.inside(name, &self.unknown(&name.value, 0..0));
+        }
+        name.value.as_str().into()
+    }
+
+    fn unknown(&self, signal: &str, span: Range<usize>) -> ExprError {
+        let hint = match did_you_mean(signal, self.names.iter().map(String::as_str)) {
+            Some(close) => format!("did you mean '{close}'?"),
+            None => "declare it under `signals` of a pipeline".to_owned(),
+        };
+        ExprError { span, message: format!("unknown signal '{signal}'"), hint: Some(hint) }
+    }
+}

@@ -1,0 +1,341 @@
+//! A pipeline file.
+
+use forewarn_types::SignalName;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::field::{Choice, Chosen, Kind, Placed, Text, Unsupported, choice};
+use super::kinds::{
+    Assets, BUILT_IN_TABLES, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic, TopicTemplate, Truth,
+    Words, Zone,
+};
+use super::known::Known;
+use super::rule::{self, RawRule};
+use super::{Names, cron, glob, is_name, timezone};
+use crate::diagnostics::Report;
+use crate::{CatchUp, Expr, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type};
+
+/// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One file of the pipelines
+/// folder.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Pipeline", title = "Forewarn pipeline")]
+pub(crate) struct RawPipeline {
+    /// The name of the pipeline.
+    pipeline: Text<Name>,
+    /// Where readings come from, beside HTTP.
+    #[serde(default)]
+    sources: Vec<RawSource>,
+    /// The signals that sensors send, and those that are computed from others. Once a sensor's signal is declared, naming one that is
+    /// not is a mistake.
+    #[serde(default)]
+    signals: Vec<RawSignal>,
+    /// What to watch for.
+    #[serde(default)]
+    rules: Vec<RawRule>,
+    /// What to compute on a schedule.
+    #[serde(default)]
+    jobs: Vec<RawJob>,
+    #[serde(default)]
+    #[schemars(skip)]
+    views: Unsupported,
+    #[serde(default)]
+    #[schemars(skip)]
+    routes: Unsupported,
+}
+
+impl RawPipeline {
+    pub(super) fn signals(&self) -> &[RawSignal] {
+        &self.signals
+    }
+}
+
+/// A place that readings come from.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Source")]
+struct RawSource {
+    /// A subscription at an MQTT broker.
+    mqtt: RawMqtt,
+}
+
+/// A subscription at an MQTT 3.1.1 broker.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Mqtt", extend("oneOf" = keys_of_payloads()))]
+struct RawMqtt {
+    /// The broker.
+    url: Text<Broker>,
+    /// How the broker knows Forewarn; left out, it is `forewarn-` and the name of the pipeline.
+    client_id: Option<Text<Identifier>>,
+    /// The topics subscribed to.
+    topic: Text<Topic>,
+    /// The path of the asset that a message is from.
+    asset: Text<TopicTemplate>,
+    /// The name of the signal that a message holds.
+    signal: Text<TopicTemplate>,
+    /// How a payload is read.
+    payload: Chosen<Payload>,
+    /// Where the value stands in a JSON payload.
+    value: Option<Text<PathText>>,
+    /// Where the time stands in a JSON payload; left out, it is that of arrival.
+    time: Option<Text<PathText>>,
+    /// Where the quality stands in a JSON payload; left out, it is good.
+    quality: Option<Text<PathText>>,
+    /// The quality of service of the subscription.
+    #[schemars(extend("maximum" = 2, "default" = 1))]
+    qos: Option<Placed<u8>>,
+}
+
+fn keys_of_payloads() -> Value {
+    let number =
+        json!({ "value": { "type": "null" }, "time": { "type": "null" }, "quality": { "type": "null" }, "payload": { "const": "number" } });
+    let json = json!({ "value": { "not": { "type": "null" } }, "payload": { "const": "json" } });
+    json!([{ "properties": number }, { "properties": json, "required": ["value"] }])
+}
+
+/// A signal: one measured or computed quantity of an asset.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "SignalDeclaration")]
+pub(super) struct RawSignal {
+    /// The name of the signal.
+    name: Text<SignalText>,
+    /// The assets that have it.
+    assets: Text<Assets>,
+    /// Its unit, for display.
+    unit: Option<Text<Words>>,
+    /// How it is computed from other signals of the same asset; left out, a sensor sends it.
+    expr: Option<Text<Formula>>,
+}
+
+impl RawSignal {
+    pub(super) const fn name(&self) -> &Text<SignalText> {
+        &self.name
+    }
+
+    pub(super) const fn is_derived(&self) -> bool {
+        self.expr.is_some()
+    }
+}
+
+/// A job: a query that runs on a schedule and whose rows go to a table.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Job")]
+struct RawJob {
+    /// The name of the job.
+    name: Text<Name>,
+    /// When it runs.
+    schedule: Text<CronText>,
+    /// The time zone of the schedule.
+    #[schemars(extend("default" = "UTC"))]
+    timezone: Option<Text<Zone>>,
+    /// What it computes.
+    sql: Text<Sql>,
+    /// The table its rows go to.
+    into: Text<Table>,
+    /// What to do about runs that were due while the server was down.
+    #[schemars(extend("default" = "all"))]
+    catch_up: Option<Chosen<CatchUp>>,
+}
+
+#[derive(Clone, Copy)]
+enum Payload {
+    Json,
+    Number,
+}
+
+impl Choice for Payload {
+    const NAME: &'static str = "Payload";
+    const ABOUT: &'static str = "How a payload is read: as JSON, or as a bare number.";
+    const CHOICES: &'static [(&'static str, Self)] = &[("json", Self::Json), ("number", Self::Number)];
+}
+
+impl Choice for CatchUp {
+    const NAME: &'static str = "CatchUp";
+    const ABOUT: &'static str = "What to do about runs that were due while the server was down: all of them, the latest only, or none.";
+    const CHOICES: &'static [(&'static str, Self)] = &[("all", Self::All), ("latest", Self::Latest), ("none", Self::None)];
+}
+
+/// A kind of expression.
+pub(super) trait Expression: Kind {
+    /// The type of its value.
+    const TYPE: Type;
+}
+
+impl Expression for Formula {
+    const TYPE: Type = Type::Number;
+}
+
+impl Expression for Truth {
+    const TYPE: Type = Type::Bool;
+}
+
+pub(super) fn check(raw: &RawPipeline, names: &mut Names, report: &mut Report<'_>) -> Option<Pipeline> {
+    let before = report.found.len();
+    names.claim("pipeline", &raw.pipeline, report);
+    let mut known = Known::default();
+    known.add(&raw.signals);
+    raw.views.refuse("views", "leave it out; a job computes such a table: its `sql` aggregates `readings`", report);
+    raw.routes.refuse("routes", "leave it out; `GET /v1/alerts/stream` gives every alert to whoever passes it on", report);
+    let sources = raw.sources.iter().filter_map(|source| mqtt(&source.mqtt, &raw.pipeline.value, report)).map(Source::Mqtt).collect();
+    let signals = signals(&raw.signals, &known, report);
+    let rules = raw.rules.iter().filter_map(|rule| rule::check(rule, &raw.pipeline.value, &known, names, report)).collect();
+    let jobs = raw.jobs.iter().map(|job| sql_job(job, names, report)).collect();
+    (report.found.len() == before).then(|| Pipeline { name: raw.pipeline.value.clone(), sources, signals, rules, jobs })
+}
+
+/// Checks the signals and puts each derived one after those it is computed from.
+fn signals(raw: &[RawSignal], known: &Known, report: &mut Report<'_>) -> Vec<Signal> {
+    let mut waiting = Vec::new();
+    for signal in raw {
+        known.check_name(&signal.name, report);
+        let expr = signal.expr.as_ref().and_then(|text| expression(text, known, report));
+        let unit = signal.unit.as_ref().map(|unit| unit.value.clone());
+        if let Some(assets) = glob(&signal.assets, report) {
+            waiting.push((signal, Signal { name: signal.name.value.as_str().into(), assets, unit, expr }));
+        }
+    }
+    let mut ordered: Vec<Signal> = Vec::new();
+    while !waiting.is_empty() {
+        let names: Vec<SignalName> = waiting.iter().filter(|(_, s)| s.expr.is_some()).map(|(_, s)| s.name.clone()).collect();
+        let blocked = |signal: &Signal| signal.expr.as_ref().is_some_and(|expr| expr.signals().iter().any(|input| names.contains(input)));
+        let (stuck, ready): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, signal)| blocked(signal));
+        if ready.is_empty() {
+            for (raw, _) in &stuck {
+                report.on(&raw.name, format!("the derived signal '{}' depends on itself", raw.name.value), None);
+            }
+            return ordered;
+        }
+        ordered.extend(ready.into_iter().map(|(_, signal)| signal));
+        waiting = stuck;
+    }
+    ordered
+}
+
+/// Reads an expression that must be of the type that its kind says.
+pub(super) fn expression<K: Expression>(text: &Text<K>, known: &Known, report: &mut Report<'_>) -> Option<Expr> {
+    match Expr::parse(&text.value) {
+        Ok(expr) if expr.ty() == K::TYPE => {
+            known.check_expr(text, &expr, report);
+            Some(expr)
+        }
+        Ok(expr) => {
+            report.on(text, format!("this must be a {}, but it is a {}", K::TYPE, expr.ty()), None);
+            None
+        }
+        Err(error) => {
+            report.inside(text, &error);
+            None
+        }
+    }
+}
+
+fn mqtt(raw: &RawMqtt, pipeline: &str, report: &mut Report<'_>) -> Option<MqttSource> {
+    if !["mqtt://", "mqtts://"].iter().any(|scheme| raw.url.value.len() > scheme.len() && raw.url.value.starts_with(scheme)) {
+        report.on(&raw.url, format!("'{}' is no broker", raw.url.value), Some("write mqtt://host:1883 or mqtts://host:8883".to_owned()));
+    }
+    let wildcards = topic_wildcards(&raw.topic, report);
+    for template in [&raw.asset, &raw.signal] {
+        check_template(template, wildcards, report);
+    }
+    let qos = raw.qos.as_ref().map_or(1, |qos| {
+        if qos.value > 2 {
+            report.on(qos, "qos is 0, 1 or 2", None);
+        }
+        qos.value
+    });
+    let payload = match choice(&raw.payload, report)? {
+        Payload::Json => json_payload(raw, report)?,
+        Payload::Number => number_payload(raw, report),
+    };
+    Some(MqttSource {
+        url: raw.url.value.clone(),
+        client_id: raw.client_id.as_ref().map_or_else(|| format!("forewarn-{pipeline}"), |id| id.value.clone()),
+        topic: raw.topic.value.clone(),
+        asset: raw.asset.value.clone(),
+        signal: raw.signal.value.clone(),
+        payload,
+        qos,
+    })
+}
+
+fn json_payload(raw: &RawMqtt, report: &mut Report<'_>) -> Option<MqttPayload> {
+    let Some(value) = &raw.value else {
+        report.on(&raw.payload, "a JSON payload needs `value`: where the value stands", Some("value: \"$.v\"".to_owned()));
+        return None;
+    };
+    Some(MqttPayload::Json {
+        value: json_path(value, report),
+        time: raw.time.as_ref().map(|path| json_path(path, report)),
+        quality: raw.quality.as_ref().map(|path| json_path(path, report)),
+    })
+}
+
+fn number_payload(raw: &RawMqtt, report: &mut Report<'_>) -> MqttPayload {
+    for (key, path) in [("value", &raw.value), ("time", &raw.time), ("quality", &raw.quality)] {
+        if let Some(path) = path {
+            report.on(path, format!("`{key}` goes with `payload: json` only"), Some("leave it out".to_owned()));
+        }
+    }
+    MqttPayload::Number
+}
+
+fn topic_wildcards(topic: &Text<Topic>, report: &mut Report<'_>) -> usize {
+    let levels: Vec<&str> = topic.value.split('/').collect();
+    for (i, level) in levels.iter().enumerate() {
+        let misplaced = (level.contains('#') && (*level != "#" || i + 1 != levels.len())) || (level.contains('+') && *level != "+");
+        if misplaced || topic.value.is_empty() {
+            report.on(
+                topic,
+                format!("'{}' is no topic filter", topic.value),
+                Some("`+` stands for one whole level, `#` for all at the end".to_owned()),
+            );
+            break;
+        }
+    }
+    levels.iter().filter(|level| matches!(**level, "+" | "#")).count()
+}
+
+fn check_template(template: &Text<TopicTemplate>, wildcards: usize, report: &mut Report<'_>) {
+    for part in template.value.split('{').skip(1) {
+        let number = part.split('}').next().and_then(|text| text.parse::<usize>().ok());
+        if !number.is_some_and(|n| (1..=wildcards).contains(&n)) {
+            let hint = format!("the topic has {wildcards} wildcard(s): {{1}} is what the first one took");
+            report.on(template, format!("'{}' names a wildcard that is not in the topic", template.value), Some(hint));
+            return;
+        }
+    }
+}
+
+fn json_path(path: &Text<PathText>, report: &mut Report<'_>) -> JsonPath {
+    let Some(rest) = path.value.strip_prefix('$') else {
+        report.on(path, format!("'{}' is no JSON path", path.value), Some("a path is $ or $.key or $.key.inner".to_owned()));
+        return JsonPath(Vec::new());
+    };
+    let keys: Vec<String> = rest.split('.').skip(1).map(str::to_owned).collect();
+    if (!rest.is_empty() && !rest.starts_with('.')) || keys.iter().any(String::is_empty) {
+        report.on(path, format!("'{}' is no JSON path", path.value), Some("a path is $ or $.key or $.key.inner".to_owned()));
+    }
+    JsonPath(keys)
+}
+
+fn sql_job(raw: &RawJob, names: &mut Names, report: &mut Report<'_>) -> SqlJob {
+    names.claim("job", &raw.name, report);
+    let table = &raw.into.value;
+    if BUILT_IN_TABLES.contains(&table.as_str()) {
+        report.on(&raw.into, format!("'{table}' is a built-in table"), Some("choose another name".to_owned()));
+    } else if !is_name(table) || table.contains('-') || table.chars().any(char::is_uppercase) {
+        report.on(&raw.into, format!("'{table}' is no table name"), Some("use lower-case letters, digits and _".to_owned()));
+    }
+    SqlJob {
+        name: raw.name.value.clone(),
+        schedule: cron(&raw.schedule, report),
+        timezone: timezone(raw.timezone.as_ref(), report),
+        sql: raw.sql.value.clone(),
+        into: table.clone(),
+        catch_up: raw.catch_up.as_ref().and_then(|text| choice(text, report)).unwrap_or_default(),
+    }
+}

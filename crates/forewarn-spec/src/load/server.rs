@@ -1,0 +1,219 @@
+//! `forewarn.yaml`.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::field::{Kind, Placed, Text};
+use super::kinds::{Address, PositiveDuration, Setting, Size};
+use super::{positive_duration, read};
+use crate::diagnostics::Report;
+use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, ServerConfig};
+
+/// The settings of a server; every key may be left out.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Server", title = "Forewarn server")]
+pub(crate) struct RawServer {
+    /// The address and port of the HTTP API.
+    #[schemars(extend("default" = "127.0.0.1:8080"))]
+    listen: Option<Text<Address>>,
+    /// The folder of the log and the snapshots.
+    #[schemars(extend("default" = "./data"))]
+    data_dir: Option<Text<Setting>>,
+    /// The URL of the lake: `file://…` or `s3://bucket/prefix`.
+    #[schemars(extend("default" = "file://./data/lake"))]
+    lake: Option<Text<Setting>>,
+    /// The folder of the pipelines.
+    #[schemars(extend("default" = "./pipelines"))]
+    pipelines: Option<Text<Setting>>,
+    /// The folder of the models.
+    #[schemars(extend("default" = "./models"))]
+    models: Option<Text<Setting>>,
+    /// The log.
+    log: RawLog,
+    /// The branch to the lake.
+    branch: RawBranch,
+    /// The bounds on what senders and readers may do.
+    limits: RawLimits,
+    /// How Influx line protocol becomes assets and signals.
+    influx: RawInflux,
+}
+
+/// Settings of the log.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Log")]
+struct RawLog {
+    /// At this size the log refuses readings until the lake has taken some.
+    #[schemars(extend("default" = "10GB"))]
+    max_bytes: Option<Text<Size>>,
+    /// The size of one segment file.
+    #[schemars(extend("default" = "64MiB"))]
+    segment_bytes: Option<Text<Size>>,
+}
+
+/// When the branch to the lake commits: whichever comes first.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Branch")]
+struct RawBranch {
+    /// So many rows.
+    #[schemars(extend("default" = 500_000))]
+    commit_rows: Option<Placed<usize>>,
+    /// So long after the first uncommitted row.
+    #[schemars(extend("default" = "10s"))]
+    commit_every: Option<Text<PositiveDuration>>,
+}
+
+/// Bounds on what senders and readers may do.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Limits")]
+#[expect(clippy::struct_field_names, reason = "the names are the keys of the file")]
+struct RawLimits {
+    /// Most series.
+    #[schemars(extend("default" = 200_000))]
+    max_series: Option<Placed<usize>>,
+    /// The largest request body, after decompression.
+    #[schemars(extend("default" = "32MiB"))]
+    max_body_bytes: Option<Text<Size>>,
+    /// The longest line of NDJSON or line protocol.
+    #[schemars(extend("default" = "64KiB"))]
+    max_line_bytes: Option<Text<Size>>,
+    /// How far a reading's time may lie ahead of the server's clock.
+    #[schemars(extend("default" = "1d"))]
+    max_future: Option<Text<PositiveDuration>>,
+    /// Most rows of a SQL answer.
+    #[schemars(extend("default" = 100_000))]
+    max_sql_rows: Option<Placed<usize>>,
+    /// The longest that a SQL query may run.
+    #[schemars(extend("default" = "1m"))]
+    max_sql: Option<Text<PositiveDuration>>,
+}
+
+/// How Influx line protocol becomes assets and signals.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Influx")]
+struct RawInflux {
+    /// The asset's path: `{measurement}`, `{tag:NAME}`, and `{tags}` for all tag values in order of tag name, joined by `/`.
+    #[schemars(extend("default" = "{tags}"))]
+    asset: Option<Text<Setting>>,
+    /// The signal's name: `{field}` and `{measurement}`.
+    #[schemars(extend("default" = "{measurement}_{field}"))]
+    signal: Option<Text<Setting>>,
+}
+
+const MINUTE_US: i64 = 60 * 1_000_000;
+const DAY_US: i64 = 24 * 60 * MINUTE_US;
+const SIZES: [(&str, u64); 7] =
+    [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("B", 1)];
+
+/// Reads the server's settings; `variable` gives the values of `${NAME}` and `${NAME:-default}`.
+///
+/// # Errors
+/// All mistakes at once.
+pub fn parse_server_config(path: &str, text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<ServerConfig, Diagnostics> {
+    let mut report = Report::new(path, text);
+    // A file of nothing but comments holds no settings, which is a complete file.
+    let blank = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    let raw: Option<RawServer> = if blank { Some(RawServer::default()) } else { read(text, &mut report) };
+    let config = raw.map(|raw| settings(&raw, variable, &mut report));
+    match config {
+        Some(config) if report.found.is_empty() => Ok(config),
+        _ => Err(Diagnostics(report.found)),
+    }
+}
+
+fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: &mut Report<'_>) -> ServerConfig {
+    let text = |value: &Option<Text<Setting>>, default: &str, report: &mut Report<'_>| match value {
+        Some(value) => expand(value, variable, report),
+        None => default.to_owned(),
+    };
+    let listen = raw.listen.as_ref().map_or_else(|| "127.0.0.1:8080".to_owned(), |value| expand(value, variable, report));
+    let data_dir = text(&raw.data_dir, "./data", report);
+    let lake = text(&raw.lake, "file://./data/lake", report);
+    let pipelines = text(&raw.pipelines, "./pipelines", report);
+    let models = text(&raw.models, "./models", report);
+    let influx = InfluxConfig {
+        asset: text(&raw.influx.asset, "{tags}", report),
+        signal: text(&raw.influx.signal, "{measurement}_{field}", report),
+    };
+    if let Some(given) = &raw.listen
+        && listen.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
+    {
+        report.on(given, format!("'{listen}' is no address"), Some("write host:port, such as 127.0.0.1:8080".to_owned()));
+    }
+    ServerConfig {
+        listen,
+        data_dir: data_dir.into(),
+        lake,
+        pipelines: pipelines.into(),
+        models: models.into(),
+        log: LogConfig {
+            max_bytes: size(raw.log.max_bytes.as_ref(), 10_000_000_000, report),
+            segment_bytes: size(raw.log.segment_bytes.as_ref(), 64 << 20, report),
+        },
+        branch: BranchConfig {
+            commit_rows: count(raw.branch.commit_rows.as_ref(), 500_000).max(1),
+            commit_every_us: raw.branch.commit_every.as_ref().map_or(10_000_000, |text| positive_duration(text, report)),
+        },
+        limits: limits(&raw.limits, report),
+        influx,
+    }
+}
+
+fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {
+    let bytes = |text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>| {
+        usize::try_from(size(text, default, report)).unwrap_or(usize::MAX)
+    };
+    Limits {
+        max_series: count(raw.max_series.as_ref(), 200_000),
+        max_body_bytes: bytes(raw.max_body_bytes.as_ref(), 32 << 20, report),
+        max_line_bytes: bytes(raw.max_line_bytes.as_ref(), 64 << 10, report),
+        max_future_us: raw.max_future.as_ref().map_or(DAY_US, |text| positive_duration(text, report)),
+        max_sql_rows: count(raw.max_sql_rows.as_ref(), 100_000),
+        max_sql_us: raw.max_sql.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
+    }
+}
+
+fn count(number: Option<&Placed<usize>>, default: usize) -> usize {
+    number.map_or(default, |number| number.value)
+}
+
+fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64 {
+    let Some(text) = text else { return default };
+    let trimmed = text.value.trim();
+    let (digits, unit) =
+        SIZES.iter().find_map(|(name, unit)| trimmed.strip_suffix(name).map(|digits| (digits.trim_end(), *unit))).unwrap_or((trimmed, 1));
+    digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|bytes| *bytes > 0).unwrap_or_else(|| {
+        report.on(
+            text,
+            format!("'{}' is no size", text.value),
+            Some("write a number of bytes, or a size such as 512MB or 10GB".to_owned()),
+        );
+        default
+    })
+}
+
+fn expand<K: Kind>(value: &Text<K>, variable: &dyn Fn(&str) -> Option<String>, report: &mut Report<'_>) -> String {
+    let mut result = String::new();
+    let mut rest = value.value.as_str();
+    while let Some((before, after)) = rest.split_once("${") {
+        result.push_str(before);
+        let Some((inner, behind)) = after.split_once('}') else {
+            report.on(value, "`${` has no closing `}`", None);
+            return result;
+        };
+        let (name, default) = inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
+        if let Some(text) = variable(name).or_else(|| default.map(str::to_owned)) {
+            result.push_str(&text);
+        } else {
+            let hint = Some(format!("set it, or give a default: ${{{name}:-…}}"));
+            report.on(value, format!("the environment variable {name} is not set"), hint);
+        }
+        rest = behind;
+    }
+    result.push_str(rest);
+    result
+}

@@ -1,0 +1,198 @@
+//! Tests of loading definitions.
+
+use crate::*;
+
+fn pipelines(text: &str) -> Result<Definitions, Diagnostics> {
+    load_definitions(&[("p.yaml".to_owned(), text.to_owned())], &[])
+}
+
+const RULE_HEAD: &str = "pipeline: p\nsignals:\n  - { name: temperature, assets: \"**\" }\nrules:\n";
+
+#[test]
+fn the_shipped_definitions_load() {
+    let read = |path: &str| std::fs::read_to_string(format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let definitions = load_definitions(
+        &[("pumps.yaml".to_owned(), read("pipelines/pumps.yaml"))],
+        &[("pump-life.yaml".to_owned(), read("models/pump-life.yaml"))],
+    )
+    .unwrap_or_else(|error| panic!("{error}"));
+    assert!(definitions.pipelines[0].rules.iter().any(|rule| &*rule.name == "bearing-hot"));
+    assert_eq!(definitions.pipelines[0].jobs[0].into, "health_daily");
+    assert_eq!((definitions.models[0].name.as_str(), definitions.models[0].target.unit), ("pump-life", TimeUnit::Hours));
+    let config = parse_server_config("forewarn.yaml", &read("forewarn.yaml"), &|_| None).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!((config.log.max_bytes, config.listen.as_str()), (10_000_000_000, "127.0.0.1:8080"));
+}
+
+#[test]
+fn a_mistake_is_shown_where_it_is() {
+    let text = format!("{RULE_HEAD}  - {{ name: hot, assets: \"**\", when: \"temprature > 90.0\", severity: major }}\n");
+    let expected = "p.yaml:5:44: unknown signal 'temprature'\n 5 |   - { name: hot, assets: \"**\", when: \"temprature > 90.0\", severity: major }\n   |                                            ^\n  hint: did you mean 'temperature'?";
+    let rendered = pipelines(&text).unwrap_err().to_string();
+    let expected = expected.replace("5:44", "5:39").replace(&format!("{}^", " ".repeat(44)), &format!("{}^", " ".repeat(39)));
+    assert_eq!(rendered, expected);
+}
+
+#[test]
+fn each_mistake_has_its_message() {
+    for (rule, message) in [
+        ("{ name: a, assets: \"**\", severity: major }", "the rule 'a' must have one condition"),
+        ("{ name: a, assets: \"**\", when: \"temperature\", severity: major }", "this must be a true-or-false, but it is a number"),
+        ("{ name: a, assets: \"x**\", when: \"temperature > 1.0\", severity: major }", "must be a level of its own"),
+        (
+            "{ name: a, assets: \"**\", when: \"temperature > 1.0\", severity: huge }",
+            "'huge' is not one of critical, major, minor, warning",
+        ),
+        ("{ name: a, assets: \"**\", when: \"temperature > 1.0\", for: soon, severity: major }", "is not a duration"),
+        ("{ name: a b, assets: \"**\", when: \"temperature > 1.0\", severity: major }", "is no name"),
+        ("{ name: a, assets: \"**\", deviation: { signal: temp }, severity: major }", "unknown signal 'temp'"),
+        ("{ name: a, assets: \"**\", deviation: { signal: temperature, method: magic }, severity: major }", "'magic' is not one of"),
+        ("{ name: a, assets: \"**\", deviation: { signal: temperature, above: 3.0 }, severity: major }", "`above` goes with"),
+        ("{ name: a, assets: \"**\", missing: { signal: temperature, longer_than: 0s }, severity: major }", "longer than zero"),
+        ("{ name: a, assets: \"**\", rate: { signal: temperature, above: -1.0 }, severity: major }", "above zero"),
+        (
+            "{ name: a, assets: \"**\", rate: { signal: temperature }, until: \"temperature < 1.0\", severity: major }",
+            "`until` goes with `when` only",
+        ),
+        (
+            "{ name: a, assets: \"**\", deviation: { signal: temperature, method: robust_z, sensitivity: low }, severity: major }",
+            "`sensitivity` goes with `method: learned_limits` only",
+        ),
+        ("{ name: a, assets: \"**\", wehn: \"temperature > 1.0\", severity: major }", "unknown key 'wehn'"),
+        ("{ name: a, assets: \"**\", wehn: \"temperature > 1.0\", severity: major }", "did you mean 'when'?"),
+        ("{ name: a, assets: \"**\", when: \"temperature > 1.0\" }", "the key 'severity' is missing"),
+    ] {
+        let text = format!("{RULE_HEAD}  - {rule}\n");
+        let error = pipelines(&text).unwrap_err();
+        assert!(error.to_string().contains(message), "{rule}\n{error}");
+        assert_eq!(error.0[0].line, 5, "{error}");
+    }
+}
+
+#[test]
+fn all_files_are_judged_at_once() {
+    let files =
+        [("a.yaml", "pipeline: [\n"), ("b.yaml", "pipeline: b\njobs:\n  - { name: j, schedule: \"0 2 * *\", sql: x, into: readings }\n")];
+    let files = files.map(|(path, text)| (path.to_owned(), text.to_owned()));
+    let models = [("m.yaml".to_owned(), "model: m\nkind: guess\n".to_owned())];
+    let error = load_definitions(&files, &models).unwrap_err();
+    let seen: Vec<&str> = error.0.iter().map(|diagnostic| diagnostic.file.as_str()).collect();
+    assert_eq!(seen, ["a.yaml", "b.yaml", "b.yaml", "m.yaml"], "{error}");
+}
+
+#[test]
+fn names_are_unique_over_files() {
+    let rule = "pipeline: NAME\nrules:\n  - { name: hot, assets: \"**\", when: \"t > 1.0\", severity: major }\n";
+    let files = ["a", "b"].map(|name| (format!("{name}.yaml"), rule.replace("NAME", name)));
+    let error = load_definitions(&files, &[]).unwrap_err().to_string();
+    assert!(error.contains("the rule 'hot' is defined twice"), "{error}");
+    assert!(error.contains("the other one is at a.yaml:3; rename one"), "{error}");
+}
+
+#[test]
+fn derived_signals_are_ordered_and_cycles_are_refused() {
+    let text =
+        "pipeline: p\nsignals:\n  - { name: c, assets: \"**\", expr: \"b + 1.0\" }\n  - { name: b, assets: \"**\", expr: \"a + 1.0\" }\n";
+    let definitions = pipelines(text).unwrap();
+    let order: Vec<&str> = definitions.pipelines[0].signals.iter().map(|signal| &*signal.name).collect();
+    assert_eq!(order, ["b", "c"]);
+    let error = pipelines(&text.replace("a + 1.0", "c + 1.0")).unwrap_err().to_string();
+    assert!(error.contains("depends on itself"), "{error}");
+}
+
+#[test]
+fn a_version_changes_with_the_condition_only() {
+    let version = |rule: &str| pipelines(&format!("{RULE_HEAD}  - {rule}\n")).unwrap().pipelines[0].rules[0].version.clone();
+    let a = version("{ name: a, assets: \"**\", when: \"temperature > 1.0\", severity: major }");
+    assert_eq!(a, version("{ name: a, assets: \"**\", when: \"temperature > 1.0\", severity: minor, action: x }"));
+    assert_ne!(a, version("{ name: a, assets: \"**\", when: \"temperature > 2.0\", severity: major }"));
+}
+
+#[test]
+fn settings_have_defaults_sizes_and_variables() {
+    let text = "listen: \"${HOST:-0.0.0.0}:9000\"\nlake: \"${LAKE}\"\nlog: { max_bytes: 5MB }\n";
+    let lake = |name: &str| (name == "LAKE").then(|| "s3://b/p".to_owned());
+    let config = parse_server_config("f.yaml", text, &lake).unwrap();
+    assert_eq!((config.listen.as_str(), config.lake.as_str(), config.log.max_bytes), ("0.0.0.0:9000", "s3://b/p", 5_000_000));
+    let error = parse_server_config("f.yaml", text, &|_| None).unwrap_err().to_string();
+    assert!(error.contains("f.yaml:2:7: the environment variable LAKE is not set"), "{error}");
+    assert!(parse_server_config("f.yaml", "listen: nowhere\n", &lake).is_err());
+    assert!(parse_server_config("f.yaml", "# nothing\n", &lake).is_ok());
+}
+
+const MODEL: &str = "model: m
+kind: time_to_failure
+assets: \"**\"
+signals: [temperature, flwo]
+features: { every: 1h, windows: [6h] }
+target: { unit: hours, cap: 720 }
+";
+
+fn with_model(pipelines: &[&str], model: &str) -> Result<Definitions, Diagnostics> {
+    let files: Vec<(String, String)> = pipelines.iter().enumerate().map(|(i, text)| (format!("{i}.yaml"), (*text).to_owned())).collect();
+    load_definitions(&files, &[("m.yaml".to_owned(), model.to_owned())])
+}
+
+#[test]
+fn a_model_names_signals_that_some_pipeline_declares() {
+    let first = "pipeline: a\nsignals:\n  - { name: temperature, assets: \"**\" }\n";
+    let second = "pipeline: b\nsignals:\n  - { name: flow, assets: \"**\" }\n  - { name: heat, assets: \"**\", expr: \"flow * 2.0\" }\n";
+    let error = with_model(&[first, second], MODEL).unwrap_err();
+    let expected = "m.yaml:4:24: unknown signal 'flwo'\n 4 | signals: [temperature, flwo]\n   |                        ^\n  hint: did you mean 'flow'?";
+    assert_eq!(error.to_string(), expected);
+    assert!(with_model(&[first, second], &MODEL.replace("flwo", "flow")).is_ok());
+    assert!(with_model(&[first, second], &MODEL.replace("flwo", "heat")).is_ok());
+    let error = with_model(&[first], &MODEL.replace("flwo", "pressure")).unwrap_err().to_string();
+    assert!(error.ends_with("hint: declare it under `signals` of a pipeline"), "{error}");
+}
+
+#[test]
+fn a_model_may_name_any_signal_while_none_is_declared() {
+    let derived = "pipeline: a\nsignals:\n  - { name: heat, assets: \"**\", expr: \"flow * 2.0\" }\n";
+    for pipelines in [&[][..], &["pipeline: a\n"], &[derived]] {
+        let loaded = with_model(pipelines, MODEL).unwrap_or_else(|error| panic!("{error}"));
+        let signals: Vec<&str> = loaded.models[0].signals.iter().map(|name| &**name).collect();
+        assert_eq!(signals, ["temperature", "flwo"]);
+    }
+    let error = with_model(&[], &MODEL.replace("flwo", "\"1 x\"")).unwrap_err();
+    assert_eq!((error.0.len(), error.0[0].line), (1, 4), "{error}");
+}
+
+#[test]
+fn a_pipeline_that_cannot_be_read_casts_no_doubt_on_models() {
+    let error = with_model(&["pipeline: a\nsignals:\n  - { name: temperature, assets: \"**\" }\n", "pipeline: [\n"], MODEL).unwrap_err();
+    assert!(error.0.iter().all(|mistake| mistake.file == "1.yaml"), "{error}");
+}
+
+#[test]
+fn faults_of_form_are_told_in_plain_words() {
+    for (text, line, message, hint) in [
+        ("pipeline: p\nrules:\n", 2, "a list is expected here", Some("begin each item with `- `, or write `[]` for none")),
+        ("pipeline: p\nrules: [x]\n", 2, "keys with values are expected here", Some("write `key: value`")),
+        ("pipeline: [p]\n", 1, "a single value is expected here", Some("put a text with `[`, `{` or `: ` in quotes")),
+        ("pipeline:\n", 1, "a value is missing here", Some("write one; an empty text is \"\"")),
+        ("pipeline: p\npipeline: q\n", 2, "the key 'pipeline' stands twice", None),
+        ("# no keys\n", 2, "the file ends too early", Some("it may hold no keys at all, or a bracket or quote may not be closed")),
+        (
+            "pipeline: p\n---\npipeline: q\n",
+            3,
+            "a second document begins here",
+            Some("a file holds one definition; put the other one in a file of its own"),
+        ),
+    ] {
+        let error = pipelines(text).unwrap_err();
+        let [only] = &error.0[..] else { panic!("{text}\n{error}") };
+        assert_eq!((only.line, only.message.as_str(), only.hint.as_deref()), (line, message, hint), "{text}");
+    }
+    for (text, message) in [
+        ("limits: { max_series: many }\n", "a whole number, zero or above, is expected here"),
+        ("limits: { max_series: -1 }\n", "a whole number, zero or above, is expected here"),
+        ("log:\n", "keys with values are expected here"),
+    ] {
+        let error = parse_server_config("f.yaml", text, &|_| None).unwrap_err();
+        assert_eq!(error.0[0].message, message, "{text}");
+    }
+    let error = with_model(&[], &MODEL.replace("cap: 720", "cap: much")).unwrap_err();
+    assert_eq!(error.0[0].message, "a number is expected here");
+    let error = with_model(&[], &MODEL.replace("windows: [6h]", "windows: [6h], age: old")).unwrap_err();
+    assert_eq!(error.0[0].message, "true or false is expected here");
+}

@@ -1,0 +1,416 @@
+//! The checked definitions: what the rest of the system is given. Everything here has been validated; nothing here is text that
+//! still needs to be understood.
+
+use std::fmt;
+
+use chrono_tz::Tz;
+use forewarn_types::{Severity, SignalName};
+
+use crate::{AssetGlob, Expr};
+
+/// All definitions of a server.
+#[derive(Debug, Clone, Default)]
+pub struct Definitions {
+    /// The pipelines, by file name.
+    pub pipelines: Vec<Pipeline>,
+    /// The models, by file name.
+    pub models: Vec<Model>,
+}
+
+/// One file of the pipelines folder.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// Its name; unique.
+    pub name: String,
+    /// Where readings come from, beside HTTP.
+    pub sources: Vec<Source>,
+    /// Declared and derived signals.
+    pub signals: Vec<Signal>,
+    /// The rules; names are unique over all pipelines.
+    pub rules: Vec<Rule>,
+    /// The SQL jobs; names are unique over all pipelines.
+    pub jobs: Vec<SqlJob>,
+}
+
+/// A place readings come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// An MQTT broker.
+    Mqtt(MqttSource),
+}
+
+/// A subscription at an MQTT 3.1.1 broker.
+#[derive(Debug, Clone)]
+pub struct MqttSource {
+    /// `mqtt://` or `mqtts://`, with host, optional port and optional user and password.
+    pub url: String,
+    /// Client identifier; stable, so that the broker keeps the session while Forewarn is down.
+    pub client_id: String,
+    /// Topic filter with `+` and `#`.
+    pub topic: String,
+    /// Template of the asset path; `{n}` is the n-th level of the topic that a wildcard took, from 1.
+    pub asset: String,
+    /// Template of the signal name.
+    pub signal: String,
+    /// How a payload is read.
+    pub payload: MqttPayload,
+    /// QoS of the subscription: 0, 1 or 2 (received as at most 1).
+    pub qos: u8,
+}
+
+/// How an MQTT payload is read.
+#[derive(Debug, Clone)]
+pub enum MqttPayload {
+    /// The payload is a bare number (or `true`/`false`); its time is that of arrival.
+    Number,
+    /// The payload is JSON.
+    Json {
+        /// Path of the value: `$.v`, `$.a.b`.
+        value: JsonPath,
+        /// Path of the time (RFC 3339 or epoch milliseconds); `None`: that of arrival.
+        time: Option<JsonPath>,
+        /// Path of the quality; `None`: good.
+        quality: Option<JsonPath>,
+    },
+}
+
+/// A path into a JSON document: the keys from the root down (`$.a.b` is `["a", "b"]`, `$` is empty).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonPath(pub Vec<String>);
+
+/// A signal that is declared (raw) or computed (derived).
+#[derive(Debug, Clone)]
+pub struct Signal {
+    /// Its name.
+    pub name: SignalName,
+    /// Which assets have it.
+    pub assets: AssetGlob,
+    /// Its unit, for display.
+    pub unit: Option<String>,
+    /// How it is computed from other signals of the same asset; `None`: a sensor sends it.
+    pub expr: Option<Expr>,
+}
+
+/// A rule: a condition to watch on every asset that matches.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Its name; unique.
+    pub name: SignalName,
+    /// The pipeline it stands in.
+    pub pipeline: String,
+    /// Which assets it watches.
+    pub assets: AssetGlob,
+    /// What it watches for.
+    pub condition: Condition,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What happens if nobody acts.
+    pub consequence: Option<String>,
+    /// What to do.
+    pub action: Option<String>,
+    /// Fingerprint of everything that decides (assets, condition), not of texts and severity: when it changes the rule starts afresh.
+    pub version: String,
+}
+
+/// What a rule watches for. Durations are µs.
+#[derive(Debug, Clone)]
+pub enum Condition {
+    /// An expression over signals of one asset.
+    When {
+        /// True: the condition holds.
+        when: Expr,
+        /// It must hold this long, in event time, before the alert is raised.
+        hold_us: i64,
+        /// True: the alert ends. `None`: when `when` is false.
+        until: Option<Expr>,
+        /// The end must hold this long, in event time, before the alert ends.
+        clear_hold_us: i64,
+        /// A value older than this, in event time, is unknown.
+        tolerance_us: i64,
+    },
+    /// One series strays from what it has been.
+    Deviation {
+        /// The signal watched.
+        signal: SignalName,
+        /// How straying is judged.
+        detector: Detector,
+    },
+    /// A series has fallen silent.
+    Missing {
+        /// The signal watched.
+        signal: SignalName,
+        /// Silent for longer than this, in wall-clock time.
+        longer_than_us: i64,
+    },
+    /// A series changes too fast.
+    Rate {
+        /// The signal watched.
+        signal: SignalName,
+        /// Largest |dx/dt| allowed, per second; `None`: ten times its running mean.
+        above_per_s: Option<f64>,
+    },
+}
+
+/// A detector of deviation on one series.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Detector {
+    /// Three self-learnt envelopes.
+    LearnedLimits {
+        /// How far outside the envelope, in envelope widths, scores 1. Rungs: high 0.04, medium 0.10, low 0.20.
+        tolerance: f64,
+        /// Time zone of the hour-of-week profile.
+        timezone: Tz,
+    },
+    /// Distance from a running median in running absolute deviations.
+    RobustZ {
+        /// How much past the running median and deviation remember.
+        baseline: Baseline,
+        /// The limit: this many (1.4826 × median absolute deviation).
+        above: f64,
+    },
+}
+
+/// The memory of a running statistic.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Baseline {
+    /// So many readings.
+    Readings(u32),
+    /// So long, µs of event time.
+    Duration(i64),
+}
+
+/// A SQL job of a pipeline.
+#[derive(Debug, Clone)]
+pub struct SqlJob {
+    /// Its name; unique.
+    pub name: String,
+    /// Cron expression, five fields.
+    pub schedule: String,
+    /// Time zone of the schedule.
+    pub timezone: Tz,
+    /// The query, with `:from` and `:to` for the data interval.
+    pub sql: String,
+    /// The table its rows go to.
+    pub into: String,
+    /// What to do about intervals that passed while the server was down.
+    pub catch_up: CatchUp,
+}
+
+/// What a schedule does about intervals it missed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CatchUp {
+    /// Run each of them, oldest first.
+    #[default]
+    All,
+    /// Run the newest only.
+    Latest,
+    /// Run none of them.
+    None,
+}
+
+/// One file of the models folder.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Its name; unique.
+    pub name: String,
+    /// Which assets it learns from and speaks about.
+    pub assets: AssetGlob,
+    /// The signals it looks at, in this order.
+    pub signals: Vec<SignalName>,
+    /// What is computed from them.
+    pub features: Features,
+    /// What is predicted.
+    pub target: Target,
+    /// The candidates; the best by cross-validation wins.
+    pub algorithms: Vec<Algorithm>,
+    /// Folds of the cross-validation, grouped by life.
+    pub folds: usize,
+    /// Share of true values the interval shall hold, such as 0.9.
+    pub coverage: f64,
+    /// When it is trained; `None`: on request only.
+    pub train: Option<Schedule>,
+    /// How often it predicts, µs; `None`: on request only.
+    pub predict_every_us: Option<i64>,
+    /// Whether a new version takes over by itself.
+    pub promote: Promote,
+}
+
+/// A cron schedule in a time zone.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// Cron expression, five fields.
+    pub cron: String,
+    /// Its time zone.
+    pub timezone: Tz,
+}
+
+/// Features of a time-to-failure model: trailing windows over rows of fixed spacing.
+#[derive(Debug, Clone)]
+pub struct Features {
+    /// Spacing of the rows, µs.
+    pub every_us: i64,
+    /// Trailing windows, µs, ascending, each at least `every_us`.
+    pub windows_us: Vec<i64>,
+    /// What is computed over the windows.
+    pub statistics: Vec<Statistic>,
+    /// Whether the age of the life is a feature (it assumes a healthy start and a full history).
+    pub age: bool,
+}
+
+/// A statistic over a trailing window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Statistic {
+    Last,
+    Mean,
+    Std,
+    Min,
+    Max,
+    /// Least-squares slope times the window's length.
+    Slope,
+}
+
+/// What a time-to-failure model predicts.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Unit of predictions.
+    pub unit: TimeUnit,
+    /// Longest time to failure that is told apart, in `unit`.
+    pub cap: f64,
+}
+
+/// A unit of time to failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeUnit {
+    /// Minutes.
+    Minutes,
+    /// Hours.
+    Hours,
+    /// Days.
+    Days,
+    /// Rows: one each `features.every`.
+    Cycles,
+}
+
+impl TimeUnit {
+    /// Length of one unit, µs, where rows are `every_us` apart.
+    #[must_use]
+    pub const fn us(self, every_us: i64) -> i64 {
+        match self {
+            Self::Minutes => 60_000_000,
+            Self::Hours => 3_600_000_000,
+            Self::Days => 86_400_000_000,
+            Self::Cycles => every_us,
+        }
+    }
+}
+
+impl fmt::Display for TimeUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Minutes => "minutes",
+            Self::Hours => "hours",
+            Self::Days => "days",
+            Self::Cycles => "cycles",
+        })
+    }
+}
+
+/// A regression algorithm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Ridge regression in closed form.
+    Ridge,
+    /// linfa's elastic net.
+    ElasticNet,
+}
+
+impl Algorithm {
+    /// The name used in definitions and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ridge => "ridge",
+            Self::ElasticNet => "elastic_net",
+        }
+    }
+}
+
+/// Whether a new version of a model takes over by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Promote {
+    /// If its cross-validated error is not larger than that of the version in force.
+    #[default]
+    WhenBetter,
+    /// Always.
+    Always,
+    /// Only on request.
+    Manually,
+}
+
+/// `forewarn.yaml`.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Address and port of the HTTP API.
+    pub listen: String,
+    /// Folder of the log and the snapshots.
+    pub data_dir: std::path::PathBuf,
+    /// URL of the lake: `file://…`, `s3://…`.
+    pub lake: String,
+    /// Folder of the pipelines.
+    pub pipelines: std::path::PathBuf,
+    /// Folder of the models.
+    pub models: std::path::PathBuf,
+    /// The log.
+    pub log: LogConfig,
+    /// The branch to the lake.
+    pub branch: BranchConfig,
+    /// Bounds.
+    pub limits: Limits,
+    /// How Influx line protocol becomes assets and signals.
+    pub influx: InfluxConfig,
+}
+
+/// Settings of the log.
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    /// Above this many bytes the log refuses records.
+    pub max_bytes: u64,
+    /// Bytes of one segment file.
+    pub segment_bytes: u64,
+}
+
+/// When the branch commits: whichever comes first.
+#[derive(Debug, Clone)]
+pub struct BranchConfig {
+    /// So many rows.
+    pub commit_rows: usize,
+    /// So long after the first uncommitted row, µs.
+    pub commit_every_us: i64,
+}
+
+/// Bounds on what senders may do.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Most series.
+    pub max_series: usize,
+    /// Largest request body, after decompression, bytes.
+    pub max_body_bytes: usize,
+    /// Longest line of NDJSON or line protocol, bytes.
+    pub max_line_bytes: usize,
+    /// How far a reading's time may lie ahead of the server's clock, µs.
+    pub max_future_us: i64,
+    /// Most rows of a SQL answer.
+    pub max_sql_rows: usize,
+    /// Longest SQL query, µs.
+    pub max_sql_us: i64,
+}
+
+/// How Influx line protocol becomes assets and signals.
+#[derive(Debug, Clone)]
+pub struct InfluxConfig {
+    /// Template of the asset path: `{measurement}` and `{tag:NAME}`; `{tags}` are all tag values in order of tag name, joined by `/`.
+    pub asset: String,
+    /// Template of the signal name: `{field}`, `{measurement}`.
+    pub signal: String,
+}

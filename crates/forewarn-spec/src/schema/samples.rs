@@ -1,0 +1,133 @@
+//! Definitions in which every key of every object stands at least once, to try the schemas and the loader on the same text.
+
+use serde_json::Value;
+
+use crate::{Diagnostics, load_definitions, parse_server_config};
+
+const PIPELINE: &str = r#"
+pipeline: everything
+sources:
+  - mqtt:
+      url: "mqtts://user:password@broker:8883"
+      client_id: forewarn-7
+      topic: "plant1/+/+/#"
+      asset: "plant1/{1}"
+      signal: "{3}"
+      payload: json
+      value: "$.reading.value"
+      time: "$.t"
+      quality: "$.q"
+      qos: 2
+  - mqtt: { url: "mqtt://broker", topic: "t/+", asset: "{1}", signal: temperature, payload: number }
+signals:
+  - { name: temperature, assets: "plant1/**", unit: °C }
+  - { name: flow, assets: "**" }
+  - { name: margin, assets: "plant1/**/pump*", unit: K, expr: "90.0 - temperature" }
+rules:
+  - name: hot
+    assets: "plant1/**/pump*"
+    when: "temperature > 90.0 && flow < 4.5"
+    for: 30s
+    until: "temperature < 85.0"
+    clear_for: 1h30m
+    tolerance: 10m
+    severity: critical
+    consequence: "Seal damage within the hour"
+    action: "Reduce speed"
+  - { name: strange, assets: "**", deviation: { signal: flow, method: learned_limits, sensitivity: low, tolerance: 0.3, timezone: UTC }, severity: major }
+  - { name: spread, assets: "**", deviation: { signal: margin, method: robust_z, baseline: 24h, above: 5.5 }, severity: minor }
+  - { name: silent, assets: "**", missing: { signal: flow, longer_than: 5m }, severity: warning }
+  - { name: steep, assets: "**", rate: { signal: flow, above: 2.5, per: 1m }, severity: warning }
+  - { name: plain, assets: "**", when: "flow > 9.0", severity: warning }
+  - { name: plain-drift, assets: "**", deviation: { signal: flow }, severity: warning }
+jobs:
+  - { name: daily, schedule: "0 2 * * *", timezone: Europe/Oslo, sql: "SELECT 1", into: health_daily, catch_up: latest }
+  - { name: hourly, schedule: "0 * * * *", sql: "SELECT 2", into: health_hourly }
+"#;
+
+const MODEL: &str = r#"
+model: pump-life
+kind: time_to_failure
+assets: "plant1/**/pump*"
+signals: [vibration_rms, temperature]
+features: { every: 1h, windows: [6h, 24h], statistics: [last, mean, std, min, max, slope], age: false }
+target: { unit: hours, cap: 720 }
+algorithms: [ridge]
+validate: { folds: 4, group: life }
+interval: { coverage: 0.8 }
+train: { schedule: "0 3 * * 0", timezone: Europe/Oslo }
+predict: { every: 1h }
+promote: manually
+"#;
+
+const SERVER: &str = r#"
+listen: "127.0.0.1:9090"
+data_dir: "${DATA:-/var/lib}/forewarn"
+lake: s3://bucket/prefix
+pipelines: ./p
+models: ./m
+log: { max_bytes: 512MB, segment_bytes: 1048576 }
+branch: { commit_rows: 1000, commit_every: 5s }
+limits: { max_series: 10, max_body_bytes: 1MB, max_line_bytes: 1 KiB, max_future: 1h, max_sql_rows: 5, max_sql: 5s }
+influx: { asset: "{tag:host}", signal: "{field}" }
+"#;
+
+/// The sample of a kind of definition, as data.
+pub(super) fn sample(kind: &str) -> Value {
+    let text = match kind {
+        "pipeline" => PIPELINE,
+        "model" => MODEL,
+        "server" => SERVER,
+        other => panic!("there is no sample of a {other}"),
+    };
+    serde_saphyr::from_str(text).unwrap()
+}
+
+/// What the loader makes of `text`: all that was read, as a text to compare, or every mistake.
+pub(super) fn load(kind: &str, text: &str) -> Result<String, Diagnostics> {
+    let file = |name: &str| [(format!("{name}.yaml"), text.to_owned())];
+    match kind {
+        "pipeline" => load_definitions(&file(kind), &[]).map(|loaded| format!("{loaded:#?}")),
+        "model" => load_definitions(&[], &file(kind)).map(|loaded| format!("{loaded:#?}")),
+        _ => parse_server_config("server.yaml", text, &|_| None).map(|loaded| format!("{loaded:#?}")),
+    }
+}
+
+/// What the loader makes of data. JSON is YAML, but for characters that YAML wants escaped.
+pub(super) fn load_value(kind: &str, value: &Value) -> Result<String, Diagnostics> {
+    let escape = |c: char| if (' '..='~').contains(&c) { c.to_string() } else { format!("\\U{:08x}", u32::from(c)) };
+    load(kind, &value.to_string().chars().map(escape).collect::<String>())
+}
+
+/// The pointers to `value` and everything in it.
+pub(super) fn pointers(value: &Value) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let members: Vec<(String, &Value)> = match value {
+        Value::Object(object) => object.iter().map(|(key, member)| (key.clone(), member)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(i, item)| (i.to_string(), item)).collect(),
+        _ => Vec::new(),
+    };
+    for (key, member) in members {
+        found.extend(pointers(member).into_iter().map(|pointer| format!("/{key}{pointer}")));
+    }
+    found
+}
+
+/// `value` with something else at `pointer`.
+pub(super) fn with(value: &Value, pointer: &str, other: Value) -> Value {
+    let mut changed = value.clone();
+    let (parent, key) = pointer.rsplit_once('/').unwrap_or(("", ""));
+    match changed.pointer_mut(pointer) {
+        Some(place) => *place = other,
+        None => changed.pointer_mut(parent).unwrap()[key] = other,
+    }
+    changed
+}
+
+/// `value` without the key at `pointer`.
+pub(super) fn without(value: &Value, pointer: &str) -> Value {
+    let mut changed = value.clone();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    changed.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
+    changed
+}
