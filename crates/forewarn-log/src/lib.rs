@@ -1,0 +1,66 @@
+//! The durable log: what Forewarn has accepted, in order, on disk.
+//!
+//! Everything that enters the system becomes a [`Record`] here before anyone is told that it was accepted, and every stage works
+//! off the log by itself, at its own pace, from its own offset. The [`Log`] trait is all that stages see; [`LocalLog`] keeps the
+//! records in segment files of one directory.
+
+mod cache;
+mod checkpoints;
+mod error;
+mod follow;
+mod local;
+mod options;
+mod read;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::Arc;
+
+use forewarn_types::{BoxFuture, Journal, JournalError, Offset, Record};
+use tokio::sync::watch;
+
+pub use error::LogError;
+pub use follow::Follower;
+pub use local::{LocalLog, LogMetrics};
+pub use options::LogOptions;
+
+/// A durable, ordered, replayable sequence of records.
+pub trait Log: Journal {
+    /// Puts `record` in line. Its offset is fixed by the order of these calls; it is durable once the ticket says so.
+    ///
+    /// # Errors
+    /// [`JournalError::Full`] at a bound, [`JournalError::Stopped`] after a failed fsync. Nothing was put in line then.
+    fn submit(&self, record: Record) -> Result<Ticket, JournalError>;
+
+    /// The oldest offset that can still be read.
+    fn start(&self) -> Offset;
+
+    /// The end of what is durable: one past the newest durable record.
+    fn end(&self) -> Offset;
+
+    /// Follows [`Log::end`].
+    fn watch(&self) -> watch::Receiver<Offset>;
+
+    /// Durable records from `from` on, in order: at least one if there is one, at most `max_records`, and no more once their
+    /// encodings pass `max_bytes`. Blocks on the disk unless the records are still cached.
+    ///
+    /// # Errors
+    /// [`LogError`] if `from` has been trimmed or the disk fails.
+    fn read(&self, from: Offset, max_records: usize, max_bytes: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError>;
+
+    /// `consumer` needs nothing before `offset` any more. What no consumer needs may be trimmed.
+    ///
+    /// # Errors
+    /// [`LogError`] if the disk fails.
+    fn checkpoint(&self, consumer: &str, offset: Offset) -> Result<(), LogError>;
+}
+
+/// A place in line: the offset is known, durability is to come.
+pub struct Ticket {
+    /// The offset the record has, or will have once it is durable.
+    pub offset: Offset,
+    /// Resolves once the record is durable or never will be.
+    pub durable: BoxFuture<'static, Result<(), JournalError>>,
+}

@@ -1,0 +1,53 @@
+//! What an operator may choose about the log.
+
+use std::path::PathBuf;
+
+use crate::LogError;
+
+/// Settings of a [`crate::LocalLog`].
+#[derive(Debug, Clone)]
+pub struct LogOptions {
+    /// The folder of the segment files; created if it is missing. It belongs to the log alone.
+    pub dir: PathBuf,
+    /// A segment file that would grow past this many bytes is sealed and the next one begun.
+    pub segment_bytes: u64,
+    /// The log refuses records rather than take more than this many bytes of disk.
+    pub max_bytes: u64,
+    /// The newest records, up to this many bytes of their encodings, are kept in memory for readers at the log's head.
+    pub cache_bytes: usize,
+    /// Records that wait for the disk may take this many bytes of memory; beyond it senders are asked to try again.
+    pub queue_bytes: usize,
+    /// Consumers without which nothing is trimmed. Others count from their first checkpoint on.
+    pub consumers: Vec<String>,
+}
+
+impl LogOptions {
+    /// Segments of 64 MiB, 10 GB in all, 64 MiB of cache and of queue, no consumer that must be waited for.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            segment_bytes: 64 << 20,
+            max_bytes: 10_000_000_000,
+            cache_bytes: 64 << 20,
+            queue_bytes: 64 << 20,
+            consumers: Vec::new(),
+        }
+    }
+
+    /// # Errors
+    /// [`LogError::Options`] if the log would fill up without ever being able to trim.
+    pub(crate) fn check(&self) -> Result<(), LogError> {
+        if self.segment_bytes == 0 || self.queue_bytes == 0 {
+            return Err(LogError::Options("segment_bytes and queue_bytes must not be 0".into()));
+        }
+        // The segment that is written to is never trimmed, so it may take half of the room at most.
+        if self.segment_bytes > self.max_bytes / 2 {
+            return Err(LogError::Options(format!(
+                "log.segment_bytes ({}) may be at most half of log.max_bytes ({}); raise log.max_bytes or lower log.segment_bytes",
+                self.segment_bytes, self.max_bytes
+            )));
+        }
+        Ok(())
+    }
+}

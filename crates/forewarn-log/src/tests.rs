@@ -1,0 +1,300 @@
+//! The log as its users see it: what was acknowledged is there, once, in order, whatever happens in between.
+
+mod crash;
+mod damage;
+mod model;
+
+use std::io;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use forewarn_types::{Journal as _, JournalError, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp};
+use tempfile::TempDir;
+
+use super::*;
+
+/// A record whose content tells its number.
+fn record(number: i64, rows: usize) -> Record {
+    let mut batch = ReadingBatch::with_capacity(Timestamp(number), rows);
+    for row in 0..rows {
+        batch.push(SeriesId(0), Timestamp(number), row as f64, ReadingFlags::new(Quality::Good, false));
+    }
+    Record::Readings(batch)
+}
+
+fn number_of(record: &Record) -> i64 {
+    match record {
+        Record::Readings(batch) => batch.arrived.0,
+        Record::Tick(time) => time.0,
+        other => panic!("not written by a test: {other:?}"),
+    }
+}
+
+fn options(dir: &Path) -> LogOptions {
+    LogOptions { segment_bytes: 1_000, max_bytes: 1 << 20, cache_bytes: 500, ..LogOptions::new(dir) }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn append(log: &LocalLog, record: Record) -> Offset {
+    block_on(log.append(record)).unwrap()
+}
+
+/// Appends the records 0 to `count`, each durable before the next.
+fn append_many(log: &LocalLog, count: i64, rows: usize) {
+    for number in 0..count {
+        append(log, record(number, rows));
+    }
+}
+
+/// Everything that can be read, by reads of at most `at_once` records.
+fn read_all(log: &LocalLog, at_once: usize) -> Vec<i64> {
+    let mut found = Vec::new();
+    let mut next = log.start();
+    while next < log.end() {
+        for (offset, record) in log.read(next, at_once, usize::MAX).unwrap() {
+            assert_eq!(offset, next);
+            next = next.next();
+            found.push(number_of(&record));
+        }
+    }
+    found
+}
+
+fn segment_files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let mut files: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
+    files.sort();
+    files
+}
+
+#[test]
+fn what_was_appended_is_read_back_in_order_also_after_a_restart() {
+    let dir = TempDir::new().unwrap();
+    let numbers: Vec<i64> = (0..60).collect();
+    {
+        let log = LocalLog::open(options(dir.path())).unwrap();
+        for &number in &numbers {
+            assert_eq!(append(&log, record(number, 3)), Offset(u64::try_from(number).unwrap()));
+        }
+        for at_once in [1, 7, 1_000] {
+            assert_eq!(read_all(&log, at_once), numbers);
+        }
+        assert!(log.metrics().segments > 4);
+        log.close().unwrap();
+        assert_eq!(read_all(&log, 7), numbers, "a closed log can still be read");
+    }
+    let log = LocalLog::open(options(dir.path())).unwrap();
+    assert_eq!((log.start(), log.end()), (Offset(0), Offset(60)));
+    assert_eq!(read_all(&log, 5), numbers);
+    assert_eq!(append(&log, record(60, 1)), Offset(60));
+    assert_eq!(read_all(&log, 50).last(), Some(&60));
+    let on_disk: u64 = segment_files(dir.path()).iter().map(|path| path.metadata().unwrap().len()).sum();
+    assert_eq!(log.metrics().disk_bytes, on_disk);
+}
+
+#[test]
+fn a_read_is_bounded_in_records_and_bytes_but_never_empty() {
+    let dir = TempDir::new().unwrap();
+    for cache_bytes in [0, 1 << 20] {
+        let log = LocalLog::open(LogOptions { cache_bytes, ..options(&dir.path().join(cache_bytes.to_string())) }).unwrap();
+        append_many(&log, 10, 10);
+        let count = |from, records, bytes| log.read(Offset(from), records, bytes).unwrap().len();
+        assert_eq!(count(0, 4, usize::MAX), 4);
+        assert_eq!(count(3, 100, 0), 1);
+        assert_eq!(count(3, 0, 100), 1);
+        assert_eq!(count(3, 100, 300), 2, "a record takes 224 bytes");
+        assert_eq!(count(8, 100, usize::MAX), 2);
+        assert_eq!(count(10, 100, usize::MAX), 0);
+        assert_eq!(count(99, 100, usize::MAX), 0);
+    }
+}
+
+#[test]
+fn a_folder_serves_one_log_at_a_time() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(options(dir.path())).unwrap();
+    let error = LocalLog::open(options(dir.path())).map(drop).unwrap_err();
+    assert!(matches!(error, LogError::Locked(_)), "{error}");
+    assert!(error.to_string().contains(dir.path().to_str().unwrap()), "{error}");
+    drop(log);
+    LocalLog::open(options(dir.path())).unwrap();
+}
+
+#[test]
+fn options_that_could_never_trim_are_refused() {
+    let dir = TempDir::new().unwrap();
+    let error = LocalLog::open(LogOptions { segment_bytes: 600, max_bytes: 1_000, ..options(dir.path()) }).map(drop).unwrap_err();
+    assert!(error.to_string().contains("half of log.max_bytes"), "{error}");
+}
+
+#[test]
+fn segments_go_when_every_consumer_has_passed_them() {
+    let dir = TempDir::new().unwrap();
+    let open = || LocalLog::open(LogOptions { consumers: vec!["lake".into()], ..options(dir.path()) }).unwrap();
+    let log = open();
+    append_many(&log, 40, 3);
+    log.checkpoint("engine", Offset(40)).unwrap();
+    assert_eq!(log.start(), Offset(0), "the lake has said nothing yet");
+    log.checkpoint("lake", Offset(20)).unwrap();
+    let start = log.start();
+    assert!(Offset(0) < start && start <= Offset(20), "{start}");
+    log.checkpoint("lake", Offset(5)).unwrap();
+    assert_eq!(log.metrics().checkpoints, [("engine".into(), Offset(40)), ("lake".into(), Offset(20))]);
+    let error = log.read(Offset(0), 1, 1).unwrap_err();
+    assert!(matches!(error, LogError::Trimmed { from: Offset(0), .. }), "{error}");
+    drop(log);
+
+    let log = open();
+    assert_eq!((log.start(), log.end()), (start, Offset(40)));
+    assert_eq!(read_all(&log, 9), (i64::try_from(start.0).unwrap()..40).collect::<Vec<_>>());
+    log.checkpoint("lake", Offset(40)).unwrap();
+    assert_eq!(segment_files(dir.path()).len(), 1, "the segment that is written to stays");
+    assert_eq!(append(&log, record(40, 3)), Offset(40));
+    assert!(matches!(log.checkpoint("lake", Offset(42)), Err(LogError::Beyond { end: Offset(41), .. })));
+}
+
+#[test]
+fn a_consumer_ahead_of_the_log_stops_the_start() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(options(dir.path())).unwrap();
+    append(&log, record(0, 1));
+    log.checkpoint("lake", Offset(1)).unwrap();
+    drop(log);
+    std::fs::remove_file(&segment_files(dir.path())[0]).unwrap();
+    let error = LocalLog::open(options(dir.path())).map(drop).unwrap_err();
+    assert!(error.to_string().contains("consumer lake stands at offset 1, but the log ends at 0"), "{error}");
+}
+
+#[test]
+fn a_full_log_refuses_readings_first_and_takes_them_again_after_a_trim() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(LogOptions { max_bytes: 4_000, ..options(dir.path()) }).unwrap();
+    let mut taken = 0;
+    let error = loop {
+        match block_on(log.append(record(taken, 3))) {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(&error, JournalError::Full(text) if text.contains("log.max_bytes = 4000")), "{error}");
+    assert!(taken > 30, "{taken}");
+    append(&log, Record::Tick(Timestamp(taken)));
+    assert!(log.metrics().disk_bytes <= 4_000);
+    let error = block_on(log.append(record(0, 200))).unwrap_err();
+    assert!(matches!(error, JournalError::Refused(_)), "a record that could never fit: {error}");
+
+    log.checkpoint("lake", log.end()).unwrap();
+    append(&log, record(taken + 1, 3));
+    assert_eq!(read_all(&log, 10).last(), Some(&(taken + 1)));
+}
+
+/// A log whose fsyncs wait, each for one word on the channel.
+fn held_log(options: LogOptions) -> (Arc<LocalLog>, mpsc::Sender<io::Result<()>>) {
+    let (release, held) = mpsc::channel();
+    let log = LocalLog::open_with(options, Box::new(move |_| held.recv().unwrap_or(Ok(())))).unwrap();
+    (log, release)
+}
+
+#[test]
+fn at_the_bound_of_the_queue_senders_are_asked_to_wait() {
+    let dir = TempDir::new().unwrap();
+    let (log, release) = held_log(LogOptions { queue_bytes: 400, ..options(dir.path()) });
+    let first = log.submit(record(0, 3)).unwrap();
+    let mut waiting = 1;
+    let error = loop {
+        match log.submit(record(waiting, 3)) {
+            Ok(_) => waiting += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, JournalError::Full(_)), "{error}");
+    assert_eq!(waiting, 4, "frames of 93 bytes");
+    assert_eq!((log.end(), read_all(&log, 10)), (Offset(0), vec![]), "nothing is durable yet");
+    drop(release);
+    block_on(first.durable).unwrap();
+    append(&log, record(waiting, 3));
+    assert_eq!(read_all(&log, 10), [0, 1, 2, 3, 4], "tickets may be dropped, records stay");
+}
+
+#[test]
+fn many_senders_share_an_fsync() {
+    let dir = TempDir::new().unwrap();
+    let (log, release) = held_log(LogOptions { segment_bytes: 1 << 19, ..options(dir.path()) });
+    let tickets: Vec<_> = (0..200).map(|number| log.submit(record(number, 1)).unwrap()).collect();
+    drop(release);
+    for (offset, ticket) in (0..).zip(tickets) {
+        assert_eq!(ticket.offset, Offset(offset));
+        block_on(ticket.durable).unwrap();
+    }
+    assert!(log.metrics().fsyncs <= 2, "{}", log.metrics().fsyncs);
+    assert_eq!(log.metrics().queue_bytes, 0);
+}
+
+#[test]
+fn a_failed_fsync_stops_the_log_for_good() {
+    let dir = TempDir::new().unwrap();
+    let (log, release) = held_log(options(dir.path()));
+    let mut follower = Follower::new(Arc::clone(&log) as Arc<dyn Log>, Offset(0));
+    let first = log.submit(record(0, 1)).unwrap();
+    let second = log.submit(record(1, 1)).unwrap();
+    release.send(Err(io::Error::other("no such disk"))).unwrap();
+    for ticket in [first, second] {
+        let error = block_on(ticket.durable).unwrap_err();
+        assert!(matches!(&error, JournalError::Stopped(text) if text.contains("no such disk")), "{error}");
+    }
+    assert!(matches!(log.submit(record(2, 1)), Err(JournalError::Stopped(_))));
+    assert!(matches!(block_on(follower.next(1)), Err(LogError::Stopped(_))));
+    assert_eq!(log.end(), Offset(0));
+    assert!(matches!(log.close(), Err(LogError::Stopped(_))));
+}
+
+#[test]
+fn closing_keeps_what_is_in_line_and_takes_nothing_more() {
+    let dir = TempDir::new().unwrap();
+    let (log, release) = held_log(options(dir.path()));
+    let ticket = log.submit(record(0, 1)).unwrap();
+    drop(release);
+    log.close().unwrap();
+    block_on(ticket.durable).unwrap();
+    assert!(matches!(log.submit(record(1, 1)), Err(JournalError::Stopped(_))));
+    drop(log);
+    assert_eq!(read_all(&LocalLog::open(options(dir.path())).unwrap(), 1), [0]);
+}
+
+#[test]
+fn a_follower_sees_each_record_once_while_others_write() {
+    const WRITERS: i64 = 4;
+    const EACH: i64 = 100;
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(options(dir.path())).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let seen = runtime.block_on(async {
+        for writer in 0..WRITERS {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move {
+                for number in 0..EACH {
+                    log.append(record(writer * EACH + number, 2)).await.unwrap();
+                }
+            });
+        }
+        let mut follower = Follower::new(Arc::clone(&log) as Arc<dyn Log>, Offset(0));
+        let mut seen = Vec::new();
+        while seen.len() < usize::try_from(WRITERS * EACH).unwrap() {
+            let found = tokio::time::timeout(Duration::from_mins(1), follower.next(16)).await.unwrap().unwrap();
+            for (offset, record) in found {
+                assert_eq!(offset, Offset(seen.len() as u64));
+                seen.push(number_of(&record));
+            }
+        }
+        seen
+    });
+    for writer in 0..WRITERS {
+        let own: Vec<i64> = seen.iter().copied().filter(|number| number / EACH == writer).collect();
+        assert!(own.is_sorted() && own.len() == usize::try_from(EACH).unwrap(), "writer {writer}");
+    }
+    assert!(log.metrics().segments > 10);
+}
