@@ -1,0 +1,72 @@
+//! Decimal numbers, checked and converted in one pass.
+
+/// A number at the front of a text.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Number {
+    /// Its value; infinite if it is too large for a 64-bit float.
+    pub(crate) value: f64,
+    /// Bytes it takes.
+    pub(crate) len: usize,
+    /// Its value, where it is written without fraction and exponent and fits.
+    pub(crate) integer: Option<i64>,
+}
+
+/// Powers of ten that a 64-bit float holds exactly.
+const EXACT_POWERS: [f64; 23] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
+
+/// Reads the number (in JSON's grammar, but with leading zeros allowed as Influx does) at the front of `text`.
+///
+/// Few digits are converted here: mantissa and power of ten are both exact floats then, so their quotient is rounded
+/// correctly (W. D. Clinger, "How to read floating point numbers accurately", 1990). The standard library does the rest.
+pub(crate) fn scan(text: &str) -> Option<Number> {
+    let bytes = text.as_bytes();
+    let negative = bytes.first() == Some(&b'-');
+    let start = usize::from(negative);
+    let mut mantissa: u64 = 0;
+    let mut at = digits(bytes, start, &mut mantissa);
+    if at == start {
+        return None;
+    }
+    let mut count = at - start;
+    let mut fraction = 0;
+    let mut plain = true;
+    if bytes.get(at) == Some(&b'.') {
+        let end = digits(bytes, at + 1, &mut mantissa);
+        fraction = end - at - 1;
+        if fraction == 0 {
+            return None;
+        }
+        count += fraction;
+        plain = false;
+        at = end;
+    }
+    let mut exponent = false;
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        let end = digits(bytes, at + 1 + sign, &mut 0);
+        if end == at + 1 + sign {
+            return None;
+        }
+        exponent = true;
+        plain = false;
+        at = end;
+    }
+    let value = if !exponent && count <= 15 && fraction < EXACT_POWERS.len() {
+        let size = mantissa as f64 / EXACT_POWERS[fraction];
+        if negative { -size } else { size }
+    } else {
+        text.get(..at)?.parse().ok()?
+    };
+    let integer = if plain { text.get(..at)?.parse().ok() } else { None };
+    Some(Number { value, len: at, integer })
+}
+
+/// Passes over digits from `at` and adds them to `mantissa`, which wraps beyond 19 of them (callers look at their count).
+fn digits(bytes: &[u8], mut at: usize, mantissa: &mut u64) -> usize {
+    while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+        *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+        at += 1;
+    }
+    at
+}

@@ -1,0 +1,140 @@
+//! Rows of Parquet files, a row group at a time and in it a few thousand rows at a time.
+
+use std::fs::File;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, TimeUnit};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::{Cell, ColumnInfo, RowRef, Step};
+
+const ROWS_AT_ONCE: usize = 8_192;
+
+/// Reads the rows of a Parquet file one by one.
+pub(super) struct ParquetRows {
+    reader: ParquetRecordBatchReader,
+    columns: Vec<Column>,
+    /// Rows in `columns`, and the one that is current.
+    rows: usize,
+    at: usize,
+    /// Rows passed in the whole file, and how many it has.
+    passed: u64,
+    total: u64,
+    bytes_total: u64,
+}
+
+/// A piece of a column, in one of the few forms that rows are read from.
+pub(super) enum Column {
+    Text(StringArray),
+    Whole(Int64Array),
+    Number(Float64Array),
+    Time {
+        values: TimestampMicrosecondArray,
+        zoned: bool,
+    },
+    /// Not asked for, or of a type that no reading is made of.
+    Unusable,
+}
+
+impl ParquetRows {
+    pub(super) fn open(file: File, bytes_total: u64) -> Result<(Self, Vec<ColumnInfo>), String> {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| error.to_string())?;
+        let infos = builder
+            .schema()
+            .fields()
+            .iter()
+            .map(|field| ColumnInfo {
+                name: field.name().clone(),
+                numeric: matches!(target(field.data_type()), Some(DataType::Float64 | DataType::Int64)),
+            })
+            .collect();
+        let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+        let reader = builder.with_batch_size(ROWS_AT_ONCE).build().map_err(|error| error.to_string())?;
+        Ok((Self { reader, columns: Vec::new(), rows: 0, at: 0, passed: 0, total, bytes_total }, infos))
+    }
+
+    /// Goes to the next row. Only the columns that `used` marks are prepared.
+    pub(super) fn advance(&mut self, used: &[bool]) -> Result<Step, String> {
+        self.at += 1;
+        while self.at >= self.rows {
+            let Some(batch) = self.reader.next() else { return Ok(Step::End) };
+            let batch = batch.map_err(|error| error.to_string())?;
+            self.columns = prepare(&batch, used)?;
+            self.rows = batch.num_rows();
+            self.at = 0;
+        }
+        self.passed += 1;
+        Ok(Step::Row(self.passed))
+    }
+
+    pub(super) fn row(&self) -> RowRef<'_> {
+        RowRef::Columns(&self.columns, self.at)
+    }
+
+    /// In proportion to the rows: the reader goes back and forth in the file.
+    pub(super) fn bytes_read(&self) -> u64 {
+        let share = u128::from(self.bytes_total) * u128::from(self.passed) / u128::from(self.total.max(1));
+        u64::try_from(share).unwrap_or(self.bytes_total).min(self.bytes_total)
+    }
+}
+
+impl Column {
+    pub(super) fn cell(&self, row: usize) -> Cell<'_> {
+        match self {
+            Self::Text(values) if values.is_valid(row) => super::text::cell(values.value(row)),
+            Self::Whole(values) if values.is_valid(row) => Cell::Whole(values.value(row)),
+            Self::Number(values) if values.is_valid(row) && !values.value(row).is_nan() => Cell::Number(values.value(row)),
+            Self::Time { values, zoned } if values.is_valid(row) => Cell::Time { us: values.value(row), zoned: *zoned },
+            Self::Unusable => Cell::Unusable,
+            _ => Cell::Missing,
+        }
+    }
+}
+
+fn prepare(batch: &RecordBatch, used: &[bool]) -> Result<Vec<Column>, String> {
+    batch
+        .columns()
+        .iter()
+        .zip(used)
+        .map(|(column, used)| match target(column.data_type()).filter(|_| *used) {
+            Some(target) => convert(column, &target),
+            None => Ok(Column::Unusable),
+        })
+        .collect()
+}
+
+fn convert(column: &ArrayRef, target: &DataType) -> Result<Column, String> {
+    let column = cast(column, target).map_err(|error| error.to_string())?;
+    Ok(match target {
+        DataType::Utf8 => Column::Text(column.as_string().clone()),
+        DataType::Int64 => Column::Whole(column.as_primitive().clone()),
+        DataType::Float64 => Column::Number(column.as_primitive().clone()),
+        DataType::Timestamp(_, zone) => Column::Time { values: column.as_primitive().clone(), zoned: zone.is_some() },
+        _ => Column::Unusable,
+    })
+}
+
+/// The type in which a column is read; `None` if nothing can be made of it.
+fn target(from: &DataType) -> Option<DataType> {
+    match from {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(DataType::Utf8),
+        DataType::Dictionary(_, values) => target(values),
+        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
+            Some(DataType::Int64)
+        }
+        DataType::UInt64
+        | DataType::Float16
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::Boolean
+        | DataType::Decimal32(..)
+        | DataType::Decimal64(..)
+        | DataType::Decimal128(..)
+        | DataType::Decimal256(..) => Some(DataType::Float64),
+        // The zone is kept: a cast that drops it would move the times.
+        DataType::Timestamp(_, zone) => Some(DataType::Timestamp(TimeUnit::Microsecond, zone.clone())),
+        DataType::Date32 | DataType::Date64 => Some(DataType::Timestamp(TimeUnit::Microsecond, None)),
+        _ => None,
+    }
+}

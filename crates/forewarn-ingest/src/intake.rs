@@ -1,0 +1,217 @@
+//! The one door into the log for readings: names become series, times are judged, repetitions are dropped, late ones are marked.
+//!
+//! All of that happens under one short lock, the *append lock*, in which the batch is also put in line for the log. So the marks are
+//! true for the order of the log, and everything behind the log may trust them. Waiting for the disk happens outside of the lock.
+//!
+//! What the intake knows (newest time of each series, recent readings) is a fold over the log, like every other state. It changes
+//! only together with a successful submission: a batch that the log refuses leaves no trace.
+
+mod counters;
+mod judge;
+mod state;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use std::sync::Arc;
+
+use forewarn_log::{Log, Ticket};
+use forewarn_types::{Clock, JournalError, Offset, Record, SeriesTable};
+use parking_lot::{Mutex, RwLock};
+use serde::Serialize;
+
+use counters::Counters;
+pub use counters::IntakeMetrics;
+use judge::Judge;
+pub use state::IntakeState;
+use state::Memory;
+
+use crate::{IngestError, MAX_ERRORS, RawBatch, Rejected};
+
+/// Most readings of one log record; larger batches are split.
+const MAX_RECORD_ROWS: usize = 65_536;
+
+/// Bounds on what the intake accepts and remembers.
+#[derive(Debug, Clone)]
+pub struct IntakeLimits {
+    /// How far a reading's time may lie ahead of the server's clock, µs.
+    pub max_future_us: i64,
+    /// How many readings back a repetition is recognised.
+    pub duplicate_window: usize,
+}
+
+impl Default for IntakeLimits {
+    /// One hour ahead; 262,144 readings back.
+    fn default() -> Self {
+        Self { max_future_us: 3_600_000_000, duplicate_window: 1 << 18 }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Accepted {
+    /// Readings that are now in the log.
+    pub accepted: u64,
+    /// Readings that had been accepted before, exactly so.
+    pub duplicates: u64,
+    /// Of the accepted: not newer than their series' newest.
+    pub late: u64,
+    /// The first [`MAX_ERRORS`] refusals, in order of line.
+    pub rejected: Vec<Rejected>,
+    /// How many refusals there were in all.
+    pub rejected_total: u64,
+}
+
+/// Turns decoded readings into log records. Shared by all sources.
+pub struct Intake {
+    log: Arc<dyn Log>,
+    series: Arc<RwLock<SeriesTable>>,
+    clock: Arc<dyn Clock>,
+    limits: IntakeLimits,
+    /// The append lock.
+    memory: Mutex<Memory>,
+    counters: Counters,
+}
+
+impl Intake {
+    /// An intake that knows nothing yet: [`Intake::restore`] and [`Intake::replay`] must follow before readings are accepted
+    /// into a log that is not empty.
+    #[must_use]
+    pub fn new(log: Arc<dyn Log>, series: Arc<RwLock<SeriesTable>>, clock: Arc<dyn Clock>, limits: IntakeLimits) -> Self {
+        let memory = Mutex::new(Memory::new(limits.duplicate_window));
+        Self { log, series, clock, limits, memory, counters: Counters::default() }
+    }
+
+    /// Takes a batch in. Returns once every reading of it that was not refused is durable.
+    ///
+    /// # Errors
+    /// [`IngestError::Log`]. If it is retryable the same batch may be sent again: what had been taken in of it counts as duplicates.
+    pub async fn accept(&self, batch: RawBatch) -> Result<Accepted, IngestError> {
+        self.take(&batch).await
+    }
+
+    /// [`Intake::accept`] for a source that may have to try the same batch again.
+    pub(crate) async fn take(&self, batch: &RawBatch) -> Result<Accepted, IngestError> {
+        let (accepted, wait) = self.submit(batch)?;
+        match wait {
+            Wait::Nothing => {}
+            Wait::Ticket(ticket) => ticket.durable.await?,
+            Wait::Until(offset) => self.wait_durable(offset).await?,
+        }
+        self.counters.add(&accepted);
+        Ok(accepted)
+    }
+
+    /// What the intake knows, to be kept in a snapshot. Returns once all of it is durable, so that a snapshot never remembers a
+    /// reading that a crash took from the log. A consumer's checkpoint at [`IntakeState::next`] may follow once the snapshot is kept.
+    ///
+    /// # Errors
+    /// [`IngestError::Log`] if the log has stopped.
+    pub async fn state(&self) -> Result<IntakeState, IngestError> {
+        let state = self.memory.lock().to_state(&self.series.read());
+        self.wait_durable(state.next).await?;
+        Ok(state)
+    }
+
+    /// Takes over a snapshot, also into the shared table of series. To be called first, before [`Intake::replay`].
+    ///
+    /// # Errors
+    /// [`IngestError::Restore`] if the snapshot does not belong to this log.
+    pub fn restore(&self, snapshot: &IntakeState) -> Result<(), IngestError> {
+        let end = self.log.end();
+        if snapshot.next > end {
+            return Err(IngestError::Restore(format!("the snapshot stands at offset {}, but the log ends at {end}", snapshot.next)));
+        }
+        self.memory.lock().restore(snapshot, &mut self.series.write())
+    }
+
+    /// Takes in what the log holds behind the snapshot, record by record. Records before it are passed over.
+    ///
+    /// # Errors
+    /// [`IngestError::Restore`] if the log defines a series out of order.
+    pub fn replay(&self, offset: Offset, record: &Record) -> Result<(), IngestError> {
+        self.memory.lock().replay(offset, record, &mut self.series.write())
+    }
+
+    /// Figures for an operator, since the start.
+    #[must_use]
+    pub fn metrics(&self) -> IntakeMetrics {
+        self.counters.snapshot()
+    }
+
+    /// Everything that needs the append lock.
+    fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Wait), IngestError> {
+        let mut memory = self.memory.lock();
+        let now = self.clock.now();
+        let mut judge = Judge::new(batch, now, &self.limits, &self.series);
+        let mut ticket = None;
+        let mut row = 0;
+        while row < batch.len() {
+            let mut readings = judge.batch_with_room((batch.len() - row).min(MAX_RECORD_ROWS));
+            while row < batch.len() && readings.len() < MAX_RECORD_ROWS {
+                judge.row(row, &mut memory, &mut readings);
+                row += 1;
+            }
+            if readings.is_empty() {
+                continue;
+            }
+            match self.submit_record(&mut memory, Record::Readings(readings)) {
+                Ok(taken) => ticket = Some(taken),
+                Err(error) => {
+                    memory.undo();
+                    return Err(error.into());
+                }
+            }
+        }
+        let only_duplicates = ticket.is_none() && judge.outcome.duplicates > 0;
+        let wait = match ticket {
+            Some(ticket) => Wait::Ticket(ticket),
+            // What a repetition repeats may still be on its way to the disk.
+            None if only_duplicates => Wait::Until(memory.next),
+            None => Wait::Nothing,
+        };
+        drop(memory);
+        Ok((self.finish(batch, judge), wait))
+    }
+
+    /// Puts the definitions that the log does not hold yet in line, then `record`.
+    fn submit_record(&self, memory: &mut Memory, record: Record) -> Result<Ticket, JournalError> {
+        let new: Vec<_> = self.series.read().defs().iter().skip(memory.series_logged).cloned().collect();
+        if !new.is_empty() {
+            let count = new.len();
+            memory.next = self.log.submit(Record::Series(new))?.offset.next();
+            memory.series_logged += count;
+        }
+        let ticket = self.log.submit(record)?;
+        memory.commit(ticket.offset.next());
+        Ok(ticket)
+    }
+
+    fn finish(&self, batch: &RawBatch, judge: Judge<'_>) -> Accepted {
+        let (mut accepted, by_reason) = judge.finish();
+        self.counters.reject(by_reason, batch.rejected);
+        accepted.rejected_total += batch.rejected;
+        accepted.rejected.extend(batch.errors.iter().cloned());
+        accepted.rejected.sort_by_key(|rejected| rejected.line);
+        accepted.rejected.truncate(MAX_ERRORS);
+        accepted
+    }
+
+    async fn wait_durable(&self, offset: Offset) -> Result<(), IngestError> {
+        let mut end = self.log.watch();
+        match end.wait_for(|end| *end >= offset).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(JournalError::Stopped("its writer has ended".into()).into()),
+        }
+    }
+}
+
+/// What has to become durable before a batch is acknowledged.
+enum Wait {
+    /// Nothing of it was taken in.
+    Nothing,
+    /// The last record of it.
+    Ticket(Ticket),
+    /// Everything before this offset.
+    Until(Offset),
+}

@@ -1,0 +1,119 @@
+//! Judges the rows of one batch, one after the other, in the order of the log.
+
+use forewarn_types::{ReadingBatch, ReadingFlags, SeriesId, SeriesTable, Timestamp};
+use parking_lot::RwLock;
+
+use super::counters::Reason;
+use super::state::Memory;
+use super::{Accepted, IntakeLimits};
+use crate::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
+
+/// The earliest time a reading may have: anything before 1970 is a sender's unset clock.
+const EARLIEST: Timestamp = Timestamp(0);
+
+/// Readings without a time that arrive within one tick of the clock are told apart by a microsecond each, up to this long.
+const MAX_STAMP_AHEAD_US: i64 = 1_000_000;
+
+/// What is known about a name of the batch.
+enum Name {
+    Unseen,
+    Known(SeriesId),
+    Refused(String),
+}
+
+/// The judgement of one batch so far.
+pub(super) struct Judge<'a> {
+    batch: &'a RawBatch,
+    now: Timestamp,
+    latest: i64,
+    table: &'a RwLock<SeriesTable>,
+    names: Vec<Name>,
+    /// Rejections by reason.
+    rejected: [u64; Reason::COUNT],
+    pub(super) outcome: Accepted,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(batch: &'a RawBatch, now: Timestamp, limits: &IntakeLimits, table: &'a RwLock<SeriesTable>) -> Self {
+        let known = table.read();
+        let names = batch.names.iter().map(|(asset, signal)| known.get(asset, signal).map_or(Name::Unseen, Name::Known)).collect();
+        drop(known);
+        let latest = now.plus_us(limits.max_future_us).0;
+        Self { batch, now, latest, table, names, rejected: [0; Reason::COUNT], outcome: Accepted::default() }
+    }
+
+    /// Columns for readings that arrive now.
+    pub(super) fn batch_with_room(&self, rows: usize) -> ReadingBatch {
+        ReadingBatch::with_capacity(self.now, rows)
+    }
+
+    /// Judges row `row`; it goes into `readings`, or is counted as a duplicate or a rejection.
+    pub(super) fn row(&mut self, row: usize, memory: &mut Memory, readings: &mut ReadingBatch) {
+        let (sent, value) = (self.batch.time[row], self.batch.value[row]);
+        if !value.is_finite() {
+            return self.reject(row, Reason::Value, "the value is not a finite number".into());
+        }
+        if sent != NO_TIME && !(EARLIEST.0..=self.latest).contains(&sent) {
+            let problem = if sent < EARLIEST.0 { "lies before 1970" } else { "lies too far in the future" };
+            let (time, now) = (Timestamp(sent), self.now);
+            return self.reject(
+                row,
+                Reason::Time,
+                format!("the time {time} {problem} (the server's clock shows {now}); check the sender's clock and unit"),
+            );
+        }
+        let id = match self.series(row) {
+            Ok(id) => id,
+            Err(reason) => return self.reject(row, Reason::Series, reason),
+        };
+        let time = if sent == NO_TIME {
+            self.stamp(memory.newest(id))
+        } else if memory.is_known(id, sent, value) {
+            self.outcome.duplicates += 1;
+            return;
+        } else {
+            sent
+        };
+        let late = memory.remember(id, time, value);
+        self.outcome.accepted += 1;
+        self.outcome.late += u64::from(late);
+        readings.push(id, Timestamp(time), value, ReadingFlags::new(self.batch.quality[row], late));
+    }
+
+    /// What became of the batch, and how many rejections there were for each reason.
+    pub(super) fn finish(self) -> (Accepted, [u64; Reason::COUNT]) {
+        (self.outcome, self.rejected)
+    }
+
+    /// The time of a reading that came without: that of arrival. A series' readings of the same instant stay in order and apart.
+    const fn stamp(&self, newest: i64) -> i64 {
+        let ahead = newest.saturating_sub(self.now.0);
+        if ahead >= 0 && ahead < MAX_STAMP_AHEAD_US { newest + 1 } else { self.now.0 }
+    }
+
+    fn series(&mut self, row: usize) -> Result<SeriesId, String> {
+        let index = self.batch.name[row] as usize;
+        let (Some(name), Some((asset, signal))) = (self.names.get_mut(index), self.batch.names.get(index)) else {
+            return Err(format!("the reading's name {index} is not in its batch"));
+        };
+        if matches!(name, Name::Unseen) {
+            *name = match self.table.write().intern(asset, signal) {
+                Ok((id, _)) => Name::Known(id),
+                Err(error) => Name::Refused(error.to_string()),
+            };
+        }
+        match name {
+            Name::Known(id) => Ok(*id),
+            Name::Refused(reason) => Err(reason.clone()),
+            Name::Unseen => Err("the reading's series is not known".into()),
+        }
+    }
+
+    fn reject(&mut self, row: usize, reason: Reason, text: String) {
+        self.rejected[reason as usize] += 1;
+        self.outcome.rejected_total += 1;
+        if self.outcome.rejected.len() < MAX_ERRORS {
+            self.outcome.rejected.push(Rejected { line: self.batch.line[row] as usize, reason: text });
+        }
+    }
+}

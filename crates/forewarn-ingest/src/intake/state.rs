@@ -1,0 +1,120 @@
+//! What the intake knows about the readings that are in the log, as a fold over the log.
+
+use forewarn_types::{Offset, Record, SeriesDef, SeriesId, SeriesTable};
+use serde::{Deserialize, Serialize};
+
+use super::window::{Window, fingerprint};
+use crate::IngestError;
+
+/// A snapshot of what the intake knows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntakeState {
+    /// One past the last record that is accounted for: replay begins here.
+    pub next: Offset,
+    /// Every series that the log defines before `next`.
+    pub series: Vec<SeriesDef>,
+    /// By series: its newest time, µs UTC; `i64::MIN` where there is no reading.
+    pub newest: Vec<i64>,
+    /// Fingerprints of the newest readings, oldest first.
+    pub recent: Vec<u64>,
+}
+
+/// What stands behind the append lock.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// One past the last record that was submitted or replayed.
+    pub(super) next: Offset,
+    /// How many of the table's definitions are in the log, or in line for it.
+    pub(super) series_logged: usize,
+    newest: Vec<i64>,
+    /// Former values of `newest` since the last commit.
+    changed: Vec<(SeriesId, i64)>,
+    window: Window,
+}
+
+impl Memory {
+    pub(super) const fn new(duplicate_window: usize) -> Self {
+        Self { next: Offset(0), series_logged: 0, newest: Vec::new(), changed: Vec::new(), window: Window::new(duplicate_window) }
+    }
+
+    /// The newest time of a series; `i64::MIN` if it has no reading.
+    pub(super) fn newest(&self, id: SeriesId) -> i64 {
+        self.newest.get(id.index()).copied().unwrap_or(i64::MIN)
+    }
+
+    /// Whether this reading was taken in recently.
+    pub(super) fn is_known(&self, id: SeriesId, time: i64, value: f64) -> bool {
+        self.window.contains(fingerprint(id, time, value))
+    }
+
+    /// Remembers a reading; [`Memory::commit`] or [`Memory::undo`] follows. Returns whether it is late.
+    pub(super) fn remember(&mut self, id: SeriesId, time: i64, value: f64) -> bool {
+        self.window.add(fingerprint(id, time, value));
+        if id.index() >= self.newest.len() {
+            self.newest.resize(id.index() + 1, i64::MIN);
+        }
+        let newest = &mut self.newest[id.index()];
+        if time <= *newest {
+            return true;
+        }
+        self.changed.push((id, *newest));
+        *newest = time;
+        false
+    }
+
+    /// What was remembered stays: its record is in line, and `next` follows it.
+    pub(super) fn commit(&mut self, next: Offset) {
+        self.next = next;
+        self.changed.clear();
+        self.window.commit();
+    }
+
+    /// Forgets what was remembered since the last commit: the log did not take it.
+    pub(super) fn undo(&mut self) {
+        for (id, former) in self.changed.drain(..).rev() {
+            self.newest[id.index()] = former;
+        }
+        self.window.undo();
+    }
+
+    pub(super) fn to_state(&self, table: &SeriesTable) -> IntakeState {
+        let series: Vec<_> = table.defs().iter().take(self.series_logged).cloned().collect();
+        let mut newest = self.newest.clone();
+        // A refused batch leaves room for its series behind; a snapshot is the same with and without it.
+        newest.resize(series.len(), i64::MIN);
+        IntakeState { next: self.next, series, newest, recent: self.window.to_vec() }
+    }
+
+    pub(super) fn restore(&mut self, snapshot: &IntakeState, table: &mut SeriesTable) -> Result<(), IngestError> {
+        self.define(&snapshot.series, table)?;
+        self.newest.clone_from(&snapshot.newest);
+        snapshot.recent.iter().for_each(|&fingerprint| self.window.add(fingerprint));
+        self.commit(snapshot.next);
+        Ok(())
+    }
+
+    pub(super) fn replay(&mut self, offset: Offset, record: &Record, table: &mut SeriesTable) -> Result<(), IngestError> {
+        if offset < self.next {
+            return Ok(());
+        }
+        match record {
+            Record::Series(defs) => self.define(defs, table)?,
+            Record::Readings(batch) => {
+                for row in batch.rows() {
+                    self.remember(row.series, row.time.0, row.value);
+                }
+            }
+            _ => {}
+        }
+        self.commit(offset.next());
+        Ok(())
+    }
+
+    fn define(&mut self, defs: &[SeriesDef], table: &mut SeriesTable) -> Result<(), IngestError> {
+        for def in defs {
+            table.restore(def.clone()).map_err(|error| IngestError::Restore(error.to_string()))?;
+            self.series_logged = self.series_logged.max(def.id.index() + 1);
+        }
+        Ok(())
+    }
+}

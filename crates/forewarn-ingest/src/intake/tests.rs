@@ -1,0 +1,228 @@
+//! The laws of the intake: each reading once, marks that are true, and nothing remembered that the log did not take.
+
+use forewarn_types::{ManualClock, Quality, ReadingBatch, SeriesId, Timestamp};
+use proptest::prelude::*;
+
+use super::*;
+use crate::NO_TIME;
+use crate::fake_log::FakeLog;
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
+
+fn intake_on(log: &Arc<FakeLog>, duplicate_window: usize) -> Intake {
+    let series = Arc::new(RwLock::new(SeriesTable::new(5)));
+    let limits = IntakeLimits { duplicate_window, ..IntakeLimits::default() };
+    Intake::new(Arc::clone(log) as Arc<dyn Log>, series, Arc::new(ManualClock::new(NOW)), limits)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// One row each: number of the asset, time, value.
+fn batch(rows: &[(usize, i64, f64)]) -> RawBatch {
+    let mut batch = RawBatch::default();
+    for (line, &(asset, time, value)) in (1..).zip(rows) {
+        batch.push(&format!("p/{asset}"), "t", time, value, Quality::Good, line);
+    }
+    batch
+}
+
+fn accept(intake: &Intake, rows: &[(usize, i64, f64)]) -> Accepted {
+    block_on(intake.accept(batch(rows))).unwrap()
+}
+
+#[test]
+fn bad_rows_are_named_and_the_good_ones_kept() {
+    let log = FakeLog::new(false);
+    let intake = intake_on(&log, 100);
+    let mut batch = batch(&[(0, 1, 1.0), (0, -1, 1.0), (0, 2, f64::NAN), (0, NOW.0 + 3_600_000_001, 1.0), (0, NOW.0, 1.0)]);
+    batch.push("p//x", "t", 5, 1.0, Quality::Bad, 6);
+    batch.reject(3, "not JSON");
+    let accepted = block_on(intake.accept(batch)).unwrap();
+    assert_eq!((accepted.accepted, accepted.late, accepted.duplicates, accepted.rejected_total), (2, 0, 0, 5));
+    let lines: Vec<_> = accepted.rejected.iter().map(|rejected| rejected.line).collect();
+    assert_eq!(lines, [2, 3, 3, 4, 6]);
+    assert!(accepted.rejected[0].reason.contains("before 1970"), "{accepted:?}");
+    assert!(accepted.rejected[3].reason.contains("too far in the future"), "{accepted:?}");
+    assert!(accepted.rejected[4].reason.contains("empty level"), "{accepted:?}");
+    assert_eq!(log.readings(), [(0, 1, 1.0, false), (0, NOW.0, 1.0, false)]);
+    let metrics = intake.metrics();
+    assert_eq!((metrics.rejected_time, metrics.rejected_value, metrics.rejected_series, metrics.rejected_undecodable), (2, 1, 1, 1));
+}
+
+#[test]
+fn series_beyond_the_limit_are_refused_and_the_others_kept() {
+    let log = FakeLog::new(false);
+    let intake = intake_on(&log, 100);
+    let rows: Vec<_> = (0..200).map(|asset| (asset, 1, 1.0)).collect();
+    let accepted = accept(&intake, &rows);
+    assert_eq!((accepted.accepted, accepted.rejected_total, accepted.rejected.len()), (5, 195, MAX_ERRORS));
+    assert!(accepted.rejected[0].reason.contains("limit of 5 series"), "{accepted:?}");
+    assert_eq!(log.readings().len(), 5);
+}
+
+#[test]
+fn readings_without_a_time_get_that_of_arrival_and_stay_apart() {
+    let log = FakeLog::new(false);
+    let intake = intake_on(&log, 100);
+    let accepted = accept(&intake, &[(0, NO_TIME, 1.0), (0, NO_TIME, 1.0), (1, NO_TIME, 1.0)]);
+    assert_eq!((accepted.accepted, accepted.duplicates, accepted.late), (3, 0, 0));
+    assert_eq!(log.readings(), [(0, NOW.0, 1.0, false), (0, NOW.0 + 1, 1.0, false), (1, NOW.0, 1.0, false)]);
+    accept(&intake, &[(2, NOW.0 + 3_000_000_000, 1.0), (2, NO_TIME, 2.0)]);
+    assert_eq!(log.readings().last(), Some(&(2, NOW.0, 2.0, true)), "a sender's clock that is ahead does not draw arrivals along");
+}
+
+#[test]
+fn a_refused_batch_leaves_no_trace_and_may_be_sent_again() {
+    let rows = [(0, 10, 1.0), (1, 10, 1.0), (0, 11, 2.0)];
+    for room in 0..4 {
+        let log = FakeLog::new(false);
+        let intake = intake_on(&log, 2);
+        accept(&intake, &[(0, 9, 0.0)]);
+        let before = block_on(intake.state()).unwrap();
+        *log.room.lock() = room;
+        let first = block_on(intake.accept(batch(&rows)));
+        *log.room.lock() = usize::MAX;
+        if room < 2 {
+            assert!(first.unwrap_err().is_retryable());
+            let after = block_on(intake.state()).unwrap();
+            assert_eq!((&after.recent, &after.newest[..1]), (&before.recent, &before.newest[..]));
+            let again = accept(&intake, &rows);
+            assert_eq!((again.accepted, again.late, again.duplicates), (3, 0, 0), "room for {room}");
+        }
+        assert_eq!(log.readings(), [(0, 9, 0.0, false), (0, 10, 1.0, false), (1, 10, 1.0, false), (0, 11, 2.0, false)]);
+    }
+}
+
+#[test]
+fn what_was_taken_of_a_large_batch_before_a_refusal_counts_as_duplicates_later() {
+    let log = FakeLog::new(false);
+    let intake = intake_on(&log, 1 << 18);
+    let rows: Vec<_> = (0..150_000).map(|time| (0, time, 1.0)).collect();
+    *log.room.lock() = 2;
+    assert!(block_on(intake.accept(batch(&rows))).unwrap_err().is_retryable());
+    *log.room.lock() = usize::MAX;
+    let again = accept(&intake, &rows);
+    assert_eq!((again.accepted, again.duplicates, again.late), (150_000 - 65_536, 65_536, 0));
+    assert_eq!(log.readings().len(), 150_000);
+}
+
+#[test]
+fn a_repetition_is_acknowledged_no_sooner_than_what_it_repeats() {
+    let log = FakeLog::new(true);
+    let intake = Arc::new(intake_on(&log, 100));
+    block_on(async {
+        let first = tokio::spawn({
+            let intake = Arc::clone(&intake);
+            async move { intake.accept(batch(&[(0, 1, 1.0)])).await }
+        });
+        let second = tokio::spawn({
+            let intake = Arc::clone(&intake);
+            async move { intake.accept(batch(&[(0, 1, 1.0)])).await }
+        });
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(log.records.lock().len(), 2, "a definition and one reading");
+        assert!(!first.is_finished() && !second.is_finished());
+        log.release();
+        assert_eq!(first.await.unwrap().unwrap().accepted, 1);
+        assert_eq!(second.await.unwrap().unwrap().duplicates, 1);
+    });
+}
+
+#[test]
+fn a_snapshot_of_another_log_is_refused() {
+    let intake = intake_on(&FakeLog::new(false), 10);
+    let error = intake.restore(&IntakeState { next: Offset(3), ..IntakeState::default() }).unwrap_err();
+    assert!(error.to_string().contains("stands at offset 3, but the log ends at 0"), "{error}");
+    let hole = Record::Series(vec![forewarn_types::SeriesDef { id: SeriesId(2), asset: "a".into(), signal: "b".into() }]);
+    assert!(matches!(intake.replay(Offset(0), &hole), Err(IngestError::Restore(_))));
+}
+
+fn rows() -> impl Strategy<Value = Vec<(usize, i64, f64)>> {
+    prop::collection::vec((0usize..3, 0i64..20, 0u8..3), 0..60)
+        .prop_map(|rows| rows.into_iter().map(|(asset, time, value)| (asset, time, f64::from(value))).collect())
+}
+
+/// What a reader of the log should find: each reading once, late if its series already had one as new or newer.
+fn naive(rows: &[(usize, i64, f64)]) -> Vec<(usize, i64, f64, bool)> {
+    let mut found: Vec<(usize, i64, f64, bool)> = Vec::new();
+    for &(asset, time, value) in rows {
+        if !found.iter().any(|&(a, t, v, _)| (a, t, v) == (asset, time, value)) {
+            let late = found.iter().any(|&(a, t, ..)| a == asset && t >= time);
+            found.push((asset, time, value, late));
+        }
+    }
+    found
+}
+
+fn named(intake: &Intake, readings: &[(u32, i64, f64, bool)]) -> Vec<(usize, i64, f64, bool)> {
+    let table = intake.series.read();
+    let asset = |id: u32| table.def(SeriesId(id)).unwrap().asset.strip_prefix("p/").unwrap().parse().unwrap();
+    readings.iter().map(|&(id, time, value, late)| (asset(id), time, value, late)).collect()
+}
+
+proptest! {
+    #[test]
+    fn any_split_and_redelivery_gives_each_reading_once_with_true_marks(
+        rows in rows(),
+        cuts in prop::collection::vec((1usize..20, any::<bool>()), 1..30),
+    ) {
+        let log = FakeLog::new(false);
+        let intake = intake_on(&log, 1_000);
+        let mut rest = rows.as_slice();
+        let mut total = Accepted::default();
+        for &(length, repeat) in cuts.iter().cycle() {
+            if rest.is_empty() { break; }
+            let (part, after) = rest.split_at(length.min(rest.len()));
+            for _ in 0..=usize::from(repeat) {
+                let accepted = accept(&intake, part);
+                prop_assert_eq!(accepted.accepted + accepted.duplicates, part.len() as u64);
+                total.accepted += accepted.accepted;
+                total.late += accepted.late;
+            }
+            rest = after;
+        }
+        let expected = naive(&rows);
+        prop_assert_eq!(total.accepted, expected.len() as u64);
+        prop_assert_eq!(total.late, expected.iter().filter(|reading| reading.3).count() as u64);
+        prop_assert_eq!(named(&intake, &log.readings()), expected);
+    }
+
+    #[test]
+    fn a_restart_from_any_snapshot_equals_a_continuous_run(
+        parts in prop::collection::vec(rows(), 1..8),
+        snapshot_after in 0usize..8,
+        window in 1usize..50,
+    ) {
+        let log = FakeLog::new(false);
+        let intake = intake_on(&log, window);
+        let mut snapshot = None;
+        for (index, part) in parts.iter().enumerate() {
+            if index == snapshot_after {
+                snapshot = Some(serde_json::to_vec(&block_on(intake.state()).unwrap()).unwrap());
+            }
+            accept(&intake, part);
+        }
+        let restarted = intake_on(&log, window);
+        if let Some(snapshot) = &snapshot {
+            restarted.restore(&serde_json::from_slice(snapshot).unwrap()).unwrap();
+        }
+        for (offset, record) in log.read(Offset(0), usize::MAX, usize::MAX).unwrap() {
+            restarted.replay(offset, &record).unwrap();
+        }
+        prop_assert_eq!(block_on(restarted.state()).unwrap(), block_on(intake.state()).unwrap());
+        prop_assert_eq!(accept(&restarted, &[(4, 1, 1.0)]).accepted, 1);
+        prop_assert_eq!(log.readings().last().map(|reading| reading.1), Some(1), "definitions stay in order after a restart");
+    }
+}
+
+#[test]
+fn readings_arrive_by_the_injected_clock() {
+    let log = FakeLog::new(false);
+    accept(&intake_on(&log, 10), &[(0, 1, 1.0)]);
+    let records = log.records.lock();
+    assert!(matches!(&*records[1], Record::Readings(ReadingBatch { arrived: NOW, .. })), "{:?}", records[1]);
+}

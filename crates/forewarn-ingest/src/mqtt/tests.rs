@@ -1,0 +1,262 @@
+//! Against a real broker: nothing is acknowledged before it is durable, and nothing is lost or taken in twice.
+
+use std::process::Stdio;
+
+use forewarn_log::{Follower, LocalLog, Log, LogOptions};
+use forewarn_spec::{JsonPath, MqttPayload};
+use forewarn_types::{ManualClock, Offset, Record, SeriesTable, Timestamp};
+use parking_lot::RwLock;
+use rumqttc::{Event, Outgoing, Packet, PublishOptions};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+use super::*;
+use crate::IntakeLimits;
+use crate::fake_log::FakeLog;
+
+const MOSQUITTO: &str = "/usr/sbin/mosquitto";
+const PATIENCE: Duration = Duration::from_mins(1);
+
+struct Broker {
+    process: Child,
+    _dir: TempDir,
+    port: u16,
+}
+
+impl Broker {
+    /// Starts a broker on a free port; `None` if it is not installed, which CI does not accept.
+    async fn start() -> Option<Self> {
+        // The listener that found the port must be gone before the broker takes it.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_on(port).await
+    }
+
+    async fn start_on(port: u16) -> Option<Self> {
+        if !std::path::Path::new(MOSQUITTO).exists() {
+            assert!(std::env::var_os("CI").is_none(), "{MOSQUITTO} is missing: apt-get install mosquitto");
+            println!("skipped: {MOSQUITTO} is not installed");
+            return None;
+        }
+        let dir = TempDir::new().unwrap();
+        let config = dir.path().join("mosquitto.conf");
+        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nlog_dest stderr\n");
+        std::fs::write(&config, text).unwrap();
+        let mut process =
+            Command::new(MOSQUITTO).arg("-c").arg(&config).stderr(Stdio::piped()).stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        while !lines.next_line().await.unwrap().expect("mosquitto did not start").ends_with("running") {}
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Some(Self { process, _dir: dir, port })
+    }
+
+    fn source(&self) -> MqttSource {
+        MqttSource {
+            url: format!("mqtt://127.0.0.1:{}", self.port),
+            client_id: "forewarn-test".into(),
+            topic: "plant/+/+/+".into(),
+            asset: "plant/{1}/{2}".into(),
+            signal: "{3}".into(),
+            payload: MqttPayload::Json { value: JsonPath(vec!["v".into()]), time: Some(JsonPath(vec!["t".into()])), quality: None },
+            qos: 1,
+        }
+    }
+
+    /// Publishes at QoS 1 and returns once the broker has all messages.
+    async fn publish(&self, messages: Vec<(String, String)>) {
+        let (client, mut event_loop) =
+            AsyncClient::builder(MqttOptions::new("forewarn-test-sender", ("127.0.0.1".to_owned(), self.port))).unbounded().build();
+        let mut missing = messages.len();
+        for (topic, payload) in messages {
+            client.try_publish(topic, payload, PublishOptions::new(QoS::AtLeastOnce)).unwrap();
+        }
+        while missing > 0 {
+            if let Event::Incoming(Packet::PubAck(_)) = event_loop.poll().await.unwrap() {
+                missing -= 1;
+            }
+        }
+        client.try_disconnect().unwrap();
+        while !matches!(event_loop.poll().await, Ok(Event::Outgoing(Outgoing::Disconnect)) | Err(_)) {}
+    }
+}
+
+fn message(number: usize) -> (String, String) {
+    (format!("plant/line{}/pump{}/temp", number % 4, number % 10), format!(r#"{{"v":{number},"t":{}}}"#, 1_000 + number))
+}
+
+fn intake(log: Arc<dyn Log>) -> Arc<Intake> {
+    let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_000_000)));
+    Arc::new(Intake::new(log, Arc::new(RwLock::new(SeriesTable::new(1_000))), clock, IntakeLimits::default()))
+}
+
+/// A stage that runs until it is stopped.
+struct Running {
+    handle: MqttHandle,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<Result<(), IngestError>>,
+}
+
+fn run(broker: &Broker, intake: &Arc<Intake>) -> Running {
+    let stage = MqttStage::build(broker.source(), Arc::clone(intake), Arc::new(ManualClock::default())).unwrap();
+    let (handle, stop) = (stage.handle(), CancellationToken::new());
+    let task = tokio::spawn(stage.run(stop.clone()));
+    Running { handle, stop, task }
+}
+
+impl Running {
+    async fn until(&self, reached: impl Fn(&MqttStatus) -> bool) {
+        let mut changes = self.handle.watch();
+        let outcome = tokio::time::timeout(PATIENCE, changes.wait_for(|status| reached(status))).await;
+        assert!(outcome.is_ok(), "{:?}", self.handle.status());
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+async fn read_values(log: &Arc<LocalLog>, count: usize) -> Vec<f64> {
+    let mut follower = Follower::new(Arc::clone(log) as Arc<dyn Log>, Offset(0));
+    let mut values = Vec::new();
+    while values.len() < count {
+        for (_, record) in tokio::time::timeout(PATIENCE, follower.next(100)).await.unwrap().unwrap() {
+            if let Record::Readings(batch) = &*record {
+                values.extend(&batch.value);
+            }
+        }
+    }
+    values
+}
+
+#[tokio::test]
+async fn two_thousand_messages_come_through_once_and_are_all_acknowledged() {
+    let Some(broker) = Broker::start().await else { return };
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(LogOptions::new(dir.path())).unwrap();
+    let intake = intake(Arc::clone(&log) as Arc<dyn Log>);
+
+    let stage = run(&broker, &intake);
+    stage.until(|status| status.subscribed).await;
+    let mut messages: Vec<_> = (0..2_000).map(message).collect();
+    messages.insert(700, ("plant/a/b/temp".into(), "no JSON".into()));
+    messages.insert(900, ("plant/a//temp".into(), r#"{"v":1,"t":1}"#.into()));
+    broker.publish(messages).await;
+    stage.until(|status| status.acked == 2_002).await;
+    let status = stage.handle.status();
+    assert_eq!((status.received, status.rejected, status.connected), (2_002, 2, true), "{status:?}");
+    let dead = stage.handle.dead_letters();
+    assert_eq!(dead.iter().map(|letter| letter.topic.as_str()).collect::<Vec<_>>(), ["plant/a/b/temp", "plant/a//temp"]);
+    assert!(dead[0].reason.contains("not JSON") && dead[0].payload == "no JSON", "{dead:?}");
+    assert_eq!(log.end(), log.watch().borrow().to_owned());
+    stage.stop().await;
+
+    // What arrives while the server is down waits at the broker; what was acknowledged does not come again.
+    broker.publish((2_000..2_010).map(message).collect()).await;
+    let stage = run(&broker, &intake);
+    stage.until(|status| status.acked == 10).await;
+    assert_eq!(stage.handle.status().received, 10);
+    stage.stop().await;
+
+    let mut values = read_values(&log, 2_010).await;
+    values.sort_by(f64::total_cmp);
+    assert_eq!(values, (0..2_010).map(f64::from).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_while_the_log_is_full() {
+    let Some(broker) = Broker::start().await else { return };
+    let log = FakeLog::new(false);
+    let intake = intake(Arc::clone(&log) as Arc<dyn Log>);
+    *log.room.lock() = 0;
+    let stage = run(&broker, &intake);
+    stage.until(|status| status.subscribed).await;
+    broker.publish((0..5).map(message).collect()).await;
+    stage.until(|status| status.received == 5).await;
+    assert_eq!(stage.handle.status().acked, 0);
+    stage.stop().await;
+    assert_eq!(log.readings().len(), 0);
+
+    let stage = run(&broker, &intake);
+    stage.until(|status| status.received == 5).await;
+    *log.room.lock() = usize::MAX;
+    stage.until(|status| status.acked == 5).await;
+    stage.stop().await;
+    assert_eq!(log.readings().len(), 5);
+}
+
+#[tokio::test]
+async fn a_broker_that_forgot_the_session_is_subscribed_to_again() {
+    let Some(mut broker) = Broker::start().await else { return };
+    let log = FakeLog::new(true);
+    let intake = intake(Arc::clone(&log) as Arc<dyn Log>);
+    let stage = run(&broker, &intake);
+    stage.until(|status| status.subscribed).await;
+    broker.publish((0..5).map(message).collect()).await;
+    stage.until(|status| status.received == 5).await;
+    broker.process.kill().await.unwrap();
+    stage.until(|status| status.failures > 0).await;
+
+    // The new broker knows no session, so it gives the same packet numbers to other messages: the five acknowledgements that
+    // become due now must not reach it.
+    let broker = Broker::start_on(broker.port).await.unwrap();
+    stage.until(|status| status.subscribed).await;
+    log.release();
+    broker.publish((5..10).map(message).collect()).await;
+    stage.until(|status| status.received == 10).await;
+    log.release_for_good();
+    stage.until(|status| status.acked == 5).await;
+    assert_eq!(stage.handle.status().acked, 5);
+    stage.stop().await;
+    assert_eq!(log.readings().len(), 10);
+}
+
+#[tokio::test]
+async fn a_failed_log_ends_the_stage() {
+    let Some(broker) = Broker::start().await else { return };
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(LogOptions::new(dir.path())).unwrap();
+    let stage = run(&broker, &intake(Arc::clone(&log) as Arc<dyn Log>));
+    stage.until(|status| status.subscribed).await;
+    log.close().unwrap();
+    broker.publish(vec![message(1)]).await;
+    let outcome = tokio::time::timeout(PATIENCE, stage.task).await.unwrap().unwrap();
+    assert!(matches!(outcome, Err(IngestError::Log(_))), "{outcome:?}");
+    assert_eq!(stage.handle.status().acked, 0);
+}
+
+#[test]
+fn a_source_that_cannot_work_is_explained() {
+    let build = |change: fn(&mut MqttSource)| {
+        let mut source = MqttSource {
+            url: "mqtts://us%40er:p%25@[::1]".into(),
+            client_id: "c".into(),
+            topic: "a/+".into(),
+            asset: "{1}".into(),
+            signal: "v".into(),
+            payload: MqttPayload::Number,
+            qos: 0,
+        };
+        change(&mut source);
+        MqttStage::build(source, intake(FakeLog::new(false)), Arc::new(ManualClock::default())).map(|stage| stage.options)
+    };
+    let options = build(|source| source.url = source.url.replace("mqtts", "mqtt")).unwrap();
+    assert_eq!(options.broker().tcp_address(), Some(("::1", 1883)));
+    assert_eq!(options.auth(), &rumqttc::ConnectAuth::UsernamePassword { username: "us@er".into(), password: "p%".into() });
+    for (change, expected) in [
+        ((|source| source.url = "broker:1883".into()) as fn(&mut MqttSource), "write mqtt://host:1883"),
+        (|source| source.url = "http://broker".into(), "has the scheme http"),
+        (|source| source.url = "mqtt://a%zz@broker".into(), "percent-encoded"),
+        (|source| source.client_id = String::new(), "client_id is empty"),
+        (|source| source.signal = "{2}".into(), "has 1 wildcard levels"),
+    ] {
+        let error = build(change).map(drop).unwrap_err().to_string();
+        assert!(error.starts_with("source mqtt") && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn attempts_to_reconnect_become_rarer_up_to_half_a_minute() {
+    let waits: Vec<_> = (0..9).map(|failures| backoff(failures).as_millis()).collect();
+    assert_eq!(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+}

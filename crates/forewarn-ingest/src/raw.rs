@@ -1,0 +1,221 @@
+//! Readings as senders wrote them: decoded, but not yet admitted. Decoders fill a [`RawBatch`]; the intake judges it.
+//!
+//! A batch names few series and holds many readings, so names are kept once and rows refer to them by number. In the common
+//! case (a sender walks over the same series again and again) a row costs no allocation and no hashing: the name is first
+//! compared with the last row's, then with the one that followed it last time, and only then looked up.
+
+use std::hash::BuildHasher;
+use std::io::Write as _;
+
+use forewarn_types::{Quality, Timestamp};
+use hashbrown::{DefaultHashBuilder, HashTable};
+use serde::Serialize;
+
+/// In [`RawBatch::time`]: the sender gave no time, the time of arrival holds.
+pub const NO_TIME: i64 = i64::MIN;
+
+/// Most reasons one batch keeps; further ones are only counted.
+pub const MAX_ERRORS: usize = 100;
+
+const NO_NAME: u32 = u32::MAX;
+
+/// A line (or a reading of it) that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    /// Line of the request body, or element of the array, from 1.
+    pub line: usize,
+    /// What was wrong and what to do.
+    pub reason: String,
+}
+
+/// Columns of decoded readings, in the order they were sent, and what could not be decoded.
+#[derive(Debug, Clone, Default)]
+pub struct RawBatch {
+    /// The distinct names in the batch: asset path and signal name, as sent (not yet checked).
+    pub names: Vec<(Box<str>, Box<str>)>,
+    /// Per reading: which of `names`.
+    pub name: Vec<u32>,
+    /// Per reading: event time, µs UTC, or [`NO_TIME`].
+    pub time: Vec<i64>,
+    /// Per reading: the value; finite.
+    pub value: Vec<f64>,
+    /// Per reading: its quality.
+    pub quality: Vec<Quality>,
+    /// Per reading: the line it came from, from 1.
+    pub line: Vec<u32>,
+    /// The first [`MAX_ERRORS`] refusals, in order of line.
+    pub errors: Vec<Rejected>,
+    /// How many refusals there were in all.
+    pub rejected: u64,
+    /// Per name: the name that followed it last time, [`NO_NAME`] at first.
+    next: Vec<u32>,
+    last: u32,
+    by_name: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl RawBatch {
+    /// An empty batch with room for `rows`.
+    #[must_use]
+    pub fn with_capacity(rows: usize) -> Self {
+        Self {
+            name: Vec::with_capacity(rows),
+            time: Vec::with_capacity(rows),
+            value: Vec::with_capacity(rows),
+            quality: Vec::with_capacity(rows),
+            line: Vec::with_capacity(rows),
+            ..Self::default()
+        }
+    }
+
+    /// How many readings there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.name.len()
+    }
+
+    /// Whether there is no reading.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.name.is_empty()
+    }
+
+    /// The number of a name, which is added if the batch does not hold it yet.
+    pub fn intern(&mut self, asset: &str, signal: &str) -> u32 {
+        let last = self.last as usize;
+        let guess = match self.next.get(last) {
+            Some(_) if self.is_name(self.last, asset, signal) => return self.last,
+            Some(&next) if next != NO_NAME && self.is_name(next, asset, signal) => next,
+            _ => self.look_up(asset, signal),
+        };
+        if let Some(next) = self.next.get_mut(last) {
+            *next = guess;
+        }
+        self.last = guess;
+        guess
+    }
+
+    /// Adds one reading. `time` is µs UTC or [`NO_TIME`]; `line` counts from 1.
+    pub fn push(&mut self, asset: &str, signal: &str, time: i64, value: f64, quality: Quality, line: u32) {
+        let name = self.intern(asset, signal);
+        self.push_named(name, time, value, quality, line);
+    }
+
+    /// Adds one reading of a name that [`RawBatch::intern`] gave the number of.
+    pub fn push_named(&mut self, name: u32, time: i64, value: f64, quality: Quality, line: u32) {
+        self.name.push(name);
+        self.time.push(time);
+        self.value.push(value);
+        self.quality.push(quality);
+        self.line.push(line);
+    }
+
+    /// Takes back all readings from `row` on; names stay.
+    pub(crate) fn truncate(&mut self, row: usize) {
+        self.name.truncate(row);
+        self.time.truncate(row);
+        self.value.truncate(row);
+        self.quality.truncate(row);
+        self.line.truncate(row);
+    }
+
+    /// Notes that something on `line` was refused; beyond [`MAX_ERRORS`] it is only counted.
+    pub fn reject(&mut self, line: usize, reason: impl Into<String>) {
+        self.rejected += 1;
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push(Rejected { line, reason: reason.into() });
+        }
+    }
+
+    /// Asset path and signal name of reading `row`; empty texts if there is no such reading.
+    #[must_use]
+    pub fn name_of(&self, row: usize) -> (&str, &str) {
+        let name = self.name.get(row).and_then(|&name| self.names.get(name as usize));
+        name.map_or(("", ""), |(asset, signal)| (asset, signal))
+    }
+
+    /// Appends the readings to `out` in the form that `POST /v1/readings` takes: one JSON object a line.
+    pub fn write_ndjson(&self, out: &mut Vec<u8>) {
+        let prefixes: Vec<String> =
+            self.names.iter().map(|(asset, signal)| format!("{{\"asset\":{},\"signal\":{}", json_text(asset), json_text(signal))).collect();
+        for row in 0..self.len() {
+            let Some(prefix) = prefixes.get(self.name[row] as usize) else { continue };
+            out.extend_from_slice(prefix.as_bytes());
+            if self.time[row] != NO_TIME {
+                // Writing to a vector cannot fail; there is nothing to report.
+                let _ = write!(out, ",\"time\":\"{}\"", Timestamp(self.time[row]));
+            }
+            let _ = write!(out, ",\"value\":{}", serde_json::Number::from_f64(self.value[row]).unwrap_or_else(|| 0.into()));
+            if self.quality[row] != Quality::Good {
+                let _ = write!(out, ",\"quality\":\"{}\"", self.quality[row].as_str());
+            }
+            out.extend_from_slice(b"}\n");
+        }
+    }
+
+    fn is_name(&self, name: u32, asset: &str, signal: &str) -> bool {
+        // Signals differ more often than assets between neighbours, so they are compared first.
+        self.names.get(name as usize).is_some_and(|(a, s)| **s == *signal && **a == *asset)
+    }
+
+    fn look_up(&mut self, asset: &str, signal: &str) -> u32 {
+        let hash = self.hasher.hash_one((asset, signal));
+        if let Some(&name) = self.by_name.find(hash, |&name| self.is_name(name, asset, signal)) {
+            return name;
+        }
+        let name = u32::try_from(self.names.len()).unwrap_or(NO_NAME);
+        self.names.push((asset.into(), signal.into()));
+        self.next.push(NO_NAME);
+        let Self { names, by_name, hasher, .. } = self;
+        by_name.insert_unique(hash, name, |&name| {
+            let (asset, signal) = &names[name as usize];
+            hasher.hash_one((&**asset, &**signal))
+        });
+        name
+    }
+}
+
+fn json_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_kept_once_in_whatever_order_they_come() {
+        let mut batch = RawBatch::with_capacity(8);
+        let sent = [("a", "x"), ("a", "y"), ("b", "x"), ("a", "x"), ("a", "y"), ("b", "x"), ("b", "x"), ("a", "y"), ("ay", "")];
+        for (line, (asset, signal)) in (1..).zip(sent) {
+            batch.push(asset, signal, 7, 1.0, Quality::Good, line);
+        }
+        assert_eq!(batch.names.len(), 4);
+        assert_eq!(batch.name, [0, 1, 2, 0, 1, 2, 2, 1, 3]);
+        for (row, name) in sent.into_iter().enumerate() {
+            assert_eq!(batch.name_of(row), name);
+        }
+    }
+
+    #[test]
+    fn refusals_are_counted_beyond_the_kept_list() {
+        let mut batch = RawBatch::default();
+        for line in 1..=MAX_ERRORS + 5 {
+            batch.reject(line, "bad");
+        }
+        assert_eq!((batch.errors.len(), batch.rejected), (MAX_ERRORS, MAX_ERRORS as u64 + 5));
+        assert_eq!(batch.errors[99], Rejected { line: 100, reason: "bad".into() });
+    }
+
+    #[test]
+    fn ndjson_is_what_the_interface_takes() {
+        let mut batch = RawBatch::default();
+        batch.push("p/\"1\"", "t", NO_TIME, 0.1, Quality::Good, 1);
+        batch.push("p", "t", 1_500_000, -2.0, Quality::Uncertain, 2);
+        let mut out = Vec::new();
+        batch.write_ndjson(&mut out);
+        let expected = "{\"asset\":\"p/\\\"1\\\"\",\"signal\":\"t\",\"value\":0.1}\n\
+                        {\"asset\":\"p\",\"signal\":\"t\",\"time\":\"1970-01-01T00:00:01.500000Z\",\"value\":-2.0,\"quality\":\"uncertain\"}\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
