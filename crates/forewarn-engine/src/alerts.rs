@@ -1,0 +1,279 @@
+//! The life cycle of alerts, after ISA-18.2: what changes of conditions and operators' commands make of them.
+//!
+//! This stands apart from the shards that find the changes: a condition does not know whether anyone has acknowledged it, and the
+//! bound on open alerts holds over all shards.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use forewarn_types::{AlertId, AlertState, AlertTransition, CommandAction, Evidence, Offset, OperatorCommand, Timestamp, Transition};
+use serde::{Deserialize, Serialize};
+
+use crate::dictionary::Dictionary;
+use crate::event::{Change, Event};
+use crate::program::{CompiledRule, Program};
+
+/// An open alert. It is dropped when it is normal again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Alert {
+    id: AlertId,
+    started: Timestamp,
+    /// Its state were it not shelved: pending, unacknowledged, acknowledged or returned.
+    state: AlertState,
+    shelved_until: Option<Timestamp>,
+    unknown: bool,
+    /// Event time of its newest transition.
+    time: Timestamp,
+}
+
+/// Which alert: rule and asset by number. A rule has at most one on an asset.
+type Key = (u32, u32);
+
+/// All open alerts.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Alerts {
+    open: BTreeMap<Key, Alert>,
+    by_id: BTreeMap<AlertId, Key>,
+    /// Open alerts by rule.
+    counts: BTreeMap<u32, usize>,
+    shelved: usize,
+}
+
+/// Where transitions go, and what is needed to write them.
+pub(crate) struct Pen<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) names: &'a Dictionary,
+    pub(crate) cause: Offset,
+    pub(crate) ordinal: u32,
+    pub(crate) transitions: &'a mut Vec<AlertTransition>,
+}
+
+/// What a transition says beside the alert's own state.
+#[derive(Default)]
+struct Words {
+    value: Option<f64>,
+    score: Option<f64>,
+    message: String,
+    actor: Option<String>,
+    comment: Option<String>,
+    evidence: Evidence,
+}
+
+impl Pen<'_> {
+    fn write(&mut self, key: Key, alert: &Alert, transition: Transition, time: Timestamp, words: Words) {
+        let rule = &self.program.rules[key.0 as usize];
+        self.write_for(rule, key.1, alert, transition, time, words);
+    }
+
+    fn write_for(&mut self, rule: &CompiledRule, asset: u32, alert: &Alert, transition: Transition, time: Timestamp, words: Words) {
+        let mut evidence = words.evidence;
+        evidence.rule_version.clone_from(&rule.version);
+        self.transitions.push(AlertTransition {
+            alert: alert.id,
+            rule: rule.name.clone(),
+            asset: self.names.asset(asset).clone(),
+            severity: rule.severity,
+            transition,
+            state: alert.shown(),
+            unknown: alert.unknown,
+            time,
+            started: alert.started,
+            value: words.value,
+            score: words.score,
+            message: words.message,
+            actor: words.actor,
+            comment: words.comment,
+            cause: self.cause,
+            ordinal: self.ordinal,
+            evidence,
+        });
+        self.ordinal += 1;
+    }
+}
+
+impl Alert {
+    /// The state shown: a shelved alert is shelved until it is over.
+    fn shown(&self) -> AlertState {
+        if self.shelved_until.is_some() && self.state != AlertState::Normal { AlertState::Shelved } else { self.state }
+    }
+}
+
+impl Alerts {
+    /// How many are open.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Applies a change of a condition. `false`: the rule has `bound` open alerts, this one is not raised.
+    pub(crate) fn apply(&mut self, event: Event, bound: usize, pen: &mut Pen<'_>) -> bool {
+        let key = (event.rule, event.asset);
+        if !self.open.contains_key(&key) {
+            if !matches!(event.change, Change::Pending | Change::Onset) {
+                return true;
+            }
+            if self.counts.get(&event.rule).is_some_and(|count| *count >= bound) {
+                return false;
+            }
+            self.insert(key, &event, pen);
+        }
+        let Some(alert) = self.open.get_mut(&key) else { return true };
+        let fresh = alert.time == Timestamp::MIN;
+        let Some(transition) = follow(alert, event.change, fresh) else { return true };
+        let time = Timestamp(event.time);
+        alert.time = alert.time.max(time);
+        let alert = alert.clone();
+        let evidence = Evidence { rule_version: String::new(), from: event.from, to: time.max(event.from), values: event.values };
+        let words = Words { value: event.value, score: event.score, message: event.message, evidence, ..Words::default() };
+        pen.write(key, &alert, transition, time, words);
+        if alert.state == AlertState::Normal {
+            self.remove(key);
+        }
+        true
+    }
+
+    /// Carries out an operator's command.
+    ///
+    /// # Errors
+    /// A sentence for the operator, if the command makes no sense.
+    pub(crate) fn command(&mut self, command: &OperatorCommand, pen: &mut Pen<'_>) -> Result<(), String> {
+        let id = command.alert;
+        let Some(key) = self.by_id.get(&id).copied() else {
+            return Err(format!("the command of {} is for alert {id}, which is not open", command.actor));
+        };
+        let Some(alert) = self.open.get_mut(&key) else { return Ok(()) };
+        let was_shelved = alert.shelved_until.is_some();
+        let transition = match command.action {
+            CommandAction::Acknowledge => match alert.state {
+                AlertState::Unacknowledged | AlertState::Returned => Transition::Acknowledged,
+                AlertState::Pending => return Err(format!("alert {id} is pending and cannot be acknowledged before it is raised")),
+                _ => return Err(format!("alert {id} has already been acknowledged")),
+            },
+            CommandAction::Shelve { until } if until <= command.time => {
+                return Err(format!("alert {id} cannot be shelved until {until}: that has passed"));
+            }
+            CommandAction::Shelve { until } => {
+                alert.shelved_until = Some(until);
+                Transition::Shelved
+            }
+            CommandAction::Unshelve if was_shelved => {
+                alert.shelved_until = None;
+                Transition::Unshelved
+            }
+            CommandAction::Unshelve => return Err(format!("alert {id} is not shelved")),
+            CommandAction::Comment => Transition::Commented,
+        };
+        let over = transition == Transition::Acknowledged && alert.state == AlertState::Returned;
+        if transition == Transition::Acknowledged {
+            alert.state = AlertState::Acknowledged;
+        }
+        match (was_shelved, alert.shelved_until.is_some()) {
+            (false, true) => self.shelved += 1,
+            (true, false) => self.shelved -= 1,
+            _ => {}
+        }
+        let mut alert = alert.clone();
+        pen.write(key, &alert, transition, command.time, command_words(command, transition, &alert));
+        if over {
+            alert.state = AlertState::Normal;
+            let words = Words {
+                message: "acknowledged after its condition had ended: over".to_owned(),
+                actor: Some(command.actor.clone()),
+                ..Words::default()
+            };
+            pen.write(key, &alert, Transition::Normal, command.time, words);
+            self.remove(key);
+        }
+        Ok(())
+    }
+
+    /// Shows the alerts again whose shelving ends by `now`.
+    pub(crate) fn unshelve(&mut self, now: Timestamp, pen: &mut Pen<'_>) {
+        if self.shelved == 0 {
+            return;
+        }
+        for (key, alert) in &mut self.open {
+            if let Some(until) = alert.shelved_until.filter(|until| *until <= now) {
+                alert.shelved_until = None;
+                self.shelved -= 1;
+                let words = Words { message: "its time on the shelf is over".to_owned(), ..Words::default() };
+                pen.write(*key, alert, Transition::Unshelved, until, words);
+            }
+        }
+    }
+
+    /// Ends the alerts of rules that are gone or changed, and renumbers the others. `old` are the rules so far, `map` gives each its
+    /// new number; `removed` says of an old rule whether none of its name is left.
+    pub(crate) fn retain_rules(&mut self, old: &Program, map: &[Option<u32>], removed: impl Fn(&str) -> bool, pen: &mut Pen<'_>) {
+        let open = std::mem::take(self);
+        for ((rule, asset), mut alert) in open.open {
+            if let Some(number) = map.get(rule as usize).copied().flatten() {
+                self.by_id.insert(alert.id, (number, asset));
+                *self.counts.entry(number).or_default() += 1;
+                self.shelved += usize::from(alert.shelved_until.is_some());
+                self.open.insert((number, asset), alert);
+                continue;
+            }
+            let rule = &old.rules[rule as usize];
+            alert.state = AlertState::Normal;
+            let message = if removed(&rule.name) { "the rule was removed" } else { "the rule was changed" };
+            let time = alert.time;
+            pen.write_for(rule, asset, &alert, Transition::Normal, time, Words { message: message.to_owned(), ..Words::default() });
+        }
+    }
+
+    fn insert(&mut self, key: Key, event: &Event, pen: &Pen<'_>) {
+        let started = Timestamp(event.started);
+        let id = AlertId::derive(&pen.program.rules[key.0 as usize].name, pen.names.asset(key.1), started);
+        let alert = Alert { id, started, state: AlertState::Pending, shelved_until: None, unknown: false, time: Timestamp::MIN };
+        self.open.insert(key, alert);
+        self.by_id.insert(id, key);
+        *self.counts.entry(key.0).or_default() += 1;
+    }
+
+    fn remove(&mut self, key: Key) {
+        let Some(alert) = self.open.remove(&key) else { return };
+        self.by_id.remove(&alert.id);
+        self.shelved -= usize::from(alert.shelved_until.is_some());
+        if let Some(count) = self.counts.get_mut(&key.0) {
+            *count -= 1;
+        }
+    }
+}
+
+/// The state an alert takes by a change of its condition, and the transition to tell, if there is one. `fresh`: the alert has told
+/// nothing yet.
+fn follow(alert: &mut Alert, change: Change, fresh: bool) -> Option<Transition> {
+    use AlertState::{Acknowledged, Normal, Pending, Returned, Unacknowledged};
+    let (state, transition) = match (change, alert.state) {
+        (Change::Pending, Pending) if fresh => (Pending, Transition::Pending),
+        // The condition is back while the last occurrence waits to be acknowledged: told once it has held long enough.
+        (Change::Pending, _) | (Change::End, Returned) => return None,
+        (Change::Onset, Pending) => (Unacknowledged, Transition::Raised),
+        (Change::Onset, _) => (Unacknowledged, Transition::Reraised),
+        (Change::End, Unacknowledged) => (Returned, Transition::Returned),
+        (Change::End, _) => (Normal, Transition::Normal),
+        (Change::Unknown, Pending | Unacknowledged | Acknowledged) if !alert.unknown => (alert.state, Transition::Unknown),
+        (Change::Known, _) if alert.unknown => (alert.state, Transition::Known),
+        (Change::Unknown | Change::Known, _) => return None,
+    };
+    alert.unknown = transition == Transition::Unknown || (alert.unknown && !matches!(change, Change::Known | Change::End));
+    alert.state = state;
+    Some(transition)
+}
+
+fn command_words(command: &OperatorCommand, transition: Transition, alert: &Alert) -> Words {
+    let mut message = format!("{} by {}", transition.as_str(), command.actor);
+    if let CommandAction::Shelve { until } = command.action {
+        let _ = write!(message, " until {until}");
+    }
+    if let Some(reason) = &command.reason {
+        let _ = write!(message, " ({reason})");
+    }
+    Words {
+        message,
+        actor: Some(command.actor.clone()),
+        comment: command.comment.clone(),
+        evidence: Evidence { rule_version: String::new(), from: alert.started, to: alert.time, values: Vec::new() },
+        ..Words::default()
+    }
+}

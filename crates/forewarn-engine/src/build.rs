@@ -1,0 +1,144 @@
+//! Which rules and derived signals an asset has: decided when a series or the definitions are new, never in the hot loop.
+
+use std::collections::BTreeMap;
+
+use crate::detect::{LearnedLimits, RateOfChange, RobustZ};
+use crate::dictionary::Dictionary;
+use crate::instance::{Episode, Instance, Missing, State};
+use crate::program::{CompiledRule, Program, RuleWatch};
+use crate::shard::{AssetState, DerivedInstance, NO_TIME, Shard, Slot};
+use crate::when::{NO_SLOT, WhenState};
+
+impl Shard {
+    /// The place of a signal of an asset, which is added if it is new. `asset` is the number within the shard, `id` that in the
+    /// dictionary.
+    pub(crate) fn slot(&mut self, asset: u32, id: u32, signal: u32) -> u32 {
+        if asset as usize >= self.assets.len() {
+            self.assets.push(AssetState::new(id));
+        }
+        if let Some(slot) = self.find_slot(asset, signal) {
+            return slot;
+        }
+        let slot = index_u32(self.slots.len());
+        self.slots.push(Slot {
+            value: 0.0,
+            time: NO_TIME,
+            arrived: NO_TIME,
+            asset,
+            signal,
+            known: false,
+            derived: Box::default(),
+            watchers: Box::default(),
+        });
+        self.assets[asset as usize].slots.push(slot);
+        slot
+    }
+
+    /// Gives an asset the derived signals and rules that it has the signals for, and lines up who judges after which reading.
+    pub(crate) fn instantiate(&mut self, program: &Program, names: &mut Dictionary, asset: u32) {
+        let path = names.asset(self.assets[asset as usize].id).clone();
+        for (index, definition) in program.derived.iter().enumerate().filter(|(_, definition)| definition.assets.matches(&path)) {
+            let definition_index = index_u32(index);
+            let exists = |derived: &u32| self.derived[*derived as usize].definition == definition_index;
+            if self.assets[asset as usize].derived.iter().any(exists) {
+                continue;
+            }
+            let inputs: Option<Box<[u32]>> = definition.signals.iter().map(|signal| self.find_named(names, asset, signal)).collect();
+            if let Some(inputs) = inputs {
+                let signal = names.intern_signal(&definition.name);
+                let slot = self.slot(asset, self.assets[asset as usize].id, signal);
+                self.assets[asset as usize].derived.push(index_u32(self.derived.len()));
+                self.derived.push(DerivedInstance { definition: definition_index, slot, inputs });
+            }
+        }
+        for (index, rule) in program.rules.iter().enumerate().filter(|(_, rule)| rule.assets.matches(&path)) {
+            self.instantiate_rule(names, asset, index_u32(index), rule);
+        }
+        self.line_up(asset);
+    }
+
+    /// Drops the instances of rules that are gone or changed and renumbers the others: `map` gives each old rule its new number.
+    /// Derived signals are dropped too; [`Shard::instantiate`] makes those in force anew.
+    pub(crate) fn retain_rules(&mut self, map: &[Option<u32>], drop_derived: bool) {
+        let old = std::mem::take(&mut self.instances);
+        self.assets.iter_mut().for_each(|asset| asset.instances.clear());
+        for mut instance in old {
+            if let Some(rule) = map.get(instance.rule as usize).copied().flatten() {
+                instance.rule = rule;
+                self.assets[instance.asset as usize].instances.push(index_u32(self.instances.len()));
+                self.instances.push(instance);
+            }
+        }
+        if drop_derived {
+            for derived in self.derived.drain(..) {
+                self.slots[derived.slot as usize].known = false;
+            }
+            self.assets.iter_mut().for_each(|asset| asset.derived.clear());
+        }
+    }
+
+    fn instantiate_rule(&mut self, names: &Dictionary, asset: u32, number: u32, rule: &CompiledRule) {
+        let inputs: Box<[u32]> = rule.signals().iter().map(|signal| self.find_named(names, asset, signal).unwrap_or(NO_SLOT)).collect();
+        let existing = self.assets[asset as usize].instances.iter().find(|index| self.instances[**index as usize].rule == number);
+        if let Some(index) = existing {
+            if let State::When(known, _) = &mut self.instances[*index as usize].state {
+                *known = inputs;
+            }
+            return;
+        }
+        // An expression begins as soon as it could be decided by one of its signals, as `a > 1 || b > 1` can.
+        let Some(slot) = inputs.iter().copied().find(|slot| *slot != NO_SLOT) else { return };
+        let state = match &rule.watch {
+            RuleWatch::When(_) => State::When(inputs, WhenState::new()),
+            RuleWatch::LearnedLimits { tolerance, timezone, .. } => {
+                State::LearnedLimits(Episode::new(slot), Box::new(LearnedLimits::new(*tolerance, *timezone)))
+            }
+            RuleWatch::RobustZ { .. } => State::RobustZ(Episode::new(slot), RobustZ::new()),
+            RuleWatch::Rate { .. } => State::Rate(Episode::new(slot), RateOfChange::new()),
+            RuleWatch::Missing { .. } => State::Missing(Missing::new(slot)),
+        };
+        self.assets[asset as usize].instances.push(index_u32(self.instances.len()));
+        self.instances.push(Instance { rule: number, asset, state });
+    }
+
+    /// Works out for each slot of an asset which derived signals a reading changes and which instances judge then.
+    fn line_up(&mut self, asset: u32) {
+        let Self { slots, assets, instances, derived, .. } = self;
+        let state = &mut assets[asset as usize];
+        state.derived.sort_unstable_by_key(|index| derived[*index as usize].definition);
+        state.instances.sort_unstable_by_key(|index| instances[*index as usize].rule);
+        let mut direct: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for &index in &state.instances {
+            instances[index as usize].for_each_slot(|slot| direct.entry(slot).or_default().push(index));
+        }
+        for &slot in &state.slots {
+            let mut changed = vec![slot];
+            let mut follow = Vec::new();
+            for &index in &state.derived {
+                let one = &derived[index as usize];
+                if one.inputs.iter().any(|input| changed.contains(input)) {
+                    changed.push(one.slot);
+                    follow.push(index);
+                }
+            }
+            let mut watchers: Vec<u32> = changed.iter().filter_map(|slot| direct.get(slot)).flatten().copied().collect();
+            watchers.sort_unstable_by_key(|index| instances[*index as usize].rule);
+            watchers.dedup();
+            slots[slot as usize].derived = follow.into_boxed_slice();
+            slots[slot as usize].watchers = watchers.into_boxed_slice();
+        }
+    }
+
+    fn find_named(&self, names: &Dictionary, asset: u32, signal: &str) -> Option<u32> {
+        self.find_slot(asset, names.signal_number(signal)?)
+    }
+
+    fn find_slot(&self, asset: u32, signal: u32) -> Option<u32> {
+        self.assets.get(asset as usize)?.slots.iter().copied().find(|slot| self.slots[*slot as usize].signal == signal)
+    }
+}
+
+/// Counts of series are `u32`, so every index here is one.
+pub(crate) fn index_u32(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,337 @@
+//! The default detector of one series: three envelopes that learn what is normal by themselves.
+//!
+//! The value, its short-term level (an EWMA) and its distance from a weekly profile each have an envelope that widens to what it has
+//! seen and slowly shrinks toward its centre. A reading strays by how far it lies outside, in widths of the envelope. Everything keeps
+//! learning during an episode: freezing would lock a level shift into an endless alert.
+//!
+//! Buckets of the profile are `f64`, not `f32` relative to the first value: at one reading a second the slowest rate is 7e-5, and an
+//! `f32` mean would stop moving long before it arrives. They are allocated at the first reading.
+
+use chrono::{Offset, TimeZone};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{Judgement, is_usable};
+
+/// Readings before the first score.
+const WARMUP: u32 = 200;
+/// Readings the short-term level remembers: alpha = 2 / (n + 1).
+const SHORT_READINGS: f64 = 24.0;
+/// Readings the smoothed residual remembers.
+const RESIDUAL_READINGS: f64 = 3.0;
+/// The envelope shrinks toward its centre with this half-life in readings …
+const HALF_LIFE_READINGS: f64 = 6931.0;
+/// … and no faster than with this one in seconds.
+const HALF_LIFE_S: f64 = 28.0 * 86_400.0;
+/// Rate of the centre, of the hour-of-week, hour-of-day and overall means, at the base spacing.
+const RATES: [f64; 4] = [0.002, 0.1, 0.02, 0.01];
+/// The spacing at and above which [`RATES`] are per reading; a faster series learns at `1 - (1 - rate)^(dt / base)`.
+const BASE_S: f64 = 300.0;
+/// Readings after an onset in which only an escalation is an onset, and without a score of 1 after which the episode is over.
+const QUIET_READINGS: u32 = 100;
+/// An escalation: the score reaches this multiple of the episode's highest.
+const ESCALATION: f64 = 2.0;
+
+const WEEK: usize = 168;
+const DAY: usize = 24;
+const WEEK_HOURS: i64 = 168;
+const HOUR_US: i64 = 3_600_000_000;
+const ZONE_BLOCK_US: i64 = HOUR_US / 4;
+
+/// What of a reading strayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Aspect {
+    /// The value itself.
+    #[default]
+    Value,
+    /// Its EWMA over about a dozen readings.
+    ShortTermLevel,
+    /// Its smoothed distance from the mean of that hour of the week.
+    WeeklyProfile,
+}
+
+impl Aspect {
+    /// Its name in messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::ShortTermLevel => "short-term level",
+            Self::WeeklyProfile => "weekly profile",
+        }
+    }
+}
+
+/// By how much a reading strayed, for the words of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Stray {
+    /// The aspect that strayed most.
+    pub aspect: Aspect,
+    /// Its number: the value, the level, or the distance from the profile.
+    pub number: f64,
+    /// Lower end of the envelope it was held against.
+    pub low: f64,
+    /// Upper end of that envelope.
+    pub high: f64,
+    /// How far it lies outside, in widths of the envelope.
+    pub widths: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Envelope {
+    low: f64,
+    high: f64,
+    centre: f64,
+}
+
+impl Envelope {
+    /// How far `x` lies outside, in widths.
+    fn exceed(&self, x: f64) -> f64 {
+        let width = self.high - self.low;
+        let outside = (x - self.high).max(self.low - x);
+        if outside > 0.0 && width > 0.0 { outside / width } else { 0.0 }
+    }
+
+    fn learn(&mut self, x: f64, seen: u32, shrink: f64, centre_rate: f64) {
+        let width = self.high - self.low;
+        self.centre += centre_rate.max(1.0 / f64::from(seen + 1)) * (x - self.centre);
+        self.low += shrink * (self.centre - self.low);
+        self.high -= shrink * (self.high - self.centre);
+        let cap = if seen > WARMUP && width > 0.0 { width } else { f64::INFINITY };
+        if x > self.high {
+            self.high += (x - self.high).min(cap);
+        }
+        if x < self.low {
+            self.low -= (self.low - x).min(cap);
+        }
+    }
+}
+
+/// Means by hour of the week, then by hour of the day, and how many readings each has seen.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Profile {
+    means: Box<[f64]>,
+    counts: Box<[u32]>,
+    overall: f64,
+}
+
+impl Profile {
+    fn predict(&self, hour: usize) -> f64 {
+        if self.counts[hour] > 0 {
+            self.means[hour]
+        } else if self.counts[WEEK + hour % DAY] > 0 {
+            self.means[WEEK + hour % DAY]
+        } else {
+            self.overall
+        }
+    }
+
+    fn learn(&mut self, hour: usize, x: f64, seen: u32, rates: &Rates) {
+        self.bucket(hour, x, rates.week);
+        self.bucket(WEEK + hour % DAY, x, rates.day);
+        self.overall = if seen == 0 { x } else { self.overall + rates.overall.max(1.0 / f64::from(seen + 1)) * (x - self.overall) };
+    }
+
+    fn bucket(&mut self, index: usize, x: f64, rate: f64) {
+        let count = self.counts[index].saturating_add(1);
+        self.counts[index] = count;
+        let mean = &mut self.means[index];
+        *mean = if count == 1 { x } else { *mean + rate.max(1.0 / f64::from(count)) * (x - *mean) };
+    }
+}
+
+/// The rates that follow from the time since the last reading.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Rates {
+    dt_us: i64,
+    centre: f64,
+    week: f64,
+    day: f64,
+    overall: f64,
+    shrink: f64,
+}
+
+impl Default for Rates {
+    fn default() -> Self {
+        Self::of(0)
+    }
+}
+
+impl Rates {
+    fn of(dt_us: i64) -> Self {
+        let dt = dt_us.max(0) as f64 / 1e6;
+        let share = if dt_us > 0 { (dt / BASE_S).min(1.0) } else { 1.0 };
+        let [centre, week, day, overall] = RATES.map(|rate| if share == 1.0 { rate } else { 1.0 - (1.0 - rate).powf(share) });
+        let shrink = (1.0 - 0.5f64.powf(1.0 / HALF_LIFE_READINGS)).min(1.0 - 0.5f64.powf(dt / HALF_LIFE_S));
+        Self { dt_us, centre, week, day, overall, shrink }
+    }
+}
+
+/// The state of one series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LearnedLimits {
+    tolerance: f64,
+    zone: Tz,
+    seen: u32,
+    last_us: i64,
+    /// Value, short-term level, residual.
+    envelopes: [Envelope; 3],
+    short: f64,
+    residual: f64,
+    profile: Profile,
+    /// The rates of the last spacing: most series keep theirs, and the powers cost more than all the rest.
+    rates: Rates,
+    /// The quarter of an hour whose zone offset is known, and that offset; no zone in use changes within one.
+    zone_block: i64,
+    zone_offset_us: i64,
+    quiet: u32,
+    peak: f64,
+    open: bool,
+    /// Readings since the last score of 1.
+    calm: u32,
+}
+
+impl LearnedLimits {
+    /// A series that has seen nothing. `tolerance` is how far outside its envelope, in widths, scores 1; `zone` is the time zone of
+    /// the weekly profile.
+    #[must_use]
+    pub fn new(tolerance: f64, zone: Tz) -> Self {
+        Self {
+            tolerance,
+            zone,
+            seen: 0,
+            last_us: 0,
+            envelopes: [Envelope::default(); 3],
+            short: 0.0,
+            residual: 0.0,
+            profile: Profile::default(),
+            rates: Rates::default(),
+            zone_block: i64::MIN,
+            zone_offset_us: 0,
+            quiet: 0,
+            peak: 0.0,
+            open: false,
+            calm: 0,
+        }
+    }
+
+    /// Judges the reading `x` at `time_us` (µs UTC), then learns from it. A time that is not newer than the last is judged only.
+    pub fn step(&mut self, time_us: i64, x: f64) -> Judgement {
+        self.judge(time_us, x, false).0
+    }
+
+    /// As [`Self::step`], with the words' numbers; a `late` reading is judged only.
+    pub fn judge(&mut self, time_us: i64, x: f64, late: bool) -> (Judgement, Stray) {
+        if !is_usable(x) {
+            return (Judgement::default(), Stray::default());
+        }
+        let first = self.seen == 0;
+        if first && late {
+            return (Judgement::default(), Stray::default());
+        }
+        let learn = first || (!late && time_us > self.last_us);
+        let hour = self.hour_of_week(time_us);
+        let residual = if first { 0.0 } else { x - self.profile.predict(hour) };
+        let short = self.ewma(self.short, x, SHORT_READINGS);
+        let residual = self.ewma(self.residual, residual, RESIDUAL_READINGS);
+        let numbers = [x, short, residual];
+        let scored = (self.seen > WARMUP).then(|| self.strongest(numbers));
+        if learn {
+            self.learn(time_us, hour, numbers);
+        }
+        let score = scored.map(|stray| stray.widths / self.tolerance);
+        (self.episode(score), scored.unwrap_or_default())
+    }
+
+    /// Whether an episode is under way.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    fn strongest(&self, numbers: [f64; 3]) -> Stray {
+        let mut best = Stray { widths: -1.0, ..Stray::default() };
+        for (index, aspect) in [Aspect::Value, Aspect::ShortTermLevel, Aspect::WeeklyProfile].into_iter().enumerate() {
+            let envelope = &self.envelopes[index];
+            let widths = envelope.exceed(numbers[index]);
+            if widths > best.widths {
+                best = Stray { aspect, number: numbers[index], low: envelope.low, high: envelope.high, widths };
+            }
+        }
+        best
+    }
+
+    fn learn(&mut self, time_us: i64, hour: usize, numbers: [f64; 3]) {
+        if self.seen == 0 {
+            self.profile.means = vec![0.0; WEEK + DAY].into_boxed_slice();
+            self.profile.counts = vec![0; WEEK + DAY].into_boxed_slice();
+            self.envelopes = numbers.map(|x| Envelope { low: x, high: x, centre: x });
+            self.rates = Rates::of(0);
+        } else {
+            let dt_us = time_us.saturating_sub(self.last_us);
+            if dt_us != self.rates.dt_us {
+                self.rates = Rates::of(dt_us);
+            }
+            for (envelope, x) in self.envelopes.iter_mut().zip(numbers) {
+                envelope.learn(x, self.seen, self.rates.shrink, self.rates.centre);
+            }
+        }
+        self.profile.learn(hour, numbers[0], self.seen, &self.rates);
+        [_, self.short, self.residual] = numbers;
+        self.seen = self.seen.saturating_add(1);
+        self.last_us = time_us;
+    }
+
+    fn ewma(&self, mean: f64, x: f64, readings: f64) -> f64 {
+        if self.seen == 0 { x } else { mean + (2.0 / (readings + 1.0)).max(1.0 / f64::from(self.seen.saturating_add(1))) * (x - mean) }
+    }
+
+    fn episode(&mut self, score: Option<f64>) -> Judgement {
+        let mut judgement = Judgement { score, ..Judgement::default() };
+        if self.quiet > 0 {
+            self.quiet -= 1;
+        } else {
+            self.peak = 0.0;
+        }
+        match score {
+            Some(score) if score >= 1.0 => {
+                if self.quiet == 0 || score > ESCALATION * self.peak {
+                    judgement.onset = true;
+                    self.quiet = QUIET_READINGS;
+                    self.open = true;
+                }
+                self.peak = self.peak.max(score);
+                self.calm = 0;
+            }
+            _ if self.open => {
+                self.calm += 1;
+                if self.calm >= QUIET_READINGS {
+                    self.open = false;
+                    judgement.clear = true;
+                }
+            }
+            _ => {}
+        }
+        judgement
+    }
+
+    fn hour_of_week(&mut self, time_us: i64) -> usize {
+        let local_us = if self.zone == Tz::UTC {
+            time_us
+        } else {
+            let block = time_us.div_euclid(ZONE_BLOCK_US);
+            if block != self.zone_block {
+                self.zone_offset_us = zone_offset_us(self.zone, block * ZONE_BLOCK_US);
+                self.zone_block = block;
+            }
+            time_us.saturating_add(self.zone_offset_us)
+        };
+        usize::try_from(local_us.div_euclid(HOUR_US).rem_euclid(WEEK_HOURS)).unwrap_or(0)
+    }
+}
+
+/// How far `zone` is ahead of UTC at `time_us`, µs.
+fn zone_offset_us(zone: Tz, time_us: i64) -> i64 {
+    let utc = forewarn_types::Timestamp(time_us).to_utc().naive_utc();
+    i64::from(zone.offset_from_utc_datetime(&utc).fix().local_minus_utc()) * 1_000_000
+}

@@ -1,0 +1,106 @@
+//! The words of an alert: what happened, with numbers and units, for a person to read.
+
+use std::fmt::Write as _;
+
+use forewarn_types::format_duration;
+
+use crate::detect::{Aspect, RateOfChange, RobustZ, Stray};
+use crate::event::Change;
+
+/// A number with about four digits that count.
+pub(crate) fn number(x: f64) -> String {
+    let size = x.abs();
+    if size != 0.0 && !(1e-3..1e6).contains(&size) {
+        return format!("{x:.3e}");
+    }
+    let digits = match size {
+        s if s >= 100.0 => 1,
+        s if s >= 1.0 => 2,
+        s if s >= 0.1 => 3,
+        _ => 5,
+    };
+    let text = format!("{x:.digits$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// The message of an expression rule; `values` are its known inputs with name, value and unit.
+pub(crate) fn when(change: Change, source: &str, values: &[(&str, f64, String)]) -> String {
+    let mut message = match change {
+        Change::Pending => format!("{source} begins to hold"),
+        Change::Onset => format!("{source} holds"),
+        Change::End => format!("{source}: over"),
+        Change::Unknown => format!("{source}: inputs are missing, stale or bad"),
+        Change::Known => format!("{source}: inputs are back"),
+    };
+    for (index, (signal, value, unit)) in values.iter().enumerate() {
+        let _ = write!(message, "{} {signal} {}{unit}", if index == 0 { ";" } else { "," }, number(*value));
+    }
+    message
+}
+
+/// The message of a detector's change that is no onset.
+pub(crate) fn detector(change: Change, signal: &str, value: f64, unit: &str) -> String {
+    let value = number(value);
+    match change {
+        Change::Unknown => format!("{signal}: readings are bad, last usable value {value}{unit}"),
+        Change::Known => format!("{signal}: readings are usable again, {value}{unit}"),
+        _ => format!("{signal} {value}{unit} is back to what is usual"),
+    }
+}
+
+/// An onset of `learned_limits`.
+pub(crate) fn learned_limits(signal: &str, unit: &str, value: f64, stray: &Stray, tolerance: f64) -> String {
+    let side = if stray.number > stray.high { "above" } else { "below" };
+    let (widths, low, high) = (number(stray.widths), number(stray.low), number(stray.high));
+    let seen = match stray.aspect {
+        Aspect::Value => {
+            format!("{signal} {}{unit} is {widths} widths {side} its learnt range {low} … {high}{unit} (value)", number(value))
+        }
+        Aspect::ShortTermLevel => format!(
+            "{signal} {}{unit}, averaged {}{unit}, is {widths} widths {side} its learnt range {low} … {high}{unit} (short-term level)",
+            number(value),
+            number(stray.number)
+        ),
+        Aspect::WeeklyProfile => format!(
+            "{signal} {}{unit} lies {}{unit} off what this hour of the week is used to, {widths} widths {side} the learnt range {low} … \
+             {high}{unit} (weekly profile)",
+            number(value),
+            number(stray.number)
+        ),
+    };
+    format!("{seen}, limit {}", number(tolerance))
+}
+
+/// An onset of `robust_z`, from the state before the reading was learnt.
+pub(crate) fn robust_z(signal: &str, unit: &str, value: f64, before: &RobustZ, limit: f64) -> String {
+    let deviation = before.scale(value);
+    let side = if value > before.median() { "above" } else { "below" };
+    format!(
+        "{signal} {}{unit} is {} deviations {side} its running median {}{unit} (one deviation: {}{unit}), limit {}",
+        number(value),
+        number((value - before.median()).abs() / deviation),
+        number(before.median()),
+        number(deviation),
+        number(limit)
+    )
+}
+
+/// An onset of `rate`, from the state before the reading was learnt.
+pub(crate) fn rate(signal: &str, unit: &str, value: f64, time_us: i64, before: &RateOfChange, limit: Option<f64>) -> String {
+    let rate = before.rate(time_us, value);
+    let origin = if limit.is_some() { "" } else { " (ten times its running mean)" };
+    format!(
+        "{signal} changes by {}{unit} a second, limit {}{unit} a second{origin}; now {}{unit}",
+        number(rate),
+        number(before.limit(limit, rate)),
+        number(value)
+    )
+}
+
+/// A series has fallen silent, or speaks again.
+pub(crate) fn missing(change: Change, signal: &str, longer_than_us: i64) -> String {
+    match change {
+        Change::Onset => format!("{signal} has been silent for longer than {}", format_duration(longer_than_us)),
+        _ => format!("{signal} speaks again"),
+    }
+}

@@ -1,0 +1,180 @@
+//! The definitions in force, compiled: what a rule watches, on which assets, and how signals are derived.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use forewarn_spec::{AssetGlob, Baseline, Compiled, Condition, Definitions, Detector, Expr, Rule, Signal};
+use forewarn_types::{Severity, SignalName};
+
+/// How old an input of a derived signal may be, µs: the default tolerance of rules.
+const DERIVED_TOLERANCE_US: i64 = 300_000_000;
+
+/// All rules and derived signals.
+#[derive(Default)]
+pub(crate) struct Program {
+    pub(crate) rules: Vec<CompiledRule>,
+    /// In an order in which each comes after what it is computed from.
+    pub(crate) derived: Vec<DerivedSignal>,
+    units: Vec<(SignalName, AssetGlob, String)>,
+}
+
+/// A rule, ready to be evaluated.
+pub(crate) struct CompiledRule {
+    pub(crate) name: SignalName,
+    pub(crate) assets: AssetGlob,
+    pub(crate) severity: Severity,
+    pub(crate) version: String,
+    /// The version, and the texts of the derived signals it rests on: when this changes the rule starts afresh.
+    pub(crate) key: String,
+    pub(crate) watch: RuleWatch,
+}
+
+/// What a rule watches.
+pub(crate) enum RuleWatch {
+    When(WhenRule),
+    LearnedLimits { signal: SignalName, tolerance: f64, timezone: chrono_tz::Tz },
+    RobustZ { signal: SignalName, baseline: Baseline, above: f64 },
+    Rate { signal: SignalName, above_per_s: Option<f64> },
+    Missing { signal: SignalName, longer_than_us: i64 },
+}
+
+/// An expression rule.
+pub(crate) struct WhenRule {
+    pub(crate) when: Compiled,
+    pub(crate) when_source: String,
+    pub(crate) until: Option<Compiled>,
+    /// The signals of `when`, then those of `until`.
+    pub(crate) signals: Vec<SignalName>,
+    /// How many of `signals` are those of `when`.
+    pub(crate) when_count: usize,
+    pub(crate) hold_us: i64,
+    pub(crate) clear_hold_us: i64,
+    pub(crate) tolerance_us: i64,
+}
+
+/// A signal computed from others of the same asset.
+pub(crate) struct DerivedSignal {
+    pub(crate) name: SignalName,
+    pub(crate) assets: AssetGlob,
+    pub(crate) expr: Compiled,
+    pub(crate) signals: Vec<SignalName>,
+    pub(crate) tolerance_us: i64,
+    source: String,
+}
+
+impl CompiledRule {
+    /// The signals the rule looks at.
+    pub(crate) fn signals(&self) -> &[SignalName] {
+        match &self.watch {
+            RuleWatch::When(rule) => &rule.signals,
+            RuleWatch::LearnedLimits { signal, .. }
+            | RuleWatch::RobustZ { signal, .. }
+            | RuleWatch::Rate { signal, .. }
+            | RuleWatch::Missing { signal, .. } => std::slice::from_ref(signal),
+        }
+    }
+}
+
+impl Program {
+    /// Compiles checked definitions.
+    pub(crate) fn compile(definitions: &Definitions) -> Self {
+        let signals: Vec<&Signal> = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals).collect();
+        let units = signals
+            .iter()
+            .filter_map(|signal| signal.unit.as_ref().map(|unit| (signal.name.clone(), signal.assets.clone(), unit.clone())))
+            .collect();
+        let derived = derived_in_order(&signals);
+        let sources = transitive_sources(&derived);
+        let rules = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.rules).map(|rule| compile_rule(rule, &sources)).collect();
+        Self { rules, derived, units }
+    }
+
+    /// The unit of `signal` on `asset`, with a blank before it, or nothing.
+    pub(crate) fn unit(&self, asset: &str, signal: &str) -> String {
+        self.units
+            .iter()
+            .find(|(name, assets, _)| **name == *signal && assets.matches(asset))
+            .map_or_else(String::new, |(_, _, unit)| format!(" {unit}"))
+    }
+
+    /// Names the derived signals and their texts: they are built anew when this changes.
+    pub(crate) fn derived_key(&self) -> String {
+        self.derived.iter().fold(String::new(), |mut key, signal| {
+            let _ = writeln!(key, "{}|{}|{}", signal.name, signal.assets.as_str(), signal.source);
+            key
+        })
+    }
+}
+
+fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> CompiledRule {
+    let watch = match &rule.condition {
+        Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
+            let mut signals = when.signals().to_vec();
+            let when_count = signals.len();
+            signals.extend(until.iter().flat_map(|until| until.signals().to_vec()));
+            RuleWatch::When(WhenRule {
+                when: when.compile(),
+                when_source: when.source().to_owned(),
+                until: until.as_ref().map(Expr::compile),
+                signals,
+                when_count,
+                hold_us: *hold_us,
+                clear_hold_us: *clear_hold_us,
+                tolerance_us: *tolerance_us,
+            })
+        }
+        Condition::Deviation { signal, detector: Detector::LearnedLimits { tolerance, timezone } } => {
+            RuleWatch::LearnedLimits { signal: signal.clone(), tolerance: *tolerance, timezone: *timezone }
+        }
+        Condition::Deviation { signal, detector: Detector::RobustZ { baseline, above } } => {
+            RuleWatch::RobustZ { signal: signal.clone(), baseline: *baseline, above: *above }
+        }
+        Condition::Missing { signal, longer_than_us } => RuleWatch::Missing { signal: signal.clone(), longer_than_us: *longer_than_us },
+        Condition::Rate { signal, above_per_s } => RuleWatch::Rate { signal: signal.clone(), above_per_s: *above_per_s },
+    };
+    let mut compiled = CompiledRule {
+        name: rule.name.clone(),
+        assets: rule.assets.clone(),
+        severity: rule.severity,
+        version: rule.version.clone(),
+        key: rule.version.clone(),
+        watch,
+    };
+    let rests_on: Vec<&str> = compiled.signals().iter().filter_map(|signal| sources.get(signal).map(String::as_str)).collect();
+    compiled.key.push_str(&rests_on.concat());
+    compiled
+}
+
+/// The derived signals, each after those it is computed from. The checked definitions hold no cycle; were there one, its members
+/// would be left out.
+fn derived_in_order(signals: &[&Signal]) -> Vec<DerivedSignal> {
+    let mut waiting: Vec<(&Signal, &Expr)> = signals.iter().filter_map(|signal| signal.expr.as_ref().map(|expr| (*signal, expr))).collect();
+    let mut ordered = Vec::with_capacity(waiting.len());
+    loop {
+        let (ready, rest): (Vec<_>, Vec<_>) =
+            waiting.iter().partition(|(_, expr)| !expr.signals().iter().any(|input| waiting.iter().any(|(other, _)| other.name == *input)));
+        if ready.is_empty() {
+            return ordered;
+        }
+        ordered.extend(ready.into_iter().map(|(signal, expr)| DerivedSignal {
+            name: signal.name.clone(),
+            assets: signal.assets.clone(),
+            expr: expr.compile(),
+            signals: expr.signals().to_vec(),
+            tolerance_us: DERIVED_TOLERANCE_US,
+            source: expr.source().to_owned(),
+        }));
+        waiting = rest;
+    }
+}
+
+/// For each derived signal the texts of everything it rests on.
+fn transitive_sources(derived: &[DerivedSignal]) -> BTreeMap<SignalName, String> {
+    let mut sources: BTreeMap<SignalName, String> = BTreeMap::new();
+    for signal in derived {
+        let inner: String = signal.signals.iter().filter_map(|input| sources.get(input).cloned()).collect();
+        let text = format!("|{}@{}={}{inner}", signal.name, signal.assets.as_str(), signal.source);
+        sources.entry(signal.name.clone()).or_default().push_str(&text);
+    }
+    sources
+}

@@ -1,0 +1,333 @@
+//! A shard: the state of every n-th asset, and the hot loop that readings run through.
+//!
+//! All state stands in dense vectors: slots (one a signal of an asset), assets, rule instances. A slot knows beforehand which derived
+//! signals a reading of it changes and which instances then judge, in order, so the loop looks nothing up and allocates nothing; only
+//! a change of a rule's condition does.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use forewarn_types::{Quality, ReadingFlags};
+use serde::{Deserialize, Serialize};
+
+use crate::dictionary::Dictionary;
+use crate::event::Event;
+use crate::instance::{Instance, Sample, Scene, State};
+use crate::program::{Program, RuleWatch};
+use crate::when::with_inputs;
+
+/// No such time.
+pub(crate) const NO_TIME: i64 = i64::MIN;
+const NEVER: i64 = i64::MAX;
+
+/// The last value of a signal of an asset, and who wants to know of a new one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Slot {
+    pub(crate) value: f64,
+    /// Event time of `value`; of a derived value, that of its oldest input. [`NO_TIME`] before the first.
+    pub(crate) time: i64,
+    /// Wall-clock time of the newest arrival, usable or not; [`NO_TIME`] before the first.
+    pub(crate) arrived: i64,
+    pub(crate) asset: u32,
+    pub(crate) signal: u32,
+    /// Whether the newest reading was usable.
+    pub(crate) known: bool,
+    /// Derived signals that a reading changes, each after what it rests on.
+    pub(crate) derived: Box<[u32]>,
+    /// Instances that judge after a reading, by rule.
+    pub(crate) watchers: Box<[u32]>,
+}
+
+impl Slot {
+    /// Whether the value may be used at event time `at`.
+    pub(crate) fn is_known_at(&self, at: i64, tolerance_us: i64) -> bool {
+        self.known && at.saturating_sub(self.time) <= tolerance_us
+    }
+}
+
+/// One asset of the shard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AssetState {
+    /// Its number in the dictionary.
+    pub(crate) id: u32,
+    /// Event time of its newest reading.
+    pub(crate) newest: i64,
+    /// When that reading arrived, by the wall clock.
+    arrived: i64,
+    /// Event time at which time alone may change something for one of its rules.
+    due: i64,
+    /// Whether it stands in [`Shard::armed`].
+    armed: bool,
+    pub(crate) slots: Vec<u32>,
+    pub(crate) derived: Vec<u32>,
+    pub(crate) instances: Vec<u32>,
+}
+
+/// A derived signal on one asset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct DerivedInstance {
+    /// Its place in [`Program::derived`].
+    pub(crate) definition: u32,
+    pub(crate) slot: u32,
+    pub(crate) inputs: Box<[u32]>,
+}
+
+/// Every n-th asset.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Shard {
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) assets: Vec<AssetState>,
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) derived: Vec<DerivedInstance>,
+    /// Assets with a running hold, or with an alert whose inputs may go stale: those a tick must look at.
+    armed: Vec<u32>,
+    /// Deadlines of `missing` rules, in wall-clock time, with the instance. A deadline that comes up is checked against the newest
+    /// arrival and put back, so that a reading costs nothing here.
+    #[serde(skip)]
+    deadlines: BinaryHeap<Reverse<(i64, u32)>>,
+    /// What the present record has changed.
+    #[serde(skip)]
+    pub(crate) events: Vec<Event>,
+}
+
+/// A reading on its way through the shard.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row {
+    pub(crate) number: u32,
+    pub(crate) slot: u32,
+    pub(crate) time: i64,
+    pub(crate) value: f64,
+    pub(crate) flags: ReadingFlags,
+    pub(crate) arrived: i64,
+}
+
+impl AssetState {
+    pub(crate) fn new(id: u32) -> Self {
+        Self {
+            id,
+            newest: NO_TIME,
+            arrived: NO_TIME,
+            due: NEVER,
+            armed: false,
+            slots: Vec::new(),
+            derived: Vec::new(),
+            instances: Vec::new(),
+        }
+    }
+}
+
+impl Shard {
+    /// Takes one reading through: time passes up to it, it is stored, derived signals follow, rules judge.
+    #[inline]
+    pub(crate) fn reading(&mut self, program: &Program, names: &Dictionary, row: &Row) {
+        if !row.value.is_finite() {
+            return;
+        }
+        let Some(asset) = self.slots.get(row.slot as usize).map(|slot| slot.asset) else { return };
+        self.slots[row.slot as usize].arrived = row.arrived;
+        let usable = row.flags.quality() != Quality::Bad;
+        if row.flags.is_late() {
+            self.judge_late(program, names, row, usable, asset);
+            return;
+        }
+        let state = &mut self.assets[asset as usize];
+        let (before, at) = (state.newest, state.newest.max(row.time));
+        state.newest = at;
+        if row.time >= before {
+            state.arrived = row.arrived;
+        }
+        if state.due < at {
+            self.advance(program, names, asset, before, at, false, row.number);
+        }
+        let slot = &mut self.slots[row.slot as usize];
+        slot.known = usable;
+        if usable {
+            slot.value = row.value;
+            slot.time = row.time;
+        }
+        for index in 0..slot.derived.len() {
+            let derived = self.slots[row.slot as usize].derived[index];
+            self.derive(program, derived, at, row.arrived);
+        }
+        self.judge(program, names, row, asset, at);
+    }
+
+    /// Lets wall-clock time pass up to `now`: holds elapse, inputs go stale, silences are found.
+    pub(crate) fn tick(&mut self, program: &Program, names: &Dictionary, now: i64) {
+        let mut index = 0;
+        while index < self.armed.len() {
+            let asset = self.armed[index];
+            let AssetState { newest, arrived, due, .. } = self.assets[asset as usize];
+            let to = newest.saturating_add(now.saturating_sub(arrived).max(0));
+            if due <= to {
+                self.advance(program, names, asset, newest, to, true, 0);
+            }
+            if self.assets[asset as usize].due == NEVER {
+                self.assets[asset as usize].armed = false;
+                self.armed.swap_remove(index);
+            } else {
+                index += 1;
+            }
+        }
+        while let Some(Reverse((deadline, instance))) = self.deadlines.peek().copied() {
+            if deadline >= now {
+                break;
+            }
+            self.deadlines.pop();
+            self.check_silence(program, names, instance, now);
+        }
+    }
+
+    /// Builds the queue of deadlines anew from the state of the instances.
+    pub(crate) fn rebuild_deadlines(&mut self, program: &Program) {
+        self.deadlines.clear();
+        let missing = self.instances.iter().filter(|instance| matches!(instance.state, State::Missing(_))).count();
+        self.deadlines.reserve(missing);
+        for (index, instance) in self.instances.iter_mut().enumerate() {
+            let State::Missing(missing) = &mut instance.state else { continue };
+            let arrived = self.slots[missing.slot as usize].arrived;
+            // A rule that is new to a series that has spoken starts counting at its newest reading.
+            missing.armed = !missing.open && arrived != NO_TIME;
+            if missing.armed {
+                let deadline = arrived.saturating_add(longer_than_us(program, instance.rule));
+                self.deadlines.push(Reverse((deadline, u32::try_from(index).unwrap_or(u32::MAX))));
+            }
+        }
+    }
+
+    /// Finds out anew which assets a tick must look at, after instances came or went.
+    pub(crate) fn rebuild_armed(&mut self, program: &Program) {
+        self.armed.clear();
+        self.armed.reserve(self.assets.len());
+        for index in 0..self.assets.len() {
+            let asset = u32::try_from(index).unwrap_or(u32::MAX);
+            self.assets[index].due = self.due(program, asset, self.assets[index].newest);
+            self.assets[index].armed = self.assets[index].due != NEVER;
+            if self.assets[index].armed {
+                self.armed.push(asset);
+            }
+        }
+    }
+
+    fn judge(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32, at: i64) {
+        let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
+        let state = &mut assets[asset as usize];
+        let scene = Scene { program, names, slots: &*slots, asset: state.id, row: row.number };
+        for &index in &*slots[row.slot as usize].watchers {
+            let instance = &mut instances[index as usize];
+            let number = instance.rule;
+            if let State::When(inputs, when) = &mut instance.state {
+                let RuleWatch::When(rule) = &program.rules[number as usize].watch else { continue };
+                when.judge(rule, inputs, slots, at, &mut |step| events.push(scene.when_event(number, rule, inputs, step)));
+                if !when.is_idle() {
+                    state.due = state.due.min(when.due(rule, inputs, slots, at));
+                    if state.due != NEVER && !state.armed {
+                        state.armed = true;
+                        armed.push(asset);
+                    }
+                }
+                continue;
+            }
+            let Some(slot) = instance.slot() else { continue };
+            let source = &slots[slot as usize];
+            let (time, value) = if slot == row.slot { (row.time, row.value) } else { (at, source.value) };
+            if matches!(instance.state, State::Missing(_)) {
+                if (slot == row.slot || source.known) && instance.spoke(&scene, row.arrived, events) {
+                    deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
+                }
+            } else if source.known {
+                instance.detect(&scene, Sample { slot, time, value, late: false }, events);
+            } else {
+                instance.doubt(&scene, at, events);
+            }
+        }
+    }
+
+    /// A late reading: detectors judge it against the present state, nothing else changes but that the series has spoken.
+    #[cold]
+    fn judge_late(&mut self, program: &Program, names: &Dictionary, row: &Row, usable: bool, asset: u32) {
+        let Self { slots, assets, instances, deadlines, events, .. } = self;
+        let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
+        for &index in &*slots[row.slot as usize].watchers {
+            let instance = &mut instances[index as usize];
+            if instance.slot() != Some(row.slot) {
+                continue;
+            }
+            if matches!(instance.state, State::Missing(_)) {
+                if instance.spoke(&scene, row.arrived, events) {
+                    deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
+                }
+            } else if usable {
+                instance.detect(&scene, Sample { slot: row.slot, time: row.time, value: row.value, late: true }, events);
+            }
+        }
+    }
+
+    /// Computes a derived signal from the last values of its inputs.
+    fn derive(&mut self, program: &Program, derived: u32, at: i64, arrived: i64) {
+        let DerivedInstance { definition, slot, inputs } = &self.derived[derived as usize];
+        let definition = &program.derived[*definition as usize];
+        let value = with_inputs(inputs, &self.slots, at, definition.tolerance_us, |inputs| definition.expr.eval_number(inputs));
+        let known = inputs.iter().map(|input| &self.slots[*input as usize]).filter(|input| input.is_known_at(at, definition.tolerance_us));
+        let oldest = known.map(|input| input.time).min().unwrap_or(at);
+        let slot = &mut self.slots[*slot as usize];
+        match value.filter(|value| value.is_finite()) {
+            Some(value) => {
+                slot.value = value;
+                slot.time = oldest;
+                slot.arrived = arrived;
+                slot.known = true;
+            }
+            None => slot.known = false,
+        }
+    }
+
+    /// Lets event time of `asset` pass from `at` to `to`.
+    #[cold]
+    #[expect(clippy::too_many_arguments, reason = "they are two moments, a place and the words' numbers; a struct would only rename them")]
+    fn advance(&mut self, program: &Program, names: &Dictionary, asset: u32, at: i64, to: i64, inclusive: bool, row: u32) {
+        let Self { slots, assets, instances, events, .. } = self;
+        let state = &assets[asset as usize];
+        let scene = Scene { program, names, slots: &*slots, asset: state.id, row };
+        for &index in &state.instances {
+            let Instance { rule: number, state: State::When(inputs, when), .. } = &mut instances[index as usize] else { continue };
+            let RuleWatch::When(rule) = &program.rules[*number as usize].watch else { continue };
+            when.advance(rule, inputs, slots, at, to, inclusive, &mut |step| events.push(scene.when_event(*number, rule, inputs, step)));
+        }
+        self.assets[asset as usize].due = self.due(program, asset, to);
+    }
+
+    fn due(&self, program: &Program, asset: u32, at: i64) -> i64 {
+        let instances = self.assets[asset as usize].instances.iter().map(|index| &self.instances[*index as usize]);
+        let dues = instances.filter_map(|instance| match (&instance.state, &program.rules[instance.rule as usize].watch) {
+            (State::When(inputs, when), RuleWatch::When(rule)) => Some(when.due(rule, inputs, &self.slots, at)),
+            _ => None,
+        });
+        dues.min().unwrap_or(NEVER)
+    }
+
+    fn check_silence(&mut self, program: &Program, names: &Dictionary, index: u32, now: i64) {
+        let Self { slots, assets, instances, deadlines, events, .. } = self;
+        let instance = &mut instances[index as usize];
+        let State::Missing(missing) = &instance.state else { return };
+        let deadline = slots[missing.slot as usize].arrived.saturating_add(longer_than_us(program, instance.rule));
+        if deadline < now {
+            let asset = assets[instance.asset as usize].id;
+            instance.silent(&Scene { program, names, slots, asset, row: 0 }, deadline, events);
+        } else {
+            deadlines.push(Reverse((deadline, index)));
+        }
+    }
+}
+
+fn longer_than_us(program: &Program, rule: u32) -> i64 {
+    if let RuleWatch::Missing { longer_than_us, .. } = program.rules[rule as usize].watch { longer_than_us } else { NEVER }
+}
+
+#[cfg(test)]
+impl Shard {
+    /// How many assets a tick looks at.
+    pub(crate) fn armed_count(&self) -> usize {
+        self.armed.len()
+    }
+}

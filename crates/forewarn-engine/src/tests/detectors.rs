@@ -1,0 +1,103 @@
+//! Detector rules through the engine: onsets, ends, words, evidence, silence.
+
+use forewarn_types::AlertState::{Normal, Returned, Unacknowledged};
+use forewarn_types::{AlertTransition, CommandAction, Transition as T};
+
+use super::{Rig, brief};
+
+const RULES: &str = "
+signals:
+  - { name: temperature, assets: '**', unit: '°C' }
+  - { name: half, assets: '**', expr: 'temperature / 2.0' }
+rules:
+  - { name: drift, assets: '**', deviation: { signal: temperature, method: learned_limits, sensitivity: high }, severity: major }
+  - { name: spread, assets: '**', deviation: { signal: half, method: robust_z, baseline: 1000, above: 6.0 }, severity: major }
+  - { name: jump, assets: '**', rate: { signal: temperature, above: 5.0 }, severity: minor }
+  - { name: silent, assets: '**', missing: { signal: temperature, longer_than: 5m }, severity: warning }
+";
+
+/// 300 calm readings a second apart, 0 to 299 s.
+fn calm() -> Rig {
+    let mut rig = Rig::new(RULES, &[("p", "temperature")]);
+    for time in 0..300 {
+        assert_eq!(rig.read("p", "temperature", time, 60.0 + (time % 10) as f64 * 0.5), [], "reading {time}");
+    }
+    rig
+}
+
+fn of<'a>(rule: &str, transitions: &'a [AlertTransition]) -> &'a AlertTransition {
+    transitions.iter().find(|one| &*one.rule == rule).unwrap_or_else(|| panic!("no transition of {rule} in {transitions:?}"))
+}
+
+#[test]
+fn detectors_raise_with_score_words_and_evidence() {
+    let mut rig = calm();
+    let raised = rig.read("p", "temperature", 300, 100.0);
+    assert_eq!(raised.iter().map(|one| &*one.rule).collect::<Vec<_>>(), ["drift", "spread", "jump"]);
+    assert!(raised.iter().all(|one| one.transition == T::Raised && one.state == Unacknowledged && one.score.unwrap() > 1.0));
+    let drift = of("drift", &raised);
+    assert!(drift.message.starts_with("temperature 100 °C is ") && drift.message.ends_with("(value), limit 0.04"), "{}", drift.message);
+    assert_eq!((drift.value, drift.evidence.values.len()), (Some(100.0), 1));
+    assert!(!drift.evidence.rule_version.is_empty());
+    let spread = of("spread", &raised);
+    assert!(spread.message.starts_with("half 50 is ") && spread.message.contains("above its running median 31"), "{}", spread.message);
+    let jump = of("jump", &raised);
+    assert_eq!(jump.message, "temperature changes by 35.5 °C a second, limit 5 °C a second; now 100 °C");
+    assert_eq!(jump.score, Some(7.1));
+}
+
+#[test]
+fn detectors_clear_and_raise_again() {
+    let mut rig = calm();
+    rig.read("p", "temperature", 300, 100.0);
+    let mut ends = Vec::new();
+    for time in 301..500 {
+        ends.extend(rig.read("p", "temperature", time, 60.0 + (time % 10) as f64 * 0.5));
+    }
+    let ends: Vec<_> = ends.iter().map(|one| (&*one.rule, one.transition, one.time.0 / 1_000_000)).collect();
+    // The fall back is as fast as the rise was; five calm readings after it end it. The short-term level takes longer to come down.
+    let (drift, others): (Vec<_>, Vec<_>) = ends.into_iter().partition(|end| end.0 == "drift");
+    assert_eq!(others, [("spread", T::Returned, 301), ("jump", T::Returned, 306)]);
+    assert_eq!(drift.last().map(|end| end.1), Some(T::Returned), "{drift:?}");
+    let again = rig.read("p", "temperature", 500, 130.0);
+    assert!(again.iter().any(|one| (&*one.rule, one.transition) == ("drift", T::Reraised)), "{again:?}");
+}
+
+#[test]
+fn bad_readings_put_a_detectors_alert_in_doubt() {
+    let mut rig = calm();
+    rig.read("p", "temperature", 300, 100.0);
+    let doubt = rig.read_bad("p", "temperature", 301);
+    assert!(doubt.len() == 3 && doubt.iter().all(|one| one.transition == T::Unknown && one.unknown), "{doubt:?}");
+    assert_eq!(rig.read_bad("p", "temperature", 302), []);
+    let known = rig.read("p", "temperature", 303, 100.0);
+    assert_eq!(known.iter().filter(|one| one.transition == T::Known && !one.unknown).count(), 3, "{known:?}");
+}
+
+#[test]
+fn a_late_reading_is_judged_by_detectors() {
+    let mut rig = calm();
+    let raised = rig.read_late("p", "temperature", 100, 100.0);
+    assert_eq!(raised.iter().map(|one| &*one.rule).collect::<Vec<_>>(), ["drift"], "a late value has no rate and derives nothing");
+    assert_eq!(raised[0].time.0, 100_000_000);
+}
+
+#[test]
+fn silence_is_told_by_the_wall_clock_and_ends_with_the_next_reading() {
+    let mut rig = Rig::new(RULES, &[("p", "temperature"), ("q", "temperature")]);
+    assert_eq!(rig.tick(10_000), [], "a series that never spoke is not silent");
+    // The reading is a day old, but it came just now.
+    rig.read_delayed("p", "temperature", 1_000, 60.0, 86_400);
+    rig.read("q", "temperature", 87_401, 60.0);
+    assert_eq!(rig.tick(87_400 + 300), []);
+    let silent = rig.tick(87_400 + 301);
+    assert_eq!(brief(&silent), [(T::Raised, Unacknowledged, 87_700)]);
+    assert_eq!((&*silent[0].asset, silent[0].message.as_str()), ("p", "temperature has been silent for longer than 5m"));
+    assert_eq!(brief(&rig.tick(90_000)), [(T::Raised, Unacknowledged, 87_701)], "q followed");
+    assert_eq!(rig.tick(100_000), [], "told once");
+    let back = rig.read("p", "temperature", 100_001, 60.0);
+    assert_eq!(brief(&back), [(T::Returned, Returned, 100_001)]);
+    assert_eq!(brief(&rig.command(&silent[0], CommandAction::Acknowledge, 100_002))[1], (T::Normal, Normal, 100_002));
+    assert_eq!(rig.tick(100_301), []);
+    assert_eq!(brief(&rig.tick(100_302)), [(T::Raised, Unacknowledged, 100_301)], "the watch goes on");
+}

@@ -1,0 +1,153 @@
+//! The life cycle of alerts: operators, shelves, definition changes, bounds, snapshots.
+
+use forewarn_types::AlertState::{Acknowledged, Normal, Returned, Shelved, Unacknowledged};
+use forewarn_types::{CommandAction, Record, SeriesId, Timestamp, Transition as T};
+
+use super::{Rig, brief, definitions};
+use crate::{Engine, EngineError, EngineOptions};
+
+const HIGH: &str = "rules:\n  - { name: high, assets: '**', when: 'x > 1.0', severity: major }";
+
+fn rig() -> Rig {
+    Rig::new(HIGH, &[("a", "x"), ("b", "x"), ("c", "x")])
+}
+
+#[test]
+fn acknowledged_then_over() {
+    let mut rig = rig();
+    let raised = rig.read("a", "x", 0, 2.0);
+    let acknowledged = rig.command(&raised[0], CommandAction::Acknowledge, 5);
+    assert_eq!(brief(&acknowledged), [(T::Acknowledged, Acknowledged, 5)]);
+    assert_eq!((acknowledged[0].actor.as_deref(), acknowledged[0].comment.as_deref()), (Some("kim"), Some("seen")));
+    assert_eq!(brief(&rig.read("a", "x", 10, 0.0)), [(T::Normal, Normal, 10)]);
+    assert_eq!(rig.command(&raised[0], CommandAction::Acknowledge, 11), []);
+    assert_eq!(rig.problems.len(), 1, "the alert is not open any more");
+    assert_ne!(rig.read("a", "x", 20, 2.0)[0].alert, raised[0].alert, "a new occurrence is a new alert");
+}
+
+#[test]
+fn over_then_acknowledged() {
+    let mut rig = rig();
+    let raised = rig.read("a", "x", 0, 2.0);
+    assert_eq!(brief(&rig.read("a", "x", 10, 0.0)), [(T::Returned, Returned, 10)]);
+    let over = rig.command(&raised[0], CommandAction::Acknowledge, 15);
+    assert_eq!(brief(&over), [(T::Acknowledged, Acknowledged, 15), (T::Normal, Normal, 15)]);
+}
+
+#[test]
+fn a_new_onset_while_open_takes_the_acknowledgement_away() {
+    let mut rig = rig();
+    let raised = rig.read("a", "x", 0, 2.0);
+    rig.read("a", "x", 10, 0.0);
+    let again = rig.read("a", "x", 20, 3.0);
+    assert_eq!(brief(&again), [(T::Reraised, Unacknowledged, 20)]);
+    assert_eq!((again[0].alert, again[0].started), (raised[0].alert, Timestamp::from_secs(0)));
+}
+
+#[test]
+fn shelved_alerts_keep_evaluating_and_come_back() {
+    let mut rig = rig();
+    let raised = rig.read("a", "x", 0, 2.0);
+    let until = Timestamp::from_secs(100);
+    assert_eq!(brief(&rig.command(&raised[0], CommandAction::Shelve { until }, 5)), [(T::Shelved, Shelved, 5)]);
+    assert_eq!(brief(&rig.read("a", "x", 10, 0.0)), [(T::Returned, Shelved, 10)]);
+    assert_eq!(rig.tick(99), []);
+    assert_eq!(brief(&rig.tick(101)), [(T::Unshelved, Returned, 100)]);
+    assert_eq!(rig.tick(102), []);
+    rig.command(&raised[0], CommandAction::Shelve { until }, 5);
+    assert_eq!(brief(&rig.command(&raised[0], CommandAction::Unshelve, 6)), [(T::Unshelved, Returned, 6)]);
+    assert_eq!(brief(&rig.command(&raised[0], CommandAction::Comment, 7)), [(T::Commented, Returned, 7)]);
+    assert_eq!(rig.problems, [""; 0]);
+    for wrong in [CommandAction::Unshelve, CommandAction::Shelve { until: Timestamp::from_secs(8) }] {
+        assert_eq!(rig.command(&raised[0], wrong, 8), []);
+    }
+    assert_eq!(rig.problems.len(), 2);
+}
+
+#[test]
+fn a_change_of_texts_keeps_the_alert_and_a_change_of_condition_ends_it() {
+    let mut rig = rig();
+    let raised = rig.read("a", "x", 0, 2.0);
+    let severe = HIGH.replace("major", "critical");
+    assert_eq!(rig.step(&definitions(&severe)), []);
+    let again = rig.read("a", "x", 10, 0.0);
+    assert_eq!(brief(&again), [(T::Returned, Returned, 10)]);
+    assert_eq!((again[0].alert, again[0].severity), (raised[0].alert, forewarn_types::Severity::Critical));
+
+    let broken = rig.step(&definitions("rules:\n  - { name: high, assets: '**', when: 'x >' , severity: minor }"));
+    assert_eq!(broken, []);
+    assert_eq!(rig.problems.len(), 1);
+    assert_eq!(brief(&rig.read("a", "x", 20, 2.0)), [(T::Reraised, Unacknowledged, 20)], "the old definitions stay in force");
+
+    let changed = rig.step(&definitions(&HIGH.replace("1.0", "1.5")));
+    assert_eq!(brief(&changed), [(T::Normal, Normal, 20)]);
+    assert_eq!(changed[0].message, "the rule was changed");
+    let fresh = rig.read("a", "x", 30, 2.0);
+    assert_eq!(brief(&fresh), [(T::Raised, Unacknowledged, 30)]);
+    let removed = rig.step(&definitions("rules: []"));
+    assert_eq!(brief(&removed), [(T::Normal, Normal, 30)]);
+    assert_eq!(removed[0].message, "the rule was removed");
+    assert_eq!(rig.read("a", "x", 40, 3.0), []);
+}
+
+#[test]
+fn a_change_of_a_derived_signal_restarts_the_rules_that_rest_on_it() {
+    let text = "
+signals: [{ name: d, assets: '**', expr: 'x * 2.0' }]
+rules:
+  - { name: high, assets: '**', when: 'd > 1.0', severity: major }
+  - { name: plain, assets: '**', when: 'x > 1.0', severity: major }
+";
+    let mut rig = Rig::new(text, &[("a", "x")]);
+    assert_eq!(rig.read("a", "x", 0, 2.0).len(), 2);
+    let changed = rig.step(&definitions(&text.replace("2.0", "3.0")));
+    assert_eq!(changed.iter().map(|one| &*one.rule).collect::<Vec<_>>(), ["high"]);
+    let again = rig.read("a", "x", 10, 2.0);
+    assert_eq!(again.iter().map(|one| (&*one.rule, one.value)).collect::<Vec<_>>(), [("high", Some(6.0))]);
+}
+
+#[test]
+fn open_alerts_are_bounded_and_the_rest_is_a_problem() {
+    let options = EngineOptions { max_alerts_per_rule: 2, ..EngineOptions::default() };
+    let mut rig = Rig::with_options(options, HIGH, &[("a", "x"), ("b", "x"), ("c", "x")]);
+    let raised = rig.read("a", "x", 0, 2.0);
+    assert_eq!(rig.read("b", "x", 0, 2.0).len(), 1);
+    assert_eq!(rig.read("c", "x", 0, 2.0), []);
+    assert_eq!(rig.problems.len(), 1, "{:?}", rig.problems);
+    assert!(rig.problems[0].contains("rule high has 2 open alerts"), "{:?}", rig.problems);
+    assert_eq!(rig.read("c", "x", 1, 0.0), [], "what was not raised does not end");
+    rig.command(&raised[0], CommandAction::Acknowledge, 2);
+    rig.read("a", "x", 3, 0.0);
+    assert_eq!(brief(&rig.read("c", "x", 4, 2.0)), [(T::Raised, Unacknowledged, 4)]);
+}
+
+#[test]
+fn readings_of_unknown_series_are_a_problem_and_the_others_count() {
+    let mut rig = rig();
+    let mut batch = forewarn_types::ReadingBatch::default();
+    for id in [7, 0, 9] {
+        batch.push(SeriesId(id), Timestamp(1), 2.0, forewarn_types::ReadingFlags::default());
+    }
+    assert_eq!(rig.step(&Record::Readings(batch)).len(), 1);
+    assert!(rig.problems[0].starts_with("2 readings"), "{:?}", rig.problems);
+}
+
+#[test]
+fn snapshots_of_other_versions_are_refused() {
+    let rig = rig();
+    let mut bytes = rig.engine.snapshot().unwrap();
+    assert!(Engine::restore(&bytes).is_ok());
+    bytes[4] = 9;
+    let Err(error) = Engine::restore(&bytes) else { panic!("version 9 must be refused") };
+    assert!(matches!(error, EngineError::UnknownVersion { found: 9, known: 1 }), "{error}");
+    for junk in [&b""[..], b"FWEN", b"FWEN\x01", b"nonsense", &rig.engine.snapshot().unwrap()[..40]] {
+        assert!(matches!(Engine::restore(junk), Err(EngineError::NotASnapshot(_))), "{junk:?} must be refused");
+    }
+}
+
+#[test]
+fn snapshots_keep_every_bit_of_numbers_that_are_not_finite() {
+    let numbers = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, f64::MIN_POSITIVE];
+    let back: Vec<f64> = rmp_serde::from_slice(&rmp_serde::to_vec(&numbers.to_vec()).unwrap()).unwrap();
+    assert_eq!(back.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), numbers.map(f64::to_bits));
+}

@@ -1,0 +1,146 @@
+//! Expression rules: hold, hysteresis, tolerance, event time.
+
+use forewarn_types::AlertState::{Acknowledged, Normal, Pending, Returned, Unacknowledged};
+use forewarn_types::{CommandAction, Timestamp, Transition as T};
+
+use super::{Rig, brief};
+
+const HOT: &str = "
+signals:
+  - { name: heat_margin, assets: '**', expr: '90.0 - temperature', unit: K }
+  - { name: temperature, assets: '**', unit: '°C' }
+  - { name: vibration, assets: '**' }
+rules:
+  - name: hot
+    assets: 'plant/**'
+    when: 'temperature > 90.0 && vibration > 4.5'
+    for: 30s
+    until: 'temperature < 85.0'
+    clear_for: 20s
+    severity: critical
+  - { name: margin, assets: 'plant/**', when: 'heat_margin < 0.0', severity: minor }
+";
+
+fn rig() -> Rig {
+    Rig::new(HOT, &[("plant/p1", "temperature"), ("plant/p1", "vibration"), ("elsewhere/p2", "temperature")])
+}
+
+fn of(rule: &str, transitions: &[forewarn_types::AlertTransition]) -> Vec<(T, forewarn_types::AlertState, i64)> {
+    brief(&transitions.iter().filter(|one| &*one.rule == rule).cloned().collect::<Vec<_>>())
+}
+
+#[test]
+fn a_condition_must_hold_and_its_end_too() {
+    let mut rig = rig();
+    assert_eq!(rig.read("plant/p1", "vibration", 0, 5.0), []);
+    let start = rig.read("plant/p1", "temperature", 10, 91.0);
+    assert_eq!(of("hot", &start), [(T::Pending, Pending, 10)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 30, 5.0)), []);
+    // The hold elapses between two readings: the raise carries its own time, not that of the reading.
+    let raised = rig.read("plant/p1", "vibration", 45, 5.5);
+    assert_eq!(of("hot", &raised), [(T::Raised, Unacknowledged, 40)]);
+    assert_eq!(raised[0].started, Timestamp::from_secs(10));
+    assert_eq!(raised[0].alert, start[0].alert);
+    // Hysteresis: no longer above 90, not yet below 85.
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 60, 87.0)), []);
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 70, 84.0)), []);
+    // Back up within the clear hold: the wait for the end starts anew.
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 80, 86.0)), []);
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 100, 84.0)), []);
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 120, 83.0)), [(T::Returned, Returned, 120)]);
+}
+
+#[test]
+fn a_pending_condition_that_ends_was_nothing() {
+    let mut rig = rig();
+    rig.read("plant/p1", "vibration", 0, 5.0);
+    rig.read("plant/p1", "temperature", 10, 91.0);
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 20, 80.0)), [(T::Normal, Normal, 20)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 100, 5.0)), []);
+    // At the very end of the hold the reading has its say first.
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 110, 91.0)), [(T::Pending, Pending, 110)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 140, 80.0)), [(T::Normal, Normal, 140)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 150, 91.0)), [(T::Pending, Pending, 150)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 180, 91.0)), [(T::Raised, Unacknowledged, 180)]);
+}
+
+#[test]
+fn derived_signals_are_judged_like_others_and_stay_on_their_asset() {
+    let mut rig = rig();
+    let raised = rig.read("plant/p1", "temperature", 0, 91.5);
+    assert_eq!(brief(&raised), [(T::Raised, Unacknowledged, 0)]);
+    assert_eq!((&*raised[0].rule, raised[0].value), ("margin", Some(-1.5)));
+    assert_eq!(raised[0].message, "heat_margin < 0.0 holds; heat_margin -1.5 K");
+    assert_eq!(raised[0].evidence.values.len(), 1);
+    assert_eq!(rig.read("elsewhere/p2", "temperature", 0, 91.5), [], "the glob does not match");
+    assert_eq!(brief(&rig.read("plant/p1", "temperature", 10, 80.0)), [(T::Returned, Returned, 10)]);
+}
+
+#[test]
+fn stale_and_bad_inputs_put_an_alert_in_doubt_but_never_end_it() {
+    let mut rig = rig();
+    rig.read("plant/p1", "vibration", 0, 5.0);
+    rig.read("plant/p1", "temperature", 0, 91.0);
+    // The default tolerance is 5 min; `until` rests on the temperature alone once the alert is raised at 30 s.
+    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 100, 5.0)), [(T::Raised, Unacknowledged, 30)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 300, 1.0)), []);
+    let doubt = rig.read("plant/p1", "vibration", 301, 1.0);
+    assert_eq!(of("hot", &doubt), [(T::Unknown, Unacknowledged, 300)]);
+    assert!(doubt.iter().all(|one| one.unknown));
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 400, 91.0)), [(T::Known, Unacknowledged, 400)]);
+    assert_eq!(of("hot", &rig.read_bad("plant/p1", "temperature", 410)), [(T::Unknown, Unacknowledged, 410)]);
+    assert_eq!(of("hot", &rig.read_bad("plant/p1", "temperature", 420)), []);
+    // Known again and low: the clear hold counts from here.
+    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 430, 80.0)), [(T::Known, Unacknowledged, 430)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 460, 5.0)), [(T::Returned, Returned, 450)]);
+}
+
+#[test]
+fn ticks_let_time_pass_relative_to_arrival() {
+    let mut rig = rig();
+    // An import of history: the readings are a day old when they arrive.
+    let day = 86_400;
+    rig.read_delayed("plant/p1", "vibration", 0, 5.0, day);
+    rig.read_delayed("plant/p1", "temperature", 0, 91.0, day);
+    assert_eq!(of("hot", &rig.tick(day + 29)), []);
+    assert_eq!(of("hot", &rig.tick(day + 30)), [(T::Raised, Unacknowledged, 30)]);
+    assert_eq!(rig.tick(day + 300), []);
+    let doubt = rig.tick(day + 301);
+    assert_eq!(of("hot", &doubt), [(T::Unknown, Unacknowledged, 300)]);
+    assert_eq!(of("margin", &doubt), [(T::Unknown, Unacknowledged, 300)]);
+    assert_eq!(rig.tick(2 * day), []);
+    assert_eq!(rig.engine.shards[0].armed_count(), 0, "nothing is left for ticks to look at");
+}
+
+#[test]
+fn a_hold_does_not_elapse_in_doubt() {
+    let mut rig = rig();
+    rig.read("plant/p1", "vibration", 0, 5.0);
+    rig.read("plant/p1", "temperature", 10, 91.0);
+    assert_eq!(of("hot", &rig.read_bad("plant/p1", "vibration", 20)), [(T::Unknown, Pending, 20)]);
+    assert_eq!(of("hot", &rig.tick(100)), []);
+    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 110, 5.0)), [(T::Known, Pending, 110), (T::Raised, Unacknowledged, 110)]);
+}
+
+#[test]
+fn a_late_reading_changes_nothing() {
+    let mut rig = rig();
+    rig.read("plant/p1", "temperature", 100, 80.0);
+    assert_eq!(rig.read_late("plant/p1", "temperature", 50, 99.0), []);
+    rig.read("plant/p1", "vibration", 101, 5.0);
+    assert_eq!(rig.tick(200), []);
+}
+
+#[test]
+fn a_rule_starts_when_its_signals_appear() {
+    let mut rig = Rig::new("rules:\n  - { name: either, assets: '**', when: 'a > 1.0 || b > 1.0', severity: minor }", &[("x", "a")]);
+    assert_eq!(brief(&rig.read("x", "a", 0, 2.0)), [(T::Raised, Unacknowledged, 0)]);
+    assert_eq!(brief(&rig.read("x", "a", 1, 0.0)), [(T::Unknown, Unacknowledged, 1)], "b may be above");
+    rig.add_series(&[("x", "b")]);
+    let back = rig.read("x", "b", 2, 0.0);
+    assert_eq!(brief(&back), [(T::Known, Unacknowledged, 2), (T::Returned, Returned, 2)]);
+    assert_eq!(brief(&rig.read("x", "b", 3, 2.0)), [(T::Reraised, Unacknowledged, 3)]);
+    let acknowledged = rig.command(&back[0], CommandAction::Acknowledge, 4);
+    assert_eq!(brief(&acknowledged), [(T::Acknowledged, Acknowledged, 4)]);
+    assert_eq!(brief(&rig.read("x", "b", 5, 0.0)), [(T::Normal, Normal, 5)]);
+}

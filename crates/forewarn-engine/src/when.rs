@@ -1,0 +1,234 @@
+//! The state machine of an expression rule on one asset: hold before it begins, hold before it ends, and the doubt when inputs go stale.
+//!
+//! It runs in the asset's event time, by two moves: [`WhenState::judge`] at a reading of one of its signals, and
+//! [`WhenState::advance`], which lets time pass up to a moment before the next reading (or up to a tick). While inputs are unknown no
+//! hold elapses: a condition already pending stays pending, and an end that was being waited for must be waited for anew.
+
+use forewarn_spec::{Compiled, Inputs};
+use serde::{Deserialize, Serialize};
+
+use crate::event::Change;
+use crate::program::WhenRule;
+use crate::shard::Slot;
+
+/// Stands for an input the asset does not have yet.
+pub(crate) const NO_SLOT: u32 = u32::MAX;
+const NEVER: i64 = i64::MAX;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Phase {
+    /// The condition does not hold.
+    Idle,
+    /// It holds, not yet long enough.
+    Pending,
+    /// It has held long enough and has not ended.
+    Active,
+}
+
+/// One rule on one asset. Its `inputs`, handed in with each call, are the slots of the signals of `when`, then those of `until`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WhenState {
+    phase: Phase,
+    /// Whether an active or pending condition is in doubt.
+    unknown: bool,
+    /// When the condition began to hold.
+    since: i64,
+    /// When its end began to hold, or [`NEVER`].
+    ending_since: i64,
+    /// The newest change told: a tick may run ahead of the next reading, and times must not run backwards.
+    told: i64,
+}
+
+/// A change that the state machine tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Step {
+    pub(crate) change: Change,
+    pub(crate) time: i64,
+    pub(crate) started: i64,
+}
+
+impl WhenState {
+    pub(crate) const fn new() -> Self {
+        Self { phase: Phase::Idle, unknown: false, since: 0, ending_since: NEVER, told: i64::MIN }
+    }
+
+    /// Evaluates the rule at event time `at`, just after a reading of one of its signals.
+    pub(crate) fn judge(&mut self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64, tell: &mut impl FnMut(Step)) {
+        let outcome = self.evaluate(rule, inputs, slots, at);
+        match (self.phase, outcome) {
+            (Phase::Idle, Some(true)) => self.begin(rule, at, tell),
+            (Phase::Idle, _) => {}
+            (_, None) => self.doubt(at, tell),
+            (Phase::Pending, Some(holds)) => {
+                let doubted = self.trust(at, tell);
+                if !holds {
+                    self.phase = Phase::Idle;
+                    self.tell(Change::End, at, tell);
+                } else if at.saturating_sub(self.since) >= rule.hold_us {
+                    self.fire(if doubted { at } else { self.since.saturating_add(rule.hold_us) }, tell);
+                }
+            }
+            (Phase::Active, Some(ends)) => {
+                self.trust(at, tell);
+                if !ends {
+                    self.ending_since = NEVER;
+                    return;
+                }
+                if self.ending_since == NEVER {
+                    self.ending_since = at;
+                }
+                if at.saturating_sub(self.ending_since) >= rule.clear_hold_us {
+                    self.fire(self.ending_since.saturating_add(rule.clear_hold_us), tell);
+                }
+            }
+        }
+    }
+
+    /// Lets time pass from `at` to `to` without a reading: holds elapse, inputs go stale. A hold that ends exactly at `to` elapses only
+    /// if `inclusive`: a reading at that very moment has its say first.
+    #[expect(clippy::too_many_arguments, reason = "the rule, its inputs, a stretch of time, an ear; a struct would only rename them")]
+    pub(crate) fn advance(
+        &mut self,
+        rule: &WhenRule,
+        inputs: &[u32],
+        slots: &[Slot],
+        mut at: i64,
+        to: i64,
+        inclusive: bool,
+        tell: &mut impl FnMut(Step),
+    ) {
+        while self.phase != Phase::Idle && !self.unknown {
+            let deadline = self.deadline(rule);
+            let expiry = self.expiry(rule, inputs, slots, at);
+            if (deadline < to || (inclusive && deadline == to)) && deadline <= expiry {
+                at = at.max(deadline);
+                self.fire(deadline, tell);
+            } else if expiry < to {
+                at = at.max(expiry.saturating_add(1));
+                if self.evaluate(rule, inputs, slots, at).is_none() {
+                    self.doubt(expiry, tell);
+                }
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// When, after `at`, time alone may change something; [`i64::MAX`] if it cannot.
+    pub(crate) fn due(&self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64) -> i64 {
+        if self.phase == Phase::Idle || self.unknown { NEVER } else { self.deadline(rule).min(self.expiry(rule, inputs, slots, at)) }
+    }
+
+    /// Whether the condition holds or is about to: only then does time matter.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle
+    }
+
+    fn begin(&mut self, rule: &WhenRule, at: i64, tell: &mut impl FnMut(Step)) {
+        self.phase = Phase::Pending;
+        self.unknown = false;
+        self.since = at;
+        self.ending_since = NEVER;
+        if rule.hold_us == 0 {
+            self.fire(at, tell);
+        } else {
+            self.tell(Change::Pending, at, tell);
+        }
+    }
+
+    /// The hold that runs has elapsed at `time`.
+    fn fire(&mut self, time: i64, tell: &mut impl FnMut(Step)) {
+        if self.phase == Phase::Pending {
+            self.phase = Phase::Active;
+            self.ending_since = NEVER;
+            self.tell(Change::Onset, time, tell);
+        } else {
+            self.phase = Phase::Idle;
+            self.tell(Change::End, time, tell);
+        }
+    }
+
+    fn doubt(&mut self, time: i64, tell: &mut impl FnMut(Step)) {
+        self.ending_since = NEVER;
+        if !self.unknown {
+            self.unknown = true;
+            self.tell(Change::Unknown, time, tell);
+        }
+    }
+
+    /// Ends the doubt; says whether there was any.
+    fn trust(&mut self, time: i64, tell: &mut impl FnMut(Step)) -> bool {
+        let doubted = std::mem::take(&mut self.unknown);
+        if doubted {
+            self.tell(Change::Known, time, tell);
+        }
+        doubted
+    }
+
+    fn tell(&mut self, change: Change, time: i64, tell: &mut impl FnMut(Step)) {
+        // A new condition may begin before what a tick told of the last one; its own start is what its id is made of.
+        let time = if change == Change::Pending { time } else { time.max(self.told) };
+        self.told = time;
+        tell(Step { change, time, started: self.since });
+    }
+
+    fn deadline(&self, rule: &WhenRule) -> i64 {
+        match self.phase {
+            Phase::Pending => self.since.saturating_add(rule.hold_us),
+            Phase::Active if self.ending_since != NEVER => self.ending_since.saturating_add(rule.clear_hold_us),
+            Phase::Active | Phase::Idle => NEVER,
+        }
+    }
+
+    /// What decides now: `when` until the condition holds, then its end.
+    fn evaluate(&self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64) -> Option<bool> {
+        match (self.phase, &rule.until) {
+            (Phase::Active, Some(until)) => evaluate(until, self.deciding(rule, inputs), slots, at, rule.tolerance_us),
+            (Phase::Active, None) => evaluate(&rule.when, self.deciding(rule, inputs), slots, at, rule.tolerance_us).map(|holds| !holds),
+            _ => evaluate(&rule.when, self.deciding(rule, inputs), slots, at, rule.tolerance_us),
+        }
+    }
+
+    fn deciding<'a>(&self, rule: &WhenRule, inputs: &'a [u32]) -> &'a [u32] {
+        if self.phase == Phase::Active && rule.until.is_some() { &inputs[rule.when_count..] } else { &inputs[..rule.when_count] }
+    }
+
+    /// When the first of the inputs that are known at `at` goes stale.
+    fn expiry(&self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64) -> i64 {
+        let known = self.deciding(rule, inputs).iter().filter_map(|slot| slots.get(*slot as usize));
+        known
+            .filter(|slot| slot.is_known_at(at, rule.tolerance_us))
+            .map(|slot| slot.time.saturating_add(rule.tolerance_us))
+            .min()
+            .unwrap_or(NEVER)
+    }
+}
+
+/// Evaluates a condition over the values of `inputs` that are known at `at`.
+fn evaluate(expr: &Compiled, inputs: &[u32], slots: &[Slot], at: i64, tolerance_us: i64) -> Option<bool> {
+    with_inputs(inputs, slots, at, tolerance_us, |inputs| expr.eval_bool(inputs))
+}
+
+/// Hands the values of `inputs` to `use_them`. Most expressions have few inputs, and clearing 64 numbers costs more than they do.
+pub(crate) fn with_inputs<T>(inputs: &[u32], slots: &[Slot], at: i64, tolerance_us: i64, use_them: impl FnOnce(&Inputs<'_>) -> T) -> T {
+    if inputs.len() <= 4 {
+        gather::<4, T>(inputs, slots, at, tolerance_us, use_them)
+    } else {
+        gather::<64, T>(inputs, slots, at, tolerance_us, use_them)
+    }
+}
+
+fn gather<const N: usize, T>(inputs: &[u32], slots: &[Slot], at: i64, tolerance_us: i64, use_them: impl FnOnce(&Inputs<'_>) -> T) -> T {
+    let mut values = [0.0; N];
+    let mut known = 0u64;
+    for (index, (value, slot)) in values.iter_mut().zip(inputs).enumerate() {
+        if let Some(slot) = slots.get(*slot as usize)
+            && slot.is_known_at(at, tolerance_us)
+        {
+            *value = slot.value;
+            known |= 1 << index;
+        }
+    }
+    let count = inputs.len().min(N);
+    use_them(&Inputs { values: &values[..count], known })
+}
