@@ -1,0 +1,258 @@
+//! The stage that carries the log into the lake.
+//!
+//! It follows the log by itself, keeps what is not yet committed as the tail that queries see, and commits it in rounds. A round
+//! takes the tail up to an offset, adds one file a table (and day) in one Delta commit that carries this offset, and then notes
+//! the offset in one small object, the marker. Only after that the log is told that it may trim.
+//!
+//! What is exact once a crash has happened: a table with rows in the round has the offset in its own `txn` action, so on a
+//! restart records below it are passed over for this table. A table without rows in the round has nothing to repeat, so its older
+//! offset does no harm: the marker, not the tables, says where reading begins. It spares tables of rare records an empty commit
+//! each round, and a marker that is missing or old only costs time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use forewarn_log::{Follower, Log};
+use forewarn_types::{Clock, Offset, Timestamp};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::lake::{BRANCH_APP, FlushReply, MARKER};
+use crate::parquet::file_of_columns;
+use crate::schema::{READINGS, TableSchema};
+use crate::table::Appended;
+use crate::tail::{Columns, files_by_day};
+use crate::view::View;
+use crate::{Lake, LakeError, records};
+
+/// The name under which the log knows this consumer.
+pub const CONSUMER: &str = "lake";
+/// How often the injected clock is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Records taken from the log at a time.
+const READ_RECORDS: usize = 4096;
+/// Flushes that may wait for a round.
+const MAX_FLUSHES: usize = 64;
+/// Waits between attempts while the store fails: the first, and the longest.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
+/// The stage. See the module's text.
+pub struct Branch {
+    lake: Lake,
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    flushes: mpsc::Receiver<FlushReply>,
+    /// Who waits for a commit, and up to which offset.
+    waiting: Vec<(Offset, FlushReply)>,
+    round: Option<JoinHandle<Result<Offset, LakeError>>>,
+    /// When the last round began, by the injected clock.
+    last_round: Timestamp,
+    /// Up to here everything is committed and noted.
+    noted: Offset,
+    /// After a failure: when to try again, and how long to wait after the next one.
+    retry: Option<Instant>,
+    backoff: Duration,
+}
+
+impl Branch {
+    /// A branch from `log` into `lake`. From here on queries wait for what the log holds when they are asked.
+    #[must_use]
+    pub fn build(lake: Lake, log: Arc<dyn Log>, clock: Arc<dyn Clock>) -> Self {
+        let (sender, flushes) = mpsc::channel(MAX_FLUSHES);
+        *lake.inner.flush.write() = Some(sender);
+        *lake.inner.log_end.write() = Some(log.watch());
+        let (last_round, noted) = (clock.now(), lake.resume_offset());
+        Self { lake, log, clock, flushes, waiting: Vec::new(), round: None, last_round, noted, retry: None, backoff: BACKOFF.0 }
+    }
+
+    /// Runs until `shutdown`, then commits the rest.
+    ///
+    /// # Errors
+    /// [`LakeError::Mismatch`] if the log and the lake do not belong together, [`LakeError::Log`] if the log fails, or why the
+    /// last commit failed. A store that fails while the stage runs is tried again, without end.
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), LakeError> {
+        let outcome = self.follow(&shutdown).await;
+        let reason = outcome.as_ref().err().map_or_else(|| "the branch has been shut down".to_owned(), ToString::to_string);
+        *self.lake.inner.flush.write() = None;
+        self.lake.inner.progress.send_modify(|progress| progress.stopped = Some(reason));
+        outcome
+    }
+
+    async fn follow(&mut self, shutdown: &CancellationToken) -> Result<(), LakeError> {
+        let start = self.check_log()?;
+        let mut follower = Follower::new(Arc::clone(&self.log), start);
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            let room = self.lake.tail_rows() < self.lake.inner.options.tail_max_rows.max(1);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                done = finished(&mut self.round) => self.end_round(done)?,
+                Some(reply) = self.flushes.recv() => {
+                    let applied = self.lake.inner.view.read().applied;
+                    self.waiting.push((applied, reply));
+                }
+                _ = look.tick() => {}
+                records = follower.next(READ_RECORDS), if room => {
+                    let records = records.map_err(|error| LakeError::Log(error.to_string()))?;
+                    self.lake.inner.view.write().apply(records);
+                    self.lake.inner.progress.send_modify(|progress| progress.applied = follower.position());
+                }
+            }
+            if self.round.is_none() && self.is_due() {
+                self.begin_round();
+            }
+        }
+        self.finish().await
+    }
+
+    /// Where reading begins.
+    fn check_log(&self) -> Result<Offset, LakeError> {
+        let (start, end, resume) = (self.log.start(), self.log.end(), self.lake.resume_offset());
+        let newest = self.lake.inner.view.read().tables.values().filter_map(|table| table.committed).max().unwrap_or(resume);
+        if newest > end {
+            return Err(LakeError::Mismatch(format!(
+                "the lake holds records up to offset {newest}, but the log ends at {end}; \
+                 the log was deleted or belongs to another lake: restore it, or start with another lake URL"
+            )));
+        }
+        if resume < start && resume > Offset(0) {
+            tracing::warn!(%resume, %start, "the log begins behind the offset the lake ends at; records between them are missing from the lake");
+        }
+        Ok(resume.max(start))
+    }
+
+    /// Whether a round should begin: on request, at a bound, or when the time has come and there is something to do.
+    fn is_due(&self) -> bool {
+        if self.retry.is_some_and(|retry| Instant::now() < retry) {
+            return false;
+        }
+        if !self.waiting.is_empty() || self.retry.is_some() {
+            return true;
+        }
+        let options = &self.lake.inner.options;
+        let (applied, rows) = {
+            let view = self.lake.inner.view.read();
+            (view.applied, view.tail_rows)
+        };
+        if applied == self.noted {
+            return false;
+        }
+        let bound = options.commit_rows.min(options.tail_max_rows / 2).max(1);
+        let waited = self.clock.now().since_us(self.last_round);
+        // A clock that was set back must not stop the commits.
+        rows >= bound || waited >= options.commit_every_us || waited < 0
+    }
+
+    fn begin_round(&mut self) {
+        self.last_round = self.clock.now();
+        self.retry = None;
+        let (lake, log) = (self.lake.clone(), Arc::clone(&self.log));
+        self.round = Some(tokio::spawn(async move { round(&lake, log).await }));
+    }
+
+    /// Takes note of how a round ended. Only an error that no retry can mend comes back.
+    fn end_round(&mut self, outcome: Result<Offset, LakeError>) -> Result<(), LakeError> {
+        self.round = None;
+        match outcome {
+            Ok(end) => {
+                self.noted = end;
+                self.backoff = BACKOFF.0;
+                self.answer(&Ok(end));
+                Ok(())
+            }
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%error, wait = ?self.backoff, "a commit to the lake failed; it is tried again");
+                self.answer(&Err(error.to_string()));
+                self.retry = Some(Instant::now() + self.backoff);
+                self.backoff = (self.backoff * 2).min(BACKOFF.1);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Answers those whom the outcome concerns: whoever asked while a round ran may have meant records behind its end.
+    fn answer(&mut self, outcome: &Result<Offset, String>) {
+        for (wanted, reply) in std::mem::take(&mut self.waiting) {
+            if outcome.as_ref().is_ok_and(|end| *end < wanted) {
+                self.waiting.push((wanted, reply));
+            } else {
+                // Whoever asked may have given up.
+                let _ = reply.send(outcome.clone());
+            }
+        }
+    }
+
+    /// Commits what is left.
+    async fn finish(&mut self) -> Result<(), LakeError> {
+        if self.round.is_some() {
+            let done = finished(&mut self.round).await;
+            self.end_round(done)?;
+        }
+        let last = round(&self.lake, Arc::clone(&self.log)).await;
+        self.answer(&last.as_ref().map(|end| *end).map_err(ToString::to_string));
+        last.map(drop)
+    }
+}
+
+/// The outcome of the round that runs; waits for ever while none does. Cancel-safe.
+async fn finished(round: &mut Option<JoinHandle<Result<Offset, LakeError>>>) -> Result<Offset, LakeError> {
+    match round {
+        Some(handle) => handle.await.unwrap_or_else(|error| Err(LakeError::cut_off(&error))),
+        None => std::future::pending().await,
+    }
+}
+
+/// Commits the tail as it is now, table by table, then the marker, then lets the log trim.
+async fn round(lake: &Lake, log: Arc<dyn Log>) -> Result<Offset, LakeError> {
+    let view = Arc::new(lake.inner.view.read().clone());
+    let end = view.applied;
+    for (name, table) in &view.tables {
+        if table.committed.is_some_and(|committed| committed < end) {
+            let (lake, view, name) = (lake.clone(), Arc::clone(&view), name.clone());
+            let commit = move || commit_table(&lake, &view, &name);
+            tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))??;
+        }
+    }
+    let marker = serde_json::json!({ "offset": end }).to_string();
+    lake.store().put(MARKER, Bytes::from(marker), false).await?;
+    lake.inner.view.write().trim(end);
+    let note = tokio::task::spawn_blocking(move || log.checkpoint(CONSUMER, end));
+    note.await.map_err(|error| LakeError::cut_off(&error))?.map_err(|error| LakeError::Log(error.to_string()))?;
+    Ok(end)
+}
+
+/// Commits the rows one table has in the tail of `view`. Blocks.
+fn commit_table(lake: &Lake, view: &View, name: &str) -> Result<(), LakeError> {
+    let (Some(table), Some(writer)) = (view.tables.get(name), lake.existing_writer(name)) else { return Ok(()) };
+    let version = i64::try_from(view.applied.0).unwrap_or(i64::MAX);
+    loop {
+        // Each turn starts from what the table has: a commit whose answer got lost moves that on, and the rows are cut anew.
+        let committed = lake.inner.view.read().tables.get(name).and_then(|table| table.committed);
+        let Some(from) = committed.filter(|from| *from < view.applied) else { return Ok(()) };
+        let files = files(lake, view, &table.schema, from)?;
+        if files.is_empty() || lake.commit(&writer, files, BRANCH_APP, version, Some(from))? != Appended::Overtaken {
+            return Ok(());
+        }
+    }
+}
+
+fn files(lake: &Lake, view: &View, table: &TableSchema, from: Offset) -> Result<Vec<crate::parquet::NewFile>, LakeError> {
+    if table.name == READINGS {
+        let columns = Columns::all(&view.tail, from);
+        return files_by_day(table, &columns, &lake.inner.series.read());
+    }
+    let columns = records::columns(table, view.records_from(from));
+    if columns.iter().all(crate::ColumnData::is_empty) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![file_of_columns(table, &columns)?])
+}
+
+#[cfg(test)]
+#[path = "branch_tests.rs"]
+mod tests;

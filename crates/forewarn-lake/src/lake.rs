@@ -1,0 +1,343 @@
+//! The lake as the other stages hold it: tables, queries, and the writing of rows that jobs make.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use forewarn_types::{Clock, Offset, SeriesTable};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+
+use crate::parquet::{NewFile, file_of_columns};
+use crate::schema::{TableInfo, TableSchema, built_in};
+use crate::store::ObjectFiles;
+use crate::table::{Appended, DeltaTable, LakeEngine, engine};
+use crate::view::{TableView, View};
+use crate::{LakeError, ResultSet};
+
+/// Queries that run at the same time; more wait. Each may use every core.
+const MAX_QUERIES: usize = 4;
+/// Where the branch notes how far it is.
+pub(crate) const MARKER: &str = "_forewarn/branch.json";
+/// The application id of the branch in `txn` actions.
+pub(crate) const BRANCH_APP: &str = "forewarn-branch";
+
+/// Where the lake is and how it behaves.
+#[derive(Debug, Clone)]
+pub struct LakeOptions {
+    /// `file://./folder`, `file:///folder` or `s3://bucket/prefix`.
+    pub url: String,
+    /// The branch commits when the tail holds this many rows.
+    pub commit_rows: usize,
+    /// The branch commits when the oldest rows of the tail have waited this long, µs of the injected clock.
+    pub commit_every_us: i64,
+    /// The most rows the tail may hold; the branch commits at half of it, and reads no further while it is full.
+    pub tail_max_rows: usize,
+    /// The most rows a query may return.
+    pub sql_max_rows: usize,
+    /// The longest a query may take.
+    pub sql_timeout: Duration,
+}
+
+impl Default for LakeOptions {
+    /// A lake in `./data/lake` with commits each minute.
+    fn default() -> Self {
+        Self {
+            url: "file://./data/lake".to_owned(),
+            commit_rows: 1_000_000,
+            commit_every_us: 60_000_000,
+            tail_max_rows: 4_000_000,
+            sql_max_rows: 100_000,
+            sql_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How far the tail is, and why it goes no further if it does not.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    pub(crate) applied: Offset,
+    pub(crate) stopped: Option<String>,
+}
+
+pub(crate) type FlushReply = oneshot::Sender<Result<Offset, String>>;
+
+pub(crate) struct Inner {
+    pub(crate) options: LakeOptions,
+    pub(crate) files: ObjectFiles,
+    pub(crate) engine: Arc<LakeEngine>,
+    pub(crate) series: Arc<RwLock<SeriesTable>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) view: RwLock<View>,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) log_end: RwLock<Option<watch::Receiver<Offset>>>,
+    pub(crate) flush: RwLock<Option<mpsc::Sender<FlushReply>>>,
+    pub(crate) queries: Arc<Semaphore>,
+    /// Files handed to a scan so far: what pruning left.
+    pub(crate) files_scanned: AtomicUsize,
+    writers: RwLock<BTreeMap<String, Arc<Mutex<DeltaTable>>>>,
+    /// Held while a table is created, so that two jobs do not both create it.
+    creating: tokio::sync::Mutex<()>,
+    resume: Offset,
+}
+
+/// The lake. Clones share it.
+#[derive(Clone)]
+pub struct Lake {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Lake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lake").field("url", &self.inner.options.url).finish_non_exhaustive()
+    }
+}
+
+impl Lake {
+    /// Opens the lake at `options.url`: checks that the store can be written, creates the built-in tables that are missing, and
+    /// opens those that jobs have written.
+    ///
+    /// # Errors
+    /// [`LakeError::Url`] if the store cannot be used, [`LakeError::Table`] if a table cannot.
+    pub async fn open(options: LakeOptions, series: Arc<RwLock<SeriesTable>>, clock: Arc<dyn Clock>) -> Result<Self, LakeError> {
+        let files = ObjectFiles::open(&options.url).await?;
+        let marker = read_marker(&files).await?;
+        let names = files.tables().await?;
+        let engine = engine(&files)?;
+        let opening = (Arc::clone(&engine), files.clone());
+        let open = move || open_tables(&names, &opening.0, &opening.1);
+        let (tables, newest) = tokio::task::spawn_blocking(open).await.map_err(|error| LakeError::cut_off(&error))??;
+        // Without a marker every record is read again; the tables' own transactions tell which rows they have.
+        let resume = marker.unwrap_or_default();
+        let mut view = View { applied: resume, ..View::default() };
+        for table in &tables {
+            let committed = newest.get(&table.schema.name).map(|offset| (*offset).max(resume));
+            let entry = TableView { schema: Arc::clone(&table.schema), files: table.files(), committed };
+            view.tables.insert(table.schema.name.clone(), entry);
+        }
+        let writers = tables.into_iter().map(|table| (table.schema.name.clone(), Arc::new(Mutex::new(table)))).collect();
+        let inner = Inner {
+            options,
+            files,
+            engine,
+            series,
+            clock,
+            view: RwLock::new(view),
+            progress: watch::Sender::new(Progress { applied: resume, stopped: None }),
+            log_end: RwLock::new(None),
+            flush: RwLock::new(None),
+            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            files_scanned: AtomicUsize::new(0),
+            writers: RwLock::new(writers),
+            creating: tokio::sync::Mutex::new(()),
+            resume,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The offset the branch reads the log from: everything before it is in the files.
+    #[must_use]
+    pub fn resume_offset(&self) -> Offset {
+        self.inner.resume
+    }
+
+    /// Waits until queries see every record before `offset`.
+    ///
+    /// # Errors
+    /// [`LakeError::Stopped`] if the branch has ended before.
+    pub async fn wait_applied(&self, offset: Offset) -> Result<(), LakeError> {
+        let mut progress = self.inner.progress.subscribe();
+        let reached = progress.wait_for(|progress| progress.applied >= offset || progress.stopped.is_some()).await;
+        let reached = reached.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
+        match &reached.stopped {
+            Some(reason) if reached.applied < offset => Err(LakeError::Stopped(reason.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until queries see what the log held when this was called.
+    pub(crate) async fn wait_current(&self) -> Result<(), LakeError> {
+        let end = self.inner.log_end.read().as_ref().map(|end| *end.borrow());
+        match end {
+            Some(end) => self.wait_applied(end).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Commits the tail now. The offset up to which everything is in the files comes back.
+    ///
+    /// # Errors
+    /// [`LakeError::Stopped`] without a running branch, or the reason why the commit failed.
+    pub async fn flush(&self) -> Result<Offset, LakeError> {
+        self.wait_current().await?;
+        let stopped = || LakeError::Stopped("the branch is not running".into());
+        let branch = self.inner.flush.read().clone().ok_or_else(stopped)?;
+        let (reply, answer) = oneshot::channel();
+        branch.send(reply).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?.map_err(|problem| LakeError::store("committing the tail", problem))
+    }
+
+    /// The tables and their columns, by name.
+    #[must_use]
+    pub fn tables(&self) -> Vec<TableInfo> {
+        self.inner.view.read().tables.values().map(|table| table.schema.info()).collect()
+    }
+
+    /// The files beside the tables.
+    #[must_use]
+    pub fn store(&self) -> &ObjectFiles {
+        &self.inner.files
+    }
+
+    /// How many data files queries have read so far: what pruning left of the tables.
+    #[must_use]
+    pub fn files_scanned(&self) -> usize {
+        self.inner.files_scanned.load(Ordering::Relaxed)
+    }
+
+    /// How many rows the tail holds.
+    #[must_use]
+    pub fn tail_rows(&self) -> usize {
+        self.inner.view.read().tail_rows
+    }
+
+    /// Adds `rows` to the table `table`, which is created on first use, in one commit that carries `version` of `app_id`. If
+    /// that version or a later one is already there, nothing is written and 0 comes back. Columns may stand in any order.
+    ///
+    /// # Errors
+    /// [`LakeError::Schema`] if the rows do not fit the table, [`LakeError::Table`] or [`LakeError::Store`] if writing fails.
+    pub async fn append_rows(&self, table: &str, rows: &ResultSet, app_id: &str, version: i64) -> Result<u64, LakeError> {
+        check_table_name(table)?;
+        if self.inner.view.read().tables.get(table).is_some_and(|table| table.committed.is_some()) {
+            return Err(LakeError::Query(format!("table {table} holds records of the log; write to a table of another name")));
+        }
+        let writer = self.writer(table, rows).await?;
+        let (lake, rows, app_id, count) = (self.clone(), rows.clone(), app_id.to_owned(), rows.row_count() as u64);
+        let append = move || {
+            let schema = Arc::clone(&writer.lock().schema);
+            let ordered = in_order(&schema, &rows)?;
+            let file = file_of_columns(&schema, &ordered)?;
+            lake.commit(&writer, vec![file], &app_id, version, None)
+        };
+        let appended = tokio::task::spawn_blocking(append).await.map_err(|error| LakeError::cut_off(&error))??;
+        Ok(if appended == Appended::Added { count } else { 0 })
+    }
+
+    /// Appends `files` and shows them to queries in the same step. With `after`, the rows are the tail's from that offset on, and
+    /// the border between files and tail moves to what the table says afterwards. Blocks.
+    pub(crate) fn commit(
+        &self,
+        writer: &Mutex<DeltaTable>,
+        files: Vec<NewFile>,
+        app_id: &str,
+        version: i64,
+        after: Option<Offset>,
+    ) -> Result<Appended, LakeError> {
+        let mut table = writer.lock();
+        let after = after.map(|offset| i64::try_from(offset.0).unwrap_or(i64::MAX));
+        let appended = table.append(files, app_id, version, after, self.inner.clock.now())?;
+        let border = match after {
+            Some(_) => table.version_of(app_id)?.map(|version| Offset(u64::try_from(version).unwrap_or(0))),
+            None => None,
+        };
+        let mut view = self.inner.view.write();
+        if let Some(entry) = view.tables.get_mut(&table.schema.name) {
+            entry.files = table.files();
+            entry.committed = border.or(entry.committed);
+        }
+        Ok(appended)
+    }
+
+    /// The writer of `table`.
+    pub(crate) fn existing_writer(&self, table: &str) -> Option<Arc<Mutex<DeltaTable>>> {
+        self.inner.writers.read().get(table).cloned()
+    }
+
+    /// The writer of `table`, which is created with the columns of `rows` if there is none.
+    async fn writer(&self, table: &str, rows: &ResultSet) -> Result<Arc<Mutex<DeltaTable>>, LakeError> {
+        let _alone = self.inner.creating.lock().await;
+        if let Some(writer) = self.existing_writer(table) {
+            return Ok(writer);
+        }
+        let schema = TableSchema { name: table.to_owned(), columns: rows.schema(), by_date: false };
+        if schema.columns.is_empty() {
+            return Err(LakeError::Schema { table: table.to_owned(), problem: "the rows have no columns".into() });
+        }
+        let (engine, files) = (Arc::clone(&self.inner.engine), self.inner.files.clone());
+        let create = move || DeltaTable::create(&schema, &engine, &files);
+        let made = tokio::task::spawn_blocking(create).await.map_err(|error| LakeError::cut_off(&error))??;
+        let entry = TableView { schema: Arc::clone(&made.schema), files: made.files(), committed: None };
+        let writer = Arc::new(Mutex::new(made));
+        self.inner.writers.write().insert(table.to_owned(), Arc::clone(&writer));
+        self.inner.view.write().tables.insert(table.to_owned(), entry);
+        Ok(writer)
+    }
+}
+
+/// Opens every table found, creates the built-in ones that are missing, and asks each built-in one for the offset it ends at.
+fn open_tables(
+    found: &[String],
+    engine: &Arc<LakeEngine>,
+    files: &ObjectFiles,
+) -> Result<(Vec<DeltaTable>, BTreeMap<String, Offset>), LakeError> {
+    let (mut tables, mut newest) = (Vec::new(), BTreeMap::new());
+    for schema in built_in() {
+        let mut table = if found.contains(&schema.name) {
+            DeltaTable::open(&schema.name, engine, files)?
+        } else {
+            DeltaTable::create(&schema, engine, files)?
+        };
+        if let Some(problem) = schema.difference(&table.schema.columns) {
+            return Err(LakeError::Schema { table: schema.name, problem: format!("{problem}; the lake was written by another version") });
+        }
+        let version = table.version_of(BRANCH_APP)?.unwrap_or(0);
+        newest.insert(schema.name, Offset(u64::try_from(version).unwrap_or(0)));
+        tables.push(table);
+    }
+    for name in found.iter().filter(|name| !newest.contains_key(*name)) {
+        match DeltaTable::open(name, engine, files) {
+            Ok(table) => tables.push(table),
+            Err(error) => tracing::warn!(table = name, %error, "this table is left out"),
+        }
+    }
+    Ok((tables, newest))
+}
+
+async fn read_marker(files: &ObjectFiles) -> Result<Option<Offset>, LakeError> {
+    #[derive(serde::Deserialize)]
+    struct Marker {
+        offset: Offset,
+    }
+    let Some(bytes) = files.get(MARKER).await? else { return Ok(None) };
+    let marker: Marker = serde_json::from_slice(&bytes).map_err(|error| {
+        LakeError::Mismatch(format!("{MARKER} is not readable: {error}; delete it, and the log is read again from its start"))
+    })?;
+    Ok(Some(marker.offset))
+}
+
+fn check_table_name(table: &str) -> Result<(), LakeError> {
+    let good = table.starts_with(|c: char| c.is_ascii_lowercase())
+        && table.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if good && table.len() <= 64 {
+        return Ok(());
+    }
+    Err(LakeError::Query(format!("{table:?} cannot name a table; use at most 64 small letters, digits and _, beginning with a letter")))
+}
+
+/// The columns of `rows` in the order of the table. A column without any value fits every type.
+fn in_order(schema: &TableSchema, rows: &ResultSet) -> Result<Vec<crate::ColumnData>, LakeError> {
+    let wrong = |problem: String| LakeError::Schema { table: schema.name.clone(), problem };
+    if let Some(extra) = rows.columns().into_iter().find(|name| schema.column(name).is_none()) {
+        return Err(wrong(format!("column {extra} is not in the table")));
+    }
+    let fit = |column: &crate::ColumnInfo| {
+        let data = rows.column(&column.name).ok_or_else(|| wrong(format!("column {} is missing", column.name)))?;
+        data.fit(column.ty).ok_or_else(|| wrong(format!("column {} is {}, not {}", column.name, data.ty().as_str(), column.ty.as_str())))
+    };
+    schema.columns.iter().map(fit).collect()
+}
+
+#[cfg(test)]
+#[path = "lake_tests.rs"]
+mod tests;

@@ -1,0 +1,112 @@
+//! Writing Parquet: encoded in memory, with the statistics that let a query skip the file.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Fields};
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+
+use crate::schema::TableSchema;
+use crate::{ColumnData, LakeError};
+
+/// Small enough that a query for one machine decodes little, large enough to compress well.
+const ROW_GROUP_ROWS: usize = 131_072;
+
+/// The smallest and largest value of a column in one file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Bounds {
+    Int(i64, i64),
+    Text(Arc<str>, Arc<str>),
+    /// µs UTC.
+    Time(i64, i64),
+}
+
+/// A file ready to be uploaded.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    /// The partition, days since 1970, in a table partitioned by date.
+    pub(crate) date: Option<i32>,
+    pub(crate) bytes: Bytes,
+    pub(crate) rows: u64,
+    pub(crate) bounds: Vec<(String, Bounds)>,
+}
+
+/// Encodes one batch as a Parquet file. No Arrow schema is embedded, so that readers see plain strings where we pass dictionaries.
+pub(crate) fn encode(table: &TableSchema, batch: &RecordBatch) -> Result<Bytes, LakeError> {
+    let failed = |error: parquet::errors::ParquetError| LakeError::table(&table.name, error);
+    let level = ZstdLevel::try_new(3).map_err(failed)?;
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(level))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_created_by("forewarn".to_owned());
+    for name in ["value", "time"] {
+        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    }
+    let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
+    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options).map_err(failed)?;
+    writer.write(batch).map_err(failed)?;
+    writer.into_inner().map(Bytes::from).map_err(failed)
+}
+
+/// A file of the columns of `table`, in its order.
+pub(crate) fn file_of_columns(table: &TableSchema, columns: &[ColumnData]) -> Result<NewFile, LakeError> {
+    let arrays: Vec<ArrayRef> = columns.iter().map(ColumnData::to_arrow).collect();
+    let batch = RecordBatch::try_new(table.to_arrow(), arrays).map_err(|error| LakeError::table(&table.name, error))?;
+    let bounds = table.columns.iter().zip(columns).filter_map(|(column, data)| Some((column.name.clone(), bounds_of(data)?))).collect();
+    Ok(NewFile { date: None, bytes: encode(table, &batch)?, rows: batch.num_rows() as u64, bounds })
+}
+
+fn bounds_of(data: &ColumnData) -> Option<Bounds> {
+    fn ends<T: Copy + Ord>(values: impl Iterator<Item = T>) -> Option<(T, T)> {
+        values.fold(None, |ends, x| Some(ends.map_or((x, x), |(low, high): (T, T)| (low.min(x), high.max(x)))))
+    }
+    match data {
+        ColumnData::Int(v) => ends(v.iter().flatten().copied()).map(|(low, high)| Bounds::Int(low, high)),
+        ColumnData::Time(v) => ends(v.iter().flatten().map(|time| time.0)).map(|(low, high)| Bounds::Time(low, high)),
+        ColumnData::Text(v) => ends(v.iter().flatten().map(String::as_str))
+            .filter(|(low, high)| low.len() + high.len() < 600)
+            .map(|(low, high)| Bounds::Text(low.into(), high.into())),
+        ColumnData::Bool(_) | ColumnData::Float(_) => None,
+    }
+}
+
+/// The `stats` of a Delta `add` action: one row of `{numRecords, minValues, maxValues}`.
+pub(crate) fn delta_stats(rows: u64, bounds: &[(String, Bounds)]) -> StructArray {
+    // Times outside the years 1 to 9999 have no form in the log's JSON.
+    let writable = |bounds: &Bounds| match bounds {
+        Bounds::Time(low, high) => *low >= -62_135_596_800_000_000 && *high < 253_402_300_799_000_000,
+        Bounds::Int(..) | Bounds::Text(..) => true,
+    };
+    let side = |high: bool| -> StructArray {
+        let columns: Vec<(Arc<Field>, ArrayRef)> = bounds
+            .iter()
+            .filter(|(_, bounds)| writable(bounds))
+            .map(|(name, bounds)| {
+                let array: ArrayRef = match bounds {
+                    Bounds::Int(a, b) => Arc::new(Int64Array::from(vec![if high { *b } else { *a }])),
+                    Bounds::Text(a, b) => Arc::new(StringArray::from(vec![if high { &**b } else { &**a }])),
+                    // Delta writes times of statistics in whole milliseconds, so the upper end is rounded up.
+                    Bounds::Time(a, b) => {
+                        let us = if high { b.saturating_add(999).div_euclid(1000).saturating_mul(1000) } else { *a };
+                        Arc::new(TimestampMicrosecondArray::from(vec![us]).with_timezone("UTC"))
+                    }
+                };
+                (Arc::new(Field::new(name, array.data_type().clone(), true)), array)
+            })
+            .collect();
+        if columns.is_empty() { StructArray::new_empty_fields(1, None) } else { StructArray::from(columns) }
+    };
+    let (low, high) = (side(false), side(true));
+    let count: ArrayRef = Arc::new(Int64Array::from(vec![i64::try_from(rows).unwrap_or(i64::MAX)]));
+    let fields = Fields::from(vec![
+        Field::new("numRecords", DataType::Int64, true),
+        Field::new("minValues", low.data_type().clone(), true),
+        Field::new("maxValues", high.data_type().clone(), true),
+    ]);
+    StructArray::new(fields, vec![count, Arc::new(low), Arc::new(high)], None)
+}

@@ -1,0 +1,210 @@
+//! Answers: rows in typed columns, and their JSON and CSV forms.
+
+use std::io::Write as _;
+
+use polars::prelude as pl;
+
+use crate::{Cell, ColumnData, ColumnInfo, LakeError};
+
+/// The rows a query found, or the rows a job writes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ResultSet {
+    names: Vec<String>,
+    data: Vec<ColumnData>,
+    rows: usize,
+    truncated: bool,
+}
+
+impl ResultSet {
+    /// A result of named columns.
+    ///
+    /// # Errors
+    /// [`LakeError::Query`] if the columns differ in length or two have the same name.
+    pub fn new(columns: Vec<(String, ColumnData)>) -> Result<Self, LakeError> {
+        let rows = columns.first().map_or(0, |(_, data)| data.len());
+        let (names, data): (Vec<String>, Vec<ColumnData>) = columns.into_iter().unzip();
+        for (index, name) in names.iter().enumerate() {
+            if data[index].len() != rows {
+                return Err(LakeError::Query(format!("column {name} has {} rows, the first column has {rows}", data[index].len())));
+            }
+            if names[..index].contains(name) {
+                return Err(LakeError::Query(format!("two columns are named {name}; give one another name with AS")));
+            }
+        }
+        Ok(Self { names, data, rows, truncated: false })
+    }
+
+    /// The columns' names, in order.
+    #[must_use]
+    pub fn columns(&self) -> Vec<String> {
+        self.names.clone()
+    }
+
+    /// The values of the column of that name.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&ColumnData> {
+        self.names.iter().position(|n| n == name).map(|index| &self.data[index])
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub const fn row_count(&self) -> usize {
+        self.rows
+    }
+
+    /// The value in `row` of the column at `column`; null where there is none.
+    #[must_use]
+    pub fn cell(&self, row: usize, column: usize) -> Cell<'_> {
+        self.data.get(column).map_or(Cell::Null, |data| data.cell(row))
+    }
+
+    /// Whether there were more rows than the query was allowed.
+    #[must_use]
+    pub const fn truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// The columns' names and types.
+    #[must_use]
+    pub fn schema(&self) -> Vec<ColumnInfo> {
+        self.names.iter().zip(&self.data).map(|(name, data)| ColumnInfo { name: name.clone(), ty: data.ty() }).collect()
+    }
+
+    /// Keeps at most `rows` rows and remembers that there were more.
+    pub(crate) fn limit(&mut self, rows: usize) {
+        if self.rows > rows {
+            self.data.iter_mut().for_each(|data| data.truncate(rows));
+            self.rows = rows;
+            self.truncated = true;
+        }
+    }
+
+    /// Appends `{"columns":[…],"rows":[[…],…]}`, with `"truncated":true` where rows are missing. Times are RFC 3339 with `Z`;
+    /// floats that JSON cannot hold are null.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"columns\":[");
+        for (index, name) in self.names.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_json_text(out, name);
+        }
+        out.extend_from_slice(b"],\"rows\":[");
+        for row in 0..self.rows {
+            out.extend_from_slice(if row > 0 { b",[" } else { b"[" });
+            for (index, data) in self.data.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                write_json_cell(out, data.cell(row));
+            }
+            out.push(b']');
+        }
+        out.push(b']');
+        if self.truncated {
+            out.extend_from_slice(b",\"truncated\":true");
+        }
+        out.push(b'}');
+    }
+
+    /// Appends CSV after RFC 4180: a header line, CRLF line ends, quotes where needed. Null is an empty field, an empty text is `""`.
+    pub fn write_csv(&self, out: &mut Vec<u8>) {
+        for (index, name) in self.names.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write_csv_text(out, name);
+        }
+        out.extend_from_slice(b"\r\n");
+        for row in 0..self.rows {
+            for (index, data) in self.data.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                match data.cell(row) {
+                    Cell::Null => {}
+                    Cell::Text(text) => write_csv_text(out, text),
+                    Cell::Bool(x) => push(out, format_args!("{x}")),
+                    Cell::Int(x) => push(out, format_args!("{x}")),
+                    Cell::Float(x) => push(out, format_args!("{x}")),
+                    Cell::Time(x) => push(out, format_args!("{x}")),
+                }
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// The rows of a polars frame.
+    pub(crate) fn from_polars(frame: &pl::DataFrame) -> Result<Self, LakeError> {
+        let wrong = |error: pl::PolarsError| LakeError::Query(format!("the answer cannot be read: {error}"));
+        let mut columns = Vec::with_capacity(frame.width());
+        for column in frame.columns() {
+            columns.push((column.name().to_string(), from_polars_column(column).map_err(wrong)?));
+        }
+        let mut result = Self::new(columns)?;
+        result.rows = frame.height();
+        Ok(result)
+    }
+}
+
+/// Dates become texts (`2026-01-31`), durations seconds, nested values their printed form.
+fn from_polars_column(column: &pl::Column) -> pl::PolarsResult<ColumnData> {
+    use pl::DataType as T;
+    let ints = |column: &pl::Column| -> pl::PolarsResult<Vec<Option<i64>>> { Ok(column.cast(&T::Int64)?.i64()?.iter().collect()) };
+    Ok(match column.dtype() {
+        T::Boolean => ColumnData::Bool(column.bool()?.iter().collect()),
+        dtype if dtype.is_integer() => ColumnData::Int(ints(column)?),
+        dtype if dtype.is_float() => ColumnData::Float(column.cast(&T::Float64)?.f64()?.iter().collect()),
+        T::String => ColumnData::Text(column.str()?.iter().map(|text| text.map(str::to_owned)).collect()),
+        T::Datetime(..) => {
+            let micros = column.cast(&T::Datetime(pl::TimeUnit::Microseconds, None))?;
+            ColumnData::Time(ints(&micros)?.into_iter().map(|time| time.map(forewarn_types::Timestamp)).collect())
+        }
+        T::Duration(_) => {
+            let micros = ints(&column.cast(&T::Duration(pl::TimeUnit::Microseconds))?)?;
+            ColumnData::Float(micros.into_iter().map(|us| us.map(|us| us as f64 / 1e6)).collect())
+        }
+        T::Null => ColumnData::Text(vec![None; column.len()]),
+        _ => {
+            let series = column.as_materialized_series();
+            ColumnData::Text(series.iter().map(|value| (!value.is_null()).then(|| value.to_string())).collect())
+        }
+    })
+}
+
+/// Writing into memory cannot fail.
+fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    let _ = out.write_fmt(text);
+}
+
+fn write_json_text(out: &mut Vec<u8>, text: &str) {
+    let _ = serde_json::to_writer(out, text);
+}
+
+fn write_json_cell(out: &mut Vec<u8>, cell: Cell<'_>) {
+    match cell {
+        Cell::Null => out.extend_from_slice(b"null"),
+        Cell::Bool(x) => push(out, format_args!("{x}")),
+        Cell::Int(x) => push(out, format_args!("{x}")),
+        Cell::Float(x) => {
+            let _ = serde_json::to_writer(out, &x);
+        }
+        Cell::Text(text) => write_json_text(out, text),
+        Cell::Time(time) => push(out, format_args!("\"{time}\"")),
+    }
+}
+
+fn write_csv_text(out: &mut Vec<u8>, text: &str) {
+    if !text.is_empty() && !text.contains([',', '"', '\r', '\n']) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    out.push(b'"');
+    for byte in text.bytes() {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}

@@ -1,0 +1,290 @@
+//! The tables: their names, columns and types, and how these types are spelt in Delta, Arrow and polars.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType as ArrowType, Field, Schema as ArrowSchema, TimeUnit as ArrowUnit};
+use delta_kernel::schema::{DataType as DeltaType, PrimitiveType, StructField, StructType};
+use polars::prelude as pl;
+
+use crate::LakeError;
+
+/// The partition column of `readings`: the UTC day of `time`.
+pub(crate) const DATE: &str = "date";
+/// The table of readings.
+pub(crate) const READINGS: &str = "readings";
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnType {
+    /// True or false.
+    Bool,
+    /// 64-bit integers.
+    Int,
+    /// 64-bit floats.
+    Float,
+    /// UTF-8 text.
+    Text,
+    /// Points in time, µs UTC.
+    Time,
+}
+
+impl ColumnType {
+    /// The name used in messages and by the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Float => "float",
+            Self::Text => "text",
+            Self::Time => "time",
+        }
+    }
+
+    fn to_delta(self) -> DeltaType {
+        match self {
+            Self::Bool => DeltaType::BOOLEAN,
+            Self::Int => DeltaType::LONG,
+            Self::Float => DeltaType::DOUBLE,
+            Self::Text => DeltaType::STRING,
+            Self::Time => DeltaType::TIMESTAMP,
+        }
+    }
+
+    fn from_delta(delta: &DeltaType) -> Option<Self> {
+        match delta {
+            DeltaType::Primitive(PrimitiveType::Boolean) => Some(Self::Bool),
+            DeltaType::Primitive(PrimitiveType::Long) => Some(Self::Int),
+            DeltaType::Primitive(PrimitiveType::Double) => Some(Self::Float),
+            DeltaType::Primitive(PrimitiveType::String) => Some(Self::Text),
+            DeltaType::Primitive(PrimitiveType::Timestamp) => Some(Self::Time),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn to_arrow(self) -> ArrowType {
+        match self {
+            Self::Bool => ArrowType::Boolean,
+            Self::Int => ArrowType::Int64,
+            Self::Float => ArrowType::Float64,
+            Self::Text => ArrowType::Utf8,
+            Self::Time => ArrowType::Timestamp(ArrowUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+
+    /// The type a Parquet file has in polars: times carry their zone.
+    pub(crate) fn to_polars_stored(self) -> pl::DataType {
+        match self {
+            Self::Time => pl::DataType::Datetime(pl::TimeUnit::Microseconds, Some(pl::TimeZone::UTC)),
+            other => other.to_polars(),
+        }
+    }
+
+    /// The type SQL sees: polars' SQL compares times with literals only if they carry no zone, so they are naive UTC.
+    pub(crate) fn to_polars(self) -> pl::DataType {
+        match self {
+            Self::Bool => pl::DataType::Boolean,
+            Self::Int => pl::DataType::Int64,
+            Self::Float => pl::DataType::Float64,
+            Self::Text => pl::DataType::String,
+            Self::Time => pl::DataType::Datetime(pl::TimeUnit::Microseconds, None),
+        }
+    }
+}
+
+/// One column of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnInfo {
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub ty: ColumnType,
+}
+
+/// A table as users see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableInfo {
+    /// Its name in SQL.
+    pub name: String,
+    /// Its columns, in order.
+    pub columns: Vec<ColumnInfo>,
+}
+
+/// A table: its name, the columns its files hold, and whether it is partitioned by the day of `time`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TableSchema {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<ColumnInfo>,
+    pub(crate) by_date: bool,
+}
+
+impl TableSchema {
+    pub(crate) fn new(name: &str, columns: &[(&str, ColumnType)], by_date: bool) -> Self {
+        let columns = columns.iter().map(|&(name, ty)| ColumnInfo { name: name.to_owned(), ty }).collect();
+        Self { name: name.to_owned(), columns, by_date }
+    }
+
+    pub(crate) fn column(&self, name: &str) -> Option<&ColumnInfo> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Every name SQL may use, the partition column included.
+    pub(crate) fn sql_names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str()).chain(self.by_date.then_some(DATE))
+    }
+
+    pub(crate) fn to_delta(&self) -> Result<StructType, LakeError> {
+        let fields = self.columns.iter().map(|column| StructField::nullable(&column.name, column.ty.to_delta()));
+        let date = self.by_date.then(|| StructField::nullable(DATE, DeltaType::DATE));
+        StructType::try_new(fields.chain(date)).map_err(|error| LakeError::table(&self.name, error))
+    }
+
+    /// The schema of a table found in the store.
+    pub(crate) fn from_delta(name: &str, delta: &StructType) -> Result<Self, LakeError> {
+        let mut columns = Vec::new();
+        let mut by_date = false;
+        for field in delta.fields() {
+            if field.name() == DATE && *field.data_type() == DeltaType::DATE {
+                by_date = true;
+                continue;
+            }
+            let ty = ColumnType::from_delta(field.data_type()).ok_or_else(|| {
+                LakeError::table(name, format!("column {} has the type {}, which Forewarn does not read", field.name(), field.data_type()))
+            })?;
+            columns.push(ColumnInfo { name: field.name().clone(), ty });
+        }
+        Ok(Self { name: name.to_owned(), columns, by_date })
+    }
+
+    pub(crate) fn to_arrow(&self) -> Arc<ArrowSchema> {
+        Arc::new(ArrowSchema::new(self.columns.iter().map(|c| Field::new(&c.name, c.ty.to_arrow(), true)).collect::<Vec<_>>()))
+    }
+
+    pub(crate) fn to_polars_stored(&self) -> pl::SchemaRef {
+        Arc::new(self.columns.iter().map(|c| pl::Field::new(c.name.as_str().into(), c.ty.to_polars_stored())).collect::<pl::Schema>())
+    }
+
+    /// Says how the columns of `found` differ from these, if they do.
+    pub(crate) fn difference(&self, found: &[ColumnInfo]) -> Option<String> {
+        for (index, column) in self.columns.iter().enumerate() {
+            match found.get(index) {
+                None => return Some(format!("column {} ({}) is missing", column.name, column.ty.as_str())),
+                Some(other) if other != column => {
+                    let (name, ty) = (&column.name, column.ty.as_str());
+                    return Some(format!("column {} should be {name} ({ty}), but is {} ({})", index + 1, other.name, other.ty.as_str()));
+                }
+                Some(_) => {}
+            }
+        }
+        found.get(self.columns.len()).map(|extra| format!("column {} is not in the table", extra.name))
+    }
+
+    pub(crate) fn info(&self) -> TableInfo {
+        let mut columns = self.columns.clone();
+        if self.by_date {
+            columns.push(ColumnInfo { name: DATE.to_owned(), ty: ColumnType::Text });
+        }
+        TableInfo { name: self.name.clone(), columns }
+    }
+}
+
+/// The tables that records of the log are branched to.
+#[expect(clippy::too_many_lines, reason = "one list of columns, as long as the tables are wide")]
+pub(crate) fn built_in() -> Vec<TableSchema> {
+    use ColumnType::{Bool, Float, Int, Text, Time};
+    vec![
+        TableSchema::new(
+            READINGS,
+            &[
+                ("time", Time),
+                ("asset", Text),
+                ("signal", Text),
+                ("value", Float),
+                ("quality", Text),
+                ("late", Bool),
+                ("arrived", Time),
+                ("offset", Int),
+            ],
+            true,
+        ),
+        TableSchema::new(
+            "alert_events",
+            &[
+                ("time", Time),
+                ("alert", Text),
+                ("rule", Text),
+                ("asset", Text),
+                ("severity", Text),
+                ("transition", Text),
+                ("state", Text),
+                ("value", Float),
+                ("score", Float),
+                ("message", Text),
+                ("actor", Text),
+                ("comment", Text),
+                ("started", Time),
+                ("unknown", Bool),
+                ("evidence", Text),
+                ("offset", Int),
+            ],
+            false,
+        ),
+        TableSchema::new(
+            "job_runs",
+            &[
+                ("time", Time),
+                ("run", Text),
+                ("job", Text),
+                ("kind", Text),
+                ("state", Text),
+                ("from_time", Time),
+                ("to_time", Time),
+                ("trigger", Text),
+                ("rows", Int),
+                ("error", Text),
+                ("details", Text),
+                ("offset", Int),
+            ],
+            false,
+        ),
+        TableSchema::new(
+            "predictions",
+            &[
+                ("time", Time),
+                ("made", Time),
+                ("asset", Text),
+                ("model", Text),
+                ("version", Text),
+                ("unit", Text),
+                ("p05", Float),
+                ("p50", Float),
+                ("p95", Float),
+                ("cap", Float),
+                ("out_of_distribution", Bool),
+                ("contributions", Text),
+                ("life_started", Time),
+                ("offset", Int),
+            ],
+            false,
+        ),
+        TableSchema::new(
+            "life_events",
+            &[("time", Time), ("asset", Text), ("event", Text), ("actor", Text), ("comment", Text), ("offset", Int)],
+            false,
+        ),
+        TableSchema::new(
+            "commands",
+            &[
+                ("time", Time),
+                ("alert", Text),
+                ("action", Text),
+                ("until", Time),
+                ("actor", Text),
+                ("comment", Text),
+                ("reason", Text),
+                ("offset", Int),
+            ],
+            false,
+        ),
+    ]
+}

@@ -1,0 +1,337 @@
+//! What a query's conditions say about the columns of a table: which files and which rows of the tail it can need at all.
+//!
+//! Only conditions that stand at the top of a WHERE, joined by AND, are taken: no row that breaks one can be in the answer,
+//! whatever joins and windows follow. A table that is read in several places needs what any of them needs. Whatever is not
+//! understood says nothing, so that at worst too much is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, TableFactor, TableWithJoins,
+    Value, ValueWithSpan, Visit as _, Visitor,
+};
+
+use super::rewrite::{Relations, name_of};
+use super::time::{literal_value, parse_naive};
+use crate::parquet::Bounds as FileBounds;
+use crate::schema::{ColumnType, DATE, TableSchema};
+use crate::table::DataFile;
+use crate::view::View;
+
+/// More texts than this in an IN list are not worth comparing with each file.
+const MAX_TEXTS: usize = 64;
+const DAY_US: i64 = 86_400_000_000;
+
+/// What is known of the values a column must have.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Limit {
+    /// µs UTC, both ends included.
+    Time(i64, i64),
+    /// One of these.
+    Text(BTreeSet<String>),
+}
+
+/// What is known of a table's columns; one that is not named may have any value.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Bounds {
+    pub(crate) columns: BTreeMap<String, Limit>,
+}
+
+impl Bounds {
+    /// Readings of these assets and signals, both ends of the time included.
+    pub(crate) fn of_readings(assets: BTreeSet<String>, signals: BTreeSet<String>, first: i64, last: i64) -> Self {
+        let names = [("asset", Limit::Text(assets)), ("signal", Limit::Text(signals)), ("time", Limit::Time(first, last))];
+        Self { columns: names.into_iter().map(|(name, limit)| (name.to_owned(), limit)).collect() }
+    }
+
+    /// Whether `file` may hold a row within these bounds.
+    pub(crate) fn may_match(&self, file: &DataFile) -> bool {
+        file.bounds.iter().all(|(name, bounds)| match (self.columns.get(name), bounds) {
+            (Some(Limit::Time(low, high)), FileBounds::Time(first, last)) => first <= high && last >= low,
+            (Some(Limit::Text(texts)), FileBounds::Text(first, last)) => texts.iter().any(|text| **first <= **text && **text <= **last),
+            _ => true,
+        })
+    }
+
+    pub(crate) fn time(&self, column: &str) -> Option<(i64, i64)> {
+        match self.columns.get(column) {
+            Some(Limit::Time(low, high)) => Some((*low, *high)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn texts(&self, column: &str) -> Option<&BTreeSet<String>> {
+        match self.columns.get(column) {
+            Some(Limit::Text(texts)) => Some(texts),
+            _ => None,
+        }
+    }
+
+    /// Both hold.
+    fn and(&mut self, column: &str, limit: Limit) {
+        let merged = match (self.columns.remove(column), limit) {
+            (Some(Limit::Time(a, b)), Limit::Time(c, d)) => Limit::Time(a.max(c), b.min(d)),
+            (Some(Limit::Text(a)), Limit::Text(b)) => Limit::Text(a.intersection(&b).cloned().collect()),
+            (_, limit) => limit,
+        };
+        self.columns.insert(column.to_owned(), merged);
+    }
+
+    /// Either holds.
+    fn or(self, other: &Self) -> Self {
+        let both = self.columns.into_iter().filter_map(|(name, limit)| {
+            let merged = match (limit, other.columns.get(&name)?) {
+                (Limit::Time(a, b), Limit::Time(c, d)) => Limit::Time(a.min(*c), b.max(*d)),
+                (Limit::Text(a), Limit::Text(b)) => Limit::Text(a.union(b).cloned().collect()),
+                _ => return None,
+            };
+            Some((name, merged))
+        });
+        Self { columns: both.collect() }
+    }
+}
+
+/// What the (rewritten) `query` says about `table`.
+pub(super) fn bounds(query: &Query, table: &str, view: &View) -> Bounds {
+    let Some(entry) = view.tables.get(table) else { return Bounds::default() };
+    let mut names = Relations::default();
+    let _ = query.visit(&mut names);
+    if names.defined.contains(table) {
+        return Bounds::default();
+    }
+    let mut finder = Finder { table, schema: &entry.schema, places: 0, understood: 0, found: None };
+    let _ = query.visit(&mut finder);
+    // A place that no SELECT accounts for could need any row.
+    if finder.places == finder.understood { finder.found.unwrap_or_default() } else { Bounds::default() }
+}
+
+struct Finder<'a> {
+    table: &'a str,
+    schema: &'a TableSchema,
+    /// How often the table is named.
+    places: usize,
+    /// How often it is named where its conditions were looked at.
+    understood: usize,
+    found: Option<Bounds>,
+}
+
+impl Visitor for Finder<'_> {
+    type Break = ();
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
+        self.places += usize::from(name_of(relation) == self.table);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let factors: Vec<&TableFactor> = select.from.iter().flat_map(factors).collect();
+        for factor in &factors {
+            let TableFactor::Table { name, alias, .. } = factor else { continue };
+            if name_of(name) != self.table {
+                continue;
+            }
+            self.understood += 1;
+            let alias = alias.as_ref().map_or(self.table, |alias| alias.name.value.as_str());
+            let mut bounds = Bounds::default();
+            if let Some(condition) = &select.selection {
+                self.read(condition, alias, factors.len() == 1, &mut bounds);
+            }
+            self.found = Some(match self.found.take() {
+                Some(before) => before.or(&bounds),
+                None => bounds,
+            });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn factors(tables: &TableWithJoins) -> impl Iterator<Item = &TableFactor> {
+    std::iter::once(&tables.relation).chain(tables.joins.iter().map(|join| &join.relation))
+}
+
+impl Finder<'_> {
+    /// Takes in what `condition` demands of the table that is called `alias`; `alone` if it is the only one in its FROM.
+    fn read(&self, condition: &Expr, alias: &str, alone: bool, bounds: &mut Bounds) {
+        match condition {
+            Expr::Nested(inner) => self.read(inner, alias, alone, bounds),
+            Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                self.read(left, alias, alone, bounds);
+                self.read(right, alias, alone, bounds);
+            }
+            Expr::BinaryOp { left, op, right } => {
+                if let Some(column) = self.column(left, alias, alone) {
+                    self.compare(column, op, right, bounds);
+                } else if let (Some(column), Some(op)) = (self.column(right, alias, alone), mirrored(op)) {
+                    self.compare(column, &op, left, bounds);
+                }
+            }
+            Expr::Between { expr, negated: false, low, high } => {
+                if let Some(column) = self.column(expr, alias, alone) {
+                    self.compare(column, &BinaryOperator::GtEq, low, bounds);
+                    self.compare(column, &BinaryOperator::LtEq, high, bounds);
+                }
+            }
+            Expr::InList { expr, list, negated: false } => {
+                if let Some(column) = self.column(expr, alias, alone)
+                    && self.schema.column(column).is_some_and(|column| column.ty == ColumnType::Text)
+                    && list.len() <= MAX_TEXTS
+                    && let Some(texts) = list.iter().map(|item| text(item).map(str::to_owned)).collect::<Option<BTreeSet<String>>>()
+                {
+                    bounds.and(column, Limit::Text(texts));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The name of the table's column that `expr` is.
+    fn column<'e>(&self, expr: &'e Expr, alias: &str, alone: bool) -> Option<&'e str> {
+        let name = match expr {
+            Expr::Identifier(ident) if alone => ident.value.as_str(),
+            Expr::CompoundIdentifier(parts) => match parts.as_slice() {
+                [table, column] if table.value == alias => column.value.as_str(),
+                _ => return None,
+            },
+            Expr::Nested(inner) => return self.column(inner, alias, alone),
+            _ => return None,
+        };
+        self.schema.sql_names().any(|known| known == name).then_some(name)
+    }
+
+    fn compare(&self, column: &str, op: &BinaryOperator, value: &Expr, bounds: &mut Bounds) {
+        use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq};
+        if column == DATE && self.schema.by_date {
+            // A day is compared as a whole: its first and last µs.
+            let Some(day) = day(value) else { return };
+            let last = day.saturating_add(DAY_US - 1);
+            match op {
+                Eq => bounds.and("time", Limit::Time(day, last)),
+                GtEq => bounds.and("time", Limit::Time(day, i64::MAX)),
+                Gt => bounds.and("time", Limit::Time(last, i64::MAX)),
+                LtEq => bounds.and("time", Limit::Time(i64::MIN, last)),
+                Lt => bounds.and("time", Limit::Time(i64::MIN, day)),
+                _ => {}
+            }
+            return;
+        }
+        match self.schema.column(column).map(|column| column.ty) {
+            Some(ColumnType::Time) => {
+                let Some(time) = literal_value(value).map(|time| time.0) else { return };
+                match op {
+                    Eq => bounds.and(column, Limit::Time(time, time)),
+                    GtEq => bounds.and(column, Limit::Time(time, i64::MAX)),
+                    Gt => bounds.and(column, Limit::Time(time.saturating_add(1), i64::MAX)),
+                    LtEq => bounds.and(column, Limit::Time(i64::MIN, time)),
+                    Lt => bounds.and(column, Limit::Time(i64::MIN, time.saturating_sub(1))),
+                    _ => {}
+                }
+            }
+            Some(ColumnType::Text) if *op == Eq => {
+                if let Some(text) = text(value) {
+                    bounds.and(column, Limit::Text(BTreeSet::from([text.to_owned()])));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn mirrored(op: &BinaryOperator) -> Option<BinaryOperator> {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq};
+    Some(match op {
+        Eq => Eq,
+        Gt => Lt,
+        GtEq => LtEq,
+        Lt => Gt,
+        LtEq => GtEq,
+        _ => return None,
+    })
+}
+
+fn text(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some(text),
+        Expr::Nested(inner) => text(inner),
+        _ => None,
+    }
+}
+
+/// The start of the day a literal names, if it names a whole day.
+fn day(expr: &Expr) -> Option<i64> {
+    let literal = match expr {
+        Expr::TypedString(typed) if typed.data_type == sqlparser::ast::DataType::Date => match &typed.value.value {
+            Value::SingleQuotedString(text) => text,
+            _ => return None,
+        },
+        other => text(other)?,
+    };
+    parse_naive(literal).map(|time| time.0).filter(|time| time.rem_euclid(DAY_US) == 0)
+}
+
+/// The column names that occur in `query`; `None` if it may mean every column.
+pub(super) fn names(query: &Query) -> Option<BTreeSet<String>> {
+    let mut names = Names::default();
+    match query.visit(&mut names) {
+        ControlFlow::Continue(()) => Some(names.found),
+        ControlFlow::Break(()) => None,
+    }
+}
+
+#[derive(Default)]
+struct Names {
+    found: BTreeSet<String>,
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
+        let wild = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+        if select.projection.iter().any(wild) {
+            return ControlFlow::Break(());
+        }
+        for join in select.from.iter().flat_map(|tables| &tables.joins) {
+            match constraint(&join.join_operator) {
+                Some(JoinConstraint::On(_) | JoinConstraint::None) => {}
+                Some(JoinConstraint::Using(columns)) => self.found.extend(columns.iter().map(name_of)),
+                Some(JoinConstraint::Natural) | None => return ControlFlow::Break(()),
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => {
+                self.found.insert(ident.value.clone());
+            }
+            Expr::CompoundIdentifier(parts) => self.found.extend(parts.last().map(|ident| ident.value.clone())),
+            Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return ControlFlow::Break(()),
+            Expr::Function(Function { name, .. }) if name_of(name).eq_ignore_ascii_case("columns") => return ControlFlow::Break(()),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// The constraint of a join of a common kind; `None` for the others.
+fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
+    match join {
+        JoinOperator::Join(c)
+        | JoinOperator::Inner(c)
+        | JoinOperator::Left(c)
+        | JoinOperator::LeftOuter(c)
+        | JoinOperator::Right(c)
+        | JoinOperator::RightOuter(c)
+        | JoinOperator::FullOuter(c)
+        | JoinOperator::CrossJoin(c)
+        | JoinOperator::Semi(c)
+        | JoinOperator::LeftSemi(c)
+        | JoinOperator::RightSemi(c)
+        | JoinOperator::Anti(c)
+        | JoinOperator::LeftAnti(c)
+        | JoinOperator::RightAnti(c) => Some(c),
+        _ => None,
+    }
+}

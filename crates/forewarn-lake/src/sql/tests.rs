@@ -1,0 +1,220 @@
+//! What SQL may say, what it is turned into, and what it answers.
+
+use super::*;
+use crate::schema::{TableSchema, built_in};
+use crate::testing::{NEW_YEAR, Plant, Running, csv};
+use crate::view::TableView;
+use forewarn_types::Offset;
+
+/// A view of the built-in tables without any rows.
+fn empty_view() -> View {
+    let table = |schema: TableSchema| {
+        let name = schema.name.clone();
+        (name, TableView { schema: Arc::new(schema), files: Arc::default(), committed: Some(Offset(0)) })
+    };
+    View { tables: built_in().into_iter().map(table).collect(), ..View::default() }
+}
+
+fn plan(query: &str) -> Result<Plan, LakeError> {
+    let hour = 3_600_000_000;
+    let params = Some((Timestamp(NEW_YEAR), Timestamp(NEW_YEAR + hour)));
+    let request = SqlRequest { query: query.into(), params, ..SqlRequest::default() };
+    Plan::new(&request, &empty_view(), Timestamp(NEW_YEAR + 2 * hour))
+}
+
+#[test]
+fn queries_are_rewritten() {
+    let time = |text: &str| format!("TIMESTAMP '2026-01-01T{text}.000000'");
+    let table = [
+        ("time >= '2026-01-01T08:30:00Z'", format!("time >= {}", time("08:30:00"))),
+        ("time >= '2026-01-01 08:30:00+02:00'", format!("time >= {}", time("06:30:00"))),
+        ("time >= '2026-01-01T08:30Z'", format!("time >= {}", time("08:30:00"))),
+        ("time >= '2026-01-01 08:30:00+02'", format!("time >= {}", time("06:30:00"))),
+        ("'2026-01-01' < time", format!("{} < time", time("00:00:00"))),
+        ("time = '2026-01-01 08:30'", format!("time = {}", time("08:30:00"))),
+        ("r.time > TIMESTAMP '2026-01-01T01:00:00Z'", format!("r.time > {}", time("01:00:00"))),
+        ("time > '2026-01-01T01:00:00+01:00'::timestamptz", format!("time > {}", time("00:00:00"))),
+        ("time > CAST('2026-01-01' AS TIMESTAMP)", format!("time > {}", time("00:00:00"))),
+        ("time BETWEEN '2026-01-01' AND '2026-01-01T02:00:00Z'", format!("time BETWEEN {} AND {}", time("00:00:00"), time("02:00:00"))),
+        ("time IN ('2026-01-01')", format!("time IN ({})", time("00:00:00"))),
+        ("time >= :from AND time < :to", format!("time >= {} AND time < {}", time("00:00:00"), time("01:00:00"))),
+        ("time > now()", format!("time > {}", time("02:00:00"))),
+        ("time > CURRENT_TIMESTAMP", format!("time > {}", time("02:00:00"))),
+        ("time > now() - INTERVAL '1 hour'", format!("time > {}", time("01:00:00"))),
+        ("time > now() - INTERVAL '90' MINUTE", format!("time > {}", time("00:30:00"))),
+        ("asset = '2026-01-01T08:30:00Z'", "asset = '2026-01-01T08:30:00Z'".into()),
+        ("offset > 3", "\"offset\" > 3".into()),
+        ("date = '2026-01-01'", "date = '2026-01-01'".into()),
+    ];
+    for (condition, expected) in table {
+        let plan =
+            plan(&format!("SELECT value FROM readings AS r WHERE {condition}")).unwrap_or_else(|error| panic!("{condition}: {error}"));
+        assert_eq!(plan.sql, format!("SELECT value FROM readings AS r WHERE {expected}"));
+    }
+}
+
+#[test]
+fn what_does_not_read_is_refused() {
+    let table = [
+        ("INSERT INTO readings VALUES (1)", "INSERT is not allowed"),
+        ("DROP TABLE readings", "DROP is not allowed"),
+        ("UPDATE readings SET value = 1", "UPDATE is not allowed"),
+        ("CREATE TABLE x AS SELECT * FROM readings", "CREATE is not allowed"),
+        ("SELECT 1; SELECT 2", "more than one statement"),
+        ("", "empty"),
+        ("SELEKT 1", "not SQL"),
+        ("SELECT * INTO x FROM readings", "INTO is not allowed"),
+        ("SELECT * FROM read_parquet('/etc/passwd')", "not allowed"),
+        ("SELECT * FROM '/etc/passwd'", "there is no table /etc/passwd"),
+        ("WITH x AS (DELETE FROM readings RETURNING *) SELECT * FROM x", "not allowed"),
+        ("SELECT * FROM reading", "did you mean readings?"),
+        ("SELECT * FROM (SELECT * FROM nowhere)", "there is no table nowhere"),
+        ("SELECT * FROM readings WHERE time > 'soon'", "\"soon\" is not a time"),
+        ("SELECT date_trunc('fortnight', time) FROM readings", "knows no unit fortnight"),
+        ("SELECT time_bucket('1 month', time) FROM readings", "fixed length"),
+        ("SELECT datetrunc('hour', time) FROM readings", "did you mean date_trunc?"),
+        ("SELECT * FROM readings WHERE time > :start", "there are :from and :to"),
+    ];
+    for (query, expected) in table {
+        let error = plan(query).map(|plan| plan.sql).unwrap_err();
+        assert!(error.is_callers_mistake() && error.to_string().contains(expected), "{query}: {error}");
+    }
+    let request = SqlRequest { query: "SELECT * FROM readings WHERE time > :from".into(), ..SqlRequest::default() };
+    let error = Plan::new(&request, &empty_view(), Timestamp(0)).map(|plan| plan.sql).unwrap_err();
+    assert!(error.to_string().contains("without from and to"), "{error}");
+}
+
+#[test]
+fn conditions_become_bounds() {
+    let at = |us: i64| NEW_YEAR + us;
+    let day = 86_400_000_000;
+    let of = |query: &str| plan(query).unwrap().tables.remove(0).1;
+    let both = of("SELECT * FROM readings WHERE time >= '2026-01-01' AND (time < '2026-01-02' AND asset = 'p1') AND value > 3");
+    assert_eq!(both.time("time"), Some((at(0), at(day - 1))));
+    assert_eq!(both.texts("asset"), Some(&BTreeSet::from(["p1".to_owned()])));
+    assert_eq!(of("SELECT * FROM readings WHERE date = '2026-01-02'").time("time"), Some((at(day), at(2 * day - 1))));
+    assert_eq!(of("SELECT * FROM readings WHERE date >= DATE '2026-01-02'").time("time"), Some((at(day), i64::MAX)));
+    assert_eq!(of("SELECT * FROM readings WHERE signal IN ('a', 'b')").texts("signal").map(BTreeSet::len), Some(2));
+    let union = of("SELECT * FROM readings WHERE asset = 'a' UNION ALL SELECT * FROM readings WHERE asset = 'b' AND time < '2026-01-01'");
+    assert_eq!((union.texts("asset").map(BTreeSet::len), union.time("time")), (Some(2), None));
+    let joined = of("SELECT * FROM readings a JOIN readings b ON a.time = b.time WHERE a.asset = 'x' AND b.asset = 'y' AND a.signal = 's'");
+    assert_eq!((joined.texts("asset").map(BTreeSet::len), joined.texts("signal")), (Some(2), None));
+    for nothing in [
+        "SELECT * FROM readings WHERE time >= '2026-01-01' OR asset = 'p1'",
+        "SELECT * FROM readings WHERE NOT (asset = 'p1')",
+        "SELECT * FROM readings WHERE asset NOT IN ('p1')",
+        "SELECT * FROM readings WHERE asset > 'p1'",
+        "SELECT * FROM readings, alert_events WHERE asset = 'p1'",
+        "WITH r AS (SELECT * FROM readings) SELECT * FROM r WHERE asset = 'p1'",
+        "SELECT * FROM (readings a JOIN life_events b ON a.asset = b.asset) WHERE a.asset = 'p1'",
+    ] {
+        let bounds = plan(nothing).unwrap().tables.into_iter().find(|(name, _)| name == "readings").unwrap().1;
+        assert_eq!(bounds, Bounds::default(), "{nothing}");
+    }
+}
+
+async fn filled() -> (Plant, Running) {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    let hour = 3_600_000_000;
+    for day in 0..3 {
+        for (asset, plus) in [("a", 0), ("b", 100)] {
+            let rows: Vec<_> = (0..4_i32).map(|h| (asset, "t", (day * 24 + i64::from(h)) * hour + 1, f64::from(h + plus))).collect();
+            plant.push(&rows);
+        }
+        if day < 2 {
+            running.lake.flush().await.unwrap();
+        }
+    }
+    (plant, running)
+}
+
+#[tokio::test]
+async fn answers_span_files_and_tail() {
+    let (_plant, running) = filled().await;
+    let table = [
+        ("SELECT count(*) AS n, sum(value) AS s FROM readings", "24,1236.0"),
+        (
+            "SELECT time, value FROM readings WHERE asset = 'a' AND time < '2026-01-01T02:00:00Z' ORDER BY time",
+            "2026-01-01T00:00:00.000001Z,0\n2026-01-01T01:00:00.000001Z,1",
+        ),
+        (
+            "SELECT date_trunc('day', time) AS day, max(value) FROM readings GROUP BY date_trunc('day', time) ORDER BY day",
+            "2026-01-01T00:00:00Z,103\n2026-01-02T00:00:00Z,103\n2026-01-03T00:00:00Z,103",
+        ),
+        (
+            "SELECT time_bucket('2h', time) AS t, count(*) AS n FROM readings WHERE date = '2026-01-03' GROUP BY t ORDER BY t",
+            "2026-01-03T00:00:00Z,4\n2026-01-03T02:00:00Z,4",
+        ),
+        ("SELECT date_trunc('month', time) AS m, count(*) AS n FROM readings GROUP BY 1", "2026-01-01T00:00:00Z,24"),
+        (
+            "SELECT date_trunc('quarter', time) AS m, date_trunc('year', time) AS y FROM readings LIMIT 1",
+            "2026-01-01T00:00:00Z,2026-01-01T00:00:00Z",
+        ),
+        ("SELECT DISTINCT date_trunc('week', time) AS w FROM readings", "2025-12-29T00:00:00Z"),
+        ("SELECT date FROM readings WHERE asset = 'b' AND value = 102 ORDER BY offset", "2026-01-01\n2026-01-02\n2026-01-03"),
+        ("SELECT \"offset\", offset + 1 AS next FROM readings WHERE value = 3 AND date < '2026-01-02'", "0,1"),
+        (
+            "SELECT asset, max(time) AS newest FROM readings GROUP BY asset HAVING max(time) > '2026-01-03T01:00:00+00:00' ORDER BY asset",
+            "a,2026-01-03T03:00:00.000001Z\nb,2026-01-03T03:00:00.000001Z",
+        ),
+        ("SELECT max(time) - min(time) AS span FROM readings", "183600"),
+        (
+            "WITH r AS (SELECT * FROM readings WHERE time >= :from AND time < :to) SELECT r.asset, l.event FROM r LEFT JOIN life_events l ON r.asset = l.asset ORDER BY r.asset",
+            "a,\nb,",
+        ),
+        ("SELECT quality, late, arrived FROM readings WHERE value = 3 LIMIT 1", "good,false,2026-01-01T00:00:00Z"),
+        ("SELECT count(*) AS n FROM readings WHERE asset IN ('a', 'zz') AND time BETWEEN '2026-01-02' AND '2026-01-03T00:00:00Z'", "4"),
+        ("SELECT count(*) FROM readings WHERE time > now() - INTERVAL '1 day' AND time < now() + INTERVAL '2 days'", "16"),
+        ("SELECT value FROM readings WHERE value > 1000", ""),
+        (
+            "SELECT time, offset FROM readings AS r WHERE r.offset = 1 AND offset >= 0 ORDER BY offset, time LIMIT 1 OFFSET 2",
+            "2026-01-01T02:00:00.000001Z,1",
+        ),
+        ("SELECT max(offset) AS offset FROM readings", "5"),
+        ("SELECT 1 AS one", "1"),
+    ];
+    for (query, expected) in table {
+        let found = running.csv(query).await;
+        assert_eq!(found, expected.replace(".0\n", "\n").trim_end_matches(".0"), "{query}");
+    }
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn pruning_skips_files() {
+    let (_plant, running) = filled().await;
+    running.lake.flush().await.unwrap();
+    let table = [
+        ("SELECT count(*) FROM readings", 3, 24),
+        ("SELECT count(*) FROM readings WHERE time >= '2026-01-02' AND time < '2026-01-03'", 1, 8),
+        ("SELECT count(*) FROM readings WHERE date = '2026-01-02'", 1, 8),
+        ("SELECT count(*) FROM readings WHERE asset = 'b' AND date >= '2026-01-02'", 2, 8),
+        ("SELECT count(*) FROM readings WHERE asset = 'c'", 0, 0),
+        ("SELECT count(*) FROM readings WHERE signal IN ('t', 'x') AND time > '2027-01-01T00:00:00Z'", 0, 0),
+    ];
+    for (query, files, rows) in table {
+        let before = running.lake.files_scanned();
+        assert_eq!(running.int(query).await, rows, "{query}");
+        assert_eq!(running.lake.files_scanned() - before, files, "{query}");
+    }
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn errors_and_limits_say_what_to_do() {
+    let (_plant, running) = filled().await;
+    let error = running.sql("SELECT valu FROM readings").await.unwrap_err();
+    assert!(error.is_callers_mistake());
+    let text = error.to_string();
+    assert!(text.contains("no column valu") && text.contains("did you mean value?") && text.contains("quality"), "{text}");
+    let limited = SqlRequest { query: "SELECT value FROM readings ORDER BY value".into(), max_rows: Some(2), ..SqlRequest::default() };
+    let result = running.lake.sql(limited).await.unwrap();
+    assert_eq!((result.row_count(), result.truncated(), csv(&result).as_str()), (2, true, "0\n0"));
+    let mut json = Vec::new();
+    result.write_json(&mut json);
+    assert_eq!(String::from_utf8(json).unwrap(), r#"{"columns":["value"],"rows":[[0.0],[0.0]],"truncated":true}"#);
+    let hasty = SqlRequest { query: "SELECT count(*) FROM readings".into(), timeout: Some(Duration::ZERO), ..SqlRequest::default() };
+    assert!(matches!(running.lake.sql(hasty).await, Err(LakeError::Timeout(0))));
+    running.shut_down().await;
+}

@@ -1,0 +1,231 @@
+//! Where the lake's files are: one URL, a local folder or an S3 bucket, behind `object_store`.
+//!
+//! The lake's calls to the Delta kernel block, and the kernel wants a multi-threaded runtime for its own I/O whichever runtime
+//! the caller has. So one small runtime belongs to the process; it is never dropped, as a runtime must not be dropped from
+//! async code.
+
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use futures::TryStreamExt as _;
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use tokio::runtime::Runtime;
+use url::Url;
+
+use crate::LakeError;
+
+/// Files under the lake's URL that are no tables: model artefacts, markers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ObjectFiles {
+    store: Arc<dyn ObjectStore>,
+    root: Url,
+    prefix: Path,
+    local: bool,
+}
+
+/// What [`ObjectFiles::list`] says of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Its path under the lake's URL.
+    pub path: String,
+    /// Its size.
+    pub size_bytes: u64,
+}
+
+/// The runtime on which the kernel does its I/O.
+pub(crate) fn runtime() -> Result<&'static Runtime, LakeError> {
+    static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
+    let build = || {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(2).thread_name("forewarn-lake").enable_all().build().map_err(|error| error.to_string())
+    };
+    RUNTIME.get_or_init(build).as_ref().map_err(|error| LakeError::store("starting its threads", error))
+}
+
+impl ObjectFiles {
+    /// Opens the store at `url` and checks that it can be written, and that it never overwrites where it must not.
+    pub(crate) async fn open(url: &str) -> Result<Self, LakeError> {
+        let wrong = |problem: String| LakeError::Url { url: url.to_owned(), problem };
+        let files = if let Some(path) = url.strip_prefix("file://") {
+            Self::open_local(path).map_err(wrong)?
+        } else if let Some(rest) = url.strip_prefix("s3://") {
+            Self::open_s3(url, rest).map_err(wrong)?
+        } else {
+            return Err(wrong("is not a store Forewarn knows; write file://./folder, file:///folder or s3://bucket/prefix".into()));
+        };
+        files.probe().await.map_err(|error| wrong(error.to_string()))?;
+        Ok(files)
+    }
+
+    fn open_local(path: &str) -> Result<Self, String> {
+        if path.is_empty() {
+            return Err("names no folder; write file://./folder or file:///folder".into());
+        }
+        let folder = std::path::absolute(path).map_err(|error| format!("is no path: {error}"))?;
+        let failed = |error: std::io::Error| format!("cannot create the folder {}: {error}; check its owner and mode", folder.display());
+        std::fs::create_dir_all(&folder).map_err(failed)?;
+        let folder = folder.canonicalize().map_err(failed)?;
+        let root = Url::from_directory_path(&folder).map_err(|()| format!("{} cannot be written as a URL", folder.display()))?;
+        let prefix = Path::from_url_path(root.path()).map_err(|error| format!("is no path: {error}"))?;
+        Ok(Self { store: Arc::new(LocalFileSystem::new()), root, prefix, local: true })
+    }
+
+    fn open_s3(url: &str, rest: &str) -> Result<Self, String> {
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if bucket.is_empty() {
+            return Err("names no bucket; write s3://bucket/prefix".into());
+        }
+        let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(|error| {
+            format!("{error}; set AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for other S3 stores, AWS_ENDPOINT")
+        })?;
+        let directory = if url.ends_with('/') { url.to_owned() } else { format!("{url}/") };
+        let root = Url::parse(&directory).map_err(|error| format!("is no URL: {error}"))?;
+        let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|error| format!("is no path: {error}"))?;
+        Ok(Self { store: Arc::new(store), root, prefix, local: false })
+    }
+
+    /// A commit is a file that must not exist yet. On a store that overwrites silently two writers would both believe they won.
+    async fn probe(&self) -> Result<(), LakeError> {
+        let path = format!("_forewarn/probe-{:016x}", unique());
+        let written = self.put(&path, Bytes::from_static(b"probe"), true).await?;
+        let again = self.put(&path, Bytes::from_static(b"probe"), true).await;
+        self.store.delete(&self.path(&path)).await.map_err(|error| LakeError::store("deleting a probe file", error))?;
+        match (written, again) {
+            (true, Ok(false)) => Ok(()),
+            (_, Err(error)) => Err(error),
+            _ => Err(LakeError::store("probing", "it overwrites files although told not to (no conditional put): commits would get lost")),
+        }
+    }
+
+    /// Writes the file at `path` whole, atomically. With `if_absent` nothing is written if there is one already, and the answer is false.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] if the store fails.
+    pub async fn put(&self, path: &str, bytes: Bytes, if_absent: bool) -> Result<bool, LakeError> {
+        let location = self.path(path);
+        let mode = if if_absent { PutMode::Create } else { PutMode::Overwrite };
+        match self.store.put_opts(&location, bytes.into(), PutOptions::from(mode)).await {
+            Ok(_) => {}
+            Err(StoreError::AlreadyExists { .. }) if if_absent => return Ok(false),
+            Err(error) => return Err(LakeError::store(format!("writing {path}"), error)),
+        }
+        if self.local {
+            let files = self.clone();
+            let sync = move || files.make_durable(&[location]);
+            tokio::task::spawn_blocking(sync).await.map_err(|error| LakeError::cut_off(&error))??;
+        }
+        Ok(true)
+    }
+
+    /// The file at `path`, if there is one.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] if the store fails.
+    pub async fn get(&self, path: &str) -> Result<Option<Bytes>, LakeError> {
+        let failed = |error| LakeError::store(format!("reading {path}"), error);
+        match self.store.get(&self.path(path)).await {
+            Ok(result) => result.bytes().await.map(Some).map_err(failed),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// The files whose path begins with the folder `folder`, sorted.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] if the store fails.
+    pub async fn list(&self, folder: &str) -> Result<Vec<StoredFile>, LakeError> {
+        let at = self.path(folder);
+        let metas: Vec<_> =
+            self.store.list(Some(&at)).try_collect().await.map_err(|error| LakeError::store(format!("listing {folder}"), error))?;
+        let below = |path: &Path| path.prefix_match(&self.prefix).map(|parts| parts.collect::<Path>().to_string());
+        let file = |meta: object_store::ObjectMeta| Some(StoredFile { path: below(&meta.location)?, size_bytes: meta.size });
+        let mut found: Vec<StoredFile> = metas.into_iter().filter_map(file).collect();
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(found)
+    }
+
+    /// The names of the folders that hold a Delta log.
+    pub(crate) async fn tables(&self) -> Result<Vec<String>, LakeError> {
+        let failed = |error| LakeError::store("listing the tables", error);
+        let mut names = Vec::new();
+        for folder in self.store.list_with_delimiter(Some(&self.prefix)).await.map_err(failed)?.common_prefixes {
+            let inside = self.store.list_with_delimiter(Some(&folder)).await.map_err(failed)?.common_prefixes;
+            if inside.iter().any(|path| path.filename() == Some("_delta_log")) {
+                names.extend(folder.filename().map(str::to_owned));
+            }
+        }
+        Ok(names)
+    }
+
+    pub(crate) fn object_store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The URL of the folder of `table`.
+    pub(crate) fn table_url(&self, table: &str) -> Result<Url, LakeError> {
+        self.root.join(&format!("{table}/")).map_err(|error| LakeError::table(table, error))
+    }
+
+    /// The kernel wants the folder of a local table to be there.
+    pub(crate) fn make_folder(&self, url: &Url) -> Result<(), LakeError> {
+        let folder = Path::from_url_path(url.path()).map(|path| local_path(&path));
+        match folder {
+            Ok(folder) if self.local => {
+                std::fs::create_dir_all(&folder).map_err(|error| LakeError::store(format!("creating {}", folder.display()), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the files are on this machine, where polars can map them.
+    pub(crate) const fn is_local(&self) -> bool {
+        self.local
+    }
+
+    fn path(&self, below: &str) -> Path {
+        below.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), object_store::path::Path::join)
+    }
+
+    /// Writes a data file from a thread that may block.
+    pub(crate) fn put_blocking(&self, location: &Path, bytes: Bytes) -> Result<(), LakeError> {
+        let put = self.store.put_opts(location, bytes.into(), PutOptions::default());
+        runtime()?.block_on(put).map(drop).map_err(|error| LakeError::store(format!("writing {location}"), error))
+    }
+
+    /// Forces local files and the folders that name them to disk: the log may be trimmed once the lake has its records, and
+    /// `object_store` itself never calls fsync. Other stores are durable when they answer. Blocks.
+    pub(crate) fn make_durable(&self, locations: &[Path]) -> Result<(), LakeError> {
+        if !self.local {
+            return Ok(());
+        }
+        let sync = |path: &FsPath| {
+            let failed = |error| LakeError::store(format!("syncing {}", path.display()), error);
+            std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed)
+        };
+        let root = local_path(&self.prefix);
+        let mut folders = std::collections::BTreeSet::new();
+        for location in locations {
+            let path = local_path(location);
+            sync(&path)?;
+            folders.extend(path.ancestors().skip(1).take_while(|folder| folder.starts_with(&root)).map(FsPath::to_path_buf));
+        }
+        folders.iter().try_for_each(|folder| sync(folder))
+    }
+}
+
+/// The file-system path of an object of a local store, whose prefix is the root folder.
+pub(crate) fn local_path(location: &Path) -> PathBuf {
+    PathBuf::from(format!("/{location}"))
+}
+
+/// A number no other file name has: names of data files must never meet, even where two writers share a lake.
+pub(crate) fn unique() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    RandomState::new().hash_one(NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+}

@@ -1,0 +1,332 @@
+//! One Delta table: open or create, list its files, append files exactly once.
+//!
+//! All calls block and are made from threads that may. The kernel has no call that rebases a transaction: after a conflict the
+//! snapshot is renewed, the application's version is asked for again, and only then a new transaction is tried.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray as _, RecordBatch};
+use arrow::datatypes::Int64Type;
+use delta_kernel::committer::FileSystemCommitter;
+use delta_kernel::engine::arrow_data::ArrowEngineData;
+use delta_kernel::expressions::Scalar;
+use delta_kernel::transaction::create_table::create_table;
+use delta_kernel::transaction::data_layout::DataLayout;
+use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
+use delta_kernel::{FileMeta, Snapshot, SnapshotRef};
+use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
+use delta_kernel_default_engine::parquet::DataFileMetadata;
+use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder, build_add_file_metadata};
+use forewarn_types::Timestamp;
+use object_store::path::Path;
+use url::Url;
+
+use crate::LakeError;
+use crate::parquet::{Bounds, NewFile, delta_stats};
+use crate::schema::{ColumnType, DATE, TableSchema};
+use crate::store::{self, ObjectFiles};
+
+/// What the commits say wrote them.
+const ENGINE_INFO: &str = concat!("forewarn/", env!("CARGO_PKG_VERSION"));
+/// Listing a table slows down with the number of commits since the last checkpoint.
+const COMMITS_PER_CHECKPOINT: u64 = 50;
+/// A conflict means that another writer got through, so progress is made; this many in a row mean that something is wrong.
+const MAX_ATTEMPTS: usize = 20;
+
+pub(crate) type LakeEngine = DefaultEngine<TokioMultiThreadExecutor>;
+
+/// The kernel's engine over the lake's store.
+pub(crate) fn engine(files: &ObjectFiles) -> Result<Arc<LakeEngine>, LakeError> {
+    let executor = Arc::new(TokioMultiThreadExecutor::new(store::runtime()?.handle().clone()));
+    Ok(Arc::new(DefaultEngineBuilder::new(Arc::clone(files.object_store())).with_task_executor(executor).build()))
+}
+
+/// One data file of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct DataFile {
+    pub(crate) location: Path,
+    pub(crate) size_bytes: u64,
+    /// What is known of its columns; a column that is not named here may hold anything.
+    pub(crate) bounds: Vec<(String, Bounds)>,
+}
+
+/// How an append ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Appended {
+    /// The files are in the table now.
+    Added,
+    /// That version, or a later one, was there already: nothing was done.
+    AlreadyThere,
+    /// A version between the expected one and the new one is there: an earlier commit whose answer got lost. Nothing was done, as
+    /// some of the rows may be in the table.
+    Overtaken,
+}
+
+/// The files of one snapshot of a table.
+pub(crate) type FileList = Arc<Vec<Arc<DataFile>>>;
+
+/// A table as its one writer sees it.
+pub(crate) struct DeltaTable {
+    pub(crate) schema: Arc<TableSchema>,
+    engine: Arc<LakeEngine>,
+    store: ObjectFiles,
+    snapshot: SnapshotRef,
+    files: FileList,
+    /// Versions this process knows of, by application id, at `snapshot`.
+    versions: HashMap<String, i64>,
+}
+
+impl DeltaTable {
+    /// Opens the table, which must exist.
+    pub(crate) fn open(name: &str, engine: &Arc<LakeEngine>, store: &ObjectFiles) -> Result<Self, LakeError> {
+        let failed = |error: delta_kernel::KernelError| LakeError::table(name, error);
+        let snapshot = Snapshot::builder_for(store.table_url(name)?).build(engine.as_ref()).map_err(failed)?;
+        let schema = TableSchema::from_delta(name, &snapshot.schema())?;
+        Self::at(schema, snapshot, engine, store)
+    }
+
+    /// Creates the table. Another process may do so at the same time: then that one is opened.
+    pub(crate) fn create(schema: &TableSchema, engine: &Arc<LakeEngine>, store: &ObjectFiles) -> Result<Self, LakeError> {
+        let failed = |error: delta_kernel::KernelError| LakeError::table(&schema.name, error);
+        let url = store.table_url(&schema.name)?;
+        store.make_folder(&url)?;
+        let mut builder = create_table(&url, Arc::new(schema.to_delta()?), ENGINE_INFO, true);
+        if schema.by_date {
+            builder = builder.with_data_layout(DataLayout::partitioned([DATE]));
+        }
+        let committer = Box::new(FileSystemCommitter::new());
+        let made = builder.build(engine.as_ref(), committer).and_then(|transaction| transaction.commit(engine.as_ref()));
+        match made {
+            Ok(CommitResult::Committed(done)) => {
+                if let Some(snapshot) = done.post_commit_snapshot() {
+                    return Self::at(schema.clone(), Arc::clone(snapshot), engine, store);
+                }
+                Self::open(&schema.name, engine, store)
+            }
+            Ok(CommitResult::Conflicted(_)) => Self::open(&schema.name, engine, store),
+            Ok(CommitResult::Retryable(retry)) => Err(failed(retry.error)),
+            Err(error) => Self::open(&schema.name, engine, store).map_err(|_| failed(error)),
+        }
+    }
+
+    fn at(schema: TableSchema, snapshot: SnapshotRef, engine: &Arc<LakeEngine>, store: &ObjectFiles) -> Result<Self, LakeError> {
+        let mut table = Self {
+            schema: Arc::new(schema),
+            engine: Arc::clone(engine),
+            store: store.clone(),
+            snapshot,
+            files: FileList::default(),
+            versions: HashMap::new(),
+        };
+        table.files = table.list()?;
+        Ok(table)
+    }
+
+    /// The files of the present snapshot.
+    pub(crate) fn files(&self) -> FileList {
+        Arc::clone(&self.files)
+    }
+
+    /// The highest version `app_id` has committed with, if any.
+    pub(crate) fn version_of(&mut self, app_id: &str) -> Result<Option<i64>, LakeError> {
+        if let Some(version) = self.versions.get(app_id) {
+            return Ok(Some(*version));
+        }
+        let found = self.snapshot.get_app_id_version(app_id, self.engine.as_ref()).map_err(|error| self.failed(error))?;
+        if let Some(version) = found {
+            self.versions.insert(app_id.to_owned(), version);
+        }
+        Ok(found)
+    }
+
+    /// Adds `files` in one commit that carries `version` of `app_id`. With `after`, the rows follow on that version of the
+    /// application, and are only added if it is still its newest.
+    pub(crate) fn append(
+        &mut self,
+        files: Vec<NewFile>,
+        app_id: &str,
+        version: i64,
+        after: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Appended, LakeError> {
+        let mut uploaded: Vec<(Url, NewFile)> = Vec::new();
+        let mut waiting = Some(files);
+        for _ in 0..MAX_ATTEMPTS {
+            let there = self.version_of(app_id)?;
+            if there.is_some_and(|there| there >= version) {
+                return Ok(Appended::AlreadyThere);
+            }
+            if after.is_some_and(|after| there.is_some_and(|there| there > after)) {
+                return Ok(Appended::Overtaken);
+            }
+            if let Some(files) = waiting.take() {
+                for file in files {
+                    let url = self.upload(&file)?;
+                    uploaded.push((url, file));
+                }
+                let locations: Vec<Path> = uploaded.iter().map(|(url, _)| location(&self.schema.name, url)).collect::<Result<_, _>>()?;
+                self.store.make_durable(&locations)?;
+            }
+            if self.try_commit(&uploaded, app_id, version, now)? {
+                return Ok(Appended::Added);
+            }
+            self.refresh()?;
+        }
+        Err(LakeError::table(
+            &self.schema.name,
+            format!("{MAX_ATTEMPTS} commits in a row met another writer's; does another server share the lake?"),
+        ))
+    }
+
+    fn upload(&self, file: &NewFile) -> Result<Url, LakeError> {
+        let folder = match file.date {
+            Some(days) => format!("{DATE}={}/", Timestamp(i64::from(days) * 86_400_000_000).date()),
+            None => String::new(),
+        };
+        let url = self.store.table_url(&self.schema.name)?.join(&format!("{folder}part-{:016x}.zstd.parquet", store::unique()));
+        let url = url.map_err(|error| LakeError::table(&self.schema.name, error))?;
+        self.store.put_blocking(&location(&self.schema.name, &url)?, file.bytes.clone())?;
+        Ok(url)
+    }
+
+    /// One attempt; false after a conflict.
+    fn try_commit(&mut self, files: &[(Url, NewFile)], app_id: &str, version: i64, now: Timestamp) -> Result<bool, LakeError> {
+        let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
+        let engine = self.engine.as_ref();
+        let mut transaction = Arc::clone(&self.snapshot)
+            .update_table(UpdateTableOperation::StreamingUpdate, ENGINE_INFO, true)
+            .with_blind_append()
+            .with_transaction_id(app_id, version)
+            .build(engine, Box::new(FileSystemCommitter::new()))
+            .map_err(failed)?;
+        let state = transaction.write_state().map_err(failed)?;
+        for (url, file) in files {
+            let mut context = state.write_context_builder();
+            if let Some(days) = file.date {
+                context = context.with_partition_values(HashMap::from([(DATE.to_owned(), Scalar::Date(days))]));
+            }
+            let context = context.build().map_err(failed)?;
+            let meta = FileMeta { location: url.clone(), last_modified: now.0.div_euclid(1000), size: file.bytes.len() as u64 };
+            let data = DataFileMetadata::new(meta, delta_stats(file.rows, &file.bounds));
+            transaction.add_files(build_add_file_metadata(data, &context).map_err(failed)?);
+        }
+        match transaction.commit(engine).map_err(failed)? {
+            CommitResult::Conflicted(_) => Ok(false),
+            CommitResult::Retryable(retry) => Err(failed(retry.error)),
+            CommitResult::Committed(done) => {
+                let (since_checkpoint, commit) = (done.post_commit_stats().commits_since_checkpoint, done.commit_version());
+                match done.post_commit_snapshot() {
+                    Some(snapshot) => self.adopt(Arc::clone(snapshot), files, app_id, version)?,
+                    None => self.refresh()?,
+                }
+                let log = self.store.table_url(&self.schema.name)?.join(&format!("_delta_log/{commit:020}.json"));
+                let log = log.map_err(|error| LakeError::table(&self.schema.name, error))?;
+                self.store.make_durable(&[location(&self.schema.name, &log)?])?;
+                if since_checkpoint >= COMMITS_PER_CHECKPOINT {
+                    self.checkpoint();
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Takes over the state after an own commit without listing the table again.
+    fn adopt(&mut self, snapshot: SnapshotRef, added: &[(Url, NewFile)], app_id: &str, version: i64) -> Result<(), LakeError> {
+        let mut files = Vec::clone(&self.files);
+        for (url, file) in added {
+            let location = location(&self.schema.name, url)?;
+            files.push(Arc::new(DataFile { location, size_bytes: file.bytes.len() as u64, bounds: file.bounds.clone() }));
+        }
+        self.files = Arc::new(files);
+        self.snapshot = snapshot;
+        self.versions.insert(app_id.to_owned(), version);
+        Ok(())
+    }
+
+    /// A checkpoint only speeds up reading, so a failure is reported and the table goes on.
+    fn checkpoint(&mut self) {
+        match self.snapshot.checkpoint(self.engine.as_ref(), None) {
+            Ok((_, snapshot)) => self.snapshot = snapshot,
+            Err(error) => tracing::warn!(table = self.schema.name, %error, "no checkpoint could be written; reading the table gets slower"),
+        }
+    }
+
+    /// Catches up with other writers.
+    fn refresh(&mut self) -> Result<(), LakeError> {
+        let renewed = Snapshot::builder_from(Arc::clone(&self.snapshot)).build(self.engine.as_ref());
+        self.snapshot = renewed.map_err(|error| self.failed(error))?;
+        self.versions.clear();
+        self.files = self.list()?;
+        Ok(())
+    }
+
+    fn failed(&self, error: delta_kernel::KernelError) -> LakeError {
+        LakeError::table(&self.schema.name, error)
+    }
+
+    fn list(&self) -> Result<FileList, LakeError> {
+        let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
+        let scan = Arc::clone(&self.snapshot).scan_builder().build().map_err(failed)?;
+        let mut files = Vec::new();
+        for metadata in scan.scan_metadata(self.engine.as_ref()).map_err(failed)? {
+            let metadata = metadata.map_err(failed)?;
+            let selected = metadata.scan_files.selection_vector().to_vec();
+            let data = metadata.scan_files.data().any_ref().downcast_ref::<ArrowEngineData>();
+            let batch = data.ok_or_else(|| LakeError::table(&self.schema.name, "its file list is not in Arrow form"))?.record_batch();
+            self.read_batch(batch, &selected, &mut files)?;
+        }
+        Ok(Arc::new(files))
+    }
+
+    fn read_batch(&self, batch: &RecordBatch, selected: &[bool], files: &mut Vec<Arc<DataFile>>) -> Result<(), LakeError> {
+        let odd = |what: &str| LakeError::table(&self.schema.name, format!("its file list has no {what}"));
+        let column = |name: &str| batch.column_by_name(name).ok_or_else(|| odd(name));
+        let (paths, sizes, stats, vectors) = (column("path")?, column("size")?, column("stats")?, column("deletionVector")?);
+        let paths = paths.as_string_opt::<i32>().ok_or_else(|| odd("path"))?;
+        let sizes = sizes.as_primitive_opt::<Int64Type>().ok_or_else(|| odd("size"))?;
+        let stats = stats.as_string_opt::<i32>().ok_or_else(|| odd("stats"))?;
+        let root = self.store.table_url(&self.schema.name)?;
+        for row in 0..batch.num_rows() {
+            if !selected.get(row).copied().unwrap_or(true) {
+                continue;
+            }
+            if vectors.is_valid(row) {
+                return Err(LakeError::table(&self.schema.name, "has deletion vectors, which Forewarn does not read; rewrite it without"));
+            }
+            let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
+            let bounds = if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { Vec::new() };
+            let size_bytes = u64::try_from(sizes.value(row)).unwrap_or(0);
+            files.push(Arc::new(DataFile { location: location(&self.schema.name, &url)?, size_bytes, bounds }));
+        }
+        Ok(())
+    }
+
+    /// Bounds from the JSON statistics. What cannot be read says nothing, so the file is read.
+    fn read_stats(&self, json: &str) -> Vec<(String, Bounds)> {
+        let Ok(stats) = serde_json::from_str::<serde_json::Value>(json) else { return Vec::new() };
+        let bound = |name: &str, ty: ColumnType| {
+            let (low, high) = (stats.get("minValues")?.get(name)?, stats.get("maxValues")?.get(name)?);
+            match ty {
+                ColumnType::Int => Some(Bounds::Int(low.as_i64()?, high.as_i64()?)),
+                ColumnType::Text => Some(Bounds::Text(low.as_str()?.into(), high.as_str()?.into())),
+                ColumnType::Time => {
+                    let time = |value: &serde_json::Value| Timestamp::parse(value.as_str()?).ok();
+                    // Other writers cut the upper end to milliseconds.
+                    Some(Bounds::Time(time(low)?.0, time(high)?.0.saturating_add(999)))
+                }
+                ColumnType::Bool | ColumnType::Float => None,
+            }
+        };
+        self.schema.columns.iter().filter_map(|column| Some((column.name.clone(), bound(&column.name, column.ty)?))).collect()
+    }
+}
+
+/// The path in the store of the file at `url`.
+fn location(table: &str, url: &Url) -> Result<Path, LakeError> {
+    Path::from_url_path(url.path()).map_err(|error| LakeError::table(table, error))
+}
+
+#[cfg(test)]
+#[path = "table_tests.rs"]
+mod tests;

@@ -1,0 +1,188 @@
+//! What the tests share: a log in memory, a lake in a temporary folder, and a branch between them.
+
+use std::sync::Arc;
+
+use forewarn_log::{Log, LogError, Ticket};
+use forewarn_types::{
+    BoxFuture, Clock, Journal, JournalError, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, SeriesTable,
+    Timestamp,
+};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Branch, Cell, Lake, LakeError, LakeOptions, ResultSet, SqlRequest};
+
+/// 2026-01-01T00:00:00Z.
+pub(crate) const NEW_YEAR: i64 = 1_767_225_600_000_000;
+
+/// A log in memory: durable at once.
+pub(crate) struct MemoryLog {
+    records: Mutex<Vec<Arc<Record>>>,
+    end: watch::Sender<Offset>,
+    pub(crate) checkpoints: Mutex<Vec<Offset>>,
+}
+
+impl MemoryLog {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { records: Mutex::default(), end: watch::Sender::new(Offset(0)), checkpoints: Mutex::default() })
+    }
+
+    pub(crate) fn push(&self, record: Record) -> Offset {
+        let mut records = self.records.lock();
+        let offset = Offset(records.len() as u64);
+        records.push(Arc::new(record));
+        self.end.send_replace(offset.next());
+        offset
+    }
+}
+
+impl Journal for MemoryLog {
+    fn append(&self, record: Record) -> BoxFuture<'_, Result<Offset, JournalError>> {
+        let offset = self.push(record);
+        Box::pin(async move { Ok(offset) })
+    }
+}
+
+impl Log for MemoryLog {
+    fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
+        let offset = self.push(record);
+        Ok(Ticket { offset, durable: Box::pin(async { Ok(()) }) })
+    }
+
+    fn start(&self) -> Offset {
+        Offset(0)
+    }
+
+    fn end(&self) -> Offset {
+        *self.end.borrow()
+    }
+
+    fn watch(&self) -> watch::Receiver<Offset> {
+        self.end.subscribe()
+    }
+
+    fn read(&self, from: Offset, max_records: usize, _max_bytes: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
+        let records = self.records.lock();
+        let from = usize::try_from(from.0).unwrap();
+        Ok(records.iter().enumerate().skip(from).take(max_records).map(|(i, record)| (Offset(i as u64), Arc::clone(record))).collect())
+    }
+
+    fn checkpoint(&self, _consumer: &str, offset: Offset) -> Result<(), LogError> {
+        self.checkpoints.lock().push(offset);
+        Ok(())
+    }
+}
+
+/// A lake, its log and what they share.
+pub(crate) struct Plant {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) log: Arc<MemoryLog>,
+    pub(crate) series: Arc<RwLock<SeriesTable>>,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+impl Plant {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            log: MemoryLog::new(),
+            series: Arc::new(RwLock::new(SeriesTable::new(1000))),
+            clock: Arc::new(ManualClock::new(Timestamp(NEW_YEAR))),
+        }
+    }
+
+    pub(crate) fn options(&self) -> LakeOptions {
+        LakeOptions { url: format!("file://{}", self.folder.path().display()), ..LakeOptions::default() }
+    }
+
+    pub(crate) async fn open(&self, options: LakeOptions) -> Lake {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        Lake::open(options, Arc::clone(&self.series), clock).await.unwrap()
+    }
+
+    /// Opens the lake and runs a branch into it.
+    pub(crate) async fn start(&self) -> Running {
+        let lake = self.open(self.options()).await;
+        self.run(lake)
+    }
+
+    pub(crate) fn run(&self, lake: Lake) -> Running {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        let branch = Branch::build(lake.clone(), Arc::clone(&self.log) as Arc<dyn Log>, clock);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(branch.run(stop.clone()));
+        Running { lake, stop, task }
+    }
+
+    pub(crate) fn series(&self, asset: &str, signal: &str) -> SeriesId {
+        self.series.write().intern(asset, signal).unwrap().0
+    }
+
+    /// Appends readings `(asset, signal, µs after the new year, value)` as one record.
+    pub(crate) fn push(&self, rows: &[(&str, &str, i64, f64)]) -> Offset {
+        let mut batch = ReadingBatch::with_capacity(Timestamp(NEW_YEAR), rows.len());
+        for &(asset, signal, time, value) in rows {
+            let flags = ReadingFlags::new(Quality::Good, false);
+            batch.push(self.series(asset, signal), Timestamp(NEW_YEAR + time), value, flags);
+        }
+        self.log.push(Record::Readings(batch))
+    }
+}
+
+/// A lake with a branch that runs.
+pub(crate) struct Running {
+    pub(crate) lake: Lake,
+    pub(crate) stop: CancellationToken,
+    pub(crate) task: JoinHandle<Result<(), LakeError>>,
+}
+
+impl Running {
+    /// Ends the branch as a crash would: nothing more is committed.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
+    /// Ends the branch in order.
+    pub(crate) async fn shut_down(self) {
+        self.stop.cancel();
+        self.task.await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn sql(&self, query: &str) -> Result<ResultSet, LakeError> {
+        sql(&self.lake, query).await
+    }
+
+    /// The one integer that `query` answers.
+    pub(crate) async fn int(&self, query: &str) -> i64 {
+        let result = self.sql(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        match result.cell(0, 0) {
+            Cell::Int(x) => x,
+            other => panic!("{query} answered {other:?}"),
+        }
+    }
+
+    /// The rows of `query` as CSV without the header.
+    pub(crate) async fn csv(&self, query: &str) -> String {
+        let result = self.sql(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        csv(&result)
+    }
+}
+
+pub(crate) async fn sql(lake: &Lake, query: &str) -> Result<ResultSet, LakeError> {
+    lake.sql(SqlRequest {
+        query: query.to_owned(),
+        params: Some((Timestamp(NEW_YEAR), Timestamp(NEW_YEAR + 3_600_000_000))),
+        ..SqlRequest::default()
+    })
+    .await
+}
+
+pub(crate) fn csv(result: &ResultSet) -> String {
+    let mut out = Vec::new();
+    result.write_csv(&mut out);
+    let text = String::from_utf8(out).unwrap();
+    text.lines().skip(1).collect::<Vec<_>>().join("\n")
+}
