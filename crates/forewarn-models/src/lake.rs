@@ -1,0 +1,156 @@
+//! The lake as a model's [`History`]: life events and extents by SQL, readings by series, versions as objects.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use forewarn_lake::{Cell, Lake, LakeError, ReadingsQuery, ResultSet, SqlRequest};
+use forewarn_spec::Model;
+use forewarn_types::{AssetPath, BoxFuture, Clock, Journal, LifeEventKind, Quality, SeriesId, SeriesTable, SignalName, Timestamp};
+use parking_lot::RwLock;
+
+use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
+use crate::service::EARLIEST;
+use crate::{ModelError, ModelService};
+
+/// Asks a lake.
+struct LakeHistory {
+    lake: Lake,
+}
+
+impl ModelService {
+    /// Opens the models and reads the versions in force. A damaged version does not keep the others from working; its model
+    /// says so in [`crate::ModelStatus::problem`].
+    ///
+    /// # Errors
+    /// [`ModelError::Lake`] if the lake does not answer.
+    pub async fn open(
+        models: Vec<Model>,
+        lake: Lake,
+        journal: Arc<dyn Journal>,
+        series: Arc<RwLock<SeriesTable>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ModelError> {
+        Self::with_history(models, Arc::new(LakeHistory { lake }), journal, series, clock).await
+    }
+}
+
+impl LakeHistory {
+    /// All rows of the answer to `query`, or none: half an answer would make a wrong model.
+    async fn rows(&self, query: String, from: Timestamp, to: Timestamp) -> Result<ResultSet, ModelError> {
+        let request = SqlRequest { query, params: Some((from, to)), ..SqlRequest::default() };
+        let rows = self.lake.sql(request).await.map_err(failed)?;
+        if rows.truncated() {
+            let problem = format!("an answer has more than {} rows; raise limits.max_sql_rows", rows.row_count());
+            return Err(ModelError::Lake(problem));
+        }
+        Ok(rows)
+    }
+}
+
+impl History for LakeHistory {
+    fn life_events(&self, to: Timestamp) -> BoxFuture<'_, Result<Vec<LifeEventRow>, ModelError>> {
+        Box::pin(async move {
+            let query = r#"SELECT asset, time, event FROM life_events WHERE time >= :from AND time < :to ORDER BY time, "offset""#;
+            let rows = self.rows(query.to_owned(), EARLIEST, to).await?;
+            let mut events = Vec::with_capacity(rows.row_count());
+            for row in 0..rows.row_count() {
+                let event = LifeEventKind::parse(text(&rows, row, 2)?);
+                let event = event.ok_or_else(|| ModelError::Lake(format!("row {row} of life_events holds no known event")))?;
+                events.push(LifeEventRow { asset: text(&rows, row, 0)?.into(), time: time(&rows, row, 1)?, event });
+            }
+            Ok(events)
+        })
+    }
+
+    fn extents(&self, signals: &[SignalName], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>> {
+        let names: Vec<String> = signals.iter().map(|signal| quoted(signal)).collect();
+        let query = format!(
+            "SELECT asset, min(time) AS first_time, max(time) AS last_time FROM readings \
+             WHERE time >= :from AND time < :to AND signal IN ({}) GROUP BY asset",
+            names.join(", ")
+        );
+        Box::pin(async move {
+            let rows = self.rows(query, from, to).await?;
+            let extent = |row| Ok(Extent { asset: text(&rows, row, 0)?.into(), first: time(&rows, row, 1)?, last: time(&rows, row, 2)? });
+            (0..rows.row_count()).map(extent).collect()
+        })
+    }
+
+    fn readings(&self, series: &[SeriesId], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
+        let query = ReadingsQuery { series: series.to_vec(), from, to };
+        Box::pin(async move {
+            let found = self.lake.readings(query).await.map_err(failed)?;
+            let good = found.into_iter().map(|readings| {
+                let rows = readings.time.iter().zip(&readings.value).zip(&readings.flags);
+                let (time, value) = rows.filter(|(_, flags)| flags.quality() == Quality::Good).map(|(row, _)| row).unzip();
+                GoodReadings { id: readings.id, time, value }
+            });
+            Ok(good.collect())
+        })
+    }
+
+    fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>> {
+        let query = format!(
+            "SELECT asset, version, max(time) AS newest FROM predictions \
+             WHERE time >= :from AND time < :to AND model = {} GROUP BY asset, version",
+            quoted(model)
+        );
+        Box::pin(async move {
+            let rows = self.rows(query, EARLIEST, LATEST).await?;
+            let mut newest: HashMap<AssetPath, (String, i64)> = HashMap::new();
+            for row in 0..rows.row_count() {
+                let (version, time) = (text(&rows, row, 1)?, time(&rows, row, 2)?);
+                let told = newest.entry(text(&rows, row, 0)?.into()).or_insert_with(|| (version.to_owned(), time));
+                // Version names sort by age: of two that spoke about the same readings the younger was the last.
+                if (time, version) > (told.1, told.0.as_str()) {
+                    *told = (version.to_owned(), time);
+                }
+            }
+            Ok(newest.into_iter().map(|(asset, (version, time))| Told { asset, version, time }).collect())
+        })
+    }
+
+    fn put(&self, path: String, bytes: Vec<u8>, if_absent: bool) -> BoxFuture<'_, Result<(), ModelError>> {
+        Box::pin(async move { self.lake.store().put(&path, bytes.into(), if_absent).await.map(|_| ()).map_err(failed) })
+    }
+
+    fn get(&self, path: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, ModelError>> {
+        Box::pin(async move { Ok(self.lake.store().get(&path).await.map_err(failed)?.map(|bytes| bytes.to_vec())) })
+    }
+
+    fn list(&self, folder: String) -> BoxFuture<'_, Result<Vec<String>, ModelError>> {
+        Box::pin(async move {
+            let files = self.lake.store().list(&folder).await.map_err(failed)?;
+            Ok(files.into_iter().map(|file| file.path).collect())
+        })
+    }
+}
+
+/// Later than any reading.
+const LATEST: Timestamp = Timestamp::from_secs(50_000_000_000);
+
+fn failed(error: LakeError) -> ModelError {
+    match error {
+        LakeError::TooLarge(problem) => ModelError::TooLarge(problem),
+        other => ModelError::Lake(other.to_string()),
+    }
+}
+
+/// A text as SQL writes it.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn text(rows: &ResultSet, row: usize, column: usize) -> Result<&str, ModelError> {
+    match rows.cell(row, column) {
+        Cell::Text(text) => Ok(text),
+        other => Err(ModelError::Lake(format!("row {row}, column {column} of an answer is {other:?} where a text belongs"))),
+    }
+}
+
+fn time(rows: &ResultSet, row: usize, column: usize) -> Result<i64, ModelError> {
+    match rows.cell(row, column) {
+        Cell::Time(time) => Ok(time.0),
+        other => Err(ModelError::Lake(format!("row {row}, column {column} of an answer is {other:?} where a time belongs"))),
+    }
+}

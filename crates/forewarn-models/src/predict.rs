@@ -1,0 +1,211 @@
+//! Predicting from the lake: for each running life, what the version in force says at its newest row.
+
+use std::collections::HashMap;
+
+use forewarn_types::{AssetPath, Prediction, Record, SeriesId, Timestamp};
+
+use crate::ModelError;
+use crate::grid::GridBuilder;
+use crate::history::{Extent, Reader, Wanted};
+use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
+use crate::train::{latest, plan_of};
+
+/// So many assets share the queries to the lake, and are in memory at once.
+const GROUP: usize = 32;
+/// A prediction names at most so many contributions.
+const MAX_CONTRIBUTIONS: usize = 16;
+
+/// What is remembered between rounds. All of it can be asked of the lake again.
+#[derive(Debug, Default)]
+pub(crate) struct Predicting {
+    /// Where each asset's readings lie, and up to when that is known.
+    extents: Option<(HashMap<AssetPath, Extent>, Timestamp)>,
+    /// Version and time of each asset's newest prediction.
+    told: Option<HashMap<AssetPath, (String, i64)>>,
+}
+
+/// An asset with a running life. Times are µs.
+struct Candidate {
+    asset: Asset,
+    life_started: i64,
+    /// Time of its newest reading.
+    last: i64,
+}
+
+impl ModelService {
+    /// Predicts, from readings up to and with `at`, for every asset of `model` that has a running life and any reading, and appends
+    /// the predictions to the log. An asset without a new reading since the last prediction of this version is passed over.
+    /// Tells how many predictions were made.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownModel`], [`ModelError::NotTrained`], [`ModelError::DefinitionChanged`], [`ModelError::Lake`] and
+    /// [`ModelError::Journal`]. Predictions appended before an error stay.
+    pub async fn predict(&self, model: &str, at: Timestamp) -> Result<u64, ModelError> {
+        let inner = &self.inner;
+        let served = inner.served(model)?;
+        let version = served.version()?;
+        let mut memory = served.predicting.lock().await;
+        let to = at.plus_us(1);
+        let extents = inner.extents(served, &mut memory, to).await?;
+        let mut told = match memory.told.take() {
+            Some(told) => told,
+            None => inner.told(model).await?,
+        };
+        let mut candidates = inner.running(served, &version, to, &extents).await?;
+        candidates.retain(|candidate| {
+            told.get(&candidate.asset.path).is_none_or(|(name, time)| *name != version.name || *time != candidate.last)
+        });
+        let made = inner.predict_all(served, &version, to, candidates, &mut told).await;
+        memory.told = Some(told);
+        made
+    }
+
+    /// Predicts for one asset, whether or not it has new readings, and appends the prediction to the log. `None`: it has no running
+    /// life, or no row where all signals are known.
+    ///
+    /// # Errors
+    /// As [`ModelService::predict`].
+    pub async fn predict_asset(&self, model: &str, asset: &str, at: Timestamp) -> Result<Option<Prediction>, ModelError> {
+        let inner = &self.inner;
+        let served = inner.served(model)?;
+        let version = served.version()?;
+        let to = at.plus_us(1);
+        let extents = by_asset(inner.history.extents(&served.model.signals, EARLIEST, to).await?);
+        let mut candidates = inner.running(served, &version, to, &extents).await?;
+        candidates.retain(|candidate| *candidate.asset.path == *asset);
+        let prediction = inner.predictions(served, &version, to, &mut Reader::new(), candidates).await?.pop();
+        if let Some(prediction) = &prediction {
+            inner.journal.append(Record::Prediction(prediction.clone())).await?;
+        }
+        Ok(prediction)
+    }
+}
+
+impl Inner {
+    /// Where the readings before `to` lie. What is remembered is brought up to date from shortly before its end on; to look further
+    /// back than it reaches everything is asked anew.
+    async fn extents(&self, served: &Served, memory: &mut Predicting, to: Timestamp) -> Result<HashMap<AssetPath, Extent>, ModelError> {
+        let signals = &served.model.signals;
+        let look_back = served.model.features.windows_us.iter().copied().max().unwrap_or(0);
+        let known = match &memory.extents {
+            Some((_, covered)) if *covered > to => return Ok(by_asset(self.history.extents(signals, EARLIEST, to).await?)),
+            Some((known, covered)) => {
+                let mut known = known.clone();
+                for new in self.history.extents(signals, covered.plus_us(-look_back), to).await? {
+                    let old = known.entry(new.asset.clone()).or_insert_with(|| new.clone());
+                    old.first = old.first.min(new.first);
+                    old.last = old.last.max(new.last);
+                }
+                known
+            }
+            None => by_asset(self.history.extents(signals, EARLIEST, to).await?),
+        };
+        memory.extents = Some((known.clone(), to));
+        Ok(known)
+    }
+
+    async fn told(&self, model: &str) -> Result<HashMap<AssetPath, (String, i64)>, ModelError> {
+        let newest = self.history.newest_predictions(model).await?;
+        Ok(newest.into_iter().map(|told| (told.asset, (told.version, told.time))).collect())
+    }
+
+    /// The assets with a running life and all signals that `version` uses; those with old readings first, so that neighbours lie
+    /// near one another in time. The series are those of the version's signals.
+    async fn running(
+        &self,
+        served: &Served,
+        version: &Version,
+        to: Timestamp,
+        extents: &HashMap<AssetPath, Extent>,
+    ) -> Result<Vec<Candidate>, ModelError> {
+        let model = &served.model;
+        let used: Vec<usize> =
+            version.artefact.signals.iter().filter_map(|name| model.signals.iter().position(|signal| **signal == **name)).collect();
+        let lives = self.lives(model, to, extents).await?;
+        let mut found = Vec::new();
+        for (path, mut asset) in self.assets(model) {
+            let running = lives.get(&path).and_then(|lives| lives.running());
+            let (Some(life), Some(extent)) = (running, extents.get(&path)) else { continue };
+            asset.series = used.iter().map(|&signal| asset.series[signal]).collect();
+            if asset.series.iter().any(Option::is_none) {
+                tracing::debug!(asset = &*path, model = model.name, "no prediction: the asset lacks a signal of the model");
+            } else if extent.last >= life.start {
+                found.push(Candidate { asset, life_started: life.start, last: extent.last });
+            }
+        }
+        found.sort_by(|a, b| (a.last, &a.asset.path).cmp(&(b.last, &b.asset.path)));
+        Ok(found)
+    }
+
+    async fn predict_all(
+        &self,
+        served: &Served,
+        version: &Version,
+        to: Timestamp,
+        mut candidates: Vec<Candidate>,
+        told: &mut HashMap<AssetPath, (String, i64)>,
+    ) -> Result<u64, ModelError> {
+        let mut reader = Reader::new();
+        let mut made = 0;
+        while !candidates.is_empty() {
+            let rest = candidates.split_off(candidates.len().min(GROUP));
+            let group = std::mem::replace(&mut candidates, rest);
+            for prediction in self.predictions(served, version, to, &mut reader, group).await? {
+                let news = (prediction.version.clone(), prediction.time.0);
+                if told.get(&prediction.asset) == Some(&news) {
+                    continue;
+                }
+                let asset = prediction.asset.clone();
+                self.journal.append(Record::Prediction(prediction)).await?;
+                made += 1;
+                told.insert(asset, news);
+            }
+        }
+        Ok(made)
+    }
+
+    /// The predictions for `candidates`; those without a complete row are left out.
+    async fn predictions(
+        &self,
+        served: &Served,
+        version: &Version,
+        to: Timestamp,
+        reader: &mut Reader,
+        candidates: Vec<Candidate>,
+    ) -> Result<Vec<Prediction>, ModelError> {
+        let plan = plan_of(&served.model, &version.artefact);
+        if !version.artefact.fits(&plan.columns()) {
+            return Err(ModelError::DefinitionChanged { model: served.model.name.clone(), version: version.name.clone() });
+        }
+        let wanted = candidates.iter().map(|candidate| {
+            let from = candidate.last.saturating_sub(plan.look_back_us()).max(candidate.life_started);
+            let series: Vec<SeriesId> = candidate.asset.series.iter().filter_map(|&id| id).collect();
+            let spec = plan.grid_spec(candidate.life_started, from, to.0);
+            Wanted { builder: GridBuilder::new(spec, series.len()), series, from, to: candidate.last.saturating_add(1).min(to.0) }
+        });
+        let grids = reader.grids(&self.history, wanted.collect()).await?;
+        let artefact = version.artefact.clone();
+        let statements = blocking(move || grids.iter().map(|grid| latest(&plan, &artefact, grid)).collect::<Vec<_>>()).await?;
+        let made = self.clock.now();
+        let predictions = candidates.into_iter().zip(statements).filter_map(|(candidate, statement)| {
+            let (time, mut statement) = statement?;
+            statement.contributions.truncate(MAX_CONTRIBUTIONS);
+            Some(Prediction {
+                model: served.model.name.clone(),
+                version: version.name.clone(),
+                asset: candidate.asset.path,
+                time: Timestamp(time),
+                made,
+                unit: version.artefact.unit.clone(),
+                p05: statement.p05,
+                p50: statement.p50,
+                p95: statement.p95,
+                cap: version.artefact.cap,
+                contributions: statement.contributions,
+                out_of_distribution: statement.out_of_distribution,
+                life_started: Timestamp(candidate.life_started),
+            })
+        });
+        Ok(predictions.collect())
+    }
+}

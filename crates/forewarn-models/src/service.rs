@@ -1,0 +1,276 @@
+//! The models of a server: trains them from the lake, keeps their versions, and writes their predictions into the log.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use forewarn_spec::Model;
+use forewarn_types::{AssetPath, Clock, Journal, SeriesId, SeriesTable, Timestamp};
+use parking_lot::RwLock;
+use serde::Serialize;
+
+use crate::ModelError;
+use crate::artefact::{Artefact, Summary, definition_fingerprint};
+use crate::history::{Extent, History};
+use crate::lives::{Lives, lives_of};
+use crate::predict::Predicting;
+use crate::registry::Registry;
+
+/// Earlier than any reading, and still a date that every table format can write.
+pub(crate) const EARLIEST: Timestamp = Timestamp::from_secs(-5_000_000_000);
+/// So many versions are shown, the newest.
+const MAX_VERSIONS: usize = 100;
+
+/// All models of a server. Cheap to clone.
+#[derive(Clone)]
+pub struct ModelService {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    served: Vec<Served>,
+    pub(crate) history: Arc<dyn History>,
+    pub(crate) registry: Registry,
+    pub(crate) journal: Arc<dyn Journal>,
+    series: Arc<RwLock<SeriesTable>>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// One model and the version in force.
+pub(crate) struct Served {
+    pub(crate) model: Arc<Model>,
+    in_force: RwLock<InForce>,
+    /// One training at a time.
+    pub(crate) training: tokio::sync::Mutex<()>,
+    /// One round of predictions at a time.
+    pub(crate) predicting: tokio::sync::Mutex<Predicting>,
+}
+
+#[derive(Clone, Default)]
+struct InForce {
+    version: Option<Arc<Version>>,
+    problem: Option<String>,
+}
+
+/// A version that has been read.
+#[derive(Debug)]
+pub(crate) struct Version {
+    /// Its name.
+    pub name: String,
+    /// Its content.
+    pub artefact: Artefact,
+}
+
+/// A model as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ModelStatus {
+    /// Its name.
+    pub model: String,
+    /// Which assets it speaks about.
+    pub assets: String,
+    /// The signals it looks at.
+    pub signals: Vec<String>,
+    /// Unit of its predictions.
+    pub unit: String,
+    /// Longest time to failure that it tells apart, in `unit`.
+    pub cap: f64,
+    /// The version in force.
+    pub version: Option<VersionInfo>,
+    /// Why it cannot predict, and what to do.
+    pub problem: Option<String>,
+}
+
+/// A version as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VersionInfo {
+    /// Its name.
+    pub version: String,
+    /// Whether predictions come from it.
+    pub current: bool,
+    /// Whether it was trained for the present definition; if not it cannot be put in force.
+    pub usable: bool,
+    /// What it was trained on, and how well it does.
+    pub summary: Summary,
+}
+
+/// An asset that a model may speak about.
+#[derive(Debug, Clone)]
+pub(crate) struct Asset {
+    /// Its path.
+    pub path: AssetPath,
+    /// One for each signal of the model; `None` while there is no reading of it.
+    pub series: Vec<Option<SeriesId>>,
+}
+
+impl ModelService {
+    /// Opens the models over any history. A damaged version does not keep the others from working; its model says so in
+    /// [`ModelStatus::problem`].
+    pub(crate) async fn with_history(
+        models: Vec<Model>,
+        history: Arc<dyn History>,
+        journal: Arc<dyn Journal>,
+        series: Arc<RwLock<SeriesTable>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ModelError> {
+        let registry = Registry::new(history.clone());
+        let mut served = Vec::new();
+        for model in models {
+            let in_force = match Self::read_current(&registry, &model).await {
+                Ok(version) => InForce { version, problem: None },
+                Err(error @ ModelError::Lake(_)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(model = model.name, %error, "the version in force cannot be used");
+                    InForce { version: None, problem: Some(error.to_string()) }
+                }
+            };
+            served.push(Served {
+                model: Arc::new(model),
+                in_force: RwLock::new(in_force),
+                training: tokio::sync::Mutex::default(),
+                predicting: tokio::sync::Mutex::default(),
+            });
+        }
+        Ok(Self { inner: Arc::new(Inner { served, history, registry, journal, series, clock }) })
+    }
+
+    async fn read_current(registry: &Registry, model: &Model) -> Result<Option<Arc<Version>>, ModelError> {
+        let Some(name) = registry.current(&model.name).await? else { return Ok(None) };
+        let artefact = registry.load(&model.name, &name).await?;
+        Ok(Some(Arc::new(Version { name, artefact })))
+    }
+
+    /// All models, and what each predicts with.
+    #[must_use]
+    pub fn models(&self) -> Vec<ModelStatus> {
+        self.inner.served.iter().map(Served::status).collect()
+    }
+
+    /// The versions of `model`, newest first, at most 100. A damaged one is left out and logged.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownModel`] and [`ModelError::Lake`].
+    pub async fn versions(&self, model: &str) -> Result<Vec<VersionInfo>, ModelError> {
+        let served = self.inner.served(model)?;
+        let mut found = Vec::new();
+        for name in self.inner.registry.versions(model).await?.into_iter().rev().take(MAX_VERSIONS) {
+            match self.inner.registry.load(model, &name).await {
+                Ok(artefact) => found.push(served.info(&name, &artefact)),
+                Err(error @ ModelError::Lake(_)) => return Err(error),
+                Err(error) => tracing::warn!(model, version = name, %error, "a version cannot be read"),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Puts `version` of `model` in force.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownModel`], [`ModelError::UnknownVersion`], [`ModelError::DefinitionChanged`], [`ModelError::Artefact`]
+    /// and [`ModelError::Lake`].
+    pub async fn promote(&self, model: &str, version: &str) -> Result<(), ModelError> {
+        let served = self.inner.served(model)?;
+        let artefact = self.inner.registry.load(model, version).await?;
+        self.inner.put_in_force(served, Version { name: version.to_owned(), artefact }).await
+    }
+}
+
+impl Inner {
+    pub(crate) fn served(&self, model: &str) -> Result<&Served, ModelError> {
+        self.served.iter().find(|served| served.model.name == model).ok_or_else(|| {
+            let names: Vec<&str> = self.served.iter().map(|served| served.model.name.as_str()).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            ModelError::UnknownModel { name: model.chars().take(80).collect(), known }
+        })
+    }
+
+    pub(crate) async fn put_in_force(&self, served: &Served, version: Version) -> Result<(), ModelError> {
+        let model = &served.model;
+        if version.artefact.definition != definition_fingerprint(model) {
+            return Err(ModelError::DefinitionChanged { model: model.name.clone(), version: version.name });
+        }
+        self.registry.set_current(&model.name, &version.name, self.clock.now()).await?;
+        *served.in_force.write() = InForce { version: Some(Arc::new(version)), problem: None };
+        Ok(())
+    }
+
+    /// The assets that `model` matches and that have at least one of its signals, by path.
+    pub(crate) fn assets(&self, model: &Model) -> BTreeMap<AssetPath, Asset> {
+        let mut found: BTreeMap<AssetPath, Asset> = BTreeMap::new();
+        let table = self.series.read();
+        for def in table.defs() {
+            let Some(signal) = model.signals.iter().position(|signal| *signal == def.signal) else { continue };
+            if let Some(asset) = found.get_mut(&def.asset) {
+                asset.series[signal] = Some(def.id);
+            } else if model.assets.matches(&def.asset) {
+                let mut series = vec![None; model.signals.len()];
+                series[signal] = Some(def.id);
+                found.insert(def.asset.clone(), Asset { path: def.asset.clone(), series });
+            }
+        }
+        found
+    }
+
+    /// The lives of all assets of `model` as known at `to`, given where their readings lie.
+    pub(crate) async fn lives(
+        &self,
+        model: &Model,
+        to: Timestamp,
+        extents: &HashMap<AssetPath, Extent>,
+    ) -> Result<BTreeMap<AssetPath, Lives>, ModelError> {
+        let mut events: BTreeMap<AssetPath, Vec<_>> = BTreeMap::new();
+        for row in self.history.life_events(to).await? {
+            if model.assets.matches(&row.asset) {
+                events.entry(row.asset).or_default().push((row.time, row.event));
+            }
+        }
+        for asset in extents.keys().filter(|asset| model.assets.matches(asset)) {
+            events.entry(asset.clone()).or_default();
+        }
+        let lives = |(asset, events): (AssetPath, Vec<_>)| {
+            let first = extents.get(&asset).map(|extent| extent.first);
+            (asset, lives_of(first, &events))
+        };
+        Ok(events.into_iter().map(lives).collect())
+    }
+}
+
+impl Served {
+    /// The version in force, if it fits the definition.
+    pub(crate) fn version(&self) -> Result<Arc<Version>, ModelError> {
+        let version = self.in_force.read().version.clone();
+        let version = version.ok_or_else(|| ModelError::NotTrained(self.model.name.clone()))?;
+        if version.artefact.definition == definition_fingerprint(&self.model) {
+            Ok(version)
+        } else {
+            Err(ModelError::DefinitionChanged { model: self.model.name.clone(), version: version.name.clone() })
+        }
+    }
+
+    pub(crate) fn info(&self, name: &str, artefact: &Artefact) -> VersionInfo {
+        let current = self.in_force.read().version.as_ref().is_some_and(|version| version.name == name);
+        let usable = artefact.definition == definition_fingerprint(&self.model);
+        VersionInfo { version: name.to_owned(), current, usable, summary: artefact.summary.clone() }
+    }
+
+    fn status(&self) -> ModelStatus {
+        let InForce { version, problem } = self.in_force.read().clone();
+        ModelStatus {
+            model: self.model.name.clone(),
+            assets: self.model.assets.as_str().to_owned(),
+            signals: self.model.signals.iter().map(ToString::to_string).collect(),
+            unit: self.model.target.unit.to_string(),
+            cap: self.model.target.cap,
+            version: version.map(|version| self.info(&version.name, &version.artefact)),
+            problem: problem.or_else(|| self.version().err().map(|error| error.to_string())),
+        }
+    }
+}
+
+/// Runs what keeps a core busy where it does not hold up the server.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ModelError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| ModelError::Interrupted(error.to_string()))
+}
+
+/// Extents by asset.
+pub(crate) fn by_asset(extents: Vec<Extent>) -> HashMap<AssetPath, Extent> {
+    extents.into_iter().map(|extent| (extent.asset.clone(), extent)).collect()
+}

@@ -1,0 +1,126 @@
+//! A lake and a log in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use forewarn_types::{
+    AssetPath, BoxFuture, Journal, JournalError, LifeEventKind, Offset, Prediction, Record, SeriesId, SeriesTable, SignalName, Timestamp,
+};
+use parking_lot::{Mutex, RwLock};
+
+use crate::ModelError;
+use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
+
+/// Holds everything, and counts the readings it has handed out.
+pub(super) struct Memory {
+    pub(super) series: Arc<RwLock<SeriesTable>>,
+    pub(super) objects: Mutex<BTreeMap<String, Vec<u8>>>,
+    pub(super) handed_out: Mutex<usize>,
+    /// More readings than this are refused.
+    pub(super) most: Mutex<usize>,
+    readings: Mutex<BTreeMap<SeriesId, Vec<(i64, f64)>>>,
+    events: Mutex<Vec<LifeEventRow>>,
+    records: Mutex<Vec<Record>>,
+}
+
+impl Memory {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            series: Arc::new(RwLock::new(SeriesTable::new(1_000))),
+            objects: Mutex::default(),
+            handed_out: Mutex::default(),
+            most: Mutex::new(usize::MAX),
+            readings: Mutex::default(),
+            events: Mutex::default(),
+            records: Mutex::default(),
+        })
+    }
+
+    pub(super) fn add(&self, asset: &str, signal: &str, readings: &[(i64, f64)]) {
+        let (id, _) = self.series.write().intern(asset, signal).unwrap();
+        self.readings.lock().entry(id).or_default().extend(readings);
+    }
+
+    pub(super) fn event(&self, asset: &str, time: i64, event: LifeEventKind) {
+        self.events.lock().push(LifeEventRow { asset: asset.into(), time, event });
+    }
+
+    pub(super) fn predictions(&self) -> Vec<Prediction> {
+        let prediction = |record: &Record| if let Record::Prediction(prediction) = record { Some(prediction.clone()) } else { None };
+        self.records.lock().iter().filter_map(prediction).collect()
+    }
+}
+
+impl Journal for Memory {
+    fn append(&self, record: Record) -> BoxFuture<'_, Result<Offset, JournalError>> {
+        let mut records = self.records.lock();
+        records.push(record);
+        let offset = Offset(records.len() as u64 - 1);
+        Box::pin(async move { Ok(offset) })
+    }
+}
+
+fn ready<T: Send + 'static>(value: T) -> BoxFuture<'static, Result<T, ModelError>> {
+    Box::pin(async move { Ok(value) })
+}
+
+impl History for Memory {
+    fn life_events(&self, to: Timestamp) -> BoxFuture<'_, Result<Vec<LifeEventRow>, ModelError>> {
+        let mut events: Vec<LifeEventRow> = self.events.lock().iter().filter(|event| event.time < to.0).cloned().collect();
+        events.sort_by_key(|event| event.time);
+        ready(events)
+    }
+
+    fn extents(&self, signals: &[SignalName], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>> {
+        let table = self.series.read();
+        let mut found: BTreeMap<AssetPath, Extent> = BTreeMap::new();
+        for (id, readings) in self.readings.lock().iter() {
+            let def = table.def(*id).unwrap();
+            for &(time, _) in readings.iter().filter(|(time, _)| signals.contains(&def.signal) && (from.0..to.0).contains(time)) {
+                let extent = found.entry(def.asset.clone()).or_insert(Extent { asset: def.asset.clone(), first: time, last: time });
+                extent.first = extent.first.min(time);
+                extent.last = extent.last.max(time);
+            }
+        }
+        ready(found.into_values().collect())
+    }
+
+    fn readings(&self, series: &[SeriesId], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
+        let all = self.readings.lock();
+        let pick = |&id: &SeriesId| {
+            let rows: Vec<(i64, f64)> = all[&id].iter().copied().filter(|(time, _)| (from.0..to.0).contains(time)).collect();
+            GoodReadings { id, time: rows.iter().map(|row| row.0).collect(), value: rows.iter().map(|row| row.1).collect() }
+        };
+        let found: Vec<GoodReadings> = series.iter().map(pick).collect();
+        let count = found.iter().map(|readings| readings.time.len()).sum::<usize>();
+        if count > *self.most.lock() {
+            return Box::pin(async move { Err(ModelError::TooLarge(format!("{count} readings"))) });
+        }
+        *self.handed_out.lock() += count;
+        ready(found)
+    }
+
+    fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>> {
+        let mut newest: BTreeMap<AssetPath, (String, i64)> = BTreeMap::new();
+        for prediction in self.predictions().into_iter().filter(|prediction| prediction.model == model) {
+            newest.insert(prediction.asset, (prediction.version, prediction.time.0));
+        }
+        ready(newest.into_iter().map(|(asset, (version, time))| Told { asset, version, time }).collect())
+    }
+
+    fn put(&self, path: String, bytes: Vec<u8>, if_absent: bool) -> BoxFuture<'_, Result<(), ModelError>> {
+        let mut objects = self.objects.lock();
+        if !(if_absent && objects.contains_key(&path)) {
+            objects.insert(path, bytes);
+        }
+        ready(())
+    }
+
+    fn get(&self, path: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, ModelError>> {
+        ready(self.objects.lock().get(&path).cloned())
+    }
+
+    fn list(&self, folder: String) -> BoxFuture<'_, Result<Vec<String>, ModelError>> {
+        ready(self.objects.lock().keys().filter(|path| path.starts_with(&format!("{folder}/"))).cloned().collect())
+    }
+}

@@ -1,0 +1,165 @@
+//! The service on a synthetic plant.
+
+use std::sync::Arc;
+
+use forewarn_spec::{Model, Promote, Statistic};
+use forewarn_types::LifeEventKind::{Failed, Installed, Repaired, Retired};
+use forewarn_types::{ManualClock, Timestamp};
+
+use super::core::{HOUR, fleet, model, worn};
+use super::memory::Memory;
+use crate::{ModelError, ModelService};
+
+const SIGNALS: [&str; 3] = ["vibration", "temperature", "switch"];
+
+fn definition() -> Model {
+    model(&SIGNALS, &[Statistic::Last, Statistic::Mean, Statistic::Slope])
+}
+
+async fn open(memory: &Arc<Memory>, model: Model, now: i64) -> ModelService {
+    let clock = Arc::new(ManualClock::new(Timestamp(now)));
+    ModelService::with_history(vec![model], memory.clone(), memory.clone(), memory.series.clone(), clock).await.unwrap()
+}
+
+/// Ten pumps, each of which has failed, been repaired, and runs again, 20, 30, … hours into a second life of 150; and what the
+/// time is.
+fn plant() -> (Arc<Memory>, i64) {
+    let memory = Memory::new();
+    let lives = fleet(10);
+    let now = 2_000_000 * HOUR;
+    for (index, (life, end)) in lives.iter().enumerate() {
+        let asset = format!("plant1/pump{index}");
+        let ran = 20 + 10 * i64::try_from(index).unwrap();
+        let start = now - ran * HOUR;
+        let second = worn(start, 150, 1_000 + index as u64);
+        for (signal, name) in SIGNALS.iter().enumerate() {
+            memory.add(&asset, name, &life.signals[signal]);
+            // Between failure and repair the broken machine sends nonsense.
+            memory.add(&asset, name, &[(end + HOUR, 1e6), (start - HOUR, -1e6)]);
+            memory.add(&asset, name, &second.signals[signal][..=usize::try_from(ran).unwrap()]);
+        }
+        memory.event(&asset, *end, Failed);
+        memory.event(&asset, start, Repaired);
+    }
+    memory.add("plant2/fan", "vibration", &[(now, 1.0)]);
+    (memory, now)
+}
+
+#[tokio::test]
+async fn a_plant_is_trained_predicted_and_remembered() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Err(ModelError::NotTrained("pump-life".into())));
+    let report = service.train("pump-life", Timestamp(now + 1)).await.unwrap();
+    assert!(report.promoted && report.warnings.is_empty(), "{report:?}");
+    assert_eq!((report.summary.lives, report.summary.incomplete_rows), (10, 0));
+    assert!(report.summary.metrics.rmse < 15.0, "{report:?}");
+
+    *memory.handed_out.lock() = 0;
+    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Ok(10));
+    let predictions = memory.predictions();
+    for prediction in &predictions {
+        assert_eq!((prediction.time, prediction.made, prediction.unit.as_str()), (Timestamp(now), Timestamp(now), "hours"));
+        assert!(prediction.p05 <= prediction.p50 && prediction.p50 <= prediction.p95 && !prediction.out_of_distribution, "{prediction:?}");
+        let left = 150.0 - ((now - prediction.life_started.0) / HOUR) as f64;
+        assert!((prediction.p50 - left.min(100.0)).abs() < 35.0, "{left} {prediction:?}");
+    }
+    let assets: Vec<&str> = predictions.iter().map(|prediction| &*prediction.asset).collect();
+    assert!(assets.contains(&"plant1/pump9") && !assets.contains(&"plant2/fan"), "{assets:?}");
+    assert!(*memory.handed_out.lock() < 10 * 2 * 25, "only the look-back is read, and no constant signal");
+
+    assert_eq!(service.predict("pump-life", Timestamp(now + HOUR)).await, Ok(0), "no new readings");
+    for signal in SIGNALS {
+        memory.add("plant1/pump3", signal, &[(now + HOUR, if signal == "temperature" { 62.0 } else { 2.0 })]);
+    }
+    let again = open(&memory, definition(), now + HOUR).await;
+    assert_eq!(again.predict("pump-life", Timestamp(now + HOUR)).await, Ok(1), "a restart knows what was predicted");
+    assert_eq!(memory.predictions().last().unwrap().time, Timestamp(now + HOUR));
+    assert_eq!(again.models()[0].version.as_ref().unwrap().version, report.version);
+}
+
+#[tokio::test]
+async fn one_asset_may_be_asked_and_a_retired_one_stays_silent() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    service.train("pump-life", Timestamp(now)).await.unwrap();
+    let one = service.predict_asset("pump-life", "plant1/pump9", Timestamp(now)).await.unwrap().unwrap();
+    assert_eq!(memory.predictions(), std::slice::from_ref(&one));
+    assert_eq!(&*one.contributions[0].signal, "vibration", "{one:?}");
+    memory.event("plant1/pump9", now, Retired);
+    assert_eq!(service.predict_asset("pump-life", "plant1/pump9", Timestamp(now)).await, Ok(None));
+    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Ok(9));
+    // Back in service, but with no reading since.
+    memory.event("plant1/pump9", now + HOUR, Installed);
+    assert_eq!(service.predict_asset("pump-life", "plant1/pump9", Timestamp(now + 2 * HOUR)).await, Ok(None));
+}
+
+#[tokio::test]
+async fn versions_are_kept_and_promoted_by_rule_or_by_hand() {
+    let (memory, now) = plant();
+    let manual = Model { promote: Promote::Manually, ..definition() };
+    let service = open(&memory, manual.clone(), now).await;
+    let first = service.train("pump-life", Timestamp(now)).await.unwrap();
+    assert!(!first.promoted && first.reason.contains("manually"), "{first:?}");
+    assert!(service.models()[0].problem.as_ref().unwrap().contains("promote"), "{:?}", service.models());
+    service.promote("pump-life", &first.version).await.unwrap();
+    assert_eq!(service.models()[0].problem, None);
+
+    let better = open(&memory, definition(), now + HOUR).await;
+    let second = better.train("pump-life", Timestamp(now)).await.unwrap();
+    assert!(second.promoted && second.version > first.version, "the error is the same, so it takes over: {second:?}");
+    let versions = better.versions("pump-life").await.unwrap();
+    let shown: Vec<(&str, bool, bool)> = versions.iter().map(|info| (info.version.as_str(), info.current, info.usable)).collect();
+    assert_eq!(shown, [(second.version.as_str(), true, true), (first.version.as_str(), false, true)]);
+    let error = better.promote("pump-life", "../../secrets").await.unwrap_err();
+    assert!(matches!(error, ModelError::UnknownVersion { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_changed_definition_and_a_damaged_version_are_told() {
+    let (memory, now) = plant();
+    let report = open(&memory, definition(), now).await.train("pump-life", Timestamp(now)).await.unwrap();
+    let mut changed = definition();
+    changed.target.cap = 50.0;
+    let service = open(&memory, changed, now).await;
+    let error = service.predict("pump-life", Timestamp(now)).await.unwrap_err();
+    assert!(error.to_string().contains("train the model again"), "{error}");
+    assert!(matches!(service.promote("pump-life", &report.version).await, Err(ModelError::DefinitionChanged { .. })));
+    assert!(!service.versions("pump-life").await.unwrap()[0].usable);
+
+    for (path, bytes) in memory.objects.lock().iter_mut().filter(|(path, _)| path.contains("/versions/")) {
+        assert!(path.starts_with("models/pump-life/versions/"), "{path}");
+        let at = bytes.len() / 2;
+        bytes[at] ^= 1;
+    }
+    let service = open(&memory, definition(), now).await;
+    assert!(service.models()[0].problem.as_ref().unwrap().contains("changed since it was written"), "{:?}", service.models());
+    let repaired = service.train("pump-life", Timestamp(now)).await;
+    assert!(repaired.is_ok(), "a damaged version does not keep the model from being trained: {repaired:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_would_not_fit_is_read_in_pieces() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    let whole = service.train("pump-life", Timestamp(now)).await.unwrap();
+    *memory.most.lock() = 50;
+    let pieces = service.train("pump-life", Timestamp(now)).await.unwrap();
+    assert_eq!(whole.summary, pieces.summary);
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    let error = service.train("fan-life", Timestamp(now)).await.unwrap_err().to_string();
+    assert!(error.contains("pump-life"), "{error}");
+    // Up to here only the first few have failed.
+    let error = service.train("pump-life", Timestamp(2_200 * HOUR)).await.unwrap_err().to_string();
+    assert!(error.contains("has 3 failed lives among 3 assets") && error.contains("at least 5"), "{error}");
+    memory.event("plant1/pump9", now + HOUR, Failed);
+    memory.event("plant1/pump9", now + 2 * HOUR, Failed);
+    let report = service.train("pump-life", Timestamp(now + 3 * HOUR)).await.unwrap();
+    assert_eq!(report.summary.lives, 11);
+    assert!(report.warnings.iter().any(|warning| warning.contains("plant1/pump9") && warning.contains("ends no life")), "{report:?}");
+}

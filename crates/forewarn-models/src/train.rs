@@ -1,0 +1,174 @@
+//! From failed lives to a trained model, without a lake: what the service does with readings it has fetched, and what the
+//! accuracy benchmark calls with readings from a file.
+
+use forewarn_spec::Model;
+use forewarn_types::{SignalName, Timestamp};
+
+use crate::ModelError;
+use crate::artefact::{Artefact, Parts, Statement, Summary};
+use crate::dataset::{Dataset, DatasetBuilder};
+use crate::features::FeaturePlan;
+use crate::grid::{GridBuilder, LifeGrid};
+use crate::interval::Interval;
+use crate::validate::{candidates, cross_validate, fit, folds, normal_of};
+
+/// Fewer failed lives than this say too little about when the next one fails.
+pub const MIN_FAILED_LIVES: usize = 5;
+
+/// The readings of one life, from any source.
+#[derive(Debug, Clone, Default)]
+pub struct LifeReadings {
+    /// When the life began, µs.
+    pub start: i64,
+    /// One for each signal of the definition, in its order: times (µs) and values of good readings.
+    pub signals: Vec<Vec<(i64, f64)>>,
+}
+
+/// A trained model in memory.
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    artefact: Artefact,
+    model: Model,
+}
+
+impl LifeReadings {
+    fn grid(&self, plan: &FeaturePlan, signals: &[usize], until: i64) -> LifeGrid {
+        let columns = || signals.iter().map(|&signal| self.signals.get(signal).map_or(&[][..], Vec::as_slice));
+        let first = columns().flatten().map(|&(time, _)| time).min().unwrap_or(self.start);
+        let mut builder = GridBuilder::new(plan.grid_spec(self.start, first, until), signals.len());
+        for (signal, readings) in columns().enumerate() {
+            for &(time, value) in readings {
+                builder.push(signal, time, value);
+            }
+        }
+        builder.finish()
+    }
+}
+
+impl Fitted {
+    /// Trains `model` on failed lives: readings, and the time of the failure (µs). Readings after it count nothing.
+    ///
+    /// # Errors
+    /// [`ModelError::NotEnoughData`] or [`ModelError::Numeric`].
+    pub fn train(model: &Model, lives: &[(LifeReadings, i64)]) -> Result<Self, ModelError> {
+        let every = model.features.every_us.max(1);
+        let slots = lives.iter().map(|(life, end)| end.saturating_sub(life.start) / every + 1).sum::<i64>();
+        let mut builder = DatasetBuilder::new(model, usize::try_from(slots).unwrap_or(0));
+        let all: Vec<usize> = (0..model.signals.len()).collect();
+        for (life, end) in lives {
+            let grid = life.grid(builder.plan(), &all, end.saturating_add(1));
+            builder.add(&grid, *end);
+        }
+        let from = lives.iter().map(|(life, _)| life.start).min().unwrap_or(0);
+        let to = lives.iter().map(|&(_, end)| end).max().unwrap_or(0);
+        let context = Context { trained: Timestamp(to), from: Timestamp(from), to: Timestamp(to) };
+        Ok(Self { artefact: train(model, builder, context)?, model: model.clone() })
+    }
+
+    /// What the model says at the newest complete row of a life, and the time of the newest reading there (µs); `None` if no row
+    /// has all signals.
+    #[must_use]
+    pub fn predict(&self, life: &LifeReadings) -> Option<(i64, Statement)> {
+        let plan = plan_of(&self.model, &self.artefact);
+        let kept: Vec<usize> = self.artefact.signals.iter().filter_map(|name| position(&self.model, name)).collect();
+        latest(&plan, &self.artefact, &life.grid(&plan, &kept, i64::MAX))
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn artefact(&self) -> &Artefact {
+        &self.artefact
+    }
+
+    /// What it was trained on, and how well it does.
+    #[must_use]
+    pub const fn summary(&self) -> &Summary {
+        &self.artefact.summary
+    }
+}
+
+fn position(model: &Model, name: &str) -> Option<usize> {
+    model.signals.iter().position(|signal| **signal == *name)
+}
+
+/// The plan for the signals that `artefact` uses.
+pub(crate) fn plan_of(model: &Model, artefact: &Artefact) -> FeaturePlan {
+    FeaturePlan::new(model, artefact.signals.iter().map(|signal| SignalName::from(signal.as_str())).collect())
+}
+
+/// What `artefact` says at the newest row of `grid` where all its signals are known, and the time of the newest reading there.
+/// A row further back than a value may be carried is too old to speak for the present.
+pub(crate) fn latest(plan: &FeaturePlan, artefact: &Artefact, grid: &LifeGrid) -> Option<(i64, Statement)> {
+    let oldest = grid.newest.len().saturating_sub(plan.fill_slots() + 1);
+    let complete = |&slot: &usize| grid.values.iter().all(|values| !values[slot].is_nan());
+    let slot = grid.rows().rev().take_while(|&slot| slot >= oldest).find(complete)?;
+    let row = plan.rows(grid, &[slot]);
+    Some((grid.newest[slot], artefact.state(&row)))
+}
+
+/// When a training happened and what it covered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Context {
+    /// By the server's clock.
+    pub trained: Timestamp,
+    /// Start of the oldest life.
+    pub from: Timestamp,
+    /// End of the data interval, exclusive.
+    pub to: Timestamp,
+}
+
+/// Trains `model` on the lives collected in `builder`.
+///
+/// # Errors
+/// [`ModelError::NotEnoughData`] or [`ModelError::Numeric`].
+pub(crate) fn train(model: &Model, builder: DatasetBuilder, context: Context) -> Result<Artefact, ModelError> {
+    let short = |problem: String| ModelError::NotEnoughData { model: model.name.clone(), problem };
+    let numeric = |problem: String| ModelError::Numeric { model: model.name.clone(), problem };
+    let unseen = builder.unseen();
+    if !unseen.is_empty() {
+        let names = unseen.join(", ");
+        return Err(short(format!("no failed life has a good reading of {names}; check the names, or leave them out of `signals`")));
+    }
+    let data = builder.finish();
+    let complete = data.lives.iter().enumerate().filter(|&(life, _)| data.rows.iter().any(|row| row.life == life)).count();
+    if data.signals.is_empty() {
+        return Err(short("none of its signals takes more than two distinct values; name signals that vary".into()));
+    }
+    if complete < MIN_FAILED_LIVES {
+        return Err(short(format!(
+            "{complete} failed lives have rows in which all signals are known; training needs at least {MIN_FAILED_LIVES}: \
+             post life events for past failures and import the readings before them"
+        )));
+    }
+    let cap = model.target.cap;
+    let fold_of = folds(&data.lives, model.folds.clamp(2, complete));
+    let validation = cross_validate(&data, &fold_of, &candidates(&model.algorithms), cap).map_err(numeric)?;
+    let (coverage, width) = Interval::assess(&validation.scored, model.coverage, cap);
+    let (scaler, normal) = normal_of(&data, cap, |_| true);
+    let linear = fit(validation.best.candidate, &normal).map_err(numeric)?;
+    let interval = Interval::of(&validation.scored, model.coverage, cap);
+    let (kept, constant) = split_signals(model, &data);
+    let summary = Summary {
+        trained: context.trained,
+        from: context.from,
+        to: context.to,
+        lives: complete,
+        rows: data.rows.iter().filter(|row| row.train).count(),
+        incomplete_rows: data.incomplete,
+        features: data.columns.len(),
+        constant_signals: constant,
+        chosen: validation.best.candidate,
+        metrics: validation.best.metrics,
+        coverage,
+        width,
+        trials: validation.trials,
+    };
+    Ok(Artefact::new(model, kept, summary, Parts { columns: &data.columns, scaler, linear, interval, x: data.x.view() }))
+}
+
+fn split_signals(model: &Model, data: &Dataset) -> (Vec<String>, Vec<String>) {
+    let (mut kept, mut constant) = (Vec::new(), Vec::new());
+    for (index, signal) in model.signals.iter().enumerate() {
+        if data.signals.contains(&index) { kept.push(signal.to_string()) } else { constant.push(signal.to_string()) }
+    }
+    (kept, constant)
+}

@@ -1,0 +1,188 @@
+//! Training a model from the lake: find the failed lives, put their readings on rows, fit, store, promote.
+
+use std::collections::{BTreeMap, HashMap};
+
+use forewarn_spec::{Model, Promote};
+use forewarn_types::{AssetPath, Timestamp};
+use serde::Serialize;
+
+use crate::ModelError;
+use crate::artefact::{Artefact, Summary, definition_fingerprint};
+use crate::dataset::DatasetBuilder;
+use crate::grid::GridBuilder;
+use crate::history::{Extent, NO_SERIES, Reader, Wanted};
+use crate::lives::{Lives, Outcome};
+use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
+use crate::train::{Context, MIN_FAILED_LIVES, train};
+
+/// So many lives share the queries to the lake, and are in memory at once.
+const GROUP: usize = 16;
+/// So many warnings are told.
+const MAX_WARNINGS: usize = 20;
+
+/// What came of a training.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainReport {
+    /// The model.
+    pub model: String,
+    /// The new version.
+    pub version: String,
+    /// Whether it is in force now.
+    pub promoted: bool,
+    /// Why it is or is not.
+    pub reason: String,
+    /// What it was trained on, and how well it does.
+    pub summary: Summary,
+    /// What a person should look at, such as life events that fit nowhere.
+    pub warnings: Vec<String>,
+}
+
+/// A failed life that is to be learnt from. Times are µs.
+#[derive(Debug, Clone)]
+struct FailedLife {
+    asset: Asset,
+    start: i64,
+    /// Where its readings begin.
+    from: i64,
+    end: i64,
+    until: i64,
+}
+
+impl ModelService {
+    /// Trains `model` on everything before `to`, stores the version, and puts it in force if the definition's `promote` says so.
+    ///
+    /// # Errors
+    /// [`ModelError::UnknownModel`], [`ModelError::NotEnoughData`], [`ModelError::Numeric`], [`ModelError::Lake`].
+    pub async fn train(&self, model: &str, to: Timestamp) -> Result<TrainReport, ModelError> {
+        let inner = &self.inner;
+        let served = inner.served(model)?;
+        let _alone = served.training.lock().await;
+        let model = &served.model;
+        let extents = by_asset(inner.history.extents(&model.signals, EARLIEST, to).await?);
+        let lives = inner.lives(model, to, &extents).await?;
+        let mut warnings = stray_events(&lives);
+        let failed = inner.failed_lives(model, &lives, &extents, &mut warnings)?;
+        let from = Timestamp(failed.iter().map(|life| life.start).min().unwrap_or(0));
+        let context = Context { trained: inner.clock.now(), from, to };
+        let builder = inner.collect(model, failed).await?;
+        let definition = model.clone();
+        let artefact = blocking(move || train(&definition, builder, context)).await??;
+        let version = inner.registry.save(&artefact).await?;
+        let (promote, reason) = verdict(served, &artefact);
+        let summary = artefact.summary.clone();
+        if promote {
+            inner.put_in_force(served, Version { name: version.clone(), artefact }).await?;
+        }
+        tracing::info!(model = model.name, version, promoted = promote, rmse = summary.metrics.rmse, "model trained");
+        warnings.truncate(MAX_WARNINGS);
+        Ok(TrainReport { model: model.name.clone(), version, promoted: promote, reason, summary, warnings })
+    }
+}
+
+impl Inner {
+    /// The failed lives that have readings of all signals, in order of their beginning; the newest, if there are very many.
+    fn failed_lives(
+        &self,
+        model: &Model,
+        lives: &BTreeMap<AssetPath, Lives>,
+        extents: &HashMap<AssetPath, Extent>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<FailedLife>, ModelError> {
+        let assets = self.assets(model);
+        let (mut found, mut count) = (Vec::new(), 0_usize);
+        for (path, lives) in lives {
+            for life in lives.lives.iter().filter(|life| life.outcome == Outcome::Failed) {
+                count += 1;
+                let (Some(asset), Some(extent), Some(end)) = (assets.get(path), extents.get(path), life.end) else {
+                    warnings.push(format!("{path} failed, but has no readings of this model's signals"));
+                    continue;
+                };
+                let from = life.start.max(extent.first);
+                if from < life.until {
+                    found.push(FailedLife { asset: asset.clone(), start: life.start, from, end, until: life.until });
+                }
+            }
+        }
+        if count < MIN_FAILED_LIVES {
+            let problem = format!(
+                "{} has {count} failed lives among {} assets; training needs at least {MIN_FAILED_LIVES}: post life events \
+                 (POST /v1/assets/{{asset}}/life-events) for past failures, and import the readings before them",
+                model.name,
+                lives.len(),
+            );
+            return Err(ModelError::NotEnoughData { model: model.name.clone(), problem });
+        }
+        found.sort_by_key(|life| (life.from, life.end));
+        let most = DatasetBuilder::max_lives(model);
+        if found.len() > most {
+            warnings.push(format!("of {} failed lives the newest {most} are used", found.len()));
+            found.drain(..found.len() - most);
+        }
+        Ok(found)
+    }
+
+    /// Reads the lives in groups and turns each into rows of the table.
+    async fn collect(&self, model: &Model, lives: Vec<FailedLife>) -> Result<DatasetBuilder, ModelError> {
+        let every = model.features.every_us.max(1);
+        let slots: i64 = lives.iter().map(|life| (life.until.saturating_sub(life.from)) / every + 1).sum();
+        let mut builder = DatasetBuilder::new(model, usize::try_from(slots).unwrap_or(usize::MAX));
+        let mut reader = Reader::new();
+        for group in groups(lives) {
+            let wanted = group.iter().map(|life| {
+                let spec = builder.plan().grid_spec(life.start, life.from, life.until);
+                // A signal that the asset has never sent stays unknown: no series has its place.
+                let series = life.asset.series.iter().map(|id| id.unwrap_or(NO_SERIES)).collect();
+                Wanted { builder: GridBuilder::new(spec, model.signals.len()), series, from: life.from, to: life.until }
+            });
+            let grids = reader.grids(&self.history, wanted.collect()).await?;
+            let ends: Vec<i64> = group.iter().map(|life| life.end).collect();
+            builder = blocking(move || {
+                for (grid, end) in grids.iter().zip(ends) {
+                    builder.add(grid, end);
+                }
+                builder
+            })
+            .await?;
+        }
+        Ok(builder)
+    }
+}
+
+/// Groups of lives that lie near one another in time: to read them together costs little more than to read one.
+fn groups(lives: Vec<FailedLife>) -> Vec<Vec<FailedLife>> {
+    let mut groups: Vec<Vec<FailedLife>> = Vec::new();
+    for life in lives {
+        let longest = |group: &[FailedLife]| group.iter().map(|life| life.until - life.from).max().unwrap_or(0);
+        match groups.last_mut() {
+            Some(group) if group.len() < GROUP && life.until - group[0].from <= 2 * longest(group) => group.push(life),
+            _ => groups.push(vec![life]),
+        }
+    }
+    groups
+}
+
+fn stray_events(lives: &BTreeMap<AssetPath, Lives>) -> Vec<String> {
+    let stray = |(asset, lives): (&AssetPath, &Lives)| {
+        let (time, event) = lives.stray.first()?;
+        let (time, event) = (Timestamp(*time), event.as_str());
+        Some(format!("{asset}: `{event}` at {time} ends no life; post `installed` or `repaired` for when the life before it began"))
+    };
+    lives.iter().filter_map(stray).collect()
+}
+
+/// Whether a new version takes over, and why.
+fn verdict(served: &Served, artefact: &Artefact) -> (bool, String) {
+    let new = artefact.summary.metrics.rmse;
+    let old = served.version().ok().filter(|old| old.artefact.definition == definition_fingerprint(&served.model));
+    match (served.model.promote, old) {
+        (Promote::Manually, _) => (false, "the definition says `promote: manually`".into()),
+        (Promote::Always, _) => (true, "the definition says `promote: always`".into()),
+        (Promote::WhenBetter, None) => (true, "no usable version was in force".into()),
+        (Promote::WhenBetter, Some(old)) => {
+            let (old_rmse, name) = (old.artefact.summary.metrics.rmse, &old.name);
+            let better = new <= old_rmse;
+            let word = if better { "not larger" } else { "larger" };
+            (better, format!("its cross-validated error of {new:.3} is {word} than the {old_rmse:.3} of {name}"))
+        }
+    }
+}
