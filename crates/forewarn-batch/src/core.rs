@@ -1,0 +1,471 @@
+//! The scheduler's decisions: which interval is due, which run starts, what follows when it ends. A pure state machine: time comes
+//! in as an argument, records go out through an outbox, and nothing here waits, spawns or writes.
+//!
+//! Each job has a *cursor*: the intervals of its schedule are done up to there. The next scheduled run covers `[cursor, next fire)`,
+//! so intervals abut whatever happens between. Intervals are put in line one at a time, only when the job is idle; a job that
+//! is a thousand intervals behind takes no more room than one that is not, and cannot crowd out the others.
+//!
+//! A scheduled run that fails is tried three times in all, restarts of the server included; the fourth time a person must ask. A
+//! requested run is tried once, as the one who asked is there to see the error.
+
+mod seed;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use forewarn_spec::CatchUp;
+use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
+
+pub(crate) use seed::JobPast;
+
+use crate::{BatchError, Job, JobStatus, Outcome, Schedule, Work};
+
+/// Most runs at work at once.
+pub(crate) const MAX_RUNNING: usize = 2;
+/// Most runs in line.
+pub(crate) const MAX_QUEUED: usize = 1_000;
+/// Most intervals that are caught up with after the server was down, and that one backfill covers.
+pub(crate) const MAX_INTERVALS: usize = 1_000;
+/// Most runs remembered of each job.
+pub(crate) const MAX_HISTORY: usize = 200;
+/// How often an interval is tried unasked.
+const MAX_ATTEMPTS: u32 = 3;
+/// How long after the first and the second failure an interval is tried again, µs.
+const BACKOFF_US: [i64; 2] = [30_000_000, 120_000_000];
+
+pub(crate) const SCHEDULE: &str = "schedule";
+pub(crate) const CATCH_UP: &str = "catch-up";
+pub(crate) const REQUEST: &str = "request";
+pub(crate) const BACKFILL: &str = "backfill";
+
+/// A run that is to be started now.
+pub(crate) struct Start {
+    pub(crate) record: JobRun,
+    pub(crate) work: Arc<dyn Work>,
+}
+
+/// How a run ended.
+pub(crate) enum End {
+    Done(Outcome),
+    Failed(String),
+    Cancelled,
+}
+
+/// A run in line.
+#[derive(Debug)]
+struct Waiting {
+    record: JobRun,
+    /// Not to be started before, after a failure.
+    not_before: Timestamp,
+    /// Place in line among all jobs.
+    order: u64,
+}
+
+struct Entry {
+    job: Job,
+    schedule: Schedule,
+    /// The intervals of the schedule are done up to here.
+    cursor: Timestamp,
+    waiting: Vec<Waiting>,
+    active: Option<JobRun>,
+    /// Whether the active run has been asked to stop.
+    cancelled: bool,
+    /// The newest state of each run, oldest run first.
+    history: VecDeque<JobRun>,
+    note: Option<String>,
+}
+
+/// The state of all jobs.
+pub(crate) struct Core {
+    entries: Vec<Entry>,
+    outbox: VecDeque<JobRun>,
+    next_order: u64,
+    /// When the scheduler began: intervals that ended before are caught up with.
+    began: Timestamp,
+}
+
+impl Core {
+    /// All jobs, idle, not yet told of the past.
+    pub(crate) fn new(jobs: Vec<Job>) -> Result<Self, BatchError> {
+        let mut entries: Vec<Entry> = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            if entries.iter().any(|entry| entry.job.name == job.name) {
+                return Err(BatchError::DuplicateJob(job.name));
+            }
+            let bad = |reason| BatchError::BadSchedule { job: job.name.clone(), schedule: job.trigger.to_string(), reason };
+            let schedule = Schedule::new(&job.trigger).map_err(bad)?;
+            entries.push(Entry {
+                job,
+                schedule,
+                cursor: Timestamp(0),
+                waiting: Vec::new(),
+                active: None,
+                cancelled: false,
+                history: VecDeque::new(),
+                note: None,
+            });
+        }
+        Ok(Self { entries, outbox: VecDeque::new(), next_order: 0, began: Timestamp::MIN })
+    }
+
+    /// The record that must be written next.
+    pub(crate) fn unwritten(&self) -> Option<&JobRun> {
+        self.outbox.front()
+    }
+
+    /// That record has been written, or never can be.
+    pub(crate) fn written(&mut self) {
+        self.outbox.pop_front();
+    }
+
+    /// Puts due intervals in line and says which runs start now. Their records are in the outbox and must be written first.
+    pub(crate) fn poll(&mut self, now: Timestamp) -> Vec<Start> {
+        for index in 0..self.entries.len() {
+            self.put_due_in_line(index, now);
+        }
+        let mut starts = Vec::new();
+        while self.entries.iter().filter(|entry| entry.active.is_some()).count() < MAX_RUNNING {
+            let ready = self.entries.iter_mut().filter_map(|entry| Some((entry.ready(now)?, entry)));
+            let Some(((_, place), entry)) = ready.min_by_key(|((order, _), _)| *order) else { break };
+            let record = JobRun { state: RunState::Running, time: now, ..entry.waiting.swap_remove(place).record };
+            entry.active = Some(record.clone());
+            entry.cancelled = false;
+            starts.push(Start { record: record.clone(), work: Arc::clone(&entry.job.work) });
+            entry.remember(record.clone());
+            self.outbox.push_back(record);
+        }
+        starts
+    }
+
+    /// Puts the next due interval of an idle job in line.
+    fn put_due_in_line(&mut self, index: usize, now: Timestamp) {
+        let began = self.began;
+        let entry = &mut self.entries[index];
+        if entry.active.is_some() || !entry.waiting.is_empty() {
+            return;
+        }
+        while let Some(fire) = entry.schedule.next_after(entry.cursor).filter(|fire| *fire <= now) {
+            if entry.job.catch_up != CatchUp::All && entry.skip_to_newest(now) {
+                continue;
+            }
+            let (from, to) = (entry.cursor, fire);
+            if entry.is_settled(from, to) {
+                entry.cursor = to;
+                continue;
+            }
+            let trigger = if fire <= began { CATCH_UP } else { SCHEDULE };
+            let record = entry.new_run(from, to, trigger, now);
+            self.admit(record);
+            return;
+        }
+    }
+
+    /// The runs that would answer a request, of which none is in line yet, and the ids of all. Changes nothing.
+    pub(crate) fn plan_request(
+        &self,
+        job: &str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(Option<JobRun>, String), BatchError> {
+        let entry = &self.entries[self.index_of(job)?];
+        let to = to.unwrap_or(now);
+        let start = from.unwrap_or_else(|| match entry.job.kind {
+            JobKind::Sql => entry.spoken_for(),
+            JobKind::Train | JobKind::Predict => Timestamp(0),
+        });
+        if start >= to {
+            return Err(match from {
+                Some(from) => BatchError::BadInterval { from, to },
+                None => BatchError::NothingToDo { job: job.to_owned(), until: start },
+            });
+        }
+        if let Some(run) = entry.in_hand(start, to) {
+            return Ok((None, run.run.clone()));
+        }
+        self.check_room(1)?;
+        let record = entry.new_run(start, to, REQUEST, now);
+        let run = record.run.clone();
+        Ok((Some(record), run))
+    }
+
+    /// The runs that would answer a backfill, oldest first. Changes nothing.
+    pub(crate) fn plan_backfill(&self, job: &str, from: Timestamp, to: Timestamp, now: Timestamp) -> Result<Vec<JobRun>, BatchError> {
+        let entry = &self.entries[self.index_of(job)?];
+        if from >= to {
+            return Err(BatchError::BadInterval { from, to });
+        }
+        if entry.schedule.next_after(Timestamp(0)).is_none() {
+            return Err(BatchError::NoSchedule(job.to_owned()));
+        }
+        let to = to.min(now);
+        let too_many = || BatchError::TooManyIntervals { job: job.to_owned(), limit: MAX_INTERVALS };
+        let intervals = entry.schedule.intervals(from, to, MAX_INTERVALS).ok_or_else(too_many)?;
+        if intervals.is_empty() {
+            return Err(BatchError::NoInterval { job: job.to_owned(), schedule: entry.job.trigger.to_string(), from, to });
+        }
+        let new = intervals.into_iter().filter(|(from, to)| entry.in_hand(*from, *to).is_none());
+        let runs: Vec<JobRun> = new.map(|(from, to)| entry.new_run(from, to, BACKFILL, now)).collect();
+        self.check_room(runs.len())?;
+        Ok(runs)
+    }
+
+    /// Puts a run in line. Its record goes to the outbox.
+    fn admit(&mut self, record: JobRun) {
+        self.outbox.push_back(record.clone());
+        let now = record.time;
+        self.admit_written(record, now);
+    }
+
+    /// Puts a run in line whose record has been written already.
+    pub(crate) fn admit_written(&mut self, record: JobRun, not_before: Timestamp) {
+        let order = self.next_order;
+        self.next_order += 1;
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.job.name == record.job) {
+            entry.remember(record.clone());
+            entry.waiting.push(Waiting { record, not_before, order });
+        }
+    }
+
+    /// The run has ended.
+    pub(crate) fn finish(&mut self, run: &str, end: End, now: Timestamp) {
+        let Some(index) = self.entries.iter().position(|entry| entry.active.as_ref().is_some_and(|active| active.run == run)) else {
+            return;
+        };
+        let entry = &mut self.entries[index];
+        let Some(mut record) = entry.active.take() else { return };
+        record.time = now;
+        match end {
+            End::Done(outcome) => {
+                record.state = RunState::Succeeded;
+                record.rows = Some(outcome.rows);
+                record.details = outcome.details;
+            }
+            End::Cancelled => record.state = RunState::Cancelled,
+            End::Failed(error) => {
+                record.state = RunState::Failed;
+                record.error = Some(error);
+            }
+        }
+        let retry = if record.state == RunState::Failed { entry.retry_of(&mut record, now) } else { None };
+        if retry.is_none() {
+            entry.settle(&record);
+        }
+        entry.remember(record.clone());
+        self.outbox.push_back(record);
+        if let Some((retry, not_before)) = retry {
+            self.outbox.push_back(retry.clone());
+            self.admit_written(retry, not_before);
+        }
+    }
+
+    /// Takes a queued run out of line, or marks a running one to be stopped.
+    pub(crate) fn cancel(&mut self, run: &str, now: Timestamp) -> Result<(), BatchError> {
+        for entry in &mut self.entries {
+            if entry.active.as_ref().is_some_and(|active| active.run == run) {
+                entry.cancelled = true;
+                return Ok(());
+            }
+            if let Some(place) = entry.waiting.iter().position(|waiting| waiting.record.run == run) {
+                let record = JobRun { state: RunState::Cancelled, time: now, ..entry.waiting.swap_remove(place).record };
+                entry.settle(&record);
+                entry.remember(record.clone());
+                self.outbox.push_back(record);
+                return Ok(());
+            }
+        }
+        match self.run(run) {
+            Some(record) => Err(BatchError::NotCancellable { run: run.to_owned(), state: record.state }),
+            None => Err(BatchError::UnknownRun(run.to_owned())),
+        }
+    }
+
+    /// Whether the run, which is at work, is to be stopped.
+    pub(crate) fn is_cancelled(&self, run: &str) -> bool {
+        self.entries.iter().any(|entry| entry.cancelled && entry.active.as_ref().is_some_and(|active| active.run == run))
+    }
+
+    /// The newest state of a run.
+    pub(crate) fn run(&self, run: &str) -> Option<JobRun> {
+        self.entries.iter().flat_map(|entry| &entry.history).find(|record| record.run == run).cloned()
+    }
+
+    /// The runs remembered of a job, newest first.
+    pub(crate) fn runs(&self, job: &str) -> Vec<JobRun> {
+        self.index_of(job).map(|index| self.entries[index].history.iter().rev().cloned().collect()).unwrap_or_default()
+    }
+
+    /// How each job stands.
+    pub(crate) fn status(&self, now: Timestamp) -> Vec<JobStatus> {
+        self.entries.iter().map(|entry| entry.status(now)).collect()
+    }
+
+    /// Whether nothing is at work, in line, or due at `now`. A run that waits for its time to be tried again does not count.
+    pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
+        self.entries.iter().all(|entry| {
+            entry.active.is_none()
+                && entry.waiting.iter().all(|waiting| waiting.not_before > now)
+                && (!entry.waiting.is_empty() || entry.schedule.next_after(entry.cursor).is_none_or(|fire| fire > now))
+        })
+    }
+
+    /// The names of the jobs.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.entries.iter().map(|entry| entry.job.name.clone()).collect()
+    }
+
+    fn index_of(&self, job: &str) -> Result<usize, BatchError> {
+        self.entries.iter().position(|entry| entry.job.name == job).ok_or_else(|| BatchError::UnknownJob(job.to_owned()))
+    }
+
+    fn check_room(&self, runs: usize) -> Result<(), BatchError> {
+        let waiting: usize = self.entries.iter().map(|entry| entry.waiting.len()).sum();
+        if waiting + runs > MAX_QUEUED { Err(BatchError::QueueFull(waiting)) } else { Ok(()) }
+    }
+}
+
+impl Entry {
+    /// The run of this job that may start now: its place in line among all jobs, and among this job's. Runs of one job start in the
+    /// order of their intervals, so one that waits to be tried again holds up the later ones.
+    fn ready(&self, now: Timestamp) -> Option<(u64, usize)> {
+        if self.active.is_some() {
+            return None;
+        }
+        let first = self.waiting.iter().enumerate().min_by_key(|(_, w)| (w.record.from, w.record.to, w.order));
+        first.filter(|(_, waiting)| waiting.not_before <= now).map(|(place, waiting)| (waiting.order, place))
+    }
+
+    /// Passes over all due intervals but the newest. Says whether there were any.
+    fn skip_to_newest(&mut self, now: Timestamp) -> bool {
+        let newest = self.schedule.last_at(now).and_then(|fire| self.schedule.last_before(fire));
+        match newest {
+            Some(start) if start > self.cursor => {
+                self.cursor = start;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether nothing more is to be done unasked for an interval of the schedule.
+    fn is_settled(&self, from: Timestamp, to: Timestamp) -> bool {
+        let mut same = self.history.iter().filter(|run| run.from == from && run.to == to).peekable();
+        same.peek().is_some()
+            && (self.attempts(from, to) >= MAX_ATTEMPTS || same.any(|run| matches!(run.state, RunState::Succeeded | RunState::Cancelled)))
+    }
+
+    fn attempts(&self, from: Timestamp, to: Timestamp) -> u32 {
+        self.history.iter().filter(|run| run.from == from && run.to == to).map(|run| attempt_of(&run.run)).max().unwrap_or(0)
+    }
+
+    /// The run in line or at work for exactly this interval.
+    fn in_hand(&self, from: Timestamp, to: Timestamp) -> Option<&JobRun> {
+        let all = self.active.iter().chain(self.waiting.iter().map(|waiting| &waiting.record));
+        all.into_iter().find(|run| run.from == from && run.to == to)
+    }
+
+    /// How far the data is covered by what is done, at work or in line without a gap.
+    fn spoken_for(&self) -> Timestamp {
+        let mut reach = self.cursor;
+        loop {
+            let all = self.active.iter().chain(self.waiting.iter().map(|waiting| &waiting.record));
+            match all.filter(|run| run.from <= reach && run.to > reach).map(|run| run.to).max() {
+                Some(further) => reach = further,
+                None => return reach,
+            }
+        }
+    }
+
+    fn new_run(&self, from: Timestamp, to: Timestamp, trigger: &str, now: Timestamp) -> JobRun {
+        JobRun {
+            run: run_id(&self.job.name, from, to, self.attempts(from, to) + 1),
+            job: self.job.name.clone(),
+            kind: self.job.kind,
+            state: RunState::Queued,
+            from,
+            to,
+            time: now,
+            trigger: trigger.to_owned(),
+            rows: None,
+            error: None,
+            details: None,
+        }
+    }
+
+    /// The next attempt after a failure, and when it is due; the failed record is told of it.
+    fn retry_of(&self, failed: &mut JobRun, now: Timestamp) -> Option<(JobRun, Timestamp)> {
+        let attempt = attempt_of(&failed.run);
+        if failed.trigger == REQUEST || attempt >= MAX_ATTEMPTS {
+            return None;
+        }
+        let backoff = BACKOFF_US.get(attempt.saturating_sub(1) as usize).copied().unwrap_or(BACKOFF_US[1]);
+        let due = now.plus_us(backoff);
+        let retry = self.new_run(failed.from, failed.to, &failed.trigger, now);
+        let error = failed.error.take().unwrap_or_default();
+        failed.error = Some(format!("{error} (attempt {attempt} of {MAX_ATTEMPTS}; tried again as {} at {due})", retry.run));
+        Some((retry, due))
+    }
+
+    /// A run is over for good: the cursor moves over its interval if that begins at or before it. A failed or cancelled interval of the
+    /// schedule is passed over as well, so that the ones after it are computed.
+    fn settle(&mut self, run: &JobRun) {
+        let scheduled = run.trigger == SCHEDULE || run.trigger == CATCH_UP;
+        let counts = scheduled || (run.kind == JobKind::Sql && run.state == RunState::Succeeded);
+        if counts && run.from <= self.cursor && run.to > self.cursor {
+            self.cursor = run.to;
+        }
+    }
+
+    /// Keeps the newest state of a run.
+    fn remember(&mut self, record: JobRun) {
+        if let Some(known) = self.history.iter_mut().rev().find(|known| known.run == record.run) {
+            *known = record;
+            return;
+        }
+        self.history.push_back(record);
+        while self.history.len() > MAX_HISTORY
+            && let Some(place) = self.history.iter().position(|known| known.state.is_final())
+        {
+            self.history.remove(place);
+        }
+    }
+
+    fn status(&self, now: Timestamp) -> JobStatus {
+        let next = self.schedule.next_after(self.cursor.max(now));
+        JobStatus {
+            name: self.job.name.clone(),
+            kind: self.job.kind,
+            description: self.job.description.clone(),
+            schedule: self.job.trigger.to_string(),
+            catch_up: match self.job.catch_up {
+                CatchUp::All => "all",
+                CatchUp::Latest => "latest",
+                CatchUp::None => "none",
+            },
+            next,
+            covered_to: next.map(|_| self.cursor),
+            running: self.active.as_ref().map(|run| run.run.clone()),
+            queued: self.waiting.len(),
+            last: self.history.back().cloned(),
+            note: self.note.clone(),
+        }
+    }
+}
+
+/// Names a run: the job, the end of its interval, a fingerprint of both ends, the attempt. Only letters that a URL takes as they are.
+fn run_id(job: &str, from: Timestamp, to: Timestamp, attempt: u32) -> String {
+    // FNV-1a, 64 bits (offset basis and prime from draft-eastlake-fnv): stable over versions, unlike the standard library's hashes.
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in job.bytes().chain([0]).chain(from.0.to_le_bytes()).chain(to.0.to_le_bytes()) {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    let name: String = job.chars().map(|c| if c.is_ascii_alphanumeric() || "_.".contains(c) { c } else { '-' }).collect();
+    format!("{name}-{}-{:08x}-{attempt}", to.to_utc().format("%Y%m%dT%H%M%S"), hash >> 32)
+}
+
+/// The attempt that a run's id ends with.
+fn attempt_of(run: &str) -> u32 {
+    run.rsplit('-').next().and_then(|attempt| attempt.parse().ok()).unwrap_or(1)
+}

@@ -1,0 +1,117 @@
+//! What the scheduler makes of the past when it begins: how far each job is, what a crash left behind, what is to be caught up with.
+
+use forewarn_spec::CatchUp;
+use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
+
+use super::{CATCH_UP, Core, Entry, MAX_ATTEMPTS, MAX_HISTORY, MAX_INTERVALS, SCHEDULE, attempt_of};
+
+/// What is on record of one job.
+#[derive(Debug, Default)]
+pub(crate) struct JobPast {
+    pub(crate) job: String,
+    /// The latest end of a scheduled interval that succeeded.
+    pub(crate) covered_to: Option<Timestamp>,
+    /// The earliest start of a scheduled interval that was ever put in line.
+    pub(crate) first_from: Option<Timestamp>,
+    /// The newest state of the newest runs, oldest run first.
+    pub(crate) runs: Vec<JobRun>,
+}
+
+impl Core {
+    /// Takes in the past. To be called once, before the first poll.
+    pub(crate) fn seed(&mut self, past: Vec<JobPast>, now: Timestamp) {
+        self.began = now;
+        let mut past: std::collections::HashMap<String, JobPast> = past.into_iter().map(|past| (past.job.clone(), past)).collect();
+        let mut again = Vec::new();
+        for entry in &mut self.entries {
+            let past = past.remove(&entry.job.name).unwrap_or_default();
+            entry.cursor = entry.cursor_after(&past, now);
+            for run in past.runs.into_iter().rev().take(MAX_HISTORY).rev() {
+                entry.remember(run);
+            }
+            for mut left in entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>() {
+                let rerun = entry.rerun_of(&mut left, now);
+                entry.remember(left.clone());
+                self.outbox.push_back(left);
+                again.extend(rerun);
+            }
+            entry.catch_up(now);
+        }
+        for run in again {
+            self.admit(run);
+        }
+    }
+}
+
+impl Entry {
+    /// How far the schedule's intervals are done. A job that was never run begins with its next fire time.
+    fn cursor_after(&self, past: &JobPast, now: Timestamp) -> Timestamp {
+        if self.schedule.next_after(now).is_none() {
+            return Timestamp(0);
+        }
+        let known = past.covered_to.or(past.first_from);
+        let mut cursor = known.unwrap_or_else(|| self.schedule.last_at(now).unwrap_or(now));
+        let asked = |run: &&JobRun| run.trigger != SCHEDULE && run.trigger != CATCH_UP && run.state == RunState::Succeeded;
+        if self.job.kind == JobKind::Sql && known.is_some() {
+            // Requested runs that went on from there have covered their data too.
+            let mut requested: Vec<&JobRun> = past.runs.iter().filter(asked).collect();
+            requested.sort_by_key(|run| run.from);
+            for run in requested {
+                if run.from <= cursor && run.to > cursor {
+                    cursor = run.to;
+                }
+            }
+        }
+        cursor
+    }
+
+    /// Closes a run that the server's end has cut off, and gives the run that takes its place.
+    fn rerun_of(&self, left: &mut JobRun, now: Timestamp) -> Option<JobRun> {
+        let attempt = attempt_of(&left.run);
+        let superseded = self.attempts(left.from, left.to) > attempt;
+        let rerun = (!superseded && attempt < MAX_ATTEMPTS).then(|| self.new_run(left.from, left.to, &left.trigger, now));
+        let was = left.state.as_str();
+        left.state = RunState::Failed;
+        left.time = now;
+        left.error = Some(match &rerun {
+            Some(rerun) => format!("the server ended while this run was {was}; run again as {}", rerun.run),
+            None if superseded => format!("the server ended while this run was {was}; a later attempt has taken its place"),
+            None => {
+                format!("the server ended while this run was {was}, attempt {attempt} of {MAX_ATTEMPTS}; request the interval to try again")
+            }
+        });
+        rerun
+    }
+
+    /// Decides about the intervals that passed while the server was down.
+    fn catch_up(&mut self, now: Timestamp) {
+        match self.job.catch_up {
+            CatchUp::All => self.limit_catch_up(now),
+            CatchUp::Latest => {
+                self.skip_to_newest(now);
+            }
+            CatchUp::None => self.cursor = self.schedule.last_at(now).unwrap_or(self.cursor).max(self.cursor),
+        }
+    }
+
+    /// Leaves out the oldest intervals where there are too many, and says so.
+    fn limit_catch_up(&mut self, now: Timestamp) {
+        if self.schedule.intervals(self.cursor, now, MAX_INTERVALS).is_some() {
+            return;
+        }
+        let Some(mut start) = self.schedule.last_at(now) else { return };
+        for _ in 0..MAX_INTERVALS {
+            match self.schedule.last_before(start) {
+                Some(earlier) => start = earlier,
+                None => return,
+            }
+        }
+        let note = format!(
+            "more than {MAX_INTERVALS} intervals were missed; those from {} to {start} are left out: backfill them in stretches if they are needed",
+            self.cursor
+        );
+        tracing::warn!(job = self.job.name, "{note}");
+        self.note = Some(note);
+        self.cursor = start;
+    }
+}

@@ -1,0 +1,320 @@
+//! The scheduler's decisions, driven by hand.
+
+use forewarn_types::BoxFuture;
+
+use super::*;
+use crate::{RunContext, Trigger};
+
+const HOUR: i64 = 3_600_000_000;
+const DAY: i64 = 24 * HOUR;
+
+struct Idle;
+
+impl Work for Idle {
+    fn run(&self, _context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
+        Box::pin(async { Ok(Outcome::default()) })
+    }
+}
+
+fn job(name: &str, trigger: Trigger, catch_up: CatchUp) -> Job {
+    Job { name: name.into(), kind: JobKind::Sql, trigger, catch_up, description: String::new(), work: Arc::new(Idle) }
+}
+
+fn hourly(catch_up: CatchUp) -> Vec<Job> {
+    vec![job("h", Trigger::Every(HOUR), catch_up)]
+}
+
+/// A time `us` after the start of 2026.
+fn at(us: i64) -> Timestamp {
+    Timestamp::parse("2026-01-01T00:00:00Z").unwrap().plus_us(us)
+}
+
+fn core(jobs: Vec<Job>, past: Vec<JobPast>, now: Timestamp) -> Core {
+    let mut core = Core::new(jobs).unwrap();
+    core.seed(past, now);
+    core
+}
+
+/// Everything in the outbox: run, state, trigger.
+fn drain(core: &mut Core) -> Vec<JobRun> {
+    core.outbox.drain(..).collect()
+}
+
+fn hours(run: &JobRun) -> (i64, i64) {
+    (run.from.since_us(at(0)) / HOUR, run.to.since_us(at(0)) / HOUR)
+}
+
+/// Runs everything that is due, successfully, and gives the intervals in order.
+fn run_all(core: &mut Core, now: Timestamp) -> Vec<(i64, i64, String)> {
+    let mut ran = Vec::new();
+    loop {
+        let starts = core.poll(now);
+        if starts.is_empty() {
+            return ran;
+        }
+        for start in starts {
+            let (from, to) = hours(&start.record);
+            ran.push((from, to, start.record.trigger.clone()));
+            core.finish(&start.record.run, End::Done(Outcome { rows: 1, details: None }), now);
+        }
+    }
+}
+
+/// Puts a request in line as the loop does.
+fn request(core: &mut Core, job: &str, from: Option<Timestamp>, to: Option<Timestamp>, now: Timestamp) -> Result<String, BatchError> {
+    let (record, run) = core.plan_request(job, from, to, now)?;
+    if let Some(record) = record {
+        core.admit_written(record, now);
+    }
+    Ok(run)
+}
+
+/// A past in which the hours before `covered` are done.
+fn past(covered: i64, runs: Vec<JobRun>) -> Vec<JobPast> {
+    vec![JobPast { job: "h".into(), covered_to: Some(at(covered * HOUR)), first_from: Some(at(0)), runs }]
+}
+
+fn run_of(from: i64, to: i64, attempt: u32, state: RunState, trigger: &str) -> JobRun {
+    let (from, to) = (at(from * HOUR), at(to * HOUR));
+    JobRun {
+        run: run_id("h", from, to, attempt),
+        job: "h".into(),
+        kind: JobKind::Sql,
+        state,
+        from,
+        to,
+        time: to,
+        trigger: trigger.into(),
+        rows: None,
+        error: None,
+        details: None,
+    }
+}
+
+#[test]
+fn a_new_job_begins_with_its_next_fire_time() {
+    let mut core = core(hourly(CatchUp::All), vec![], at(HOUR / 2));
+    assert!(core.poll(at(HOUR - 1)).is_empty());
+    assert_eq!(run_all(&mut core, at(HOUR)), [(0, 1, SCHEDULE.to_owned())]);
+    let states: Vec<RunState> = drain(&mut core).iter().map(|run| run.state).collect();
+    assert_eq!(states, [RunState::Queued, RunState::Running, RunState::Succeeded]);
+    assert!(run_all(&mut core, at(2 * HOUR - 1)).is_empty());
+    assert_eq!(core.status(at(HOUR))[0].next, Some(at(2 * HOUR)));
+    assert_eq!(core.status(at(HOUR))[0].covered_to, Some(at(HOUR)));
+}
+
+#[test]
+fn catch_up_does_as_it_is_told() {
+    let caught = |policy| {
+        let mut core = core(hourly(policy), past(2, vec![]), at(5 * HOUR + 1));
+        let ran: Vec<(i64, i64, String)> = run_all(&mut core, at(5 * HOUR + 1));
+        assert_eq!(run_all(&mut core, at(6 * HOUR)), [(5, 6, SCHEDULE.to_owned())], "{policy:?}");
+        ran
+    };
+    let late = |from| (from, from + 1, CATCH_UP.to_owned());
+    assert_eq!(caught(CatchUp::All), [late(2), late(3), late(4)]);
+    assert_eq!(caught(CatchUp::Latest), [late(4)]);
+    assert_eq!(caught(CatchUp::None), []);
+}
+
+#[test]
+fn a_slow_job_skips_to_the_newest_interval_unless_it_wants_all() {
+    for (policy, expected) in [(CatchUp::All, vec![0, 1, 2, 3]), (CatchUp::Latest, vec![0, 3]), (CatchUp::None, vec![0, 3])] {
+        let mut core = core(hourly(policy), vec![], at(0));
+        let slow = core.poll(at(HOUR)).remove(0).record;
+        assert!(core.poll(at(4 * HOUR)).is_empty(), "one run of a job at a time");
+        core.finish(&slow.run, End::Done(Outcome::default()), at(4 * HOUR));
+        let rest: Vec<i64> = run_all(&mut core, at(4 * HOUR)).iter().map(|run| run.0).collect();
+        assert_eq!([vec![0], rest].concat(), expected, "{policy:?}");
+    }
+}
+
+#[test]
+fn too_much_to_catch_up_with_is_cut_and_said() {
+    let mut core = core(hourly(CatchUp::All), past(0, vec![]), at(1_500 * HOUR));
+    let note = core.status(at(1_500 * HOUR))[0].note.clone().unwrap();
+    assert!(note.contains("2026-01-01T00:00:00Z to 2026-01-21T20:00:00Z are left out"), "{note}");
+    let ran = run_all(&mut core, at(1_500 * HOUR));
+    assert_eq!((ran.len(), ran[0].0, ran[999].1), (1_000, 500, 1_500));
+    assert!(core.status(at(0))[0].queued == 0 && core.runs("h").len() == MAX_HISTORY);
+}
+
+#[test]
+fn runs_that_a_crash_cut_off_are_closed_and_run_again() {
+    let left = vec![
+        run_of(1, 2, 1, RunState::Succeeded, SCHEDULE),
+        run_of(2, 3, 1, RunState::Running, SCHEDULE),
+        run_of(0, 1, 1, RunState::Queued, REQUEST),
+    ];
+    for policy in [CatchUp::All, CatchUp::Latest, CatchUp::None] {
+        let mut core = core(hourly(policy), past(2, left.clone()), at(3 * HOUR));
+        let records = drain(&mut core);
+        let closed: Vec<&JobRun> = records.iter().filter(|run| run.state == RunState::Failed).collect();
+        assert_eq!(closed.len(), 2);
+        assert!(closed.iter().all(|run| run.error.as_ref().unwrap().contains("run again as h-2026")), "{closed:?}");
+        let again: Vec<u32> = records.iter().filter(|run| run.state == RunState::Queued).map(|run| attempt_of(&run.run)).collect();
+        assert_eq!(again, [2, 2]);
+        assert_eq!(run_all(&mut core, at(3 * HOUR)), [(0, 1, REQUEST.to_owned()), (2, 3, SCHEDULE.to_owned())], "{policy:?}");
+    }
+}
+
+#[test]
+fn a_run_that_ends_the_server_is_not_tried_for_ever() {
+    let left: Vec<JobRun> =
+        (1..=3).map(|attempt| run_of(2, 3, attempt, if attempt < 3 { RunState::Failed } else { RunState::Running }, SCHEDULE)).collect();
+    let mut core = core(hourly(CatchUp::All), past(2, left), at(4 * HOUR));
+    let closed = drain(&mut core);
+    assert_eq!(closed.len(), 1);
+    assert!(closed[0].error.as_ref().unwrap().contains("attempt 3 of 3; request the interval"), "{closed:?}");
+    assert_eq!(run_all(&mut core, at(4 * HOUR)), [(3, 4, CATCH_UP.to_owned())]);
+}
+
+#[test]
+fn a_failure_is_tried_three_times_with_growing_pauses_and_holds_up_later_intervals() {
+    let mut core = core(hourly(CatchUp::All), vec![], at(0));
+    let mut now = at(2 * HOUR);
+    let mut runs = Vec::new();
+    for pause in [30, 120, 0] {
+        let start = core.poll(now).remove(0).record;
+        assert_eq!(hours(&start), (0, 1));
+        core.finish(&start.run, End::Failed("no such table".into()), now);
+        runs.push(core.run(&start.run).unwrap());
+        if pause > 0 {
+            assert!(core.poll(now.plus_us(pause * 1_000_000 - 1)).is_empty());
+            now = now.plus_us(pause * 1_000_000);
+        }
+    }
+    assert!(runs.iter().all(|run| run.state == RunState::Failed));
+    assert!(runs[0].error.as_ref().unwrap().starts_with("no such table (attempt 1 of 3; tried again as "), "{runs:?}");
+    assert!(runs[0].error.as_ref().unwrap().contains(&runs[1].run));
+    assert_eq!(runs[2].error.as_deref(), Some("no such table"));
+    assert_eq!(run_all(&mut core, now), [(1, 2, SCHEDULE.to_owned())], "the next interval goes on");
+}
+
+#[test]
+fn failed_intervals_after_the_last_success_are_caught_up_with_until_their_attempts_are_used_up() {
+    let failed = |from, attempt| run_of(from, from + 1, attempt, RunState::Failed, SCHEDULE);
+    let runs = vec![failed(2, 1), failed(3, 1), failed(3, 2), failed(3, 3)];
+    let mut core = core(hourly(CatchUp::All), past(2, runs), at(5 * HOUR));
+    let ran: Vec<i64> = run_all(&mut core, at(5 * HOUR)).iter().map(|run| run.0).collect();
+    assert_eq!(ran, [2, 4]);
+}
+
+#[test]
+fn requests_are_tried_once_and_move_the_schedule_on() {
+    let mut core = core(hourly(CatchUp::All), past(2, vec![]), at(2 * HOUR));
+    let half = at(2 * HOUR + HOUR / 2);
+    let run = request(&mut core, "h", None, None, half).unwrap();
+    assert_eq!(request(&mut core, "h", None, None, half), Err(BatchError::NothingToDo { job: "h".into(), until: half }));
+    assert_eq!(request(&mut core, "h", Some(at(2 * HOUR)), Some(half), half), Ok(run.clone()), "the same interval is in line");
+    let start = core.poll(half).remove(0).record;
+    assert_eq!((start.run.clone(), start.from, start.to), (run, at(2 * HOUR), half));
+    core.finish(&start.run, End::Done(Outcome::default()), half);
+    // The scheduled run goes on from there: no row twice, none left out.
+    let next = core.poll(at(3 * HOUR)).remove(0).record;
+    assert_eq!((next.from, next.to), (half, at(3 * HOUR)));
+    core.finish(&next.run, End::Done(Outcome::default()), at(3 * HOUR));
+
+    let old = request(&mut core, "h", Some(at(0)), Some(at(HOUR)), at(3 * HOUR)).unwrap();
+    core.poll(at(3 * HOUR));
+    core.finish(&old, End::Failed("broken".into()), at(3 * HOUR));
+    assert!(core.poll(at(3 * HOUR + HOUR / 2)).is_empty(), "a request is not tried again");
+    let again = request(&mut core, "h", Some(at(0)), Some(at(HOUR)), at(3 * HOUR)).unwrap();
+    assert_eq!((attempt_of(&old), attempt_of(&again)), (1, 2));
+    assert_eq!(core.status(at(3 * HOUR))[0].covered_to, Some(at(3 * HOUR)));
+}
+
+#[test]
+fn a_requested_run_that_succeeded_still_counts_after_a_restart() {
+    let runs = vec![run_of(1, 2, 1, RunState::Succeeded, SCHEDULE), run_of(2, 4, 1, RunState::Succeeded, REQUEST)];
+    let mut core = core(hourly(CatchUp::All), past(2, runs), at(5 * HOUR));
+    assert_eq!(run_all(&mut core, at(5 * HOUR)), [(4, 5, CATCH_UP.to_owned())]);
+}
+
+#[test]
+fn models_jobs_cover_all_of_the_past_and_keep_their_schedule() {
+    let train = Job { kind: JobKind::Train, ..job("train:pump", Trigger::Every(HOUR), CatchUp::Latest) };
+    let mut core = core(vec![train], vec![], at(0));
+    let run = request(&mut core, "train:pump", None, None, at(HOUR / 2)).unwrap();
+    assert!(run.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{run} must be fit for a URL");
+    let start = core.poll(at(HOUR / 2)).remove(0).record;
+    assert_eq!((start.from, start.to), (Timestamp(0), at(HOUR / 2)));
+    core.finish(&run, End::Done(Outcome::default()), at(HOUR / 2));
+    assert_eq!(run_all(&mut core, at(HOUR)), [(0, 1, SCHEDULE.to_owned())]);
+}
+
+#[test]
+fn requests_are_checked() {
+    let mut jobs = hourly(CatchUp::All);
+    jobs.push(job("asked", Trigger::OnRequest, CatchUp::All));
+    let mut core = core(jobs, vec![], at(0));
+    assert_eq!(request(&mut core, "nobody", None, None, at(1)), Err(BatchError::UnknownJob("nobody".into())));
+    let (from, to) = (at(HOUR), at(HOUR));
+    assert_eq!(request(&mut core, "h", Some(from), Some(to), at(1)), Err(BatchError::BadInterval { from, to }));
+    assert_eq!(core.plan_backfill("asked", at(0), at(DAY), at(DAY)).unwrap_err(), BatchError::NoSchedule("asked".into()));
+    assert!(matches!(core.plan_backfill("h", at(0), at(HOUR - 1), at(DAY)), Err(BatchError::NoInterval { .. })));
+    assert!(matches!(core.plan_backfill("h", at(0), at(1_001 * HOUR), at(2_000 * HOUR)), Err(BatchError::TooManyIntervals { .. })));
+    assert_eq!(core.plan_backfill("h", at(0), at(DAY), at(5 * HOUR)).unwrap().len(), 5, "what has not passed is no backfill");
+
+    for minute in 0..1_000 {
+        request(&mut core, "asked", Some(at(0)), Some(at(minute + 1)), at(DAY)).unwrap();
+    }
+    assert_eq!(request(&mut core, "asked", Some(at(1)), Some(at(2)), at(DAY)), Err(BatchError::QueueFull(1_000)));
+    let twins = vec![job("twin", Trigger::OnRequest, CatchUp::All), job("twin", Trigger::OnRequest, CatchUp::All)];
+    assert!(matches!(Core::new(twins), Err(BatchError::DuplicateJob(_))));
+    assert!(matches!(Core::new(vec![job("b", Trigger::Every(0), CatchUp::All)]), Err(BatchError::BadSchedule { .. })));
+}
+
+#[test]
+fn a_backfill_runs_oldest_first_and_leaves_the_schedule_alone() {
+    let mut core = core(hourly(CatchUp::All), past(5, vec![]), at(5 * HOUR));
+    for record in core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap().into_iter().rev() {
+        core.admit_written(record, at(5 * HOUR));
+    }
+    assert!(core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap().is_empty(), "they are in line already");
+    let ran: Vec<(i64, i64, String)> = run_all(&mut core, at(6 * HOUR));
+    let back = |from| (from, from + 1, BACKFILL.to_owned());
+    assert_eq!(ran, [back(1), back(2), back(3), (5, 6, SCHEDULE.to_owned())]);
+}
+
+#[test]
+fn at_most_two_runs_work_at_once_and_jobs_take_turns() {
+    let jobs = ["a", "b", "c"].map(|name| job(name, Trigger::Every(HOUR), CatchUp::All)).into();
+    let mut core = core(jobs, vec![], at(0));
+    let now = at(3 * HOUR);
+    let mut order = String::new();
+    let mut working: VecDeque<JobRun> = VecDeque::new();
+    loop {
+        working.extend(core.poll(now).into_iter().map(|start| start.record));
+        assert!(working.len() <= MAX_RUNNING);
+        let Some(run) = working.pop_front() else { break };
+        order.push_str(&run.job);
+        core.finish(&run.run, End::Done(Outcome::default()), now);
+    }
+    assert_eq!(order, "abcabcabc");
+}
+
+#[test]
+fn cancelling_takes_out_of_line_or_marks() {
+    let mut core = core(hourly(CatchUp::All), vec![], at(0));
+    let queued = request(&mut core, "h", Some(at(-HOUR)), Some(at(0)), at(1)).unwrap();
+    assert_eq!(core.cancel(&queued, at(2)), Ok(()));
+    assert_eq!(core.run(&queued).unwrap().state, RunState::Cancelled);
+    assert!(matches!(core.cancel(&queued, at(2)), Err(BatchError::NotCancellable { .. })));
+    assert!(matches!(core.cancel("nothing", at(2)), Err(BatchError::UnknownRun(_))));
+
+    let working = core.poll(at(HOUR)).remove(0).record.run;
+    assert!(!core.is_cancelled(&working));
+    assert_eq!(core.cancel(&working, at(HOUR)), Ok(()));
+    assert!(core.is_cancelled(&working));
+    core.finish(&working, End::Cancelled, at(HOUR));
+    assert_eq!(core.run(&working).unwrap().state, RunState::Cancelled);
+    assert_eq!(run_all(&mut core, at(2 * HOUR)), [(1, 2, SCHEDULE.to_owned())], "a cancelled interval is passed over");
+}
+
+#[test]
+fn a_changed_schedule_goes_on_where_the_old_one_was() {
+    let jobs = vec![job("h", Trigger::Every(DAY), CatchUp::All)];
+    let mut core = core(jobs, past(5, vec![]), at(6 * HOUR));
+    assert_eq!(run_all(&mut core, at(DAY)), [(5, 24, SCHEDULE.to_owned())]);
+}

@@ -1,0 +1,80 @@
+//! The work of a SQL job: a query over one data interval, its rows appended to a table, exactly once for each interval.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forewarn_lake::{Lake, SqlRequest};
+use forewarn_spec::SqlJob;
+use forewarn_types::{BoxFuture, JobKind};
+
+use crate::{Job, Outcome, RunContext, Trigger, Work};
+
+/// Most rows one interval may yield; the lake's own limit holds where it is smaller.
+const MAX_ROWS: usize = 1_000_000;
+/// Longest time one interval may take; the lake's own limit holds where it is shorter.
+const TIMEOUT: Duration = Duration::from_hours(1);
+
+/// Runs a pipeline's SQL job.
+pub struct SqlWork {
+    lake: Lake,
+    job: SqlJob,
+}
+
+impl SqlWork {
+    /// The work of `job` on `lake`.
+    #[must_use]
+    pub const fn new(lake: Lake, job: SqlJob) -> Self {
+        Self { lake, job }
+    }
+
+    /// The job as the scheduler takes it.
+    #[must_use]
+    pub fn into_job(self) -> Job {
+        Job {
+            name: self.job.name.clone(),
+            kind: JobKind::Sql,
+            trigger: Trigger::Cron { expr: self.job.schedule.clone(), tz: self.job.timezone },
+            catch_up: self.job.catch_up,
+            description: format!("SQL into the table {}", self.job.into),
+            work: Arc::new(self),
+        }
+    }
+
+    async fn compute(&self, context: RunContext) -> Result<Outcome, String> {
+        let request = SqlRequest {
+            query: self.job.sql.clone(),
+            params: Some((context.from, context.to)),
+            max_rows: Some(MAX_ROWS),
+            timeout: Some(TIMEOUT),
+        };
+        let rows = self.lake.sql(request).await.map_err(|error| format!("the query of job {} failed: {error}", self.job.name))?;
+        if rows.truncated() {
+            return Err(format!(
+                "the query of job {} yields more than the {} rows that one run may write from {} to {}; nothing was written: \
+                 aggregate more, run it over shorter intervals, or raise limits.max_sql_rows",
+                self.job.name,
+                rows.row_count(),
+                context.from,
+                context.to
+            ));
+        }
+        // The lake takes only rising versions of one writer, and intervals may come in any order (a backfill), so each
+        // interval is a writer of its own: its rows are there once, however often it is run.
+        let writer = format!("job {} {}..{}", self.job.name, context.from.0, context.to.0);
+        let version = context.to.0.max(1);
+        let written = self.lake.append_rows(&self.job.into, &rows, &writer, version).await;
+        let written = written.map_err(|error| format!("the rows of job {} could not be written: {error}", self.job.name))?;
+        let already = written == 0 && rows.row_count() > 0;
+        let details = already.then(|| r#"{"note":"the rows of this interval were written by an earlier run"}"#.to_owned());
+        Ok(Outcome { rows: written, details })
+    }
+}
+
+impl Work for SqlWork {
+    fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
+        Box::pin(self.compute(context))
+    }
+}

@@ -1,0 +1,104 @@
+//! SQL jobs on a real lake: each interval's rows once, and nothing of an answer that was cut.
+
+use forewarn_lake::{Branch, Cell, LakeOptions};
+use forewarn_log::{LocalLog, Log, LogOptions};
+use forewarn_spec::CatchUp;
+use forewarn_types::{Journal as _, ManualClock, Quality, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, SeriesTable, Timestamp};
+use parking_lot::RwLock;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+
+const HOUR: i64 = 3_600_000_000;
+
+fn at(us: i64) -> Timestamp {
+    Timestamp::parse("2026-01-01T00:00:00Z").unwrap().plus_us(us)
+}
+
+fn sql_job(sql: &str) -> SqlJob {
+    SqlJob {
+        name: "hourly".into(),
+        schedule: "0 * * * *".into(),
+        timezone: chrono_tz::UTC,
+        sql: sql.into(),
+        into: "health_hourly".into(),
+        catch_up: CatchUp::All,
+    }
+}
+
+fn context(from: i64, to: i64) -> RunContext {
+    RunContext { run: "r".into(), from: at(from * HOUR), to: at(to * HOUR) }
+}
+
+/// A lake over a log with one reading each ten minutes for three hours.
+async fn lake(folder: &std::path::Path, sql_max_rows: usize) -> Lake {
+    let clock = Arc::new(ManualClock::new(at(3 * HOUR)));
+    let series = Arc::new(RwLock::new(SeriesTable::new(10)));
+    series.write().intern("pump", "flow").unwrap();
+    let log = LocalLog::open(LogOptions::new(folder.join("log"))).unwrap();
+    let options = LakeOptions { url: format!("file://{}/lake", folder.display()), sql_max_rows, ..LakeOptions::default() };
+    let lake = Lake::open(options, series, Arc::clone(&clock) as _).await.unwrap();
+    let branch = Branch::build(lake.clone(), Arc::clone(&log) as Arc<dyn Log>, clock);
+    tokio::spawn(branch.run(CancellationToken::new()));
+    log.append(Record::Series(vec![SeriesDef { id: SeriesId(0), asset: "pump".into(), signal: "flow".into() }])).await.unwrap();
+    let mut batch = ReadingBatch::with_capacity(at(0), 18);
+    for step in 0..18 {
+        batch.push(SeriesId(0), at(step * HOUR / 6), step as f64, ReadingFlags::new(Quality::Good, false));
+    }
+    log.append(Record::Readings(batch)).await.unwrap();
+    lake
+}
+
+async fn counts(lake: &Lake) -> Vec<(i64, i64)> {
+    let query = "SELECT min(first) AS first, sum(n) AS n FROM health_hourly GROUP BY first ORDER BY first";
+    let rows = lake.sql(SqlRequest { query: query.into(), ..SqlRequest::default() }).await.unwrap();
+    let pair = |row| match (rows.cell(row, 0), rows.cell(row, 1)) {
+        (Cell::Time(first), Cell::Int(n)) => (first.since_us(at(0)) / HOUR, n),
+        other => panic!("{other:?}"),
+    };
+    (0..rows.row_count()).map(pair).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_interval_is_written_once_in_any_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 1_000).await;
+    let sql = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < :to GROUP BY asset";
+    let work = SqlWork::new(lake.clone(), sql_job(sql));
+    assert_eq!(work.run(context(1, 2)).await.unwrap(), Outcome { rows: 1, details: None });
+    // An older interval after a newer one, as a backfill has it.
+    assert_eq!(work.run(context(0, 1)).await.unwrap().rows, 1);
+    for _ in 0..2 {
+        let again = work.run(context(1, 2)).await.unwrap();
+        assert_eq!(again.rows, 0);
+        assert!(again.details.unwrap().contains("earlier run"));
+    }
+    assert_eq!(work.run(context(2, 3)).await.unwrap().rows, 1);
+    assert_eq!(counts(&lake).await, [(0, 6), (1, 6), (2, 6)]);
+    // An interval without readings.
+    assert_eq!(work.run(context(7, 8)).await.unwrap(), Outcome { rows: 0, details: None });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_answer_is_an_error_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 4).await;
+    let work = SqlWork::new(lake.clone(), sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"));
+    let error = work.run(context(0, 1)).await.unwrap_err();
+    assert!(error.contains("more than the 4 rows") && error.contains("nothing was written"), "{error}");
+    assert!(lake.tables().iter().all(|table| table.name != "health_hourly"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn errors_name_the_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 100).await;
+    let work = SqlWork::new(lake.clone(), sql_job("SELECT valu FROM readings"));
+    let error = work.run(context(0, 1)).await.unwrap_err();
+    assert!(error.starts_with("the query of job hourly failed: "), "{error}");
+    let work = SqlWork::new(lake, SqlJob { into: "readings".into(), ..sql_job("SELECT time, value FROM readings") });
+    let error = work.run(context(0, 1)).await.unwrap_err();
+    assert!(error.starts_with("the rows of job hourly could not be written: "), "{error}");
+    let job = work.into_job();
+    assert_eq!((job.name.as_str(), job.trigger.to_string().as_str()), ("hourly", "0 * * * * (UTC)"));
+}
