@@ -1,0 +1,143 @@
+//! What handlers work with, and how they wait for their own writes.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use forewarn_batch::SchedulerHandle;
+use forewarn_ingest::Intake;
+use forewarn_ingest::decode::{DecodeOptions, InfluxMapping};
+use forewarn_lake::Lake;
+use forewarn_log::Log;
+use forewarn_models::ModelService;
+use forewarn_spec::{Definitions, InfluxConfig, Limits};
+use forewarn_types::{Clock, Offset, SignalName};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{ApiError, Metrics, Problem, SharedState};
+
+/// A read waits this long for the read model to catch up with the log, then it is refused rather than answered wrongly.
+const CATCH_UP: Duration = Duration::from_secs(10);
+/// Most large bodies that are read and decoded at one time; others wait. With `limits.max_body_bytes` it bounds the memory they take.
+const MAX_LARGE_BODIES: usize = 16;
+/// Most SQL queries and histories that are computed at one time; others wait.
+const MAX_QUERIES: usize = 16;
+/// Most open event streams.
+const MAX_STREAMS: usize = 256;
+
+/// What the API is built from.
+pub struct ApiComponents {
+    /// Takes in readings.
+    pub intake: Arc<Intake>,
+    /// Takes in everything else.
+    pub log: Arc<dyn Log>,
+    /// History.
+    pub lake: Lake,
+    /// Jobs and their runs.
+    pub scheduler: SchedulerHandle,
+    /// Models and their versions.
+    pub models: ModelService,
+    /// The read model; somebody else feeds it.
+    pub state: SharedState,
+    /// The definitions in force, for texts and units.
+    pub definitions: Arc<Definitions>,
+    /// The server's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds.
+    pub limits: Limits,
+    /// How line protocol becomes assets and signals.
+    pub influx: InfluxConfig,
+    /// Where requests are counted, and what `/metrics` shows.
+    pub metrics: Arc<Metrics>,
+    /// Ends event streams when the server goes down.
+    pub shutdown: CancellationToken,
+}
+
+/// The state of all handlers; cheap to clone.
+#[derive(Clone)]
+pub struct ApiState(Arc<Context>);
+
+/// What [`ApiState`] shares.
+pub struct Context {
+    components: ApiComponents,
+    pub(crate) mapping: InfluxMapping,
+    pub(crate) decode: DecodeOptions,
+    pub(crate) large_bodies: Arc<Semaphore>,
+    pub(crate) queries: Semaphore,
+    pub(crate) streams: Arc<Semaphore>,
+    document: OnceLock<Bytes>,
+}
+
+impl Deref for ApiState {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}
+
+impl Deref for Context {
+    type Target = ApiComponents;
+
+    fn deref(&self) -> &ApiComponents {
+        &self.components
+    }
+}
+
+impl ApiState {
+    pub(crate) fn new(components: ApiComponents) -> Result<Self, ApiError> {
+        let mapping = InfluxMapping::new(&components.influx.asset, &components.influx.signal)
+            .map_err(|error| ApiError::Options(error.to_string()))?;
+        let decode = DecodeOptions { max_line_bytes: components.limits.max_line_bytes };
+        Ok(Self(Arc::new(Context {
+            components,
+            mapping,
+            decode,
+            large_bodies: Arc::new(Semaphore::new(MAX_LARGE_BODIES)),
+            queries: Semaphore::new(MAX_QUERIES),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            document: OnceLock::new(),
+        })))
+    }
+}
+
+impl Context {
+    /// Keeps the description of all routes, for `/openapi.json`.
+    pub(crate) fn set_document(&self, document: &utoipa::openapi::OpenApi) -> Result<(), ApiError> {
+        let text = document.to_json().map_err(|error| ApiError::Options(format!("the description of the routes: {error}")))?;
+        self.document.get_or_init(|| text.into());
+        Ok(())
+    }
+
+    /// The description of all routes.
+    pub(crate) fn document(&self) -> Bytes {
+        self.document.get().cloned().unwrap_or_default()
+    }
+
+    /// Waits until the read model holds everything that is in the log by now.
+    pub(crate) async fn fresh(&self) -> Result<(), Problem> {
+        self.reached(self.log.end()).await
+    }
+
+    /// Waits until the read model holds everything that is in the log by now, and what the engine makes of it. The engine's
+    /// transitions are durable before the read model takes in what caused them, so the log's end as of then lies behind them.
+    pub(crate) async fn judged(&self) -> Result<(), Problem> {
+        self.fresh().await?;
+        self.fresh().await
+    }
+
+    async fn reached(&self, offset: Offset) -> Result<(), Problem> {
+        if self.state.applied() >= offset || self.state.wait(offset, CATCH_UP).await {
+            return Ok(());
+        }
+        Err(Problem::unavailable("the server has not caught up with what it has stored").hint("it is starting or overloaded; try again"))
+    }
+
+    /// The declared unit of a signal.
+    pub(crate) fn unit(&self, asset: &str, signal: &SignalName) -> Option<&str> {
+        let signals = self.definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals);
+        signals.filter(|declared| declared.name == *signal && declared.assets.matches(asset)).find_map(|declared| declared.unit.as_deref())
+    }
+}

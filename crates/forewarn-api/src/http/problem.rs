@@ -1,0 +1,175 @@
+//! Errors as clients see them: problem details after RFC 9457, always with a sentence that says what to do.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use forewarn_types::JournalError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+const RETRY_AFTER_S: u32 = 2;
+
+/// A problem with a request, as `application/problem+json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Problem {
+    /// Names the kind of problem; stable, for programs.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The kind of problem, for people.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong with this request.
+    detail: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip)]
+    retry_after_s: Option<u32>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { kind, title, status: status.as_u16(), detail: detail.into(), hint: None, retry_after_s: None }
+    }
+
+    /// 400: the request cannot be understood or asks for something that is not allowed.
+    #[must_use]
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "urn:forewarn:problem:bad-request", "Bad request", detail)
+    }
+
+    /// 404: there is no such thing.
+    #[must_use]
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "urn:forewarn:problem:not-found", "Not found", detail)
+    }
+
+    /// 405: the route exists, the method does not.
+    #[must_use]
+    pub fn method_not_allowed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "urn:forewarn:problem:method-not-allowed", "Method not allowed", detail)
+    }
+
+    /// 406: the answer does not exist in any form the client accepts.
+    #[must_use]
+    pub fn not_acceptable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, "urn:forewarn:problem:not-acceptable", "Not acceptable", detail)
+    }
+
+    /// 408: the request body did not arrive in time.
+    #[must_use]
+    pub fn timeout(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "urn:forewarn:problem:timeout", "Request timeout", detail)
+    }
+
+    /// 409: the thing is in a state that does not allow it.
+    #[must_use]
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "urn:forewarn:problem:conflict", "Conflict", detail)
+    }
+
+    /// 413: the request body is too large.
+    #[must_use]
+    pub fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "urn:forewarn:problem:too-large",
+            "Request too large",
+            format!("the request body is larger than {limit} bytes (after decompression)"),
+        )
+        .hint("send it in parts, or raise limits.max_body_bytes")
+    }
+
+    /// 415: the body is compressed in a way that is not known.
+    #[must_use]
+    pub fn unsupported_encoding(encoding: &str) -> Self {
+        let encoding: String = encoding.chars().take(40).collect();
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "urn:forewarn:problem:unsupported-encoding",
+            "Unsupported content encoding",
+            format!("Content-Encoding {encoding:?} is not known"),
+        )
+        .hint("send the body uncompressed or as gzip or deflate")
+    }
+
+    /// 503: not now; the same request may succeed a little later.
+    #[must_use]
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "urn:forewarn:problem:unavailable", "Unavailable", detail);
+        problem.retry_after_s = Some(RETRY_AFTER_S);
+        problem
+    }
+
+    /// 500: a fault on this side. `error` goes to the server's log and not to the client.
+    #[must_use]
+    pub fn internal(error: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%error, "a request failed");
+        Self::internal_silent()
+    }
+
+    /// 500, where the fault has been logged already.
+    #[must_use]
+    pub fn internal_silent() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "urn:forewarn:problem:internal",
+            "Internal error",
+            "the server could not answer this request",
+        )
+        .hint("see the server's log; trying again may help")
+    }
+
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// What is wrong and what to do, in one sentence.
+    pub(crate) fn message(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{}; {hint}", self.detail),
+            None => self.detail.clone(),
+        }
+    }
+
+    /// After how many seconds to try again.
+    pub(crate) const fn retry_after_s(&self) -> Option<u32> {
+        self.retry_after_s
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        // A struct of texts and numbers always encodes; an empty body still carries the status.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = (self.status(), body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl From<JournalError> for Problem {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Full(_) => Self::unavailable(error.to_string()).hint("nothing was stored; send the same request again"),
+            JournalError::Stopped(_) => {
+                tracing::error!(%error, "the log takes no more records");
+                Self::unavailable("the log has stopped, nothing can be stored").hint("the server must be restarted; see its log")
+            }
+            JournalError::Refused(reason) => Self::bad_request(format!("the log refuses this: {reason}")),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! How the errors of other stages become problems: who can mend it decides the status.
+
+use forewarn_batch::BatchError;
+use forewarn_ingest::IngestError;
+use forewarn_lake::LakeError;
+use forewarn_models::ModelError;
+
+use crate::Problem;
+
+/// What a sender of readings is told.
+pub(crate) fn ingest(error: &IngestError) -> Problem {
+    match error {
+        IngestError::Log(error) => error.clone().into(),
+        IngestError::BodyTooLarge { limit } => Problem::too_large(*limit),
+        IngestError::Compression(_) | IngestError::EmptyBody(_) | IngestError::Influx(_) => Problem::bad_request(error.to_string()),
+        _ => Problem::internal(error),
+    }
+}
+
+/// What the author of a query is told.
+pub(crate) fn lake(error: &LakeError) -> Problem {
+    match error {
+        LakeError::Query(_) | LakeError::TooLarge(_) | LakeError::Schema { .. } => Problem::bad_request(error.to_string()),
+        LakeError::Timeout(_) => Problem::bad_request(error.to_string()).hint("narrow the query's time range"),
+        _ if error.is_retryable() => {
+            tracing::error!(%error, "the lake failed");
+            Problem::unavailable("the lake cannot be read now").hint("see the server's log; try again later")
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+/// What the user of a model is told.
+pub(crate) fn model(error: &ModelError) -> Problem {
+    match error {
+        ModelError::UnknownModel { .. } | ModelError::UnknownVersion { .. } => Problem::not_found(error.to_string()),
+        ModelError::NotTrained(_) | ModelError::DefinitionChanged { .. } | ModelError::NotEnoughData { .. } => {
+            Problem::conflict(error.to_string())
+        }
+        ModelError::Journal(error) => error.clone().into(),
+        ModelError::Lake(_) | ModelError::Interrupted(_) => {
+            tracing::error!(%error, "a model could not be served");
+            Problem::unavailable("the models' store cannot be read now").hint("see the server's log; try again later")
+        }
+        _ => Problem::internal(error),
+    }
+}
+
+/// What the user of a job is told.
+pub(crate) fn batch(error: &BatchError) -> Problem {
+    match error {
+        BatchError::UnknownJob(_) | BatchError::UnknownRun(_) => Problem::not_found(error.to_string()),
+        BatchError::BadInterval { .. }
+        | BatchError::TooManyIntervals { .. }
+        | BatchError::NoInterval { .. }
+        | BatchError::NoSchedule(_) => Problem::bad_request(error.to_string()),
+        BatchError::NothingToDo { .. } | BatchError::NotCancellable { .. } => Problem::conflict(error.to_string()),
+        BatchError::QueueFull(_) | BatchError::History(_) | BatchError::Stopped => Problem::unavailable(error.to_string()),
+        BatchError::Journal(error) => error.clone().into(),
+        BatchError::BadSchedule { .. } | BatchError::DuplicateJob(_) => Problem::internal(error),
+    }
+}

@@ -1,0 +1,197 @@
+//! What operators do to alerts. An action is a record in the log; it takes effect when the engine reads it there.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use forewarn_types::{AlertState, CommandAction, OperatorCommand, Record, Timestamp, parse_duration_us};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::alerts::{detail, parse_id};
+use crate::http::{ApiJson, PathParam, Problem, TimeInput};
+use crate::{AlertDetail, ApiState};
+
+const MAX_ACTOR_BYTES: usize = 128;
+const MAX_COMMENT_BYTES: usize = 4_000;
+/// ISA-18.2 wants every shelving to end by itself.
+const MAX_SHELF_US: i64 = 31 * 86_400_000_000;
+const REASONS: [&str; 3] = ["true", "nuisance", "maintenance"];
+
+/// An operator's action.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ActionBody {
+    /// Who does it.
+    #[schema(example = "anna")]
+    actor: Option<String>,
+    /// What they say; needed to comment.
+    comment: Option<String>,
+    /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
+    reason: Option<String>,
+}
+
+/// An operator hides an alert for a while.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ShelveBody {
+    /// Who does it.
+    actor: Option<String>,
+    /// What they say.
+    comment: Option<String>,
+    /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
+    reason: Option<String>,
+    /// Until when; at most 31 days from now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<TimeInput>,
+    /// For how long, instead of `until`: `30m`, `8h`, `2d`.
+    duration: Option<String>,
+}
+
+/// Acknowledges an alert: somebody has seen it and deals with it.
+#[utoipa::path(post, path = "/v1/alerts/{id}/acknowledge", tag = "alerts", request_body = ActionBody,
+    params(("id" = String, Path, description = "The alert's id")), responses(
+    (status = 200, description = "The alert after it", body = AlertDetail),
+    (status = 202, description = "Recorded; it will take effect soon", body = AlertDetail),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The alert is in a state that does not allow it", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn acknowledge(
+    Extract(api): Extract<ApiState>,
+    PathParam(id): PathParam<String>,
+    ApiJson(body): ApiJson<ActionBody>,
+) -> Result<Response, Problem> {
+    act(&api, &id, CommandAction::Acknowledge, body).await
+}
+
+/// Hides an alert until a time.
+#[utoipa::path(post, path = "/v1/alerts/{id}/shelve", tag = "alerts", request_body = ShelveBody,
+    params(("id" = String, Path, description = "The alert's id")), responses(
+    (status = 200, description = "The alert after it", body = AlertDetail),
+    (status = 202, description = "Recorded; it will take effect soon", body = AlertDetail),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The alert is in a state that does not allow it", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn shelve(
+    Extract(api): Extract<ApiState>,
+    PathParam(id): PathParam<String>,
+    ApiJson(body): ApiJson<ShelveBody>,
+) -> Result<Response, Problem> {
+    let until = shelf_end(&body, api.clock.now())?;
+    let body = ActionBody { actor: body.actor, comment: body.comment, reason: body.reason };
+    act(&api, &id, CommandAction::Shelve { until }, body).await
+}
+
+/// Shows a hidden alert again.
+#[utoipa::path(post, path = "/v1/alerts/{id}/unshelve", tag = "alerts", request_body = ActionBody,
+    params(("id" = String, Path, description = "The alert's id")), responses(
+    (status = 200, description = "The alert after it", body = AlertDetail),
+    (status = 202, description = "Recorded; it will take effect soon", body = AlertDetail),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The alert is in a state that does not allow it", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn unshelve(
+    Extract(api): Extract<ApiState>,
+    PathParam(id): PathParam<String>,
+    ApiJson(body): ApiJson<ActionBody>,
+) -> Result<Response, Problem> {
+    act(&api, &id, CommandAction::Unshelve, body).await
+}
+
+/// Leaves a remark on an alert.
+#[utoipa::path(post, path = "/v1/alerts/{id}/comment", tag = "alerts", request_body = ActionBody,
+    params(("id" = String, Path, description = "The alert's id")), responses(
+    (status = 200, description = "The alert after it", body = AlertDetail),
+    (status = 202, description = "Recorded; it will take effect soon", body = AlertDetail),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn comment(
+    Extract(api): Extract<ApiState>,
+    PathParam(id): PathParam<String>,
+    ApiJson(body): ApiJson<ActionBody>,
+) -> Result<Response, Problem> {
+    if body.comment.as_deref().is_none_or(|comment| comment.trim().is_empty()) {
+        return Err(Problem::bad_request("a comment needs the field \"comment\""));
+    }
+    act(&api, &id, CommandAction::Comment, body).await
+}
+
+async fn act(api: &ApiState, id: &str, action: CommandAction, body: ActionBody) -> Result<Response, Problem> {
+    let alert = parse_id(id)?;
+    let command = OperatorCommand {
+        alert,
+        action,
+        actor: check_actor(body.actor)?,
+        comment: check_text("comment", body.comment, MAX_COMMENT_BYTES)?,
+        reason: check_reason(body.reason)?,
+        time: api.clock.now(),
+    };
+    api.judged().await?;
+    check_state(detail(api, alert)?.alert.state, &command.action)?;
+    api.log.append(Record::Command(command)).await?;
+    // The record is durable from here on, so what follows is no failure any more: at worst the effect is not visible yet.
+    let status = if api.judged().await.is_ok() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(detail(api, alert)?)).into_response())
+}
+
+/// Refuses what cannot have an effect. The engine decides in the end; this only spares the operator a silent nothing.
+fn check_state(state: &str, action: &CommandAction) -> Result<(), Problem> {
+    let problem = match action {
+        CommandAction::Acknowledge | CommandAction::Shelve { .. } if state == AlertState::Normal.as_str() => "the alert is over",
+        CommandAction::Acknowledge | CommandAction::Shelve { .. } if state == AlertState::Pending.as_str() => "the alert is not raised yet",
+        CommandAction::Unshelve if state != AlertState::Shelved.as_str() => "the alert is not shelved",
+        _ => return Ok(()),
+    };
+    Err(Problem::conflict(format!("{problem}: its state is {state}")).hint("leave a remark with POST …/comment instead"))
+}
+
+fn check_actor(actor: Option<String>) -> Result<String, Problem> {
+    let needed = || Problem::bad_request("the field \"actor\" is missing or empty").hint("say who does it: {\"actor\":\"anna\"}");
+    check_text("actor", actor, MAX_ACTOR_BYTES)?.ok_or_else(needed)
+}
+
+/// A text without blanks around it; an empty one counts as left out.
+pub(crate) fn check_text(field: &str, text: Option<String>, most: usize) -> Result<Option<String>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    if text.len() > most {
+        return Err(Problem::bad_request(format!("the field {field:?} is longer than {most} bytes")));
+    }
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+fn check_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
+    match reason.as_deref() {
+        None => Ok(None),
+        Some(known) if REASONS.contains(&known) => Ok(reason),
+        Some(other) => {
+            let other: String = other.chars().take(40).collect();
+            Err(Problem::bad_request(format!("reason {other:?} is not known")).hint("reasons are true, nuisance, maintenance"))
+        }
+    }
+}
+
+fn shelf_end(body: &ShelveBody, now: Timestamp) -> Result<Timestamp, Problem> {
+    let until = match (body.until, body.duration.as_deref()) {
+        (Some(until), None) => until.0,
+        (None, Some(duration)) => now.plus_us(parse_duration_us(duration).map_err(|error| Problem::bad_request(error.to_string()))?),
+        _ => {
+            return Err(Problem::bad_request("shelving needs either the field \"until\" or the field \"duration\"")
+                .hint("{\"actor\":\"anna\",\"duration\":\"8h\"}"));
+        }
+    };
+    if until <= now || until.since_us(now) > MAX_SHELF_US {
+        return Err(Problem::bad_request(format!(
+            "an alert may be shelved until a time within 31 days from now ({now}), not until {until}"
+        )));
+    }
+    Ok(until)
+}

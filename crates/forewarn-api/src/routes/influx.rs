@@ -1,0 +1,127 @@
+//! What clients of `InfluxDB` expect to find: both write routes, and the two by which they look whether somebody is there.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use forewarn_ingest::Accepted;
+use forewarn_ingest::decode::line_protocol::{Precision, decode};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::IntoParams;
+
+use super::readings::{WriteResult, store};
+use crate::http::{Params, Problem, RawBody};
+use crate::{ApiState, problems};
+
+/// The version of `InfluxDB` whose write routes these are like.
+const VERSION: &str = "2.7.0-forewarn";
+
+/// Parameters of a write. Clients send many more, such as user and consistency; those have no meaning here and are passed over.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WriteQuery {
+    /// Unit of the timestamps: `ns` (default), `us`, `ms`, `s`; version 1 also `n`, `u`, `m`, `h`.
+    precision: Option<String>,
+    /// Database; accepted and not used.
+    #[serde(rename = "db")]
+    _db: Option<String>,
+    /// Bucket; accepted and not used.
+    #[serde(rename = "bucket")]
+    _bucket: Option<String>,
+    /// Organisation; accepted and not used.
+    #[serde(rename = "org")]
+    _org: Option<String>,
+}
+
+/// Stores line protocol, as `InfluxDB` 1 does.
+#[utoipa::path(post, path = "/write", tag = "readings", params(WriteQuery), request_body(content = String, content_type = "text/plain"),
+    responses(
+    (status = 204, description = "All lines are stored"),
+    (status = 400, description = "Some lines were refused; all others are stored", body = Object),
+    (status = 413, description = "The body is too large", body = Object),
+    (status = 503, description = "Not now; send it again", body = Object),
+))]
+pub(crate) async fn write_v1(
+    Extract(api): Extract<ApiState>,
+    query: Result<Params<WriteQuery>, Problem>,
+    body: Result<RawBody, Problem>,
+) -> Response {
+    write(&api, query, body).await.unwrap_or_else(|problem| refused(&problem))
+}
+
+/// Stores line protocol, as `InfluxDB` 2 does.
+#[utoipa::path(post, path = "/api/v2/write", tag = "readings", params(WriteQuery),
+    request_body(content = String, content_type = "text/plain"), responses(
+    (status = 204, description = "All lines are stored"),
+    (status = 400, description = "Some lines were refused; all others are stored", body = Object),
+    (status = 413, description = "The body is too large", body = Object),
+    (status = 503, description = "Not now; send it again", body = Object),
+))]
+pub(crate) async fn write_v2(
+    Extract(api): Extract<ApiState>,
+    query: Result<Params<WriteQuery>, Problem>,
+    body: Result<RawBody, Problem>,
+) -> Response {
+    write(&api, query, body).await.unwrap_or_else(|problem| refused(&problem))
+}
+
+/// Answers clients of `InfluxDB` that somebody is there.
+#[utoipa::path(get, path = "/ping", tag = "operation", responses((status = 204, description = "Somebody is there")))]
+pub(crate) async fn ping() -> Response {
+    let version = HeaderName::from_static("x-influxdb-version");
+    let build = HeaderName::from_static("x-influxdb-build");
+    (StatusCode::NO_CONTENT, [(version, VERSION), (build, "OSS")]).into_response()
+}
+
+/// Answers clients of `InfluxDB` that all is well.
+#[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, description = "All is well", body = Object)))]
+pub(crate) async fn health() -> Json<serde_json::Value> {
+    Json(json!({
+        "name": "forewarn", "message": "ready for writes", "status": "pass", "checks": [],
+        "version": VERSION, "commit": env!("CARGO_PKG_VERSION"),
+    }))
+}
+
+async fn write(api: &ApiState, query: Result<Params<WriteQuery>, Problem>, body: Result<RawBody, Problem>) -> Result<Response, Problem> {
+    let (Params(query), RawBody(body, _permit)) = (query?, body?);
+    let precision = Precision::parse(query.precision.as_deref().unwrap_or_default()).map_err(|error| problems::ingest(&error))?;
+    let (mapping, options) = (api.mapping.clone(), api.decode);
+    let accepted = store(api, body, move |body| decode(body, precision, &mapping, &options)).await?;
+    if accepted.rejected_total == 0 {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    Ok((StatusCode::BAD_REQUEST, Json(partial(accepted))).into_response())
+}
+
+/// What an Influx client shows its user of a partial write: the first reason, and how many there are.
+fn partial(accepted: Accepted) -> serde_json::Value {
+    let reasons: Vec<String> = accepted.rejected.iter().take(3).map(|line| format!("line {}: {}", line.line, line.reason)).collect();
+    let message = format!(
+        "partial write: {} accepted, {} refused: {}",
+        accepted.accepted + accepted.duplicates,
+        accepted.rejected_total,
+        reasons.join("; ")
+    );
+    let result = WriteResult::from(accepted);
+    json!({
+        "code": "invalid", "message": message, "error": message,
+        "accepted": result.accepted, "duplicate": result.duplicate, "rejected": result.rejected, "rejected_total": result.rejected_total,
+    })
+}
+
+/// An error in Influx's words: `code` and `message` for version 2, `error` for version 1.
+fn refused(problem: &Problem) -> Response {
+    let code = match problem.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => "request too large",
+        StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+        status if status.is_server_error() => "internal error",
+        _ => "invalid",
+    };
+    let message = problem.message();
+    let mut response = (problem.status(), Json(json!({"code": code, "message": message, "error": message}))).into_response();
+    if let Some(seconds) = problem.retry_after_s() {
+        response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
+    }
+    response
+}

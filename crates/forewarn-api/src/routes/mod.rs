@@ -1,0 +1,70 @@
+//! The routes, one file a resource.
+
+pub(crate) mod alerts;
+pub(crate) mod assets;
+pub(crate) mod commands;
+pub(crate) mod history;
+pub(crate) mod influx;
+pub(crate) mod jobs;
+pub(crate) mod lives;
+pub(crate) mod models;
+pub(crate) mod ops;
+pub(crate) mod predictions;
+pub(crate) mod readings;
+pub(crate) mod sql;
+pub(crate) mod stream;
+
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::ApiState;
+
+#[derive(utoipa::OpenApi)]
+#[openapi(info(
+    title = "Forewarn",
+    description = "Watches machines: readings in, alerts and predictions out. Errors are problem details (RFC 9457). Times are RFC 3339 in \
+                   UTC; in requests also milliseconds since 1970.",
+    license(name = "Apache-2.0", identifier = "Apache-2.0")
+))]
+struct Document;
+
+/// All routes with their description.
+pub(crate) fn all() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(readings::post_readings))
+        .routes(routes!(influx::write_v1))
+        .routes(routes!(influx::write_v2))
+        .routes(routes!(influx::ping))
+        .routes(routes!(influx::health))
+        .routes(routes!(assets::list_assets))
+        .routes(routes!(assets::get_asset))
+        .routes(routes!(history::get_readings))
+        .routes(routes!(lives::get_life_events, lives::post_life_event))
+        .routes(routes!(predictions::get_prediction))
+        .routes(routes!(predictions::list_predictions))
+        .routes(routes!(alerts::list_alerts))
+        .routes(routes!(stream::stream_alerts))
+        .routes(routes!(alerts::get_alert))
+        .routes(routes!(commands::acknowledge))
+        .routes(routes!(commands::shelve))
+        .routes(routes!(commands::unshelve))
+        .routes(routes!(commands::comment))
+        .routes(routes!(sql::post_sql))
+        .routes(routes!(jobs::list_jobs))
+        .routes(routes!(jobs::list_runs))
+        .routes(routes!(jobs::run_job))
+        .routes(routes!(jobs::backfill))
+        .routes(routes!(jobs::get_run))
+        .routes(routes!(jobs::cancel_run))
+        .routes(routes!(models::list_models))
+        .routes(routes!(models::list_versions))
+        .routes(routes!(models::train))
+        .routes(routes!(models::predict))
+        .routes(routes!(models::promote))
+        .routes(routes!(ops::healthz))
+        .routes(routes!(ops::readyz))
+        .routes(routes!(ops::metrics))
+        .routes(routes!(ops::index))
+        .routes(routes!(ops::openapi))
+}

@@ -1,0 +1,109 @@
+//! Models: which there are, their versions, and how to have them trained, run and put in force.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use axum::http::StatusCode;
+use forewarn_models::{ModelStatus, VersionInfo};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::jobs::{RunStarted, request};
+use crate::http::{ApiJson, PathParam, Problem};
+use crate::{ApiState, problems};
+
+/// All models.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Models {
+    /// Each with the version it predicts with.
+    #[schema(value_type = Vec<Object>)]
+    models: Vec<ModelStatus>,
+}
+
+/// The versions of a model.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Versions {
+    /// The model.
+    model: String,
+    /// Its versions with their metrics, newest first.
+    #[schema(value_type = Vec<Object>)]
+    versions: Vec<VersionInfo>,
+}
+
+/// Which version to put in force.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PromoteBody {
+    /// The version.
+    version: String,
+}
+
+/// Lists models, each with the version it predicts with.
+#[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
+pub(crate) async fn list_models(Extract(api): Extract<ApiState>) -> Json<Models> {
+    Json(Models { models: api.models.models() })
+}
+
+/// Lists the versions of a model with their metrics.
+#[utoipa::path(get, path = "/v1/models/{model}/versions", tag = "models",
+    params(("model" = String, Path, description = "The model")), responses(
+    (status = 200, description = "The versions", body = Versions),
+    (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list_versions(Extract(api): Extract<ApiState>, PathParam(model): PathParam<String>) -> Result<Json<Versions>, Problem> {
+    let versions = api.models.versions(&model).await.map_err(|error| problems::model(&error))?;
+    Ok(Json(Versions { model, versions }))
+}
+
+/// Trains a model on all history up to now.
+#[utoipa::path(post, path = "/v1/models/{model}/train", tag = "models",
+    params(("model" = String, Path, description = "The model")), responses(
+    (status = 202, description = "The run has been queued: GET /v1/jobs/runs/{run}", body = RunStarted),
+    (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn train(
+    Extract(api): Extract<ApiState>,
+    PathParam(model): PathParam<String>,
+) -> Result<(StatusCode, Json<RunStarted>), Problem> {
+    check(&api, &model)?;
+    request(&api, &format!("train:{model}"), None, None).await
+}
+
+/// Has a model predict for all its assets.
+#[utoipa::path(post, path = "/v1/models/{model}/predict", tag = "models",
+    params(("model" = String, Path, description = "The model")), responses(
+    (status = 202, description = "The run has been queued: GET /v1/jobs/runs/{run}", body = RunStarted),
+    (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn predict(
+    Extract(api): Extract<ApiState>,
+    PathParam(model): PathParam<String>,
+) -> Result<(StatusCode, Json<RunStarted>), Problem> {
+    check(&api, &model)?;
+    request(&api, &format!("predict:{model}"), None, None).await
+}
+
+/// Puts a version of a model in force.
+#[utoipa::path(post, path = "/v1/models/{model}/promote", tag = "models", request_body = PromoteBody,
+    params(("model" = String, Path, description = "The model")), responses(
+    (status = 200, description = "The versions after it", body = Versions),
+    (status = 404, description = "There is no such model or version", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "The version does not fit the definition", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn promote(
+    Extract(api): Extract<ApiState>,
+    PathParam(model): PathParam<String>,
+    ApiJson(body): ApiJson<PromoteBody>,
+) -> Result<Json<Versions>, Problem> {
+    api.models.promote(&model, &body.version).await.map_err(|error| problems::model(&error))?;
+    list_versions(Extract(api), PathParam(model)).await
+}
+
+fn check(api: &ApiState, model: &str) -> Result<(), Problem> {
+    if api.models.models().iter().any(|known| known.model == model) {
+        return Ok(());
+    }
+    let model: String = model.chars().take(80).collect();
+    Err(Problem::not_found(format!("there is no model {model}")).hint("GET /v1/models lists all"))
+}

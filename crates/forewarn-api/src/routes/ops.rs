@@ -1,0 +1,141 @@
+//! For whoever operates the server: is it alive, is it ready, what does it count, what can it do.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State as Extract;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use forewarn_types::Record;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{ApiState, Exposition};
+
+/// How far behind the log a stage may be for the server to count as ready; it waits this long for it.
+const READY_WITHIN: Duration = Duration::from_millis(500);
+
+/// Whether the server is ready, and why not.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Readiness {
+    /// `ready` or `not ready`.
+    status: &'static str,
+    /// What was looked at.
+    checks: Vec<Check>,
+}
+
+/// One thing that must be in order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Check {
+    /// What was looked at.
+    name: &'static str,
+    /// Whether it is in order.
+    ok: bool,
+    /// What was found.
+    detail: String,
+}
+
+/// Says that the process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "Alive", body = Object)))]
+pub(crate) async fn healthz() -> Json<serde_json::Value> {
+    Json(serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+}
+
+/// Says whether the server can take readings and answer questions.
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+    (status = 200, description = "Ready", body = Readiness),
+    (status = 503, description = "Not ready", body = Readiness),
+))]
+pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
+    let log = probe_log(&api).await;
+    let end = api.log.end();
+    let (state, lake) = tokio::join!(api.state.wait(end, READY_WITHIN), tokio::time::timeout(READY_WITHIN, api.lake.wait_applied(end)));
+    let applied = api.state.applied();
+    let state = Check { name: "state", ok: state, detail: format!("offset {applied} of {end} is folded in") };
+    let lake = match lake {
+        Ok(Ok(())) => Check { name: "lake", ok: true, detail: format!("offset {end} of {end} is visible") },
+        Ok(Err(error)) => Check { name: "lake", ok: false, detail: error.to_string() },
+        Err(_) => Check { name: "lake", ok: false, detail: format!("it has not reached offset {end} yet") },
+    };
+    let stopping = api.shutdown.is_cancelled();
+    let serving = Check { name: "serving", ok: !stopping, detail: if stopping { "shutting down" } else { "serving" }.into() };
+    let checks = vec![log, state, lake, serving];
+    let ready = checks.iter().all(|check| check.ok);
+    let (code, status) = if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    (code, Json(Readiness { status, checks })).into_response()
+}
+
+/// Appends a record without content, of a kind that is refused as soon as readings are: the one proof that the log accepts.
+async fn probe_log(api: &ApiState) -> Check {
+    let appended = tokio::time::timeout(READY_WITHIN, api.log.append(Record::Series(Vec::new()))).await;
+    let (ok, detail) = match appended {
+        Ok(Ok(offset)) => (true, format!("offset {offset} is durable")),
+        Ok(Err(error)) => (false, error.to_string()),
+        Err(_) => (false, "the disk does not answer in time".into()),
+    };
+    Check { name: "log", ok, detail }
+}
+
+/// What the server counts, for Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+    (status = 200, description = "Metrics in Prometheus' text form", body = String, content_type = "text/plain"),
+))]
+pub(crate) async fn metrics(Extract(api): Extract<ApiState>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], api.metrics.render()).into_response()
+}
+
+/// This description.
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+pub(crate) async fn openapi(Extract(api): Extract<ApiState>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], api.document()).into_response()
+}
+
+/// A page that says where things are.
+#[utoipa::path(get, path = "/", tag = "operation", responses(
+    (status = 200, description = "A page for people", body = String, content_type = "text/html"),
+))]
+pub(crate) async fn index() -> Html<&'static str> {
+    Html(include_str!("index.html"))
+}
+
+/// Shows what the API's components count beside what they are asked for.
+pub(crate) fn register_metrics(api: &ApiState) {
+    let (state, log, intake, lake) = (api.state.clone(), api.log.clone(), api.intake.clone(), api.lake.clone());
+    let streams = api.streams.clone();
+    let most_streams = streams.available_permits();
+    api.metrics.collect_with(move |out| {
+        let applied = state.applied();
+        let end = log.end();
+        out.gauge("forewarn_log_start_offset", "Oldest offset that the log keeps.", &[], log.start().0 as f64);
+        out.gauge("forewarn_log_end_offset", "End of the durable log.", &[], end.0 as f64);
+        out.gauge(
+            "forewarn_state_lag_records",
+            "Records that the read model is behind the log.",
+            &[],
+            (end.0 - applied.0.min(end.0)) as f64,
+        );
+        out.gauge("forewarn_lake_tail_rows", "Rows that are not yet committed to the lake.", &[], lake.tail_rows() as f64);
+        let open_streams = most_streams.saturating_sub(streams.available_permits());
+        out.gauge("forewarn_http_streams", "Open event streams.", &[], open_streams as f64);
+        intake_metrics(out, &intake.metrics());
+        let state = state.read();
+        out.gauge("forewarn_series", "Known series.", &[], state.series_count() as f64);
+        out.gauge("forewarn_assets", "Known assets.", &[], state.assets().len() as f64);
+        out.gauge("forewarn_alerts_open", "Open alerts, pending ones included.", &[], state.alerts().open_count() as f64);
+        out.gauge("forewarn_state_holes", "Records that could not be placed since others are missing.", &[], state.holes() as f64);
+    });
+}
+
+fn intake_metrics(out: &mut Exposition, counted: &forewarn_ingest::IntakeMetrics) {
+    out.counter("forewarn_readings_accepted_total", "Readings stored.", &[], counted.accepted);
+    out.counter("forewarn_readings_duplicate_total", "Readings that had been stored before.", &[], counted.duplicates);
+    out.counter("forewarn_readings_late_total", "Readings stored that were not newer than their series' newest.", &[], counted.late);
+    for (reason, count) in [
+        ("time", counted.rejected_time),
+        ("value", counted.rejected_value),
+        ("series", counted.rejected_series),
+        ("undecodable", counted.rejected_undecodable),
+    ] {
+        out.counter("forewarn_readings_rejected_total", "Readings refused.", &[("reason", reason)], count);
+    }
+}

@@ -1,0 +1,97 @@
+//! Readings in, as JSON.
+
+use axum::Json;
+use axum::extract::State as Extract;
+use bytes::Bytes;
+use forewarn_ingest::decode::json::decode_readings;
+use forewarn_ingest::{Accepted, IngestError, RawBatch, Rejected};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::body::off_thread;
+use crate::http::{Problem, RawBody};
+use crate::{ApiState, problems};
+
+/// What became of the readings.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WriteResult {
+    /// Readings that are now stored.
+    pub accepted: u64,
+    /// Readings that had been stored before, exactly so; they are not stored again.
+    pub duplicate: u64,
+    /// Of the accepted: not newer than their series' newest.
+    pub late: u64,
+    /// The refused lines, the first hundred of them.
+    #[schema(value_type = Vec<RejectedLine>)]
+    pub rejected: Vec<Rejected>,
+    /// How many refusals there were; a line that holds several readings may be refused in part, or for several reasons.
+    pub rejected_total: u64,
+}
+
+/// A line that was refused.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RejectedLine {
+    /// Which line, or element of the array, from 1.
+    line: usize,
+    /// What is wrong with it.
+    reason: String,
+}
+
+/// One reading, as sent.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ReadingInput {
+    /// The asset's path.
+    #[schema(example = "plant1/pump7")]
+    asset: String,
+    /// The signal's name.
+    #[schema(example = "temperature")]
+    signal: String,
+    /// Event time: RFC 3339, or milliseconds since 1970; left out: the time of arrival.
+    #[schema(example = "2026-01-01T00:00:00Z")]
+    time: Option<String>,
+    /// The value, in the signal's unit; true and false are 1 and 0.
+    #[schema(example = 91.2)]
+    value: f64,
+    /// `good` (default), `uncertain` or `bad`.
+    quality: Option<String>,
+}
+
+/// Stores readings: a JSON object, an array of objects, or one object a line.
+///
+/// The answer comes once the readings are durable. Lines that cannot be used are listed and lose none of the others. After 503 the
+/// same request may be sent again: what had been stored of it counts as duplicate.
+#[utoipa::path(post, path = "/v1/readings", tag = "readings",
+    request_body(content((ReadingInput = "application/json"), (String = "application/x-ndjson"))), responses(
+    (status = 200, description = "What became of the readings", body = WriteResult),
+    (status = 400, description = "The body holds nothing that can be read", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now; send it again", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn post_readings(Extract(api): Extract<ApiState>, RawBody(body, _permit): RawBody) -> Result<Json<WriteResult>, Problem> {
+    let options = api.decode;
+    let accepted = store(&api, body, move |body| decode_readings(body, &options)).await?;
+    Ok(Json(accepted.into()))
+}
+
+/// Decodes and stores a body; comes back once what was good is durable.
+pub(crate) async fn store(
+    api: &ApiState,
+    body: Bytes,
+    decode: impl FnOnce(&[u8]) -> Result<RawBatch, IngestError> + Send + 'static,
+) -> Result<Accepted, Problem> {
+    let batch = off_thread(body.len(), move || decode(&body)).await?.map_err(|error| problems::ingest(&error))?;
+    api.intake.accept(batch).await.map_err(|error| problems::ingest(&error))
+}
+
+impl From<Accepted> for WriteResult {
+    fn from(accepted: Accepted) -> Self {
+        Self {
+            accepted: accepted.accepted,
+            duplicate: accepted.duplicates,
+            late: accepted.late,
+            rejected: accepted.rejected,
+            rejected_total: accepted.rejected_total,
+        }
+    }
+}

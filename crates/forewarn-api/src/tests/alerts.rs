@@ -1,0 +1,155 @@
+//! Alerts: lists, operators' actions, and the stream that resumes.
+
+use axum::body::{Body, BodyDataStream};
+use axum::http::Request;
+use forewarn_log::Log as _;
+use forewarn_types::{AlertState, AlertTransition, Offset, Severity, Transition};
+use tower::ServiceExt as _;
+
+use super::{Server, events};
+use crate::state::tests::step;
+
+fn raised(rule: &str, started: i64) -> AlertTransition {
+    step(rule, started, Transition::Raised, AlertState::Unacknowledged)
+}
+
+async fn stream(server: &Server, path: &str, last: Option<&str>) -> BodyDataStream {
+    let mut request = Request::get(path);
+    if let Some(last) = last {
+        request = request.header("last-event-id", last);
+    }
+    let response = server.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "text/event-stream");
+    response.into_body().into_data_stream()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_are_filtered_and_paged() {
+    let server = Server::start().await;
+    for started in 1..=5 {
+        server.alert(raised("hot", started)).await;
+    }
+    server.alert(step("hot", 5, Transition::Normal, AlertState::Normal)).await;
+    server.alert(step("cold", 9, Transition::Pending, AlertState::Pending)).await;
+    server.alert(AlertTransition { severity: Severity::Critical, ..raised("loud", 3) }).await;
+
+    let count = async |query: &str| server.get(&format!("/v1/alerts?{query}")).await.json()["alerts"].as_array().unwrap().len();
+    assert_eq!(count("").await, 6, "pending ones are not shown");
+    assert_eq!(count("state=all").await, 7);
+    assert_eq!(count("state=open").await, 5);
+    assert_eq!(count("state=normal,pending").await, 2);
+    assert_eq!(count("severity=critical").await, 1);
+    assert_eq!(count("rule=loud&asset=plant/**").await, 1);
+    assert_eq!(count("asset=elsewhere/**").await, 0);
+    assert_eq!(count("from=1970-01-01T00:00:00.000002Z&to=1970-01-01T00:00:00.000004Z").await, 3);
+
+    let mut seen = Vec::new();
+    let mut path = "/v1/alerts?limit=4".to_owned();
+    loop {
+        let page = server.get(&path).await.json();
+        seen.extend(page["alerts"].as_array().unwrap().iter().map(|alert| alert["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/alerts?limit=4&cursor={next}");
+    }
+    assert_eq!(seen.len(), 6);
+    assert_eq!(seen.iter().collect::<std::collections::BTreeSet<_>>().len(), 6, "no alert comes twice");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn operators_see_the_effect_of_what_they_do() {
+    let server = Server::start().await;
+    let alert = raised("hot", 1);
+    let base = format!("/v1/alerts/{}", alert.alert);
+    server.post(&format!("{base}/acknowledge"), r#"{"actor":"anna"}"#).await.problem(404);
+    server.alert(alert).await;
+
+    let answer = server.post(&format!("{base}/acknowledge"), r#"{"actor":"anna","comment":"on my way","reason":"true"}"#).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let after = answer.json();
+    assert_eq!((after["state"].as_str(), after["acknowledged_by"].as_str()), (Some("acknowledged"), Some("anna")));
+    assert_eq!(after["transitions"][1]["comment"], "on my way");
+    assert_eq!(after["message"], "hot raised");
+
+    let after = server.post(&format!("{base}/shelve"), r#"{"actor":"anna","duration":"2h"}"#).await.json();
+    assert_eq!((after["state"].as_str(), after["shelved_until"].as_str()), (Some("shelved"), Some("2026-01-01T14:00:00Z")));
+    assert_eq!(server.post(&format!("{base}/unshelve"), r#"{"actor":"anna"}"#).await.json()["state"], "unacknowledged");
+    let after = server.post(&format!("{base}/comment"), r#"{"actor":"bert","comment":"bearing ordered"}"#).await.json();
+    assert_eq!(after["transitions"][4]["actor"], "bert");
+
+    for (action, body) in [
+        ("acknowledge", "{}"),
+        ("acknowledge", r#"{"actor":"  "}"#),
+        ("acknowledge", r#"{"actor":"anna","reason":"bored"}"#),
+        ("comment", r#"{"actor":"anna"}"#),
+        ("shelve", r#"{"actor":"anna"}"#),
+        ("shelve", r#"{"actor":"anna","until":"2025-01-01T00:00:00Z"}"#),
+        ("shelve", r#"{"actor":"anna","duration":"90d"}"#),
+    ] {
+        server.post(&format!("{base}/{action}"), body).await.problem(400);
+    }
+    server.post(&format!("{base}/unshelve"), r#"{"actor":"anna"}"#).await.problem(409);
+    server.alert(step("hot", 1, Transition::Normal, AlertState::Normal)).await;
+    server.post(&format!("{base}/acknowledge"), r#"{"actor":"anna"}"#).await.problem(409);
+    assert_eq!(server.get(&base).await.json()["transitions"].as_array().unwrap().len(), 6);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_resumes_without_loss_or_repetition() {
+    let server = Server::start().await;
+    let mut offsets = Vec::new();
+    for started in 1..=3 {
+        server.post("/v1/readings", r#"{"asset":"a","signal":"s","value":1}"#).await;
+        offsets.push(server.alert(raised("hot", started)).await.to_string());
+    }
+    let mut body = stream(&server, "/v1/alerts/stream", Some(&offsets[0])).await;
+    offsets.push(server.alert(raised("hot", 4)).await.to_string());
+    let found = events(&mut body, 3).await;
+    assert_eq!(found.iter().map(|(_, id, _)| id.clone()).collect::<Vec<_>>(), offsets[1..]);
+    let (event, _, data) = &found[2];
+    assert_eq!(event, "alert");
+    for field in ["id", "rule", "asset", "severity", "state", "started", "ended", "value", "message", "transition", "time"] {
+        assert!(data.get(field).is_some(), "{field} is missing in {data}");
+    }
+    assert_eq!(data["transition"], "raised");
+
+    let mut body = stream(&server, &format!("/v1/alerts/stream?after={}", offsets[2]), None).await;
+    assert_eq!(events(&mut body, 1).await[0].1, offsets[3]);
+    server.send(Request::get("/v1/alerts/stream").header("last-event-id", "x").body(Body::empty()).unwrap()).await.problem(400);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_begins_now_filters_and_ends_with_the_server() {
+    let server = Server::start().await;
+    server.alert(AlertTransition { severity: Severity::Critical, ..raised("old", 1) }).await;
+    let mut body = stream(&server, "/v1/alerts/stream?severity=critical&asset=plant/**", None).await;
+    server.alert(raised("mild", 2)).await;
+    server.alert(AlertTransition { asset: "elsewhere".into(), severity: Severity::Critical, ..raised("far", 3) }).await;
+    let wanted = server.alert(AlertTransition { severity: Severity::Critical, ..raised("new", 4) }).await;
+    let found = events(&mut body, 1).await;
+    assert_eq!(found[0].1, wanted.to_string(), "what went before, and what is filtered out, does not come");
+    server.shutdown.cancel();
+    assert_eq!(events(&mut body, 1).await, [], "the stream ends");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_says_what_it_cannot_show_any_more() {
+    let server = Server::with_log(|options| options.segment_bytes = 4_096).await;
+    let mut last = None;
+    for started in 0..40 {
+        last = Some(server.alert(raised("hot", started)).await);
+    }
+    server.lake.flush().await.unwrap();
+    let start = server.log.start();
+    assert!(start > Offset(0), "the log has been trimmed");
+    let mut body = stream(&server, "/v1/alerts/stream?after=0", None).await;
+    let found = events(&mut body, 2).await;
+    assert_eq!((found[0].0.as_str(), &found[0].2), ("gap", &serde_json::json!({"from": 1, "to": start.0})));
+    assert_eq!(found[1].1, start.to_string());
+    assert!(last > Some(start));
+    server.stop().await;
+}

@@ -1,0 +1,33 @@
+//! Jobs: asked for, watched, and refused where there is nothing to do.
+
+use super::Server;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_is_asked_for_and_followed_to_its_end() {
+    let server = Server::start().await;
+    let jobs = server.get("/v1/jobs").await.json();
+    assert_eq!((jobs["jobs"][0]["name"].as_str(), jobs["jobs"][0]["kind"].as_str()), (Some("count"), Some("sql")));
+
+    let answer = server.post("/v1/jobs/count/run", r#"{"from":0,"to":"2026-01-01T00:00:00Z"}"#).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let run = answer.json()["run"].as_str().unwrap().to_owned();
+    let path = format!("/v1/jobs/runs/{}", run.replace('/', "%2F").replace(' ', "%20"));
+    let mut changes = server.scheduler.changes();
+    let found = loop {
+        let found = server.get(&path).await.json();
+        if !matches!(found["state"].as_str(), Some("queued" | "running")) {
+            break found;
+        }
+        changes.changed().await.unwrap();
+    };
+    assert_eq!((found["state"].as_str(), found["rows"].as_u64()), (Some("succeeded"), Some(7)), "{found}");
+    assert_eq!(found["details"]["most"], 7, "details are JSON, not a text of it");
+    assert_eq!(server.get("/v1/jobs/count/runs").await.json()["runs"][0]["run"], run);
+    server.post(&format!("{path}/cancel"), "").await.problem(409);
+
+    server.post("/v1/jobs/count/run", r#"{"from":5,"to":5}"#).await.problem(400);
+    server.post("/v1/jobs/count/run", "[1]").await.problem(400);
+    server.post("/v1/jobs/count/backfill", r#"{"from":0,"to":1000}"#).await.problem(400);
+    server.post("/v1/jobs/nothing/backfill", r#"{"from":0,"to":1000}"#).await.problem(404);
+    server.stop().await;
+}

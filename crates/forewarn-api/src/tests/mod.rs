@@ -1,0 +1,252 @@
+//! The API as a client sees it: the real log, intake and lake in a temporary folder, and a runner that folds the log and does for
+//! operators' commands what the engine would.
+
+mod alerts;
+mod errors;
+mod jobs;
+mod ops;
+mod readings;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, BodyDataStream};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use forewarn_ingest::{Intake, IntakeLimits};
+use forewarn_lake::{Branch, Lake, LakeOptions};
+use forewarn_log::{Follower, LocalLog, LogOptions};
+use forewarn_models::ModelService;
+use forewarn_spec::{Definitions, InfluxConfig, Limits};
+use forewarn_types::{
+    AlertState, AlertTransition, BoxFuture, Clock, CommandAction, JobKind, Journal as _, ManualClock, Offset, OperatorCommand, Record,
+    SeriesTable, Timestamp, Transition,
+};
+use futures::StreamExt as _;
+use parking_lot::RwLock;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+use crate::{Api, ApiComponents, ApiError, Metrics, SharedState, State};
+use forewarn_batch::{CatchUp, Job, Outcome, RunContext, Scheduler, SchedulerHandle, Trigger, Work};
+
+pub(crate) const NOW: &str = "2026-01-01T12:00:00Z";
+
+pub(crate) struct Server {
+    pub(crate) api: Option<Api>,
+    pub(crate) router: Router,
+    pub(crate) log: Arc<LocalLog>,
+    pub(crate) lake: Lake,
+    pub(crate) scheduler: SchedulerHandle,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) _dir: tempfile::TempDir,
+}
+
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    pub(crate) shutdown: CancellationToken,
+    pub(crate) serving: JoinHandle<Result<(), ApiError>>,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Checks the form of a problem and gives it back.
+    pub(crate) fn problem(&self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        for field in ["type", "title", "detail"] {
+            assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{field} is missing in {problem}");
+        }
+        problem
+    }
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits {
+        max_series: 1_000,
+        max_body_bytes: 20_000,
+        max_line_bytes: 1_000,
+        max_future_us: 3_600_000_000,
+        max_sql_rows: 1_000,
+        max_sql_us: 30_000_000,
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::with_log(|_| {}).await
+    }
+
+    pub(crate) async fn with_log(options: impl FnOnce(&mut LogOptions)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap()));
+        let mut log_options = LogOptions::new(dir.path().join("log"));
+        options(&mut log_options);
+        let log = LocalLog::open(log_options).unwrap();
+        let series = Arc::new(RwLock::new(SeriesTable::new(limits().max_series)));
+        let lake_options = LakeOptions { url: format!("file://{}", dir.path().join("lake").display()), ..LakeOptions::default() };
+        let lake = Lake::open(lake_options, Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
+        let shutdown = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let branch = Branch::build(lake.clone(), log.clone(), Arc::clone(&clock));
+        let stop = shutdown.clone();
+        tasks.spawn(async move { branch.run(stop).await.unwrap() });
+        let state = SharedState::new(State::default());
+        tasks.spawn(fold(log.clone(), state.clone(), shutdown.clone()));
+        let work = Job {
+            name: "count".into(),
+            kind: JobKind::Sql,
+            trigger: Trigger::OnRequest,
+            catch_up: CatchUp::None,
+            description: "Counts to 7.".into(),
+            work: Arc::new(Counts),
+        };
+        let (scheduler, handle) = Scheduler::build(vec![work], log.clone(), lake.clone(), Arc::clone(&clock)).unwrap();
+        let stop = shutdown.clone();
+        tasks.spawn(async move { scheduler.run(stop).await.unwrap() });
+        let models = ModelService::open(Vec::new(), lake.clone(), log.clone(), Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
+        let api = Api::build(ApiComponents {
+            intake: Arc::new(Intake::new(log.clone(), series, Arc::clone(&clock), IntakeLimits::default())),
+            log: log.clone(),
+            lake: lake.clone(),
+            scheduler: handle.clone(),
+            models,
+            state,
+            definitions: Arc::new(Definitions::default()),
+            clock,
+            limits: limits(),
+            influx: InfluxConfig { asset: "{tags}".into(), signal: "{measurement}_{field}".into() },
+            metrics: Arc::new(Metrics::default()),
+            shutdown: shutdown.clone(),
+        })
+        .unwrap();
+        Self { router: api.router(), api: Some(api), log, lake, scheduler: handle, shutdown, tasks, _dir: dir }
+    }
+
+    /// Behind a socket; the server's own folder stays until it has ended.
+    pub(crate) async fn start_served() -> Served {
+        let mut server = Self::start().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (api, shutdown) = (server.api.take().unwrap(), server.shutdown.clone());
+        let stop = shutdown.clone();
+        let serving = tokio::spawn(async move {
+            let served = api.run(listener, stop).await;
+            server.stop().await;
+            served
+        });
+        Served { address, shutdown, serving }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        self.send(Request::post(path).header("content-type", "application/json").body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str) -> Answer {
+        self.send(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Appends what the engine would, and gives its offset.
+    pub(crate) async fn alert(&self, transition: AlertTransition) -> Offset {
+        self.log.append(Record::Alert(transition)).await.unwrap()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// The work of a job that succeeds at once.
+struct Counts;
+
+impl Work for Counts {
+    fn run(&self, _: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
+        Box::pin(std::future::ready(Ok(Outcome { rows: 7, details: Some("{\"most\":7}".into()) })))
+    }
+}
+
+async fn fold(log: Arc<LocalLog>, state: SharedState, shutdown: CancellationToken) {
+    let mut follower = Follower::new(log.clone(), Offset(0));
+    loop {
+        let records = tokio::select! {
+            () = shutdown.cancelled() => return,
+            records = follower.next(64) => records.unwrap(),
+        };
+        for (offset, record) in &records {
+            if let Record::Command(command) = &**record
+                && let Some(answer) = judge(command, *offset, &state)
+            {
+                log.append(Record::Alert(answer)).await.unwrap();
+            }
+        }
+        state.apply(&records);
+    }
+}
+
+fn judge(command: &OperatorCommand, offset: Offset, state: &SharedState) -> Option<AlertTransition> {
+    let state = state.read();
+    let alert = state.alerts().get(command.alert)?;
+    let (transition, after) = match command.action {
+        CommandAction::Acknowledge => (Transition::Acknowledged, AlertState::Acknowledged),
+        CommandAction::Shelve { .. } => (Transition::Shelved, AlertState::Shelved),
+        CommandAction::Unshelve => (Transition::Unshelved, AlertState::Unacknowledged),
+        CommandAction::Comment => (Transition::Commented, alert.state),
+    };
+    let mut answer = crate::state::tests::step(&alert.rule, alert.started.0, transition, after);
+    answer.alert = alert.id;
+    answer.actor = Some(command.actor.clone());
+    answer.comment.clone_from(&command.comment);
+    answer.cause = offset;
+    Some(answer)
+}
+
+/// The next `count` events of a stream, as (event, id, data); fewer if it ends before.
+pub(crate) async fn events(stream: &mut BodyDataStream, count: usize) -> Vec<(String, String, Value)> {
+    let mut text = String::new();
+    let mut found = Vec::new();
+    while found.len() < count {
+        let Some(chunk) = stream.next().await else { break };
+        text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+        while let Some((event, rest)) = text.split_once("\n\n") {
+            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+            if !field("data:").is_empty() {
+                found.push((field("event:"), field("id:"), serde_json::from_str(&field("data:")).unwrap()));
+            }
+            text = rest.to_owned();
+        }
+    }
+    found
+}
