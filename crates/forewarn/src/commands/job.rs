@@ -1,0 +1,102 @@
+//! `forewarn job`: schedules and runs.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{print, print_json, queued};
+use crate::client::{Client, ServerArgs};
+use crate::table;
+
+/// Arguments of `forewarn job`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct JobArgs {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// List jobs with their schedules.
+    List,
+    /// List the newest runs of a job.
+    Runs {
+        /// The job.
+        job: String,
+    },
+    /// Run a job now.
+    Run {
+        /// The job.
+        job: String,
+        /// Start of its data interval; left out: as the schedule would have it.
+        #[arg(long)]
+        from: Option<String>,
+        /// End of its data interval; left out: now.
+        #[arg(long)]
+        to: Option<String>,
+        /// Wait until it has ended.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Run a job for every interval of its schedule within a range.
+    Backfill {
+        /// The job.
+        job: String,
+        /// Start of the first interval.
+        #[arg(long)]
+        from: String,
+        /// End of the last interval.
+        #[arg(long)]
+        to: String,
+    },
+    /// Cancel a run.
+    Cancel {
+        /// The run.
+        run: String,
+    },
+}
+
+const JOBS: [(&str, &str); 6] =
+    [("job", "name"), ("kind", "kind"), ("schedule", "schedule"), ("next", "next"), ("last run", "last.state"), ("at", "last.time")];
+const RUNS: [(&str, &str); 7] =
+    [("run", "run"), ("state", "state"), ("from", "from"), ("to", "to"), ("trigger", "trigger"), ("rows", "rows"), ("error", "error")];
+
+/// Does what is asked.
+///
+/// # Errors
+/// No server, or its refusal.
+pub(crate) async fn run(args: JobArgs) -> Result<ExitCode> {
+    let client = Client::new(&args.server)?;
+    let json = args.server.json;
+    let show = |answer: &Value, key: &str, columns: &[(&str, &str)]| {
+        if json { print_json(answer) } else { print(&table::of_objects(columns, &answer[key])) }
+    };
+    match args.action {
+        Action::List => show(&client.get(&["v1", "jobs"], &[]).await?, "jobs", &JOBS)?,
+        Action::Runs { job } => show(&client.get(&["v1", "jobs", &job, "runs"], &[]).await?, "runs", &RUNS)?,
+        Action::Run { job, from, to, wait } => {
+            let mut body = json!({});
+            for (key, time) in [("from", from), ("to", to)] {
+                if let Some(time) = time {
+                    body[key] = time.into();
+                }
+            }
+            let started = client.post(&["v1", "jobs", &job, "run"], &body).await?;
+            return queued(&client, &started, wait, json).await;
+        }
+        Action::Backfill { job, from, to } => {
+            let answer = client.post(&["v1", "jobs", &job, "backfill"], &json!({ "from": from, "to": to })).await?;
+            let count = answer["runs"].as_array().map_or(0, Vec::len);
+            if json { print_json(&answer)? } else { print(&format!("{count} runs queued; `forewarn job runs {job}` shows them\n"))? }
+        }
+        Action::Cancel { run } => {
+            let answer = client.post(&["v1", "jobs", "runs", &run, "cancel"], &json!({})).await?;
+            if json { print_json(&answer)? } else { print(&format!("{run} will be cancelled\n"))? }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,96 @@
+//! The binary: command line, configuration, wiring, shutdown.
+
+mod check;
+mod client;
+mod clock;
+mod commands;
+mod config;
+mod demo;
+mod realtime;
+mod serve;
+mod server;
+mod snapshot;
+mod table;
+mod work;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::client::Refused;
+use crate::commands::{alert, import, job, model, sql};
+
+/// What still works in the background when a command is done gets this long.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Watches machines: alerts in real time, predictions from history.
+///
+/// Exit codes: 0 done; 1 there were mistakes in what was given, or the server refused; 2 it could not be done.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a simulated plant with everything embedded, and watch it.
+    Demo(demo::DemoArgs),
+    /// Run the server until SIGINT or SIGTERM.
+    Serve {
+        /// The server's settings.
+        #[arg(long, default_value = "forewarn.yaml")]
+        config: PathBuf,
+    },
+    /// Say all mistakes of a server configuration and of the definitions it points to. Exit code 1 if there are any.
+    Check {
+        /// The server's settings.
+        #[arg(long, default_value = "forewarn.yaml")]
+        config: PathBuf,
+    },
+    /// Send histories from CSV files, tables or Parquet to a running server.
+    Import(Box<import::ImportArgs>),
+    /// Ask a running server a query over all history.
+    Sql(sql::SqlArgs),
+    /// Look at jobs and their runs, and start them.
+    Job(job::JobArgs),
+    /// Look at models and their predictions, train them, put versions in force.
+    Model(model::ModelArgs),
+    /// Look at alerts, act on them, watch them come.
+    Alert(alert::AlertArgs),
+}
+
+fn main() -> ExitCode {
+    run(Cli::parse().command).unwrap_or_else(|error| {
+        check::complain(&format!("{error:#}"));
+        ExitCode::from(if error.is::<Refused>() { 1 } else { 2 })
+    })
+}
+
+fn run(command: Command) -> Result<ExitCode> {
+    // Whoever talks TLS takes the process-wide provider; a second installation is refused and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let quiet = !matches!(command, Command::Serve { .. });
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let code = runtime.block_on(async {
+        match command {
+            Command::Demo(args) => demo::run(args).await,
+            Command::Serve { config } => serve::run(&config).await,
+            Command::Check { config } => check::run(&config),
+            Command::Import(args) => import::run(*args).await,
+            Command::Sql(args) => sql::run(args).await,
+            Command::Job(args) => job::run(args).await,
+            Command::Model(args) => model::run(args).await,
+            Command::Alert(args) => alert::run(args).await,
+        }
+    });
+    runtime.shutdown_timeout(GRACE);
+    code
+}

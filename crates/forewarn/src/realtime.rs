@@ -1,0 +1,163 @@
+//! The runner of the real-time path: follows the log, steps the pure engine, appends what it decides, folds the read model, and takes
+//! snapshots.
+//!
+//! The engine's decisions are records too. After a restart the engine is given again what it had seen since the snapshot, and decides
+//! the same again; a decision that is already in the log (known by its cause and ordinal) is not appended a second time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use anyhow::{Context as _, Result};
+use forewarn_api::SharedState;
+use forewarn_engine::{Actions, Engine};
+use forewarn_ingest::Intake;
+use forewarn_log::{Follower, Log, Ticket};
+use forewarn_types::{Definitions, JournalError, Offset, Record};
+use tokio_util::sync::CancellationToken;
+
+use crate::snapshot::{Snapshot, SnapshotStore};
+
+/// The log's name for this consumer.
+pub(crate) const CONSUMER: &str = "state";
+const MAX_RECORDS: usize = 256;
+const SNAPSHOT_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
+const RETRY: std::time::Duration = std::time::Duration::from_millis(100);
+
+/// What the runner works with.
+pub(crate) struct RealTime {
+    /// The log it follows and appends to.
+    pub(crate) log: Arc<dyn Log>,
+    /// The engine, as of `from`.
+    pub(crate) engine: Engine,
+    /// The read model, as of `from`.
+    pub(crate) state: SharedState,
+    /// The intake, for its part of the snapshot.
+    pub(crate) intake: Arc<Intake>,
+    /// The definitions in force at `from`.
+    pub(crate) definitions: Definitions,
+    /// The newest transition that is already in the log.
+    pub(crate) emitted: Option<(Offset, u32)>,
+    /// Where snapshots go.
+    pub(crate) snapshots: SnapshotStore,
+    /// The first record that is not folded in yet.
+    pub(crate) from: Offset,
+    /// Counts for `/metrics`.
+    pub(crate) metrics: Arc<RealTimeMetrics>,
+}
+
+/// Counts of the real-time path.
+#[derive(Debug, Default)]
+pub(crate) struct RealTimeMetrics {
+    /// Transitions appended since the start.
+    pub(crate) transitions: AtomicU64,
+    /// Problems the engine reported since the start.
+    pub(crate) problems: AtomicU64,
+    /// Offset of the newest snapshot.
+    pub(crate) snapshot_offset: AtomicU64,
+}
+
+impl RealTime {
+    /// Runs until `shutdown`, then takes a last snapshot.
+    pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
+        let mut follower = Follower::new(Arc::clone(&self.log), self.from);
+        let mut pace = tokio::time::interval(SNAPSHOT_EVERY);
+        pace.tick().await;
+        let mut saved = self.from;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = pace.tick() => {
+                    if follower.position() > saved {
+                        self.snapshot(follower.position()).await?;
+                        saved = follower.position();
+                    }
+                }
+                records = follower.next(MAX_RECORDS) => self.take(&records.context("the real-time path cannot read the log")?).await?,
+            }
+        }
+        while follower.position() < self.log.end() {
+            let records = follower.next(MAX_RECORDS).await?;
+            self.take(&records).await?;
+        }
+        if follower.position() > saved { self.snapshot(follower.position()).await } else { Ok(()) }
+    }
+
+    async fn take(&mut self, records: &[(Offset, Arc<Record>)]) -> Result<()> {
+        let mut actions = Actions::default();
+        let Self { engine, definitions, .. } = self;
+        tokio::task::block_in_place(|| {
+            for (offset, record) in records {
+                if let Record::Definitions(new) = record.as_ref() {
+                    definitions.clone_from(new);
+                }
+                engine.step(*offset, record, &mut actions);
+            }
+        });
+        for problem in &actions.problems {
+            self.metrics.problems.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(problem, "the engine could not do something");
+        }
+        self.emit(actions).await?;
+        self.state.apply(records);
+        Ok(())
+    }
+
+    /// Appends what is not in the log yet, in order, and waits until all of it is durable: a snapshot may then rest on it.
+    async fn emit(&mut self, actions: Actions) -> Result<()> {
+        let mut last: Option<Ticket> = None;
+        for transition in actions.transitions {
+            let key = (transition.cause, transition.ordinal);
+            if self.emitted.is_some_and(|emitted| key <= emitted) {
+                continue;
+            }
+            self.emitted = Some(key);
+            self.metrics.transitions.fetch_add(1, Ordering::Relaxed);
+            last = Some(self.submit(Record::Alert(transition)).await?);
+        }
+        match last {
+            Some(ticket) => ticket.durable.await.context("the log did not take an alert"),
+            None => Ok(()),
+        }
+    }
+
+    /// Submits, and waits where the log is full: alerts are never dropped.
+    async fn submit(&self, record: Record) -> Result<Ticket> {
+        let mut waited = false;
+        loop {
+            match self.log.submit(record.clone()) {
+                Ok(ticket) => return Ok(ticket),
+                Err(JournalError::Full(reason)) => {
+                    if !waited {
+                        tracing::warn!(reason, "the log is full; an alert waits for room");
+                        waited = true;
+                    }
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(error).context("the log does not take alerts"),
+            }
+        }
+    }
+
+    async fn snapshot(&self, offset: Offset) -> Result<()> {
+        // The intake waits until all that its state rests on is durable, so the snapshot never holds what a crash could take back.
+        let intake = match self.intake.state().await {
+            Ok(intake) => intake,
+            Err(error) => {
+                tracing::warn!(%error, "no snapshot was taken");
+                return Ok(());
+            }
+        };
+        let snapshot = Snapshot {
+            offset,
+            emitted: self.emitted,
+            definitions: self.definitions.clone(),
+            intake,
+            engine: self.engine.snapshot().context("cannot take a snapshot of the engine")?,
+            state: self.state.snapshot().context("cannot take a snapshot of the read model")?,
+        };
+        let store = self.snapshots.clone();
+        tokio::task::spawn_blocking(move || store.save(&snapshot)).await.context("saving a snapshot was cut off")??;
+        self.metrics.snapshot_offset.store(offset.0, Ordering::Relaxed);
+        self.log.checkpoint(CONSUMER, offset).context("cannot note the snapshot's offset in the log")
+    }
+}

@@ -1,0 +1,285 @@
+//! The server, put together: which parts there are, what each is given, and in which order they start and stop. Reads top-down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use forewarn_api::{Api, ApiComponents, Metrics, SharedState, State};
+use forewarn_batch::{Job, Scheduler, SchedulerHandle, SqlWork, Trigger};
+use forewarn_engine::{Engine, EngineOptions};
+use forewarn_ingest::mqtt::MqttStage;
+use forewarn_ingest::{Intake, IntakeLimits};
+use forewarn_lake::{Branch, Lake, LakeOptions};
+use forewarn_log::{LocalLog, Log, LogOptions};
+use forewarn_models::ModelService;
+use forewarn_spec::{CatchUp, Model, ServerConfig, Source};
+use forewarn_types::{Clock, Definitions, JobKind, Journal as _, Offset, Record, SeriesTable};
+use parking_lot::RwLock;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Tree;
+use crate::realtime::{self, RealTime, RealTimeMetrics};
+use crate::snapshot::{Snapshot, SnapshotStore};
+
+const READ_RECORDS: usize = 4_096;
+const READ_BYTES: usize = 16 << 20;
+
+/// A server that runs.
+pub(crate) struct Server {
+    /// Where it listens.
+    pub(crate) address: std::net::SocketAddr,
+    /// The log.
+    pub(crate) log: Arc<LocalLog>,
+    /// Jobs and their runs.
+    pub(crate) scheduler: SchedulerHandle,
+    /// The read model.
+    pub(crate) state: SharedState,
+    front: CancellationToken,
+    back: CancellationToken,
+    front_tasks: JoinSet<Result<()>>,
+    back_tasks: JoinSet<Result<()>>,
+}
+
+/// Who writes the clock into the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ticks {
+    /// The server, this often.
+    Every(Duration),
+    /// Whoever moves the clock.
+    ByHand,
+}
+
+/// What was folded from the log before the server starts to follow it.
+struct Restored {
+    engine: Engine,
+    state: State,
+    definitions: Definitions,
+    emitted: Option<(Offset, u32)>,
+    from: Offset,
+}
+
+impl Server {
+    /// Starts everything; returns once requests are served.
+    ///
+    /// # Errors
+    /// What could not be started, and why.
+    pub(crate) async fn start(tree: Tree, clock: Arc<dyn Clock>, ticks: Ticks) -> Result<Self> {
+        let Tree { settings, definitions, texts } = tree;
+        let listener = TcpListener::bind(&settings.listen).await.with_context(|| format!("cannot listen on {}", settings.listen))?;
+        let address = listener.local_addr()?;
+        let log = open_log(&settings)?;
+        let dyn_log: Arc<dyn Log> = log.clone();
+        let series = Arc::new(RwLock::new(SeriesTable::new(settings.limits.max_series)));
+        let limits = IntakeLimits { max_future_us: settings.limits.max_future_us, ..IntakeLimits::default() };
+        let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
+        let snapshots = SnapshotStore::open(&settings.data_dir.join("snapshots"))?;
+        let restored = restore(&snapshots, &dyn_log, &intake)?;
+        if restored.definitions != texts {
+            log.append(Record::Definitions(texts)).await.context("the log did not take the definitions")?;
+        }
+        let lake = open_lake(&settings, &series, &clock).await?;
+        let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
+        let state = SharedState::new(restored.state);
+        let real_time = RealTime {
+            log: Arc::clone(&dyn_log),
+            engine: restored.engine,
+            state: state.clone(),
+            intake: Arc::clone(&intake),
+            definitions: restored.definitions,
+            emitted: restored.emitted,
+            snapshots,
+            from: restored.from,
+            metrics: Arc::new(RealTimeMetrics::default()),
+        };
+        let (front, back) = (CancellationToken::new(), CancellationToken::new());
+        let mut back_tasks = JoinSet::new();
+        let token = back.clone();
+        back_tasks.spawn(async move { branch.run(token).await.context("the branch to the lake failed") });
+        back_tasks.spawn(real_time.run(back.clone()));
+
+        let journal: Arc<dyn forewarn_types::Journal> = log.clone();
+        let models =
+            ModelService::open(definitions.models.clone(), lake.clone(), Arc::clone(&journal), Arc::clone(&series), Arc::clone(&clock))
+                .await
+                .context("cannot open the models")?;
+        let jobs = jobs(&definitions, &lake, &models);
+        let (scheduler, handle) =
+            Scheduler::build(jobs, journal, lake.clone(), Arc::clone(&clock)).context("cannot build the scheduler")?;
+        let mut front_tasks = JoinSet::new();
+        let token = front.clone();
+        front_tasks.spawn(async move { scheduler.run(token).await.context("the scheduler failed") });
+        for Source::Mqtt(source) in definitions.pipelines.iter().flat_map(|pipeline| pipeline.sources.clone()) {
+            let stage = MqttStage::build(source, Arc::clone(&intake), Arc::clone(&clock)).context("cannot build an MQTT source")?;
+            let token = front.clone();
+            front_tasks.spawn(async move { stage.run(token).await.context("an MQTT source failed") });
+        }
+        if let Ticks::Every(period) = ticks {
+            front_tasks.spawn(tick(Arc::clone(&dyn_log), Arc::clone(&clock), period, front.clone()));
+        }
+        let api = Api::build(ApiComponents {
+            intake: Arc::clone(&intake),
+            log: dyn_log,
+            lake: lake.clone(),
+            scheduler: handle.clone(),
+            models,
+            state: state.clone(),
+            definitions: Arc::new(definitions),
+            clock,
+            limits: settings.limits,
+            influx: settings.influx,
+            metrics: Arc::new(Metrics::default()),
+            shutdown: CancellationToken::new(),
+        })?;
+        let token = front.clone();
+        front_tasks.spawn(async move { api.run(listener, token).await.context("the HTTP API failed") });
+        Ok(Self { address, log, scheduler: handle, state, front, back, front_tasks, back_tasks })
+    }
+
+    /// Waits until a part ends by itself, which none should.
+    pub(crate) async fn failed(&mut self) -> anyhow::Error {
+        let ended = tokio::select! {
+            Some(ended) = self.front_tasks.join_next() => ended,
+            Some(ended) = self.back_tasks.join_next() => ended,
+        };
+        match ended {
+            Ok(Ok(())) => anyhow::anyhow!("a part of the server ended by itself"),
+            Ok(Err(error)) => error,
+            Err(error) => anyhow::anyhow!("a part of the server was cut off: {error}"),
+        }
+    }
+
+    /// Stops in order: first what takes in, then what works off the log, then the log.
+    ///
+    /// # Errors
+    /// The first part that failed.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.front.cancel();
+        let front = drain(&mut self.front_tasks).await;
+        self.back.cancel();
+        let back = drain(&mut self.back_tasks).await;
+        let log = Arc::clone(&self.log);
+        tokio::task::spawn_blocking(move || log.close()).await?.context("the log did not close well")?;
+        front.and(back)
+    }
+}
+
+async fn drain(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+    let mut result = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.unwrap_or_else(|error| Err(anyhow::anyhow!("a part of the server was cut off: {error}")));
+        if result.is_ok() {
+            result = ended;
+        }
+    }
+    result
+}
+
+fn open_log(settings: &ServerConfig) -> Result<Arc<LocalLog>> {
+    let mut options = LogOptions::new(settings.data_dir.join("log"));
+    options.max_bytes = settings.log.max_bytes;
+    options.segment_bytes = settings.log.segment_bytes;
+    options.consumers = vec![realtime::CONSUMER.to_owned(), forewarn_lake::CONSUMER.to_owned()];
+    LocalLog::open(options).context("cannot open the log")
+}
+
+async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, clock: &Arc<dyn Clock>) -> Result<Lake> {
+    let options = LakeOptions {
+        url: settings.lake.clone(),
+        commit_rows: settings.branch.commit_rows,
+        commit_every_us: settings.branch.commit_every_us,
+        sql_max_rows: settings.limits.max_sql_rows,
+        sql_timeout: Duration::from_micros(settings.limits.max_sql_us.unsigned_abs()),
+        ..LakeOptions::default()
+    };
+    let lake = Lake::open(options, Arc::clone(series), Arc::clone(clock)).await;
+    lake.with_context(|| format!("cannot open the lake {}", settings.lake))
+}
+
+/// Loads the newest snapshot and folds in what the log holds behind it.
+fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Result<Restored> {
+    let fresh = || Restored {
+        engine: Engine::new(EngineOptions::default()),
+        state: State::default(),
+        definitions: Definitions::default(),
+        emitted: None,
+        from: log.start(),
+    };
+    let mut restored = match snapshots.load()? {
+        None => fresh(),
+        Some(snapshot) => from_snapshot(snapshot, intake)?,
+    };
+    let mut next = restored.from;
+    while next < log.end() {
+        for (offset, record) in log.read(next, READ_RECORDS, READ_BYTES).context("cannot read the log")? {
+            intake.replay(offset, &record).context("the log does not fit the snapshot")?;
+            if let Record::Alert(alert) = record.as_ref() {
+                restored.emitted = restored.emitted.max(Some((alert.cause, alert.ordinal)));
+            }
+            next = offset.next();
+        }
+    }
+    Ok(restored)
+}
+
+fn from_snapshot(snapshot: Snapshot, intake: &Intake) -> Result<Restored> {
+    intake.restore(&snapshot.intake).context("cannot restore the intake from the snapshot")?;
+    Ok(Restored {
+        engine: Engine::restore(&snapshot.engine).context("cannot restore the engine from the snapshot")?,
+        state: State::from_bytes(&snapshot.state).context("cannot restore the read model from the snapshot")?,
+        definitions: snapshot.definitions,
+        emitted: snapshot.emitted,
+        from: snapshot.offset,
+    })
+}
+
+fn jobs(definitions: &forewarn_spec::Definitions, lake: &Lake, models: &ModelService) -> Vec<Job> {
+    let sql = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs).map(|job| Job {
+        name: job.name.clone(),
+        kind: JobKind::Sql,
+        trigger: Trigger::Cron { expr: job.schedule.clone(), tz: job.timezone },
+        catch_up: job.catch_up,
+        description: format!("writes the rows of its query to the table {}", job.into),
+        work: Arc::new(SqlWork::new(lake.clone(), job.clone())),
+    });
+    sql.chain(definitions.models.iter().flat_map(|model| model_jobs(model, models))).collect()
+}
+
+fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {
+    let train = model.train.as_ref().map(|train| Trigger::Cron { expr: train.cron.clone(), tz: train.timezone });
+    let predict = model.predict_every_us.map(Trigger::Every);
+    [
+        Job {
+            name: format!("train:{}", model.name),
+            kind: JobKind::Train,
+            trigger: train.unwrap_or(Trigger::OnRequest),
+            catch_up: CatchUp::Latest,
+            description: format!("trains a new version of the model {}", model.name),
+            work: Arc::new(crate::work::Train { models: models.clone(), model: model.name.clone() }),
+        },
+        Job {
+            name: format!("predict:{}", model.name),
+            kind: JobKind::Predict,
+            trigger: predict.unwrap_or(Trigger::OnRequest),
+            catch_up: CatchUp::Latest,
+            description: format!("predicts with the model {}", model.name),
+            work: Arc::new(crate::work::Predict { models: models.clone(), model: model.name.clone() }),
+        },
+    ]
+}
+
+/// Writes the clock into the log. A tick that finds no room is left out: the next one says more.
+async fn tick(log: Arc<dyn Log>, clock: Arc<dyn Clock>, every: Duration, shutdown: CancellationToken) -> Result<()> {
+    let mut pace = tokio::time::interval(every);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = pace.tick() => match log.append(Record::Tick(clock.now())).await {
+                Ok(_) | Err(forewarn_types::JournalError::Full(_)) => {}
+                Err(error) => return Err(error).context("the log has stopped"),
+            },
+        }
+    }
+}
