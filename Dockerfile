@@ -2,13 +2,13 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p forewarn
+RUN cargo build --release --locked --bin forewarn
 
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --create-home --home-dir /var/lib/forewarn forewarn
 COPY --from=build /src/target/release/forewarn /usr/local/bin/forewarn
-COPY forewarn.docker.yaml /etc/forewarn/forewarn.yaml
+COPY docker/forewarn.yaml /etc/forewarn/forewarn.yaml
 COPY pipelines /etc/forewarn/pipelines
 COPY models /etc/forewarn/models
 USER forewarn

@@ -6,12 +6,13 @@ mod clock;
 mod commands;
 mod config;
 mod demo;
+mod jobs;
+mod metrics;
 mod realtime;
 mod serve;
 mod server;
 mod snapshot;
 mod table;
-mod work;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -5,7 +5,7 @@
 //! the same again; a decision that is already in the log (known by its cause and ordinal) is not appended a second time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result};
 use forewarn_api::SharedState;
@@ -15,6 +15,7 @@ use forewarn_log::{Follower, Log, Ticket};
 use forewarn_types::{Definitions, JournalError, Offset, Record};
 use tokio_util::sync::CancellationToken;
 
+use crate::metrics::RealTimeMetrics;
 use crate::snapshot::{Snapshot, SnapshotStore};
 
 /// The log's name for this consumer.
@@ -43,17 +44,6 @@ pub(crate) struct RealTime {
     pub(crate) from: Offset,
     /// Counts for `/metrics`.
     pub(crate) metrics: Arc<RealTimeMetrics>,
-}
-
-/// Counts of the real-time path.
-#[derive(Debug, Default)]
-pub(crate) struct RealTimeMetrics {
-    /// Transitions appended since the start.
-    pub(crate) transitions: AtomicU64,
-    /// Problems the engine reported since the start.
-    pub(crate) problems: AtomicU64,
-    /// Offset of the newest snapshot.
-    pub(crate) snapshot_offset: AtomicU64,
 }
 
 impl RealTime {

@@ -5,22 +5,24 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use forewarn_api::{Api, ApiComponents, Metrics, SharedState, State};
-use forewarn_batch::{Job, Scheduler, SchedulerHandle, SqlWork, Trigger};
+use forewarn_batch::{Scheduler, SchedulerHandle};
 use forewarn_engine::{Engine, EngineOptions};
-use forewarn_ingest::mqtt::MqttStage;
+use forewarn_ingest::mqtt::{MqttHandle, MqttStage};
 use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{LocalLog, Log, LogOptions};
 use forewarn_models::ModelService;
-use forewarn_spec::{CatchUp, Model, ServerConfig, Source};
-use forewarn_types::{Clock, Definitions, JobKind, Journal as _, Offset, Record, SeriesTable};
+use forewarn_spec::{Definitions, ServerConfig, Source};
+use forewarn_types::{Clock, Journal as _, Offset, Record, SeriesTable};
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Tree;
-use crate::realtime::{self, RealTime, RealTimeMetrics};
+use crate::jobs;
+use crate::metrics::{self, RealTimeMetrics};
+use crate::realtime::{self, RealTime};
 use crate::snapshot::{Snapshot, SnapshotStore};
 
 const READ_RECORDS: usize = 4_096;
@@ -55,7 +57,7 @@ pub(crate) enum Ticks {
 struct Restored {
     engine: Engine,
     state: State,
-    definitions: Definitions,
+    definitions: forewarn_types::Definitions,
     emitted: Option<(Offset, u32)>,
     from: Offset,
 }
@@ -82,6 +84,7 @@ impl Server {
         let lake = open_lake(&settings, &series, &clock).await?;
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
+        let counted = Arc::new(RealTimeMetrics::default());
         let real_time = RealTime {
             log: Arc::clone(&dyn_log),
             engine: restored.engine,
@@ -91,7 +94,7 @@ impl Server {
             emitted: restored.emitted,
             snapshots,
             from: restored.from,
-            metrics: Arc::new(RealTimeMetrics::default()),
+            metrics: Arc::clone(&counted),
         };
         let (front, back) = (CancellationToken::new(), CancellationToken::new());
         let mut back_tasks = JoinSet::new();
@@ -104,20 +107,18 @@ impl Server {
             ModelService::open(definitions.models.clone(), lake.clone(), Arc::clone(&journal), Arc::clone(&series), Arc::clone(&clock))
                 .await
                 .context("cannot open the models")?;
-        let jobs = jobs(&definitions, &lake, &models);
+        let jobs = jobs::of(&definitions, &lake, &models);
         let (scheduler, handle) =
             Scheduler::build(jobs, journal, lake.clone(), Arc::clone(&clock)).context("cannot build the scheduler")?;
         let mut front_tasks = JoinSet::new();
         let token = front.clone();
         front_tasks.spawn(async move { scheduler.run(token).await.context("the scheduler failed") });
-        for Source::Mqtt(source) in definitions.pipelines.iter().flat_map(|pipeline| pipeline.sources.clone()) {
-            let stage = MqttStage::build(source, Arc::clone(&intake), Arc::clone(&clock)).context("cannot build an MQTT source")?;
-            let token = front.clone();
-            front_tasks.spawn(async move { stage.run(token).await.context("an MQTT source failed") });
-        }
+        let sources = start_sources(&definitions, &intake, &clock, &mut front_tasks, &front)?;
         if let Ticks::Every(period) = ticks {
             front_tasks.spawn(tick(Arc::clone(&dyn_log), Arc::clone(&clock), period, front.clone()));
         }
+        let metrics = Arc::new(Metrics::default());
+        metrics::register(&metrics, Arc::clone(&log), counted, sources);
         let api = Api::build(ApiComponents {
             intake: Arc::clone(&intake),
             log: dyn_log,
@@ -129,7 +130,7 @@ impl Server {
             clock,
             limits: settings.limits,
             influx: settings.influx,
-            metrics: Arc::new(Metrics::default()),
+            metrics,
             shutdown: CancellationToken::new(),
         })?;
         let token = front.clone();
@@ -163,6 +164,24 @@ impl Server {
         tokio::task::spawn_blocking(move || log.close()).await?.context("the log did not close well")?;
         front.and(back)
     }
+}
+
+/// Starts the sources that fetch readings themselves.
+fn start_sources(
+    definitions: &Definitions,
+    intake: &Arc<Intake>,
+    clock: &Arc<dyn Clock>,
+    tasks: &mut JoinSet<Result<()>>,
+    shutdown: &CancellationToken,
+) -> Result<Vec<MqttHandle>> {
+    let mut handles = Vec::new();
+    for Source::Mqtt(source) in definitions.pipelines.iter().flat_map(|pipeline| pipeline.sources.clone()) {
+        let stage = MqttStage::build(source, Arc::clone(intake), Arc::clone(clock)).context("cannot build an MQTT source")?;
+        handles.push(stage.handle());
+        let token = shutdown.clone();
+        tasks.spawn(async move { stage.run(token).await.context("an MQTT source failed") });
+    }
+    Ok(handles)
 }
 
 async fn drain(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
@@ -202,7 +221,7 @@ fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Re
     let fresh = || Restored {
         engine: Engine::new(EngineOptions::default()),
         state: State::default(),
-        definitions: Definitions::default(),
+        definitions: forewarn_types::Definitions::default(),
         emitted: None,
         from: log.start(),
     };
@@ -232,41 +251,6 @@ fn from_snapshot(snapshot: Snapshot, intake: &Intake) -> Result<Restored> {
         emitted: snapshot.emitted,
         from: snapshot.offset,
     })
-}
-
-fn jobs(definitions: &forewarn_spec::Definitions, lake: &Lake, models: &ModelService) -> Vec<Job> {
-    let sql = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs).map(|job| Job {
-        name: job.name.clone(),
-        kind: JobKind::Sql,
-        trigger: Trigger::Cron { expr: job.schedule.clone(), tz: job.timezone },
-        catch_up: job.catch_up,
-        description: format!("writes the rows of its query to the table {}", job.into),
-        work: Arc::new(SqlWork::new(lake.clone(), job.clone())),
-    });
-    sql.chain(definitions.models.iter().flat_map(|model| model_jobs(model, models))).collect()
-}
-
-fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {
-    let train = model.train.as_ref().map(|train| Trigger::Cron { expr: train.cron.clone(), tz: train.timezone });
-    let predict = model.predict_every_us.map(Trigger::Every);
-    [
-        Job {
-            name: format!("train:{}", model.name),
-            kind: JobKind::Train,
-            trigger: train.unwrap_or(Trigger::OnRequest),
-            catch_up: CatchUp::Latest,
-            description: format!("trains a new version of the model {}", model.name),
-            work: Arc::new(crate::work::Train { models: models.clone(), model: model.name.clone() }),
-        },
-        Job {
-            name: format!("predict:{}", model.name),
-            kind: JobKind::Predict,
-            trigger: predict.unwrap_or(Trigger::OnRequest),
-            catch_up: CatchUp::Latest,
-            description: format!("predicts with the model {}", model.name),
-            work: Arc::new(crate::work::Predict { models: models.clone(), model: model.name.clone() }),
-        },
-    ]
 }
 
 /// Writes the clock into the log. A tick that finds no room is left out: the next one says more.

@@ -65,7 +65,7 @@ fn keys(schema: &Value) -> BTreeSet<&str> {
 
 #[test]
 fn the_shipped_files_are_valid() {
-    let mut files = vec![("server", root().join("forewarn.yaml")), ("server", root().join("forewarn.docker.yaml"))];
+    let mut files = vec![("server", root().join("forewarn.yaml")), ("server", root().join("docker/forewarn.yaml"))];
     for (kind, folder) in [("pipeline", "pipelines"), ("model", "models")] {
         let before = files.len();
         files.extend(std::fs::read_dir(root().join(folder)).unwrap().map(|entry| (kind, entry.unwrap().path())));

@@ -1,0 +1,76 @@
+//! The jobs that the definitions call for: queries, and the training and predicting of models behind the scheduler's idea of work.
+
+use std::sync::Arc;
+
+use forewarn_batch::{Job, Outcome, RunContext, SqlWork, Trigger, Work};
+use forewarn_lake::Lake;
+use forewarn_models::ModelService;
+use forewarn_spec::{CatchUp, Definitions, Model};
+use forewarn_types::{BoxFuture, JobKind};
+
+/// One job for each query of a pipeline, and two for each model.
+pub(crate) fn of(definitions: &Definitions, lake: &Lake, models: &ModelService) -> Vec<Job> {
+    let sql = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs).map(|job| Job {
+        name: job.name.clone(),
+        kind: JobKind::Sql,
+        trigger: Trigger::Cron { expr: job.schedule.clone(), tz: job.timezone },
+        catch_up: job.catch_up,
+        description: format!("writes the rows of its query to the table {}", job.into),
+        work: Arc::new(SqlWork::new(lake.clone(), job.clone())),
+    });
+    sql.chain(definitions.models.iter().flat_map(|model| model_jobs(model, models))).collect()
+}
+
+fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {
+    let train = model.train.as_ref().map(|train| Trigger::Cron { expr: train.cron.clone(), tz: train.timezone });
+    let predict = model.predict_every_us.map(Trigger::Every);
+    [
+        Job {
+            name: format!("train:{}", model.name),
+            kind: JobKind::Train,
+            trigger: train.unwrap_or(Trigger::OnRequest),
+            catch_up: CatchUp::Latest,
+            description: format!("trains a new version of the model {}", model.name),
+            work: Arc::new(Train { models: models.clone(), model: model.name.clone() }),
+        },
+        Job {
+            name: format!("predict:{}", model.name),
+            kind: JobKind::Predict,
+            trigger: predict.unwrap_or(Trigger::OnRequest),
+            catch_up: CatchUp::Latest,
+            description: format!("predicts with the model {}", model.name),
+            work: Arc::new(Predict { models: models.clone(), model: model.name.clone() }),
+        },
+    ]
+}
+
+/// Trains a model on everything before the end of the run's interval.
+struct Train {
+    models: ModelService,
+    model: String,
+}
+
+/// Predicts for every asset of a model, as of the end of the run's interval.
+struct Predict {
+    models: ModelService,
+    model: String,
+}
+
+impl Work for Train {
+    fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
+        Box::pin(async move {
+            let report = self.models.train(&self.model, context.to).await.map_err(|error| error.to_string())?;
+            let details = serde_json::to_string(&report).map_err(|error| error.to_string())?;
+            Ok(Outcome { rows: 1, details: Some(details) })
+        })
+    }
+}
+
+impl Work for Predict {
+    fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
+        Box::pin(async move {
+            let assets = self.models.predict(&self.model, context.to).await.map_err(|error| error.to_string())?;
+            Ok(Outcome { rows: assets, details: None })
+        })
+    }
+}
