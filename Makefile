@@ -19,7 +19,7 @@ tools: ## Say what is missing on this machine, if anything.
 	fi; exit $$missing
 
 build: tools ## Build the program (the profile that demo, tests and CI share).
-	$(CARGO) build --workspace --locked
+	$(CARGO) build --workspace --locked --bins
 
 demo: build ## Build, then run a simulated plant with everything embedded; Ctrl-C ends it.
 	$(TARGET)/debug/forewarn demo
@@ -33,19 +33,17 @@ lint: tools ## Check formatting, clippy without warnings, and the rules of the h
 	$(MAKE) --no-print-directory tidy
 
 tidy: ## Check file and function sizes, crate arrows, module docs.
-	$(CARGO) test --locked -p forewarn-tidy
+	$(CARGO) test --workspace --locked --test tidy
 
 fmt: ## Format the code.
 	$(CARGO) fmt --all
 
 bench: tools ## Measure, with baselines from the same run (release build; slow the first time).
-	$(CARGO) bench --locked -p forewarn-engine --bench step
-	$(CARGO) bench --locked -p forewarn-ingest --bench decode
-	$(CARGO) build --locked --release -p forewarn
-	$(CARGO) bench --locked -p forewarn-tests --bench end_to_end
+	$(CARGO) build --workspace --locked --release --bins
+	$(CARGO) bench --workspace --locked --bench step --bench decode --bench end_to_end
 
 bench-accuracy: build ## Accuracy of alerts and predictions on the reference data.
-	$(CARGO) test --locked -p forewarn-tests --test it -- accuracy --nocapture
+	$(CARGO) test --workspace --locked --test it -- accuracy --nocapture
 
 clean: ## Remove what was built and what the demo stored.
 	$(CARGO) clean

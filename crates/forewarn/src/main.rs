@@ -14,6 +14,7 @@ mod server;
 mod snapshot;
 mod table;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -66,6 +67,10 @@ enum Command {
     Alert(alert::AlertArgs),
 }
 
+/// What the server tells of itself; the table format's library tells every step of every commit.
+const SERVER_LOG: &str = "info,delta_kernel=warn,delta_kernel_default_engine=warn";
+const COMMAND_LOG: &str = "warn";
+
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| {
         check::complain(&format!("{error:#}"));
@@ -76,9 +81,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     // Whoever talks TLS takes the process-wide provider; a second installation is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let quiet = !matches!(command, Command::Serve { .. });
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(if quiet { "warn" } else { "info" }));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    log_to_stderr(if matches!(command, Command::Serve { .. }) { SERVER_LOG } else { COMMAND_LOG });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     let code = runtime.block_on(async {
         match command {
@@ -94,4 +97,11 @@ fn run(command: Command) -> Result<ExitCode> {
     });
     runtime.shutdown_timeout(GRACE);
     code
+}
+
+/// Sends the log to standard error, at the level of `RUST_LOG` or else of `default`.
+fn log_to_stderr(default: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let color = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(color).init();
 }
