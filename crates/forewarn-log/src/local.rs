@@ -134,15 +134,19 @@ impl LocalLog {
     /// Figures for an operator, as of now.
     #[must_use]
     pub fn metrics(&self) -> LogMetrics {
+        // One statement a lock: within a single expression all three would be held to its end, and two threads could wait for each other.
+        let segments = self.shared.segments.lock().len();
+        let queue_bytes = self.shared.queue.lock().bytes;
+        let checkpoints = self.shared.checkpoints.lock().all();
         LogMetrics {
             start: self.shared.start(),
             end: self.end(),
-            segments: self.shared.segments.lock().len(),
+            segments,
             disk_bytes: self.shared.disk_bytes.load(Ordering::Relaxed),
             max_bytes: self.shared.options.max_bytes,
-            queue_bytes: self.shared.queue.lock().bytes,
+            queue_bytes,
             fsyncs: self.shared.fsyncs.load(Ordering::Relaxed),
-            checkpoints: self.shared.checkpoints.lock().all(),
+            checkpoints,
         }
     }
 }

@@ -298,3 +298,86 @@ fn a_follower_sees_each_record_once_while_others_write() {
     }
     assert!(log.metrics().segments > 10);
 }
+
+/// Reads only once the gate is open, and counts how often it was asked to.
+struct SlowLog {
+    log: Arc<LocalLog>,
+    gate: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+    reads: std::sync::atomic::AtomicUsize,
+}
+
+impl Journal for SlowLog {
+    fn append(&self, record: Record) -> forewarn_types::BoxFuture<'_, Result<Offset, JournalError>> {
+        self.log.append(record)
+    }
+}
+
+impl Log for SlowLog {
+    fn submit(&self, record: Record) -> Result<crate::Ticket, JournalError> {
+        self.log.submit(record)
+    }
+
+    fn start(&self) -> Offset {
+        self.log.start()
+    }
+
+    fn end(&self) -> Offset {
+        self.log.end()
+    }
+
+    fn watch(&self) -> tokio::sync::watch::Receiver<Offset> {
+        self.log.watch()
+    }
+
+    fn read(&self, from: Offset, max_records: usize, max_bytes: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
+        self.reads.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        // The sender is dropped to let everybody through.
+        let _open = self.gate.lock().unwrap().recv();
+        self.log.read(from, max_records, max_bytes)
+    }
+
+    fn checkpoint(&self, consumer: &str, offset: Offset) -> Result<(), LogError> {
+        self.log.checkpoint(consumer, offset)
+    }
+}
+
+#[test]
+fn a_read_that_is_slower_than_its_caller_is_patient_goes_on() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(options(dir.path())).unwrap();
+    block_on(log.append(record(7, 1))).unwrap();
+    let (open, gate) = std::sync::mpsc::channel();
+    let slow = Arc::new(SlowLog { log, gate: std::sync::Mutex::new(gate), reads: std::sync::atomic::AtomicUsize::new(0) });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let mut follower = Follower::new(Arc::clone(&slow) as Arc<dyn Log>, Offset(0));
+        for _ in 0..3 {
+            tokio::select! {
+                biased;
+                _ = follower.next(1) => panic!("the gate is closed"),
+                () = std::future::ready(()) => {}
+            }
+        }
+        drop(open);
+        let found = follower.next(1).await.unwrap();
+        assert_eq!(found.iter().map(|(_, record)| number_of(record)).collect::<Vec<_>>(), [7]);
+    });
+    drop(runtime);
+    assert_eq!(slow.reads.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[test]
+fn figures_can_be_asked_for_while_checkpoints_trim() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(LogOptions { consumers: vec!["c".into()], ..options(dir.path()) }).unwrap();
+    let tickets: Vec<_> = (0..2_000).map(|number| log.submit(record(number, 8)).unwrap()).collect();
+    tickets.into_iter().for_each(|ticket| block_on(ticket.durable).unwrap());
+    std::thread::scope(|scope| {
+        let trimming = scope.spawn(|| (1..=100).for_each(|step| log.checkpoint("c", Offset(20 * step)).unwrap()));
+        let mut asked = 0;
+        while asked == 0 || !trimming.is_finished() {
+            asked += log.metrics().segments;
+        }
+    });
+    assert_eq!(log.metrics().checkpoints, [("c".to_owned(), Offset(2_000))]);
+}

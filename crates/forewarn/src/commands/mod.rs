@@ -6,22 +6,36 @@ pub(crate) mod job;
 pub(crate) mod model;
 pub(crate) mod sql;
 
-use std::io::Write as _;
+use std::fmt;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use indicatif::HumanCount;
 use serde_json::Value;
 
 use crate::client::Client;
 
+/// Whoever read standard output has gone, as `head` does when it has enough: nothing is wrong, and nobody is left to tell.
+#[derive(Debug)]
+pub(crate) struct ReaderGone;
+
+impl fmt::Display for ReaderGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("standard output is closed")
+    }
+}
+
+impl std::error::Error for ReaderGone {}
+
 /// Prints to standard output.
 ///
 /// # Errors
-/// If that is closed.
+/// [`ReaderGone`] if nobody reads it, or why else it cannot be written.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|error| if error.kind() == ErrorKind::BrokenPipe { ReaderGone.into() } else { error.into() })
 }
 
 /// Prints JSON, indented.
@@ -32,6 +46,11 @@ pub(crate) fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}\n"))
 }
 
+/// A count and what is counted, in the plural where that is right.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
+}
+
 /// Waits for a run and says how it ended. The exit code is 0 if it succeeded, otherwise 1.
 async fn follow(client: &Client, run: &str, json: bool) -> Result<ExitCode> {
     let ended = client.ended_run(run).await?;
@@ -39,11 +58,30 @@ async fn follow(client: &Client, run: &str, json: bool) -> Result<ExitCode> {
     if json {
         print_json(&ended)?;
     } else {
-        let rows = ended["rows"].as_u64().map_or_else(String::new, |rows| format!(", {rows} rows"));
-        let error = ended["error"].as_str().map_or_else(String::new, |error| format!(": {error}"));
-        print(&format!("{run} {}{rows}{error}\n", ended["state"].as_str().unwrap_or("ended")))?;
+        print(&format!("{run} {}{}\n", ended["state"].as_str().unwrap_or("ended"), outcome(&ended)))?;
     }
     Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What came of a run: why it failed, what a training learnt, or how many rows were written.
+fn outcome(run: &Value) -> String {
+    if let Some(error) = run["error"].as_str() {
+        return format!(": {error}");
+    }
+    if let Some(version) = run["details"]["version"].as_str() {
+        let force = if run["details"]["promoted"] == true { "in force" } else { "not put in force" };
+        let reason = run["details"]["reason"].as_str().map_or_else(String::new, |reason| format!(": {reason}"));
+        let warnings: String = run["details"]["warnings"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(|warning| format!("\nwarning: {warning}"))
+            .collect();
+        return format!("; version {version} is {force}{reason}{warnings}");
+    }
+    let what = if run["kind"] == "predict" { "prediction" } else { "row" };
+    run["rows"].as_u64().map_or_else(String::new, |rows| format!(", {}", counted(rows, what)))
 }
 
 /// Says which run was queued, or waits for it.
@@ -58,4 +96,22 @@ async fn queued(client: &Client, started: &Value, wait: bool, json: bool) -> Res
         print(&format!("queued as {run}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_outcome_of_a_run_is_told_by_its_kind() {
+        let check = |run: Value, expected: &str| assert_eq!(outcome(&run), expected);
+        check(json!({ "kind": "sql", "rows": 1 }), ", 1 row");
+        check(json!({ "kind": "predict", "rows": 1200 }), ", 1,200 predictions");
+        check(json!({ "kind": "sql", "error": "no table", "rows": null }), ": no table");
+        let trained = json!({ "version": "v2", "promoted": false, "reason": "v1 is better", "warnings": ["few lives"] });
+        check(json!({ "kind": "train", "rows": 1, "details": trained }), "; version v2 is not put in force: v1 is better\nwarning: few lives");
+        check(json!({ "kind": "sql" }), "");
+    }
 }
