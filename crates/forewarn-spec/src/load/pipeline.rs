@@ -67,7 +67,7 @@ struct RawSource {
 struct RawMqtt {
     /// The broker.
     url: Text<Broker>,
-    /// How the broker knows Forewarn; left out, it is `forewarn-` and the name of the pipeline.
+    /// How the broker knows Forewarn; left out, it is `forewarn-` and the name of the pipeline, numbered from the second source on.
     client_id: Option<Text<Identifier>>,
     /// The topics subscribed to.
     topic: Text<Topic>,
@@ -180,7 +180,7 @@ pub(super) fn check(raw: &RawPipeline, names: &mut Names, report: &mut Report<'_
     known.add(&raw.signals);
     raw.views.refuse("views", "leave it out; a job computes such a table: its `sql` aggregates `readings`", report);
     raw.routes.refuse("routes", "leave it out; `GET /v1/alerts/stream` gives every alert to whoever passes it on", report);
-    let sources = raw.sources.iter().filter_map(|source| mqtt(&source.mqtt, &raw.pipeline.value, report)).map(Source::Mqtt).collect();
+    let sources = sources(raw, report);
     let signals = signals(&raw.signals, &known, report);
     let rules = raw.rules.iter().filter_map(|rule| rule::check(rule, &raw.pipeline.value, &known, names, report)).collect();
     let jobs = raw.jobs.iter().map(|job| sql_job(job, names, report)).collect();
@@ -233,7 +233,25 @@ pub(super) fn expression<K: Expression>(text: &Text<K>, known: &Known, report: &
     }
 }
 
-fn mqtt(raw: &RawMqtt, pipeline: &str, report: &mut Report<'_>) -> Option<MqttSource> {
+/// The sources. A broker knows one client by an identifier and throws out the other, so each source has one of its own.
+fn sources(raw: &RawPipeline, report: &mut Report<'_>) -> Vec<Source> {
+    let mut sources: Vec<MqttSource> = Vec::new();
+    for (number, source) in (1..).zip(&raw.sources) {
+        let by_default = match number {
+            1 => format!("forewarn-{}", raw.pipeline.value),
+            number => format!("forewarn-{}-{number}", raw.pipeline.value),
+        };
+        let Some(read) = mqtt(&source.mqtt, by_default, report) else { continue };
+        if sources.iter().any(|other| (&other.url, &other.client_id) == (&read.url, &read.client_id)) {
+            let problem = format!("another source already talks to this broker as '{}'", read.client_id);
+            report.on(&source.mqtt.url, problem, Some("give each source a client_id of its own".to_owned()));
+        }
+        sources.push(read);
+    }
+    sources.into_iter().map(Source::Mqtt).collect()
+}
+
+fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<MqttSource> {
     if !["mqtt://", "mqtts://"].iter().any(|scheme| raw.url.value.len() > scheme.len() && raw.url.value.starts_with(scheme)) {
         report.on(&raw.url, format!("'{}' is no broker", raw.url.value), Some("write mqtt://host:1883 or mqtts://host:8883".to_owned()));
     }
@@ -253,7 +271,7 @@ fn mqtt(raw: &RawMqtt, pipeline: &str, report: &mut Report<'_>) -> Option<MqttSo
     };
     Some(MqttSource {
         url: raw.url.value.clone(),
-        client_id: raw.client_id.as_ref().map_or_else(|| format!("forewarn-{pipeline}"), |id| id.value.clone()),
+        client_id: raw.client_id.as_ref().map_or(client_id, |id| id.value.clone()),
         topic: raw.topic.value.clone(),
         asset: raw.asset.value.clone(),
         signal: raw.signal.value.clone(),

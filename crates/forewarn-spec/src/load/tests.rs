@@ -89,6 +89,18 @@ fn names_are_unique_over_files() {
 }
 
 #[test]
+fn each_mqtt_source_has_a_client_id_of_its_own() {
+    let source = "  - mqtt: { url: \"mqtt://b\", topic: \"a/+\", asset: \"{1}\", signal: v, payload: numberID }\n";
+    let text =
+        |first: &str, second: &str| format!("pipeline: p\nsources:\n{}{}", source.replace("ID", first), source.replace("ID", second));
+    let definitions = pipelines(&text("", "")).unwrap();
+    let ids: Vec<&str> = definitions.pipelines[0].sources.iter().map(|Source::Mqtt(source)| source.client_id.as_str()).collect();
+    assert_eq!(ids, ["forewarn-p", "forewarn-p-2"]);
+    let error = pipelines(&text(", client_id: c", ", client_id: c")).unwrap_err().to_string();
+    assert!(error.contains("another source already talks to this broker as 'c'"), "{error}");
+}
+
+#[test]
 fn derived_signals_are_ordered_and_cycles_are_refused() {
     let text =
         "pipeline: p\nsignals:\n  - { name: c, assets: \"**\", expr: \"b + 1.0\" }\n  - { name: b, assets: \"**\", expr: \"a + 1.0\" }\n";
