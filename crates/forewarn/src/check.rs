@@ -7,14 +7,18 @@ use std::process::ExitCode;
 use anyhow::Result;
 use forewarn_spec::Diagnostics;
 
+use crate::commands::counted;
+
 /// Checks the settings at `config` and the folders they name. Mistakes go to standard error.
 pub(crate) fn run(config: &Path) -> Result<ExitCode> {
     match crate::config::read(config)? {
         Ok(tree) => {
             let pipelines = &tree.definitions.pipelines;
             let rules: usize = pipelines.iter().map(|pipeline| pipeline.rules.len()).sum();
-            let models = tree.definitions.models.len();
-            writeln!(std::io::stdout(), "{} pipelines with {rules} rules, {models} models: no mistakes", pipelines.len())?;
+            let count = |count: usize, what| counted(count as u64, what);
+            let [pipelines, rules, models] =
+                [count(pipelines.len(), "pipeline"), count(rules, "rule"), count(tree.definitions.models.len(), "model")];
+            writeln!(std::io::stdout(), "{pipelines} with {rules}, {models}: no mistakes")?;
             Ok(ExitCode::SUCCESS)
         }
         Err(diagnostics) => Ok(report(&diagnostics)),

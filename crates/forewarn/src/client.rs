@@ -1,9 +1,10 @@
 //! Talks to a running server, for the commands that are thin clients of its HTTP API.
 
+use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use url::Url;
@@ -16,12 +17,21 @@ const POLL: Duration = Duration::from_millis(200);
 /// Which server to talk to, and how to print.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ServerArgs {
-    /// The server's URL.
-    #[arg(long, env = "FOREWARN_SERVER", default_value = "http://127.0.0.1:8080", global = true)]
+    /// The server's URL, or its host and port.
+    #[arg(long, env = "FOREWARN_SERVER", default_value = "http://127.0.0.1:8080", global = true, value_parser = parse_server)]
     server: Url,
     /// Print JSON, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+fn parse_server(text: &str) -> Result<Url, String> {
+    let url = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let parsed: Result<Url, _> = url.parse();
+    match parsed {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
+        _ => Err("write the URL of a server, such as http://127.0.0.1:8080".to_owned()),
+    }
 }
 
 /// The server understood and refused.
@@ -102,8 +112,15 @@ impl Client {
     /// # Errors
     /// No server, or its refusal.
     pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let response = request.send().await.with_context(|| format!("no answer from {}: is the server running?", self.server))?;
-        accept(response).await
+        match request.send().await {
+            Ok(response) => accept(response).await,
+            Err(error) => Err(self.no_answer(&error)),
+        }
+    }
+
+    fn no_answer(&self, error: &reqwest::Error) -> anyhow::Error {
+        let asked = if error.is_connect() { ": is the server running there? (--server URL names another)" } else { "" };
+        anyhow!("no answer from {}: {}{asked}", self.server.as_str().trim_end_matches('/'), root(error))
     }
 
     /// Sends until there is room: requests that the server answers with 503, or not at all, are sent again. The request must be one that
@@ -120,11 +137,11 @@ impl Client {
                     let pause = retry_after(&response);
                     ("the server has no room".to_owned(), pause.unwrap_or_else(|| backoff(attempt)))
                 }
-                Err(error) if attempt < ATTEMPTS => (format!("no answer from {}: {error}", self.server), backoff(attempt)),
+                Err(error) if attempt < ATTEMPTS => (format!("{:#}", self.no_answer(&error)), backoff(attempt)),
                 Ok(response) => return accept(response).await?.json().await.context("the server's answer is not JSON"),
-                Err(error) => return Err(error).with_context(|| format!("no answer from {}: is the server running?", self.server)),
+                Err(error) => return Err(self.no_answer(&error)),
             };
-            wait(&format!("{reason}; again in {} s", pause.as_secs_f64()));
+            wait(&format!("{reason}; trying again in {} s", pause.as_secs_f64()));
             tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
             attempt += 1;
         }
@@ -143,6 +160,15 @@ impl Client {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+/// The innermost reason of an error; those around it only say which part of the client met it.
+fn root(error: &reqwest::Error) -> String {
+    let mut reason = error.source();
+    while let Some(inner) = reason.and_then(|reason| reason.source()) {
+        reason = Some(inner);
+    }
+    reason.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn backoff(attempt: u32) -> Duration {
@@ -171,9 +197,38 @@ fn explain(status: StatusCode, text: &str) -> String {
     let part = |key: &str| problem[key].as_str().filter(|part| !part.is_empty());
     let what = part("detail").or_else(|| part("title")).or_else(|| part("message")).unwrap_or("no reason given");
     match part("hint") {
-        Some(hint) => format!("{what} ({hint})"),
-        None => what.to_owned(),
+        Some(hint) => as_commands(&format!("{what} ({hint})")),
+        None => as_commands(what),
     }
+}
+
+/// Where the server names a route that has a command, the command: what whoever types commands can use.
+fn as_commands(text: &str) -> String {
+    let text = text.replace("POST …/comment", "`forewarn alert comment`").replace("POST /v1/sql", "`forewarn sql`");
+    let mut parts = text.split("GET /v1/");
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (route, rest) = part.split_at(part.find([' ', ';', ',', ')']).unwrap_or(part.len()));
+        match command(route) {
+            Some(command) => told.extend(["`forewarn ", &command, "`"]),
+            None => told.extend(["GET /v1/", route]),
+        }
+        told.push_str(rest);
+    }
+    told
+}
+
+/// The command that does what `GET /v1/{route}` does.
+fn command(route: &str) -> Option<String> {
+    let name = |segment: &str| if segment.starts_with('{') { segment.trim_matches(['{', '}']).to_uppercase() } else { segment.to_owned() };
+    Some(match route.split('/').collect::<Vec<_>>().as_slice() {
+        ["jobs"] => "job list".to_owned(),
+        ["jobs", job, "runs"] => format!("job runs {}", name(job)),
+        ["models"] => "model list".to_owned(),
+        ["models", model, "versions"] => format!("model versions {}", name(model)),
+        ["alerts"] => "alert list".to_owned(),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -185,7 +240,15 @@ mod tests {
         let check = |body: &str, expected: &str| assert_eq!(explain(StatusCode::NOT_FOUND, body), expected);
         check(
             r#"{"title":"Not found","detail":"there is no job x","hint":"GET /v1/jobs lists all"}"#,
-            "there is no job x (GET /v1/jobs lists all)",
+            "there is no job x (`forewarn job list` lists all)",
+        );
+        check(
+            r#"{"detail":"model m has no version \"1\"; GET /v1/models/m/versions lists those there are"}"#,
+            "model m has no version \"1\"; `forewarn model versions m` lists those there are",
+        );
+        check(
+            r#"{"detail":"no run","hint":"GET /v1/jobs/{job}/runs lists the newest; GET /v1/elsewhere, too"}"#,
+            "no run (`forewarn job runs JOB` lists the newest; GET /v1/elsewhere, too)",
         );
         check(r#"{"title":"Not found"}"#, "Not found");
         check("<html>", "the server answered 404 Not Found: <html>");
@@ -198,6 +261,18 @@ mod tests {
         let client = Client::new(&args).unwrap();
         let request = client.request(Method::GET, &["v1", "assets", "plant1/pump 7"]).unwrap().build().unwrap();
         assert_eq!(request.url().as_str(), "http://h:1/base/v1/assets/plant1%2Fpump%207");
+    }
+
+    #[test]
+    fn a_server_may_be_given_by_host_and_port() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(parse_server(text).ok().map(|url| url.to_string()).as_deref(), expected, "{text}");
+        };
+        check("localhost:8080", Some("http://localhost:8080/"));
+        check("10.0.0.1:80", Some("http://10.0.0.1/"));
+        check("https://forewarn.example/base", Some("https://forewarn.example/base"));
+        check("ftp://host", None);
+        check("", None);
     }
 
     #[test]

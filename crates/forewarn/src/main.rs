@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{alert, import, job, model, sql};
+use crate::commands::{ReaderGone, alert, import, job, model, sql};
 
 /// What still works in the background when a command is done gets this long.
 const GRACE: Duration = Duration::from_secs(1);
@@ -73,6 +73,9 @@ const COMMAND_LOG: &str = "warn";
 
 fn main() -> ExitCode {
     run(Cli::parse().command).unwrap_or_else(|error| {
+        if error.is::<ReaderGone>() {
+            return ExitCode::SUCCESS;
+        }
         check::complain(&format!("{error:#}"));
         ExitCode::from(if error.is::<Refused>() { 1 } else { 2 })
     })

@@ -1,14 +1,13 @@
 //! `forewarn alert`: look at alerts, act on them, watch them come.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Subcommand;
-use futures::StreamExt as _;
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{print, print_json};
+use super::{print, print_json, watch};
 use crate::client::{Client, ServerArgs};
 use crate::table;
 
@@ -66,7 +65,19 @@ enum Action {
     /// Show a hidden alert again.
     Unshelve(ActionArgs),
     /// Leave a remark on an alert.
-    Comment(ActionArgs),
+    Comment {
+        /// The alert's id.
+        id: String,
+        /// Who says it.
+        #[arg(long, env = "USER")]
+        actor: String,
+        /// What they say.
+        #[arg(long, short = 'm')]
+        comment: String,
+        /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
+        #[arg(long)]
+        reason: Option<String>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -109,14 +120,20 @@ pub(crate) async fn run(args: AlertArgs) -> Result<ExitCode> {
             query.extend(state.map(|state| ("state", state)));
             query.push(("limit", limit.to_string()));
             let answer = client.get(&["v1", "alerts"], &query).await?;
-            if json { print_json(&answer)? } else { print(&table::of_objects(&ALERTS, &answer["alerts"]))? }
+            if json {
+                return print_json(&answer).map(|()| ExitCode::SUCCESS);
+            }
+            let more = if answer["next"].is_null() { "" } else { "(there are more: see --limit)\n" };
+            print(&(table::of_objects(&ALERTS, &answer["alerts"]) + more))?;
         }
         Action::Show { id } => show(&client.get(&["v1", "alerts", &id], &[]).await?, json)?,
-        Action::Watch { severity, asset } => watch(&client, filter(severity, asset), json).await?,
+        Action::Watch { severity, asset } => watch::run(&client, filter(severity, asset), json).await?,
         Action::Acknowledge(action) => act(&client, "acknowledge", action, None, json).await?,
         Action::Shelve { action, duration } => act(&client, "shelve", action, Some(duration), json).await?,
         Action::Unshelve(action) => act(&client, "unshelve", action, None, json).await?,
-        Action::Comment(action) => act(&client, "comment", action, None, json).await?,
+        Action::Comment { id, actor, comment, reason } => {
+            act(&client, "comment", ActionArgs { id, actor, comment: Some(comment), reason }, None, json).await?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,18 +146,33 @@ fn show(alert: &Value, json: bool) -> Result<()> {
     if json {
         return print_json(alert);
     }
+    print(&in_full(alert))
+}
+
+/// An alert with its history and evidence, for people. What it does not have is left out.
+fn in_full(alert: &Value) -> String {
     let text = |key: &str| alert[key].as_str().unwrap_or("-");
-    print(&format!(
-        "{} on {}: {}, {}\n{}\nconsequence: {}\naction: {}\n\n{}",
-        text("rule"),
-        text("asset"),
-        text("severity"),
-        text("state"),
-        text("message"),
-        text("consequence"),
-        text("action"),
-        table::of_objects(&STEPS, &alert["transitions"])
-    ))
+    let doubt = if alert["unknown"] == true { " (in doubt: inputs are missing or bad)" } else { "" };
+    let mut told = format!("{} on {}: {}, {}{doubt}\n{}\n", text("rule"), text("asset"), text("severity"), text("state"), text("message"));
+    let facts = ["started", "ended", "acknowledged_by", "shelved_until", "consequence", "action"];
+    for (name, value) in facts.iter().filter_map(|key| Some((key.replace('_', " "), alert[*key].as_str()?))) {
+        told.extend([name.as_str(), ": ", value, "\n"]);
+    }
+    let evidence = &alert["evidence"];
+    let span = |key: &str| evidence[key].as_str().unwrap_or("-");
+    // Writing to a string cannot fail.
+    let _ = writeln!(told, "evidence: readings from {} to {}, rule version {}", span("from"), span("to"), span("rule_version"));
+    for value in evidence["values"].as_array().into_iter().flatten() {
+        let text = |key: &str| value[key].as_str().unwrap_or("-");
+        let number = value["value"].as_f64().map_or_else(|| "-".to_owned(), |number| number.to_string());
+        let _ = writeln!(told, "  {} {number} at {}", text("signal"), text("time"));
+    }
+    told.push('\n');
+    told.push_str(&table::of_objects(&STEPS, &alert["transitions"]));
+    match alert["transitions_left_out"].as_u64() {
+        Some(count) if count > 0 => told + &format!("({count} transitions after the first are left out; the table alert_events has all)\n"),
+        _ => told,
+    }
 }
 
 async fn act(client: &Client, verb: &str, action: ActionArgs, duration: Option<String>, json: bool) -> Result<()> {
@@ -152,64 +184,9 @@ async fn act(client: &Client, verb: &str, action: ActionArgs, duration: Option<S
         }
     }
     let alert = client.post(&["v1", "alerts", &id, verb], &body).await?;
-    if json { print_json(&alert) } else { print(&format!("{id} is {}\n", alert["state"].as_str().unwrap_or("unchanged"))) }
-}
-
-/// Prints the stream's events, one a line.
-async fn watch(client: &Client, query: Vec<(&str, String)>, json: bool) -> Result<()> {
-    let request = client.request(Method::GET, &["v1", "alerts", "stream"])?.query(&query);
-    let mut bytes = client.send(request).await?.bytes_stream();
-    let mut lines = Lines::default();
-    while let Some(chunk) = bytes.next().await {
-        lines.push(&chunk.context("the stream of alerts was cut off")?);
-        while let Some(line) = lines.next_line() {
-            let Some(data) = line.strip_prefix("data:").map(str::trim) else { continue };
-            print(&if json { format!("{data}\n") } else { one_line(data) })?;
-        }
+    if json {
+        return print_json(&alert);
     }
-    Ok(())
-}
-
-fn one_line(data: &str) -> String {
-    let event: Value = serde_json::from_str(data).unwrap_or_default();
-    let text = |key: &str| event[key].as_str().unwrap_or("-").to_owned();
-    format!(
-        "{}  {:<13} {:<8} {}  {}  {}\n",
-        text("time"),
-        text("transition"),
-        text("severity"),
-        text("asset"),
-        text("rule"),
-        text("message")
-    )
-}
-
-/// Cuts a stream of bytes into lines.
-#[derive(Default)]
-struct Lines(Vec<u8>);
-
-impl Lines {
-    fn push(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-
-    fn next_line(&mut self) -> Option<String> {
-        let end = self.0.iter().position(|byte| *byte == b'\n')?;
-        let line: Vec<u8> = self.0.drain(..=end).collect();
-        Some(String::from_utf8_lossy(&line).trim_end().to_owned())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_whole_however_the_stream_is_cut() {
-        let mut lines = Lines::default();
-        lines.push("data: pü".as_bytes());
-        assert_eq!(lines.next_line(), None);
-        lines.push(b"mp\r\n\nid:");
-        assert_eq!([lines.next_line(), lines.next_line(), lines.next_line()], [Some("data: pümp".into()), Some(String::new()), None]);
-    }
+    let state = alert["state"].as_str().unwrap_or("unchanged");
+    print(&if verb == "comment" { format!("the comment on {id} is recorded\n") } else { format!("{id} is {state}\n") })
 }

@@ -1,10 +1,10 @@
 //! `forewarn import`: histories from CSV files, tables and Parquet, sent to a running server.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use clap::ValueEnum;
 use forewarn_ingest::RawBatch;
 use forewarn_ingest::import::{self, Format, ImportMapping, Importer, Lives, TimeUnit};
@@ -13,9 +13,9 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{print, print_json};
+use super::{counted, parse_time, print, print_json};
 use crate::check::complain;
-use crate::client::{Client, ServerArgs};
+use crate::client::{Client, Refused, ServerArgs};
 
 /// Rows of a file that are read at a time; wide files are sent in smaller pieces.
 const ROWS: usize = 2_000;
@@ -25,9 +25,14 @@ const MOST_SHOWN: usize = 20;
 /// Arguments of `forewarn import`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  forewarn import temperature.csv --asset plant1/oven --time timestamp --signal value=temperature
-  forewarn import train_FD001.txt --columns unit,cycle,setting1..3,s1..s21 --asset engines/unit{unit} \\
-      --time cycle --time-start 2024-01-01T00:00:00Z --time-step 1h --lives failed")]
+  forewarn import temperature.csv \\
+      --asset plant1/oven --time timestamp --signal value=temperature
+  forewarn import train_FD001.txt --columns unit,cycle,setting1..3,s1..s21 \\
+      --asset 'engines/unit{unit}' --lives failed \\
+      --time cycle --time-start 2024-01-01T00:00:00Z --time-step 1h
+
+Lines that cannot be used are named on standard error and lose none of the
+others; the exit code is then 1.")]
 pub(crate) struct ImportArgs {
     /// The files.
     #[arg(required = true)]
@@ -101,10 +106,6 @@ enum LifeEnd {
     Running,
 }
 
-fn parse_time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).map_err(|error| error.to_string())
-}
-
 impl ImportArgs {
     fn mapping(&self) -> ImportMapping {
         ImportMapping {
@@ -147,7 +148,7 @@ struct Done {
     late: u64,
     refused: u64,
     empty: u64,
-    life_events: usize,
+    life_events: u64,
     shown: usize,
 }
 
@@ -159,8 +160,11 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
     let client = Client::new(&args.server)?;
     let mapping = args.mapping();
     // Every mapping is fitted before the first reading is sent, so that a wrong name in it leaves nothing half done.
-    let importers =
-        args.files.iter().map(|path| Ok((path.display().to_string(), import::open(path, &mapping)?))).collect::<Result<Vec<_>>>()?;
+    let open = |path: &PathBuf| match import::open(path, &mapping) {
+        Ok(importer) => Ok((path.display().to_string(), importer)),
+        Err(error) => Err(anyhow!(as_options(&error.to_string()))),
+    };
+    let importers = args.files.iter().map(open).collect::<Result<Vec<_>>>()?;
     let mut done = Done::default();
     let bar = bar(importers.iter().map(|(_, importer)| importer.bytes_total()).sum(), args.server.json);
     let mut before = 0;
@@ -177,25 +181,41 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
     if args.server.json {
         print_json(&summary)?;
     } else {
-        print(&told(&done, args.files.len(), &HumanDuration(bar.elapsed()).to_string()))?;
+        print(&told(&done, args.files.len(), bar.elapsed()))?;
     }
     Ok(if done.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn told(done: &Done, files: usize, took: &str) -> String {
-    let mut text = format!("{} readings stored from {files} file(s) in {took}", HumanCount(done.accepted));
-    for (count, what) in
-        [(done.duplicate, "had been stored before"), (done.late, "came late"), (done.refused, "lines refused"), (done.empty, "cells empty")]
-    {
-        if count > 0 {
-            let _ = write!(text, "; {} {what}", HumanCount(count));
-        }
-    }
-    if done.life_events > 0 {
-        let _ = write!(text, "; {} life events recorded", done.life_events);
+fn told(done: &Done, files: usize, took: Duration) -> String {
+    let took = if took < Duration::from_mins(1) { format!("{:.1} s", took.as_secs_f64()) } else { HumanDuration(took).to_string() };
+    let mut text = format!("{} stored from {} in {took}", counted(done.accepted, "reading"), counted(files as u64, "file"));
+    let parts = [
+        (done.duplicate, format!("{} had been stored before", HumanCount(done.duplicate))),
+        (done.late, format!("{} came late", HumanCount(done.late))),
+        (done.refused, format!("{} refused", counted(done.refused, "line"))),
+        (done.empty, format!("{} without a value", counted(done.empty, "cell"))),
+        (done.life_events, format!("{} recorded", counted(done.life_events, "life event"))),
+    ];
+    for (_, part) in parts.iter().filter(|(count, _)| *count > 0) {
+        text.extend(["; ", part.as_str()]);
     }
     text.push('\n');
     text
+}
+
+/// The importer speaks of the parts of a mapping; on the command line these are options.
+fn as_options(text: &str) -> String {
+    let options = [
+        ("give columns for", "give --columns for"),
+        ("set signals to", "set --signal to"),
+        ("with signals: column=signal", "with --signal column=signal"),
+        ("set time to", "set --time to"),
+        ("set asset to", "set --asset to"),
+        ("time_start", "--time-start"),
+        ("time_step", "--time-step"),
+        ("time_unit", "--time-unit"),
+    ];
+    options.iter().fold(text.to_owned(), |text, (part, option)| text.replace(part, option))
 }
 
 fn bar(bytes: u64, quiet: bool) -> ProgressBar {
@@ -212,7 +232,7 @@ async fn import(client: &Client, file: &str, importer: &mut Importer, bar: &Prog
     while let Some(batch) = tokio::task::block_in_place(|| importer.next_batch(ROWS))? {
         for error in &batch.errors {
             done.shown += 1;
-            show(bar, done.shown, file, error.line, &error.reason);
+            show(bar, done.shown, file, error.line, &as_options(&error.reason));
         }
         done.refused += batch.rejected;
         if !batch.is_empty() {
@@ -221,9 +241,8 @@ async fn import(client: &Client, file: &str, importer: &mut Importer, bar: &Prog
         bar.set_position(before + importer.bytes_read());
     }
     done.empty += importer.skipped_cells();
-    for event in importer.life_events() {
-        record(client, &event, bar).await?;
-        done.life_events += 1;
+    for life in importer.life_events().chunk_by(|a, b| a.asset == b.asset) {
+        done.life_events += record(client, life, bar).await?;
     }
     Ok(())
 }
@@ -256,8 +275,47 @@ fn show(bar: &ProgressBar, number: usize, file: &str, line: usize, reason: &str)
     }
 }
 
-async fn record(client: &Client, event: &LifeEvent, bar: &ProgressBar) -> Result<()> {
-    let body: Value = json!({ "event": event.event.as_str(), "time": event.time.to_string(), "actor": "import" });
-    let request = client.request(Method::POST, &["v1", "assets", event.asset.as_ref(), "life-events"])?.json(&body);
-    client.send_patiently(request, |why| bar.suspend(|| complain(why))).await.map(drop)
+/// Records the events of one asset's lives, except those on record already: an import that is repeated adds no second life. Gives the
+/// count of those recorded.
+async fn record(client: &Client, events: &[LifeEvent], bar: &ProgressBar) -> Result<u64> {
+    let Some(asset) = events.first().map(|event| event.asset.clone()) else { return Ok(0) };
+    let path = ["v1", "assets", asset.as_ref(), "life-events"];
+    // An asset of which every reading was refused is not known yet.
+    let wait = |why: &str| bar.suspend(|| complain(why));
+    let known = match client.send_patiently(client.request(Method::GET, &path)?, wait).await {
+        Err(error) if error.is::<Refused>() => Value::Null,
+        known => known?["life_events"].take(),
+    };
+    let mut recorded = 0;
+    for event in events {
+        let (kind, time) = (event.event.as_str(), event.time.to_string());
+        if known.as_array().into_iter().flatten().any(|known| known["event"] == kind && known["time"] == time.as_str()) {
+            continue;
+        }
+        let request = client.request(Method::POST, &path)?.json(&json!({ "event": kind, "time": time, "actor": "import" }));
+        client.send_patiently(request, wait).await?;
+        recorded += 1;
+    }
+    Ok(recorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_tells_what_there_is_to_tell() {
+        let check = |done: Done, files, seconds, expected: &str| assert_eq!(told(&done, files, Duration::from_millis(seconds)), expected);
+        check(Done { accepted: 1, ..Done::default() }, 1, 140, "1 reading stored from 1 file in 0.1 s\n");
+        let done = Done { accepted: 22_695, duplicate: 1_000, late: 12, refused: 1, empty: 2, life_events: 200, shown: 1 };
+        let expected = "22,695 readings stored from 3 files in 2 minutes; 1,000 had been stored before; 12 came late; 1 line refused; \
+                        2 cells without a value; 200 life events recorded\n";
+        check(done, 3, 120_000, expected);
+    }
+
+    #[test]
+    fn messages_about_the_mapping_name_its_options() {
+        let told = as_options("is the number 5; give time_unit, or time_start and time_step for cycles");
+        assert_eq!(told, "is the number 5; give --time-unit, or --time-start and --time-step for cycles");
+    }
 }

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
+use forewarn_types::Timestamp;
 use serde_json::{Value, json};
 
-use super::{print, print_json, queued};
+use super::{counted, parse_time, print, print_json, queued};
 use crate::client::{Client, ServerArgs};
 use crate::table;
 
@@ -33,11 +34,11 @@ enum Action {
         /// The job.
         job: String,
         /// Start of its data interval; left out: as the schedule would have it.
-        #[arg(long)]
-        from: Option<String>,
+        #[arg(long, value_parser = parse_time)]
+        from: Option<Timestamp>,
         /// End of its data interval; left out: now.
-        #[arg(long)]
-        to: Option<String>,
+        #[arg(long, value_parser = parse_time)]
+        to: Option<Timestamp>,
         /// Wait until it has ended.
         #[arg(long)]
         wait: bool,
@@ -47,11 +48,11 @@ enum Action {
         /// The job.
         job: String,
         /// Start of the first interval.
-        #[arg(long)]
-        from: String,
+        #[arg(long, value_parser = parse_time)]
+        from: Timestamp,
         /// End of the last interval.
-        #[arg(long)]
-        to: String,
+        #[arg(long, value_parser = parse_time)]
+        to: Timestamp,
     },
     /// Cancel a run.
     Cancel {
@@ -82,16 +83,16 @@ pub(crate) async fn run(args: JobArgs) -> Result<ExitCode> {
             let mut body = json!({});
             for (key, time) in [("from", from), ("to", to)] {
                 if let Some(time) = time {
-                    body[key] = time.into();
+                    body[key] = time.to_string().into();
                 }
             }
             let started = client.post(&["v1", "jobs", &job, "run"], &body).await?;
             return queued(&client, &started, wait, json).await;
         }
         Action::Backfill { job, from, to } => {
-            let answer = client.post(&["v1", "jobs", &job, "backfill"], &json!({ "from": from, "to": to })).await?;
-            let count = answer["runs"].as_array().map_or(0, Vec::len);
-            if json { print_json(&answer)? } else { print(&format!("{count} runs queued; `forewarn job runs {job}` shows them\n"))? }
+            let answer = client.post(&["v1", "jobs", &job, "backfill"], &json!({ "from": from.to_string(), "to": to.to_string() })).await?;
+            let count = counted(answer["runs"].as_array().map_or(0, Vec::len) as u64, "run");
+            if json { print_json(&answer)? } else { print(&format!("{count} queued; `forewarn job runs {job}` shows them\n"))? }
         }
         Action::Cancel { run } => {
             let answer = client.post(&["v1", "jobs", "runs", &run, "cancel"], &json!({})).await?;

@@ -5,12 +5,14 @@ pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod model;
 pub(crate) mod sql;
+mod watch;
 
 use std::fmt;
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use forewarn_types::Timestamp;
 use indicatif::HumanCount;
 use serde_json::Value;
 
@@ -36,6 +38,11 @@ pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     printed.map_err(|error| if error.kind() == ErrorKind::BrokenPipe { ReaderGone.into() } else { error.into() })
+}
+
+/// A time on the command line.
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).map_err(|error| error.to_string())
 }
 
 /// Prints JSON, indented.
@@ -71,14 +78,11 @@ fn outcome(run: &Value) -> String {
     if let Some(version) = run["details"]["version"].as_str() {
         let force = if run["details"]["promoted"] == true { "in force" } else { "not put in force" };
         let reason = run["details"]["reason"].as_str().map_or_else(String::new, |reason| format!(": {reason}"));
-        let warnings: String = run["details"]["warnings"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(|warning| format!("\nwarning: {warning}"))
-            .collect();
-        return format!("; version {version} is {force}{reason}{warnings}");
+        let mut text = format!("; version {version} is {force}{reason}");
+        for warning in run["details"]["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            text.extend(["\nwarning: ", warning]);
+        }
+        return text;
     }
     let what = if run["kind"] == "predict" { "prediction" } else { "row" };
     run["rows"].as_u64().map_or_else(String::new, |rows| format!(", {}", counted(rows, what)))
@@ -111,7 +115,10 @@ mod tests {
         check(json!({ "kind": "predict", "rows": 1200 }), ", 1,200 predictions");
         check(json!({ "kind": "sql", "error": "no table", "rows": null }), ": no table");
         let trained = json!({ "version": "v2", "promoted": false, "reason": "v1 is better", "warnings": ["few lives"] });
-        check(json!({ "kind": "train", "rows": 1, "details": trained }), "; version v2 is not put in force: v1 is better\nwarning: few lives");
+        check(
+            json!({ "kind": "train", "rows": 1, "details": trained }),
+            "; version v2 is not put in force: v1 is better\nwarning: few lives",
+        );
         check(json!({ "kind": "sql" }), "");
     }
 }

@@ -69,11 +69,13 @@ const VERSIONS: [(&str, &str); 6] = [
     ("rmse", "summary.metrics.rmse"),
     ("coverage", "summary.coverage"),
 ];
-const PREDICTIONS: [(&str, &str); 8] = [
+const QUANTILES: [&str; 3] = ["p05", "p50", "p95"];
+const PREDICTIONS: [(&str, &str); 9] = [
     ("asset", "asset"),
     ("p05", "p05"),
     ("p50", "p50"),
     ("p95", "p95"),
+    ("cap", "cap"),
     ("unit", "unit"),
     ("as of", "time"),
     ("unlike training", "out_of_distribution"),
@@ -107,8 +109,23 @@ pub(crate) async fn run(args: ModelArgs) -> Result<ExitCode> {
         }
         Action::Predictions { asset } => {
             let query: Vec<(&str, String)> = asset.map(|asset| ("asset", asset)).into_iter().collect();
-            show(&client.get(&["v1", "predictions"], &query).await?, "predictions", &PREDICTIONS)?;
+            let mut answer = client.get(&["v1", "predictions"], &query).await?;
+            if !json {
+                round(&mut answer["predictions"]);
+            }
+            show(&answer, "predictions", &PREDICTIONS)?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Rounds the quantiles of predictions to tenths: more decimals only hide how wide the interval is.
+fn round(predictions: &mut Value) {
+    for prediction in predictions.as_array_mut().into_iter().flatten() {
+        for key in QUANTILES {
+            if let Some(value) = prediction[key].as_f64() {
+                prediction[key] = ((value * 10.0).round() / 10.0).into();
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{print, print_json};
+use super::{counted, print};
 use crate::client::{Client, ServerArgs};
 use crate::table;
 
@@ -47,7 +47,8 @@ pub(crate) async fn run(mut args: SqlArgs) -> Result<ExitCode> {
     }
     let answer = client.post(&["v1", "sql"], &body).await?;
     if args.server.json {
-        print_json(&answer)?;
+        // One line: indented, each cell of each row would stand on a line of its own.
+        print(&format!("{answer}\n"))?;
     } else {
         show(&answer)?;
     }
@@ -58,6 +59,6 @@ fn show(answer: &Value) -> Result<()> {
     let columns: Vec<&str> = answer["columns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let rows: Vec<Vec<Value>> = answer["rows"].as_array().into_iter().flatten().filter_map(|row| row.as_array().cloned()).collect();
     print(&table::render(&columns, &rows))?;
-    let more = if answer["truncated"] == true { ", and there are more" } else { "" };
-    print(&format!("({} rows{more})\n", rows.len()))
+    let more = if answer["truncated"] == true { ", and there are more: see --max-rows" } else { "" };
+    print(&format!("({}{more})\n", counted(rows.len() as u64, "row")))
 }
