@@ -12,6 +12,7 @@ use std::time::Duration;
 use forewarn_tests::plant::{self, Dice, History, Manner, RULE_COUNT, RULES, Reading, Stored};
 use forewarn_tests::site::{Server, Site};
 use reqwest::StatusCode;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -82,7 +83,9 @@ struct Senders {
 }
 
 impl Senders {
-    fn start(stream: &Stream, http: &reqwest::Client) -> Self {
+    fn start(stream: &Stream) -> Self {
+        // A connection for each request: none is ever left over from a server that is gone.
+        let http = reqwest::Client::builder().pool_max_idle_per_host(0).build().expect("an HTTP client");
         let (server, _) = watch::channel((0, String::new()));
         let (word, words) = mpsc::unbounded_channel();
         let acknowledged: Arc<Vec<AtomicUsize>> = Arc::new(stream.iter().map(|_| AtomicUsize::new(0)).collect());
@@ -128,26 +131,37 @@ impl Senders {
 async fn deliver(http: &reqwest::Client, request: &Request, server: &mut watch::Receiver<(usize, String)>) {
     loop {
         let (number, url) = server.wait_for(|(number, _)| *number > 0).await.expect("the test runs").clone();
-        let answer = http.post(format!("{url}{}", request.path)).body(request.body.clone()).send().await;
-        match answer {
-            Ok(answer) if answer.status() == StatusCode::NO_CONTENT && request.path == LINES => return,
-            Ok(answer) if answer.status() == StatusCode::OK && request.path == JSON => {
-                // The answer may break off as well; what was stored is then sent once more.
-                if let Ok(text) = answer.text().await {
-                    let result: serde_json::Value = serde_json::from_str(&text).expect("the answer is JSON");
-                    let taken = result["accepted"].as_u64().zip(result["duplicate"].as_u64()).map(|(new, old)| new + old);
-                    assert_eq!(taken, Some(request.readings as u64), "{text}");
-                    return;
-                }
+        let attempt = send(http, &url, request);
+        let acknowledged = tokio::select! {
+            acknowledged = attempt => acknowledged,
+            // Whoever might still answer is gone.
+            next = server.wait_for(|(newest, _)| *newest > number) => {
+                next.expect("the test runs");
+                continue;
             }
-            // A refusal is worth another attempt only if the server says so.
-            Ok(answer) if answer.status() == StatusCode::SERVICE_UNAVAILABLE => {}
-            Ok(answer) => panic!("{} answers {}", request.path, answer.status()),
+        };
+        match acknowledged {
+            Ok(true) => return,
+            Ok(false) => {}
             Err(_) => {
                 server.wait_for(|(newest, _)| *newest > number).await.expect("the test runs");
             }
         }
     }
+}
+
+/// Sends one request once. Whether it was acknowledged comes back; if not, the server says that it may be tried again.
+async fn send(http: &reqwest::Client, url: &str, request: &Request) -> reqwest::Result<bool> {
+    let answer = http.post(format!("{url}{}", request.path)).body(request.body.clone()).send().await?;
+    match answer.status() {
+        StatusCode::SERVICE_UNAVAILABLE => return Ok(false),
+        StatusCode::NO_CONTENT if request.path == LINES => return Ok(true),
+        status => assert!(status == StatusCode::OK && request.path == JSON, "{} answers {status}", request.path),
+    }
+    let result: Value = serde_json::from_str(&answer.text().await?).expect("the answer is JSON");
+    let taken = result["accepted"].as_u64().zip(result["duplicate"].as_u64()).map(|(new, old)| new + old);
+    assert_eq!(taken, Some(request.readings as u64), "{result}");
+    Ok(true)
 }
 
 fn site() -> Site {
@@ -161,7 +175,7 @@ fn site() -> Site {
 async fn undisturbed(stream: &Stream) -> History {
     let site = site();
     let server = site.start().await;
-    let senders = Senders::start(stream, server.http());
+    let senders = Senders::start(stream);
     senders.announce(&server);
     senders.finish().await;
     check_totals(&server, stream).await;
@@ -234,7 +248,7 @@ async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
     let mut dice = Dice::new(!seed);
     let site = site();
     let mut server = site.start().await;
-    let mut senders = Senders::start(stream, server.http());
+    let mut senders = Senders::start(stream);
     let requests: usize = stream.iter().map(Vec::len).sum();
     let pace = u64::try_from(requests / (KILLS + KILLS / 2)).expect("a count");
     let (mut kills, mut turn, mut unanswered) = (0, 0, 0);

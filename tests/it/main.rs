@@ -5,6 +5,8 @@
 mod accuracy;
 mod bad_input;
 mod clients;
+mod commands;
+mod demo;
 mod kill;
 mod mqtt;
 mod nab;

@@ -1,7 +1,6 @@
 //! The plant running on: each step sends what the sensors read, moves the clock, waits until the server has done what is due, and shows
 //! what came of it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use forewarn_types::{
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::past::Past;
 use super::plant::STEP_US;
 use super::screen::Screen;
 use super::sensors::{Event, Sensors};
@@ -54,9 +54,9 @@ pub(super) struct Failure {
     pub(super) asset: String,
     /// When.
     pub(super) time: Timestamp,
-    /// What the model said of it since streaming began, oldest first.
+    /// What the model said of it, oldest first.
     pub(super) predictions: Vec<Prediction>,
-    /// When the first alert about it was raised since streaming began.
+    /// When the first alert about it was raised.
     pub(super) first_alert: Option<Timestamp>,
 }
 
@@ -66,24 +66,25 @@ pub(super) struct Live<'a> {
     sensors: &'a Sensors<'a>,
     screen: &'a Screen,
     feed: broadcast::Receiver<(Offset, Arc<Record>)>,
-    /// Since streaming began, or since the last failure: per pump what was predicted, and the first alert.
-    predicted: BTreeMap<String, Vec<Prediction>>,
-    alerted: BTreeMap<String, Timestamp>,
+    past: Past,
     shown: Option<Timestamp>,
     seen: Seen,
 }
 
 impl<'a> Live<'a> {
-    pub(super) fn new(parts: Parts, sensors: &'a Sensors<'a>, screen: &'a Screen) -> Self {
+    /// A plant of which `past` is known.
+    pub(super) fn new(parts: Parts, sensors: &'a Sensors<'a>, screen: &'a Screen, past: Past) -> Self {
         let feed = parts.state.alert_feed();
-        Self { parts, sensors, screen, feed, predicted: BTreeMap::new(), alerted: BTreeMap::new(), shown: None, seen: Seen::default() }
+        Self { parts, sensors, screen, feed, past, shown: None, seen: Seen::default() }
     }
 
-    /// Runs step by step, at `pace` or as fast as it goes; with `once` until the first failure, otherwise without end.
+    /// Shows `missed`, which happened when the demo was stopped, and runs step by step, at `pace` or as fast as it goes; with `once`
+    /// until the first failure, otherwise without end.
     ///
     /// # Errors
     /// The server's refusal.
-    pub(super) async fn run(mut self, pace: Option<Duration>, once: bool) -> Result<Seen> {
+    pub(super) async fn run(mut self, missed: &[Event], pace: Option<Duration>, once: bool) -> Result<Seen> {
+        missed.iter().try_for_each(|event| self.show_event(event))?;
         let mut pace = pace.map(|pace| {
             let mut pace = interval(pace);
             pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -144,7 +145,7 @@ impl<'a> Live<'a> {
     fn note(&mut self, step: &AlertTransition) {
         if matches!(step.transition, Transition::Raised | Transition::Reraised) {
             self.seen.alerts += 1;
-            self.alerted.entry(step.asset.to_string()).or_insert(step.time);
+            self.past.alerted.entry(step.asset.to_string()).or_insert(step.time);
         }
     }
 
@@ -155,7 +156,7 @@ impl<'a> Live<'a> {
             let Some(prediction) = self.parts.state.read().prediction(asset, None).map(|(_, prediction)| prediction.clone()) else {
                 continue;
             };
-            let past = self.predicted.entry(asset.clone()).or_default();
+            let past = self.past.predicted.entry(asset.clone()).or_default();
             if past.last().is_some_and(|last| last.made >= prediction.made) {
                 continue;
             }
@@ -178,8 +179,9 @@ impl<'a> Live<'a> {
         if event.kind != LifeEventKind::Failed {
             return self.screen.installed(event.time, &event.asset);
         }
-        let predictions = self.predicted.remove(&event.asset).unwrap_or_default();
-        let failure = Failure { asset: event.asset.clone(), time: event.time, predictions, first_alert: self.alerted.remove(&event.asset) };
+        let predictions = self.past.predicted.remove(&event.asset).unwrap_or_default();
+        let first_alert = self.past.alerted.remove(&event.asset);
+        let failure = Failure { asset: event.asset.clone(), time: event.time, predictions, first_alert };
         self.screen.failed(&failure)?;
         self.seen.failures.push(failure);
         Ok(())

@@ -6,25 +6,31 @@
 
 mod folder;
 mod live;
+mod past;
 mod plant;
 mod screen;
 mod sensors;
 
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use forewarn_batch::SchedulerHandle;
+use forewarn_log::LogError;
 use forewarn_types::{ManualClock, Timestamp};
 use serde_json::json;
+use tokio::time::timeout;
 
 use self::live::{Live, Parts};
+use self::past::Past;
 use self::plant::Plant;
 use self::screen::Screen;
 use self::sensors::Sensors;
 use crate::client::Client;
+use crate::commands::print;
 use crate::serve::stop_signal;
 use crate::server::{Server, Ticks};
 
@@ -36,6 +42,9 @@ const PUMPS: usize = 6;
 const HISTORY_DAYS: i64 = 150;
 /// Streaming begins when some bearing has used up this share of its life.
 const WATCH_FROM_SHARE: f64 = 0.62;
+/// After Ctrl-C the server may bring its work to an end for this long. What it has not written to the lake by then is in the log, from
+/// which the next start goes on, as it would after a crash.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Arguments of `forewarn demo`.
 #[derive(Debug, clap::Args)]
@@ -74,7 +83,8 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     screen.title(&args.dir, plant.pumps().len(), args.seed)?;
     let watch_from = plant.moment_to_watch(HISTORY_DAYS, WATCH_FROM_SHARE);
     let clock = Arc::new(ManualClock::new(watch_from));
-    let mut server = Server::start(tree, clock.clone(), Ticks::ByHand).await?;
+    let started = Server::start(tree, clock.clone(), Ticks::ByHand).await;
+    let mut server = started.map_err(|error| explain(error, &args))?;
     let client = Client::at(&format!("http://{}", server.address))?;
     let show = Show {
         parts: Parts { log: Arc::clone(&server.log), scheduler: server.scheduler.clone(), state: server.state.clone(), clock },
@@ -86,13 +96,30 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     };
     // Whatever ends the show, the folder is left in a state from which it goes on.
     let outcome = tokio::select! {
-        stopped = stop_signal() => stopped.map(|()| ExitCode::SUCCESS),
+        stopped = stop_signal() => {
+            stopped?;
+            print("stopping; started again it goes on\n")?;
+            return timeout(STOP_WITHIN, server.stop()).await.unwrap_or(Ok(())).map(|()| ExitCode::SUCCESS);
+        }
         error = server.failed() => Err(error),
         outcome = show.run() => outcome,
     };
     let stopped = server.stop().await;
     let code = outcome?;
     stopped.map(|()| code)
+}
+
+/// What most often keeps a demo from starting, in words that say what to do.
+fn explain(error: anyhow::Error, args: &DemoArgs) -> anyhow::Error {
+    let dir = args.dir.display();
+    if matches!(error.downcast_ref(), Some(LogError::Locked(_))) {
+        return anyhow!("the folder {dir} is in use: a demo or server runs on it already; stop that, or give another folder with --dir");
+    }
+    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse) {
+        let listen = &args.listen;
+        return anyhow!("{listen} is in use: a demo or server listens there already; stop that, or give another address with --listen");
+    }
+    error
 }
 
 struct Show<'a> {
@@ -108,14 +135,18 @@ impl Show<'_> {
     async fn run(self) -> Result<ExitCode> {
         let Self { parts, sensors, screen, watch_from, args, .. } = self;
         let newest = sensors.newest().await?;
-        parts.clock.set(newest.map_or(watch_from, |newest| newest.max(watch_from)));
+        let now = newest.map_or(watch_from, |newest| newest.max(watch_from));
+        parts.clock.set(now);
         let stored = sensors.import(newest.unwrap_or(Timestamp(0)), watch_from, |share| screen.progress(share)).await?;
+        let mut missed = sensors.record_missing(now).await?;
+        missed.retain(|event| event.time > watch_from);
         screen.history(stored, watch_from)?;
         predict(sensors.client, &parts.scheduler).await?;
         screen.links(&self.address, args.hours_per_second, args.once)?;
 
         let pace = (!args.once).then(|| Duration::from_secs_f64(plant::STEP_US as f64 / 3_600e6 / args.hours_per_second));
-        let seen = Live::new(parts, &sensors, screen).run(pace, args.once).await?;
+        let past = Past::read(&sensors, now).await?;
+        let seen = Live::new(parts, &sensors, screen, past).run(&missed, pace, args.once).await?;
         screen::summary(&seen)?;
         let warned = seen.failures.iter().all(|failure| failure.first_alert.is_some() && !failure.predictions.is_empty());
         Ok(if warned { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -89,11 +89,14 @@ impl Plant {
         self.lives(pump, time.plus_us(1)).pop().filter(|life| time < life.fails)
     }
 
-    /// The first time after `days` days at which some pump has used up `share` of its bearing's life: a good moment to watch.
+    /// The first time after `days` days at which some pump has used up `share` of its bearing's life and none fails within three days:
+    /// a good moment to watch.
     pub(crate) fn moment_to_watch(&self, days: i64, share: f64) -> Timestamp {
         let mut time = self.start.plus_us(days * DAY_US as i64);
         let near = |time: Timestamp| {
-            (0..self.pumps.len()).filter_map(|pump| self.life_at(pump, time)).any(|life| (share..share + 0.02).contains(&life.share(time)))
+            let lives: Vec<Life> = (0..self.pumps.len()).filter_map(|pump| self.life_at(pump, time)).collect();
+            lives.iter().any(|life| (share..share + 0.02).contains(&life.share(time)))
+                && lives.iter().all(|life| life.fails.since_us(time) >= 3 * DAY_US as i64)
         };
         while !near(time) {
             time = time.plus_us(STEP_US);
@@ -216,9 +219,14 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_moment_to_watch() {
-        let plant = plant();
-        let time = plant.moment_to_watch(150, 0.66);
-        assert!((0..6).filter_map(|pump| plant.life_at(pump, time)).any(|life| life.share(time) >= 0.66));
+    fn there_is_a_moment_to_watch_before_the_next_failure() {
+        for seed in 0..20 {
+            let plant = Plant::new(seed, plant().start, 6);
+            let time = plant.moment_to_watch(150, 0.66);
+            assert!(time < plant.start.plus_us(200 * DAY_US as i64), "seed {seed}: {time}");
+            let lives: Vec<Life> = (0..6).filter_map(|pump| plant.life_at(pump, time)).collect();
+            assert!(lives.iter().any(|life| life.share(time) >= 0.66), "seed {seed}");
+            assert!(lives.iter().all(|life| life.fails >= time.plus_us(3 * DAY_US as i64)), "seed {seed}");
+        }
     }
 }

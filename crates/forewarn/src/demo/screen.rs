@@ -162,14 +162,15 @@ fn moment(time: Timestamp) -> String {
     time.to_utc().format("%Y-%m-%d %H:%M").to_string()
 }
 
-/// A prediction in words, in days: people plan in days.
+/// A prediction in words: people plan in days, and in hours once the days run out.
 fn span(p05: f64, p50: f64, p95: f64, cap: f64, unit: &str) -> Result<String> {
     let days = unit_us(unit)? / 86_400e6;
     if p50 >= cap {
         return Ok(format!("lasts {:.0} days or longer", cap * days));
     }
-    let end = if p95 >= cap { "or longer".to_owned() } else { format!("to {:.1}", p95 * days) };
-    Ok(format!("fails in {:.1} days (90 %: {:.1} {end})", p50 * days, p05 * days))
+    let (scale, word, digits) = if p50 * days < 2.0 { (24.0 * days, "hours", 0) } else { (days, "days", 1) };
+    let end = if p95 >= cap { "or longer".to_owned() } else { format!("to {:.digits$}", p95 * scale) };
+    Ok(format!("fails in {:.digits$} {word} (90 %: {:.digits$} {end})", p50 * scale, p05 * scale))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "times to failure are far below the range of i64")]
@@ -182,7 +183,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn predictions_are_told_in_days() {
+    fn predictions_are_told_in_days_and_near_the_end_in_hours() {
+        assert_eq!(span(0.0, 9.4, 30.6, 480.0, "hours").unwrap(), "fails in 9 hours (90 %: 0 to 31)");
         assert_eq!(span(24.0, 60.0, 96.0, 480.0, "hours").unwrap(), "fails in 2.5 days (90 %: 1.0 to 4.0)");
         assert_eq!(span(300.0, 400.0, 480.0, 480.0, "hours").unwrap(), "fails in 16.7 days (90 %: 12.5 or longer)");
         assert_eq!(span(300.0, 480.0, 480.0, 480.0, "hours").unwrap(), "lasts 20 days or longer");

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use forewarn_ingest::RawBatch;
 use forewarn_types::{LifeEventKind, Quality, Timestamp};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::plant::{Plant, SIGNALS, STEP_US};
 use crate::check::complain;
@@ -40,27 +40,27 @@ impl Sensors<'_> {
     /// # Errors
     /// The server's refusal.
     pub(super) async fn newest(&self) -> Result<Option<Timestamp>> {
-        let answer = self.sql("SELECT max(time) AS newest FROM readings").await?;
-        answer[0][0].as_str().map(|text| Timestamp::parse(text).context("the newest reading's time")).transpose()
+        let rows = self.rows("SELECT max(time) AS newest FROM readings").await?;
+        let newest = rows.first().and_then(|row| row["newest"].as_str());
+        newest.map(|text| Timestamp::parse(text).context("the newest reading's time")).transpose()
     }
 
-    /// Sends everything from `from` up to but without `until`, and the life events before `until`. `progress` is told the share done.
-    /// Gives the count of readings stored.
+    /// Sends everything from `from` up to and with `until`. `progress` is told the share done. Gives the count of readings stored.
     ///
     /// # Errors
     /// The server's refusal.
     pub(super) async fn import(&self, from: Timestamp, until: Timestamp, progress: impl Fn(f64)) -> Result<u64> {
         let first = from.max(self.plant.start());
         let mut step = first.0.div_euclid(STEP_US) * STEP_US;
-        let whole = (until.0 - step) as f64;
+        let end = until.0 + 1;
+        let whole = (end - step) as f64;
         let mut stored = 0;
-        while step < until.0 {
-            let end = (step + STEPS_A_REQUEST * STEP_US).min(until.0);
-            stored += self.send((step..end).step_by(usize::try_from(STEP_US)?)).await?;
-            step = end;
-            progress(1.0 - (until.0 - step) as f64 / whole);
+        while step < end {
+            let next = step + STEPS_A_REQUEST * STEP_US;
+            stored += self.send((step..next.min(end)).step_by(usize::try_from(STEP_US)?)).await?;
+            step = next;
+            progress(1.0 - (end - step).max(0) as f64 / whole);
         }
-        self.record_missing(until).await?;
         Ok(stored)
     }
 
@@ -84,17 +84,21 @@ impl Sensors<'_> {
         Ok(events)
     }
 
-    /// Records what happened before `until` and is not on record yet, which is all of it at the first start.
-    async fn record_missing(&self, until: Timestamp) -> Result<()> {
-        let rows = self.sql("SELECT asset, event, time FROM life_events").await?;
-        let known: HashSet<String> = rows.as_array().into_iter().flatten().map(|row| format!("{} {} {}", row[0], row[1], row[2])).collect();
-        for event in self.events(until) {
-            let row = [event.asset.as_str(), event.kind.as_str(), &event.time.to_string()].map(Value::from);
-            if !known.contains(&format!("{} {} {}", row[0], row[1], row[2])) {
-                self.post(&event).await?;
-            }
+    /// Records what happened up to and with `until` and is not on record yet, and gives it: at the first start that is everything, later
+    /// what happened in a step that was cut short.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub(super) async fn record_missing(&self, until: Timestamp) -> Result<Vec<Event>> {
+        let rows = self.rows("SELECT asset, event, time FROM life_events").await?;
+        let known: HashSet<[String; 3]> =
+            rows.iter().map(|row| ["asset", "event", "time"].map(|key| row[key].as_str().unwrap_or_default().to_owned())).collect();
+        let mut missing = self.events(until);
+        missing.retain(|event| !known.contains(&[event.asset.clone(), event.kind.as_str().to_owned(), event.time.to_string()]));
+        for event in &missing {
+            self.post(event).await?;
         }
-        Ok(())
+        Ok(missing)
     }
 
     /// All events of all pumps up to and with `until`, in order of time.
@@ -140,7 +144,17 @@ impl Sensors<'_> {
         answer["accepted"].as_u64().context("the server's answer holds no count")
     }
 
-    async fn sql(&self, query: &str) -> Result<Value> {
-        Ok(self.client.post(&["v1", "sql"], &json!({ "query": query })).await?["rows"].take())
+    /// The rows of a query, by the names of their columns.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub(super) async fn rows(&self, query: &str) -> Result<Vec<Map<String, Value>>> {
+        let answer = self.client.post(&["v1", "sql"], &json!({ "query": query })).await?;
+        let columns: Vec<&str> = answer["columns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let row = |row: &Value| {
+            let cells = row.as_array().cloned().unwrap_or_default();
+            columns.iter().map(|name| (*name).to_owned()).zip(cells).collect()
+        };
+        Ok(answer["rows"].as_array().into_iter().flatten().map(row).collect())
     }
 }
