@@ -371,7 +371,9 @@ fn figures_can_be_asked_for_while_checkpoints_trim() {
     let dir = TempDir::new().unwrap();
     let log = LocalLog::open(LogOptions { consumers: vec!["c".into()], ..options(dir.path()) }).unwrap();
     let tickets: Vec<_> = (0..2_000).map(|number| log.submit(record(number, 8)).unwrap()).collect();
-    tickets.into_iter().for_each(|ticket| block_on(ticket.durable).unwrap());
+    for ticket in tickets {
+        block_on(ticket.durable).unwrap();
+    }
     std::thread::scope(|scope| {
         let trimming = scope.spawn(|| (1..=100).for_each(|step| log.checkpoint("c", Offset(20 * step)).unwrap()));
         let mut asked = 0;
