@@ -12,8 +12,9 @@ use tokio::sync::{oneshot, watch};
 
 use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
+use crate::disk::Disk;
 use crate::segment::{FRAME_BYTES, HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
-use crate::writer::{Pending, SyncFile, Writer};
+use crate::writer::{Pending, Writer};
 use crate::{Log, LogError, LogOptions, Ticket};
 
 /// A log in segment files of one directory, for one process at a time.
@@ -83,15 +84,15 @@ impl LocalLog {
         Self::open_with(options, Box::new(File::sync_data))
     }
 
-    /// [`LocalLog::open`] with another way to make a file durable.
-    pub(crate) fn open_with(options: LogOptions, sync: SyncFile) -> Result<Arc<Self>, LogError> {
+    /// [`LocalLog::open`] with another disk.
+    pub(crate) fn open_with(options: LogOptions, mut disk: Box<dyn Disk>) -> Result<Arc<Self>, LogError> {
         options.check()?;
         std::fs::create_dir_all(&options.dir).map_err(LogError::io("create the folder", &options.dir))?;
         let lock = lock_dir(&options.dir)?;
         let checkpoints = Checkpoints::open(&options.dir)?;
         let mut segments = list_segments(&options.dir)?;
         let (last, file, next) = match segments.pop() {
-            Some(last) => open_last(&options.dir, last.base)?,
+            Some(last) => open_last(&options.dir, last.base, disk.as_mut())?,
             None => begin(&options.dir)?,
         };
         checkpoints.check(next)?;
@@ -108,7 +109,7 @@ impl LocalLog {
             options,
         });
         let (sender, end) = watch::channel(next);
-        let writer = Writer { shared: Arc::clone(&shared), file, position, next, end: sender, sync };
+        let writer = Writer { shared: Arc::clone(&shared), file, position, next, end: sender, disk };
         let thread = std::thread::Builder::new()
             .name("forewarn-log".into())
             .spawn(move || writer.run())
@@ -278,8 +279,8 @@ fn lock_dir(dir: &Path) -> Result<File, LogError> {
 }
 
 /// The segment that the log ends with, ready to append to, and the log's end.
-fn open_last(dir: &Path, base: Offset) -> Result<(Segment, File, Offset), LogError> {
-    let recovered = recover(dir, base)?;
+fn open_last(dir: &Path, base: Offset, disk: &mut dyn Disk) -> Result<(Segment, File, Offset), LogError> {
+    let recovered = recover(dir, base, disk)?;
     if recovered.cut_bytes > 0 {
         let (bytes, path) = (recovered.cut_bytes, recovered.segment.path.display());
         tracing::warn!(bytes, %path, end = %recovered.end, "cut off what a crash left half-written at the log's end");

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod disk;
 mod model;
 
 use std::io;
@@ -195,7 +196,7 @@ fn a_full_log_refuses_readings_first_and_takes_them_again_after_a_trim() {
 /// A log whose fsyncs wait, each for one word on the channel.
 fn held_log(options: LogOptions) -> (Arc<LocalLog>, mpsc::Sender<io::Result<()>>) {
     let (release, held) = mpsc::channel();
-    let log = LocalLog::open_with(options, Box::new(move |_| held.recv().unwrap_or(Ok(())))).unwrap();
+    let log = LocalLog::open_with(options, Box::new(move |_: &std::fs::File| held.recv().unwrap_or(Ok(())))).unwrap();
     (log, release)
 }
 

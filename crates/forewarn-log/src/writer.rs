@@ -3,7 +3,6 @@
 //! While an fsync runs, the next records gather; so the number of fsyncs adapts to the disk, and one sender alone waits for one only.
 
 use std::fs::File;
-use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,6 +10,7 @@ use forewarn_types::{JournalError, Offset, Record};
 use tokio::sync::{oneshot, watch};
 
 use crate::LogError;
+use crate::disk::Disk;
 use crate::local::Shared;
 use crate::segment::{FRAME_BYTES, HEADER_BYTES, Mark, Segment, push_frame};
 
@@ -28,9 +28,6 @@ impl Pending {
     }
 }
 
-/// Makes what was written to a file durable. Injected, so that tests can hold the disk up or let it fail.
-pub(crate) type SyncFile = Box<dyn FnMut(&File) -> io::Result<()> + Send>;
-
 /// The thread's state.
 pub(crate) struct Writer {
     pub(crate) shared: Arc<Shared>,
@@ -41,7 +38,7 @@ pub(crate) struct Writer {
     pub(crate) next: Offset,
     /// Dropped when the thread ends, which tells every follower.
     pub(crate) end: watch::Sender<Offset>,
-    pub(crate) sync: SyncFile,
+    pub(crate) disk: Box<dyn Disk>,
 }
 
 impl Writer {
@@ -75,7 +72,7 @@ impl Writer {
             let position = self.position + group.len() as u64;
             if position > HEADER_BYTES && position + pending.frame_bytes() as u64 > self.shared.options.segment_bytes {
                 self.write_group(group, &mut marks)?;
-                let (segment, file) = Segment::create(&self.shared.options.dir, self.next)?;
+                let (segment, file) = self.disk.create(&self.shared.options.dir, self.next)?;
                 self.shared.disk_bytes.fetch_add(HEADER_BYTES, Ordering::Relaxed);
                 self.shared.segments.lock().push(segment);
                 (self.file, self.position) = (file, HEADER_BYTES);
@@ -91,7 +88,7 @@ impl Writer {
         if group.is_empty() {
             return Ok(());
         }
-        let written = self.file.write_all(group).and_then(|()| (self.sync)(&self.file));
+        let written = self.disk.write(&self.file, group).and_then(|()| self.disk.sync(&self.file));
         self.shared.fsyncs.fetch_add(1, Ordering::Relaxed);
         self.position += group.len() as u64;
         let mut segments = self.shared.segments.lock();
