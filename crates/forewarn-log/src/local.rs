@@ -49,6 +49,8 @@ pub(crate) struct Queue {
     pub(crate) bytes: usize,
     /// Nothing more is taken; the writer ends when the line is empty.
     pub(crate) closing: bool,
+    /// The disk has no room; what is in line waits for it.
+    pub(crate) disk_full: bool,
     /// Why the disk failed, if it did.
     pub(crate) failed: Option<String>,
 }
@@ -100,7 +102,7 @@ impl LocalLog {
         segments.push(last);
         let shared = Arc::new(Shared {
             checkpoints: Mutex::new(checkpoints),
-            queue: Mutex::new(Queue { next, pending: Vec::new(), bytes: 0, closing: false, failed: None }),
+            queue: Mutex::new(Queue { next, pending: Vec::new(), bytes: 0, closing: false, disk_full: false, failed: None }),
             wake: Condvar::new(),
             disk_bytes: AtomicU64::new(segments.iter().map(|segment| segment.bytes).sum()),
             segments: Mutex::new(segments),
@@ -179,6 +181,9 @@ impl Shared {
         }
         if queue.closing {
             return Err(JournalError::Stopped("the server is shutting down".into()));
+        }
+        if queue.disk_full {
+            return Err(JournalError::Full(format!("the disk that holds {} has no room; free some", self.options.dir.display())));
         }
         if queue.bytes > 0 && queue.bytes + frame > self.options.queue_bytes {
             return Err(JournalError::Full(format!("{} bytes already wait for the disk", queue.bytes)));
