@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{oneshot, watch};
 
 use crate::cache::Cache;
-use crate::checkpoints::Checkpoints;
+use crate::checkpoints::{Checkpoints, sync_dir};
 use crate::disk::Disk;
 use crate::segment::{FRAME_BYTES, HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
 use crate::writer::{Pending, Writer};
@@ -89,7 +89,7 @@ impl LocalLog {
     /// [`LocalLog::open`] with another disk.
     pub(crate) fn open_with(options: LogOptions, mut disk: Box<dyn Disk>) -> Result<Arc<Self>, LogError> {
         options.check()?;
-        std::fs::create_dir_all(&options.dir).map_err(LogError::io("create the folder", &options.dir))?;
+        create_dir(&options.dir)?;
         let lock = lock_dir(&options.dir)?;
         let checkpoints = Checkpoints::open(&options.dir)?;
         let mut segments = list_segments(&options.dir)?;
@@ -271,6 +271,16 @@ const fn is_sent(record: &Record) -> bool {
 
 fn stopped() -> JournalError {
     JournalError::Stopped("its writer has ended".into())
+}
+
+/// Creates `dir` and the folders above it that are missing, durably: with a folder's entry a power cut would take the whole log.
+fn create_dir(dir: &Path) -> Result<(), LogError> {
+    let missing: Vec<_> = dir.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
+    std::fs::create_dir_all(dir).map_err(LogError::io("create the folder", dir))?;
+    for parent in missing.into_iter().filter_map(Path::parent) {
+        sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+    }
+    Ok(())
 }
 
 fn lock_dir(dir: &Path) -> Result<File, LogError> {

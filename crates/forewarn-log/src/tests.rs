@@ -126,6 +126,13 @@ fn a_folder_serves_one_log_at_a_time() {
 }
 
 #[test]
+fn missing_folders_are_created() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(options(&dir.path().join("a/b/c"))).unwrap();
+    assert_eq!(append(&log, record(0, 1)), Offset(0));
+}
+
+#[test]
 fn options_that_could_never_trim_are_refused() {
     let dir = TempDir::new().unwrap();
     let error = LocalLog::open(LogOptions { segment_bytes: 600, max_bytes: 1_000, ..options(dir.path()) }).map(drop).unwrap_err();
