@@ -163,17 +163,15 @@ impl Drop for LocalLog {
 }
 
 impl Shared {
-    fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
-        let mut payload = Vec::new();
-        encode_record(&record, &mut payload).map_err(|error| JournalError::Refused(error.to_string()))?;
-        let frame = FRAME_BYTES + payload.len();
-        let largest = MAX_PAYLOAD_BYTES.min(usize::try_from(self.options.max_bytes / 2).unwrap_or(usize::MAX));
-        if payload.len() > largest {
-            return Err(JournalError::Refused(format!("its {} bytes are more than the {largest} that one record may take", payload.len())));
-        }
-        let limit = self.options.max_bytes - if is_sent(&record) { self.options.max_bytes / 16 } else { 0 };
-        let (done, durable) = oneshot::channel();
-        let record = Arc::new(record);
+    /// See [`Log::submit_all`].
+    fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
+        // The last sixteenth of the log's room is kept for what the server itself has to say, so that alerts are still raised on what
+        // was accepted.
+        let kept = if records.iter().any(is_sent) { self.options.max_bytes / 16 } else { 0 };
+        let limit = self.options.max_bytes - kept;
+        let (pending, durable) = self.prepare(records)?;
+        let frames: usize = pending.iter().map(Pending::frame_bytes).sum();
+        let headers = HEADER_BYTES * pending.len() as u64;
 
         let mut queue = self.queue.lock();
         if let Some(reason) = &queue.failed {
@@ -185,24 +183,49 @@ impl Shared {
         if queue.disk_full {
             return Err(JournalError::Full(format!("the disk that holds {} has no room; free some", self.options.dir.display())));
         }
-        if queue.bytes > 0 && queue.bytes + frame > self.options.queue_bytes {
+        if queue.bytes > 0 && queue.bytes + frames > self.options.queue_bytes {
             return Err(JournalError::Full(format!("{} bytes already wait for the disk", queue.bytes)));
         }
         let disk_bytes = self.disk_bytes.load(Ordering::Relaxed);
-        if disk_bytes + frame as u64 + HEADER_BYTES > limit {
+        if disk_bytes + frames as u64 + headers > limit {
             return Err(JournalError::Full(format!(
                 "it takes {disk_bytes} of log.max_bytes = {} since the lake has not taken its records in",
                 self.options.max_bytes
             )));
         }
-        self.disk_bytes.fetch_add(frame as u64, Ordering::Relaxed);
-        queue.bytes += frame;
-        let offset = queue.next;
-        queue.next = offset.next();
-        queue.pending.push(Pending { record, payload, done });
+        self.disk_bytes.fetch_add(frames as u64, Ordering::Relaxed);
+        queue.bytes += frames;
+        queue.next = Offset(queue.next.0 + pending.len() as u64);
+        let offset = Offset(queue.next.0 - 1);
+        queue.pending.extend(pending);
         drop(queue);
         self.wake.notify_one();
         Ok(Ticket { offset, durable: Box::pin(async { durable.await.unwrap_or_else(|_| Err(stopped())) }) })
+    }
+
+    /// Encodes records that are to be put in line together; the receiver hears of the last of them.
+    fn prepare(&self, records: Vec<Record>) -> Result<(Vec<Pending>, oneshot::Receiver<Result<(), JournalError>>), JournalError> {
+        let most = usize::try_from(self.options.max_bytes / 2).unwrap_or(usize::MAX);
+        let largest = MAX_PAYLOAD_BYTES.min(most);
+        let mut pending: Vec<Pending> = Vec::with_capacity(records.len());
+        let mut last = None;
+        let mut total = 0;
+        for record in records {
+            let mut payload = Vec::new();
+            encode_record(&record, &mut payload).map_err(|error| JournalError::Refused(error.to_string()))?;
+            if payload.len() > largest {
+                let bytes = payload.len();
+                return Err(JournalError::Refused(format!("its {bytes} bytes are more than the {largest} that one record may take")));
+            }
+            total += payload.len();
+            let (done, durable) = oneshot::channel();
+            pending.push(Pending { record: Arc::new(record), payload, done });
+            last = Some(durable);
+        }
+        if total > most {
+            return Err(JournalError::Refused(format!("its {total} bytes are more than half of log.max_bytes; send it in parts")));
+        }
+        last.map(|last| (pending, last)).ok_or_else(|| JournalError::Refused("there is no record".into()))
     }
 
     /// Removes the oldest segments of which no consumer needs a record, but never the one that is written to.
@@ -222,15 +245,15 @@ impl Shared {
 impl Journal for LocalLog {
     fn append(&self, record: Record) -> BoxFuture<'_, Result<Offset, JournalError>> {
         Box::pin(async move {
-            let ticket = self.submit(record)?;
+            let ticket = self.shared.submit_all(vec![record])?;
             ticket.durable.await.map(|()| ticket.offset)
         })
     }
 }
 
 impl Log for LocalLog {
-    fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
-        self.shared.submit(record)
+    fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
+        self.shared.submit_all(records)
     }
 
     fn start(&self) -> Offset {
@@ -263,8 +286,7 @@ impl Log for LocalLog {
     }
 }
 
-/// Whether `record` comes from a sender that can keep it and send it again. The last sixteenth of the log's room is kept for
-/// what the server itself has to say, so that alerts are still raised on what was accepted.
+/// Whether `record` comes from a sender that can keep it and send it again.
 const fn is_sent(record: &Record) -> bool {
     matches!(record, Record::Readings(_) | Record::Series(_))
 }

@@ -229,6 +229,26 @@ fn at_the_bound_of_the_queue_senders_are_asked_to_wait() {
 }
 
 #[test]
+fn records_that_belong_together_are_taken_together_or_not_at_all() {
+    let dir = TempDir::new().unwrap();
+    let (log, release) = held_log(LogOptions { queue_bytes: 400, max_bytes: 20_000, ..options(dir.path()) });
+    let several = |first: i64, count: i64| (first..first + count).map(|number| record(number, 3)).collect::<Vec<_>>();
+    let first = log.submit_all(several(0, 3)).unwrap();
+    assert_eq!(first.offset, Offset(2));
+    assert!(matches!(log.submit_all(several(3, 2)), Err(JournalError::Full(_))), "one of the two would fit");
+    let second = log.submit_all(several(3, 1)).unwrap();
+    assert_eq!(second.offset, Offset(3), "what was refused took no offset");
+    drop(release);
+    block_on(second.durable).unwrap();
+    block_on(first.durable).unwrap();
+    // More than the queue, and than a segment, takes: alone it is let through.
+    block_on(log.submit_all(several(4, 20)).unwrap().durable).unwrap();
+    assert_eq!(read_all(&log, 10), (0..24).collect::<Vec<_>>());
+    assert!(matches!(log.submit_all(several(0, 200)), Err(JournalError::Refused(text)) if text.contains("send it in parts")));
+    assert!(matches!(log.submit_all(Vec::new()), Err(JournalError::Refused(_))));
+}
+
+#[test]
 fn many_senders_share_an_fsync() {
     let dir = TempDir::new().unwrap();
     let (log, release) = held_log(LogOptions { segment_bytes: 1 << 19, ..options(dir.path()) });
@@ -321,8 +341,8 @@ impl Journal for SlowLog {
 }
 
 impl Log for SlowLog {
-    fn submit(&self, record: Record) -> Result<crate::Ticket, JournalError> {
-        self.log.submit(record)
+    fn submit_all(&self, records: Vec<Record>) -> Result<crate::Ticket, JournalError> {
+        self.log.submit_all(records)
     }
 
     fn start(&self) -> Offset {
