@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, watch};
 use crate::cache::Cache;
 use crate::checkpoints::{Checkpoints, sync_dir};
 use crate::disk::Disk;
-use crate::segment::{FRAME_BYTES, HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
+use crate::segment::{HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
 use crate::writer::{Pending, Writer};
 use crate::{Log, LogError, LogOptions, Ticket};
 

@@ -261,7 +261,7 @@ pub(crate) fn recover(dir: &Path, base: Offset, disk: &mut dyn Disk) -> Result<R
 fn rewrite(file: &mut File, start: u64, end: u64, disk: &mut dyn Disk) -> std::io::Result<()> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(start))?;
-    file.by_ref().take(end - start).read_to_end(&mut bytes)?;
+    Read::by_ref(file).take(end - start).read_to_end(&mut bytes)?;
     file.seek(SeekFrom::Start(start))?;
     disk.write(file, &bytes)?;
     disk.sync(file)
