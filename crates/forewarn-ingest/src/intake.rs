@@ -193,6 +193,9 @@ impl Intake {
 
     fn finish(&self, batch: &RawBatch, judge: Judge<'_>) -> Accepted {
         let (mut accepted, by_reason) = judge.finish();
+        if batch.skipped > 0 {
+            tracing::debug!(fields = batch.skipped, "fields that are texts were passed over");
+        }
         self.counters.reject(by_reason, batch.rejected);
         accepted.rejected_total += batch.rejected;
         accepted.rejected.extend(batch.errors.iter().cloned());
