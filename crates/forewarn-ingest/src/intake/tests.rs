@@ -132,7 +132,8 @@ fn definitions_are_logged_in_pieces() {
     let rows: Vec<_> = (0..10_000).map(|asset| (asset, 1, 1.0)).collect();
     assert_eq!(accept(&intake, &rows).accepted, 10_000);
     let records = log.records.lock();
-    let pieces: Vec<_> = records.iter().filter_map(|record| if let Record::Series(defs) = &**record { Some(defs.len()) } else { None }).collect();
+    let pieces: Vec<_> =
+        records.iter().filter_map(|record| if let Record::Series(defs) = &**record { Some(defs.len()) } else { None }).collect();
     assert_eq!(pieces, [4_096, 4_096, 1_808]);
     drop(records);
     assert_eq!(log.readings().len(), 10_000);

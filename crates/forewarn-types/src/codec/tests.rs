@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence, EvidenceValue, JobKind, JobRun,
-    LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality, RunState, SeriesDef, Severity, Transition,
+    AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence, EvidenceValue, JobKind,
+    JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality, RunState, SeriesDef, Severity, Transition,
 };
 
 fn round_trip(record: &Record) -> Record {
@@ -101,10 +101,12 @@ fn prediction() -> impl Strategy<Value = Record> {
 }
 
 fn run() -> impl Strategy<Value = Record> {
-    (text(), text(), [time(), time(), time()], prop::option::of(any::<u64>()), said()).prop_map(|(run, job, [from, to, time], rows, error)| {
-        let (kind, state, details) = (JobKind::Train, RunState::Cancelled, error.clone());
-        Record::JobRun(JobRun { run, job: job.clone(), kind, state, from, to, time, trigger: job, rows, error, details })
-    })
+    (text(), text(), [time(), time(), time()], prop::option::of(any::<u64>()), said()).prop_map(
+        |(run, job, [from, to, time], rows, error)| {
+            let (kind, state, details) = (JobKind::Train, RunState::Cancelled, error.clone());
+            Record::JobRun(JobRun { run, job: job.clone(), kind, state, from, to, time, trigger: job, rows, error, details })
+        },
+    )
 }
 
 fn command() -> impl Strategy<Value = Record> {
@@ -160,13 +162,8 @@ proptest! {
 
 #[test]
 fn a_usual_record_is_not_refused() {
-    let event = LifeEvent {
-        asset: "p/1".into(),
-        event: LifeEventKind::Failed,
-        time: Timestamp(3),
-        actor: None,
-        comment: Some("bearing".into()),
-    };
+    let event =
+        LifeEvent { asset: "p/1".into(), event: LifeEventKind::Failed, time: Timestamp(3), actor: None, comment: Some("bearing".into()) };
     for record in [Record::Tick(Timestamp(-4)), Record::LifeEvent(event)] {
         assert_eq!(round_trip(&record), record);
     }

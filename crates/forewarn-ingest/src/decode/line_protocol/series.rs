@@ -5,9 +5,9 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
 use crate::RawBatch;
-use crate::raw::{MAX_NAMES, TOO_MANY_NAMES};
 use crate::decode::mapping::SeriesKey;
 use crate::decode::{InfluxMapping, shorten};
+use crate::raw::{MAX_NAMES, TOO_MANY_NAMES};
 
 /// Finds series by their bytes, and numbers of names by series and field.
 pub(super) struct SeriesCache<'a> {
