@@ -188,7 +188,7 @@ async fn a_bad_line_of_line_protocol_is_refused_alone() {
         ("pump value=NaN 1767225600000", "NaN"),
         ("pump value=+Inf 1767225600000", "Inf"),
         ("pump value=1e999 1767225600000", "too large"),
-        ("pump value=\"hot\" 1767225600000", "only numbers and booleans"),
+        ("pump value=hot 1767225600000", "write a number"),
         ("pump value=1 253402300799000", "too far in the future"),
         ("pump value=1 -631152000000", "lies before 1970"),
         ("pump value=1 99999999999999999999", "timestamp"),

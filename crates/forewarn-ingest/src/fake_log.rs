@@ -10,7 +10,7 @@ use tokio::sync::watch;
 /// A log in memory that refuses on demand, and is durable at once or on demand.
 pub(crate) struct FakeLog {
     pub(crate) records: Mutex<Vec<Arc<Record>>>,
-    /// So many submissions are still taken.
+    /// So many records are still taken.
     pub(crate) room: Mutex<usize>,
     held: Mutex<bool>,
     end: watch::Sender<Offset>,
@@ -67,12 +67,12 @@ impl Journal for FakeLog {
 }
 
 impl Log for FakeLog {
-    fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
+    fn submit_all(&self, new: Vec<Record>) -> Result<Ticket, JournalError> {
         let mut room = self.room.lock();
-        *room = room.checked_sub(1).ok_or_else(|| JournalError::Full("a test says so".into()))?;
+        *room = room.checked_sub(new.len()).ok_or_else(|| JournalError::Full("a test says so".into()))?;
         let mut records = self.records.lock();
-        let offset = Offset(records.len() as u64);
-        records.push(Arc::new(record));
+        records.extend(new.into_iter().map(Arc::new));
+        let offset = Offset(records.len() as u64 - 1);
         if !*self.held.lock() {
             self.end.send_replace(offset.next());
         }

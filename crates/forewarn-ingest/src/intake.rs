@@ -31,19 +31,23 @@ use crate::{IngestError, MAX_ERRORS, RawBatch, Rejected};
 /// Most readings of one log record; larger batches are split.
 const MAX_RECORD_ROWS: usize = 65_536;
 
+/// Most definitions of one log record.
+const MAX_RECORD_SERIES: usize = 4_096;
+
 /// Bounds on what the intake accepts and remembers.
 #[derive(Debug, Clone)]
 pub struct IntakeLimits {
     /// How far a reading's time may lie ahead of the server's clock, µs.
     pub max_future_us: i64,
-    /// How many readings back a repetition is recognised.
+    /// How many readings back a repetition is recognised. It must exceed what one sender sends between two acknowledgements: the
+    /// readings of a request, or of a file that may be imported once more. Each takes about 25 bytes of memory.
     pub duplicate_window: usize,
 }
 
 impl Default for IntakeLimits {
-    /// One hour ahead; 262,144 readings back.
+    /// One hour ahead; 2,097,152 readings back.
     fn default() -> Self {
-        Self { max_future_us: 3_600_000_000, duplicate_window: 1 << 18 }
+        Self { max_future_us: 3_600_000_000, duplicate_window: 1 << 21 }
     }
 }
 
@@ -85,7 +89,7 @@ impl Intake {
     /// Takes a batch in. Returns once every reading of it that was not refused is durable.
     ///
     /// # Errors
-    /// [`IngestError::Log`]. If it is retryable the same batch may be sent again: what had been taken in of it counts as duplicates.
+    /// [`IngestError::Log`]. If it is retryable the same batch may be sent again: nothing of it was taken in.
     pub async fn accept(&self, batch: RawBatch) -> Result<Accepted, IngestError> {
         self.take(&batch).await
     }
@@ -128,7 +132,7 @@ impl Intake {
     /// Takes in what the log holds behind the snapshot, record by record. Records before it are passed over.
     ///
     /// # Errors
-    /// [`IngestError::Restore`] if the log defines a series out of order.
+    /// [`IngestError::Restore`] if the log defines a series out of order, or has readings of one that it does not define.
     pub fn replay(&self, offset: Offset, record: &Record) -> Result<(), IngestError> {
         self.memory.lock().replay(offset, record, &mut self.series.write())
     }
@@ -144,7 +148,7 @@ impl Intake {
         let mut memory = self.memory.lock();
         let now = self.clock.now();
         let mut judge = Judge::new(batch, now, &self.limits, &self.series);
-        let mut ticket = None;
+        let mut records = Vec::new();
         let mut row = 0;
         while row < batch.len() {
             let mut readings = judge.batch_with_room((batch.len() - row).min(MAX_RECORD_ROWS));
@@ -152,43 +156,46 @@ impl Intake {
                 judge.row(row, &mut memory, &mut readings);
                 row += 1;
             }
-            if readings.is_empty() {
-                continue;
+            if !readings.is_empty() {
+                // Records stay in memory for the log's readers, and most of a repeated batch's rows are none.
+                readings.shrink();
+                records.push(Record::Readings(readings));
             }
-            match self.submit_record(&mut memory, Record::Readings(readings)) {
-                Ok(taken) => ticket = Some(taken),
+        }
+        let wait = if !records.is_empty() {
+            match self.submit_records(&mut memory, records) {
+                Ok(ticket) => Wait::Ticket(ticket),
                 Err(error) => {
                     memory.undo();
                     return Err(error.into());
                 }
             }
-        }
-        let only_duplicates = ticket.is_none() && judge.outcome.duplicates > 0;
-        let wait = match ticket {
-            Some(ticket) => Wait::Ticket(ticket),
+        } else if judge.outcome.duplicates > 0 {
             // What a repetition repeats may still be on its way to the disk.
-            None if only_duplicates => Wait::Until(memory.next),
-            None => Wait::Nothing,
+            Wait::Until(memory.next)
+        } else {
+            Wait::Nothing
         };
         drop(memory);
         Ok((self.finish(batch, judge), wait))
     }
 
-    /// Puts the definitions that the log does not hold yet in line, then `record`.
-    fn submit_record(&self, memory: &mut Memory, record: Record) -> Result<Ticket, JournalError> {
+    /// Puts the definitions that the log does not hold yet in line, then `readings`, all or nothing.
+    fn submit_records(&self, memory: &mut Memory, readings: Vec<Record>) -> Result<Ticket, JournalError> {
         let new: Vec<_> = self.series.read().defs().iter().skip(memory.series_logged).cloned().collect();
-        if !new.is_empty() {
-            let count = new.len();
-            memory.next = self.log.submit(Record::Series(new))?.offset.next();
-            memory.series_logged += count;
-        }
-        let ticket = self.log.submit(record)?;
+        let mut records: Vec<_> = new.chunks(MAX_RECORD_SERIES).map(|piece| Record::Series(piece.to_vec())).collect();
+        records.extend(readings);
+        let ticket = self.log.submit_all(records)?;
+        memory.series_logged += new.len();
         memory.commit(ticket.offset.next());
         Ok(ticket)
     }
 
     fn finish(&self, batch: &RawBatch, judge: Judge<'_>) -> Accepted {
         let (mut accepted, by_reason) = judge.finish();
+        if batch.skipped > 0 {
+            tracing::debug!(fields = batch.skipped, "fields that are texts were passed over");
+        }
         self.counters.reject(by_reason, batch.rejected);
         accepted.rejected_total += batch.rejected;
         accepted.rejected.extend(batch.errors.iter().cloned());

@@ -17,6 +17,12 @@ pub const NO_TIME: i64 = i64::MIN;
 /// Most reasons one batch keeps; further ones are only counted.
 pub const MAX_ERRORS: usize = 100;
 
+/// Most distinct names of one batch: a name takes many times the memory that its reading does.
+pub(crate) const MAX_NAMES: usize = 1 << 18;
+
+/// What a sender of more names is told.
+pub(crate) const TOO_MANY_NAMES: &str = "the request has more than 262144 distinct names; send it in parts";
+
 const NO_NAME: u32 = u32::MAX;
 
 /// A line (or a reading of it) that was refused.
@@ -47,6 +53,8 @@ pub struct RawBatch {
     pub errors: Vec<Rejected>,
     /// How many refusals there were in all.
     pub rejected: u64,
+    /// How many values were passed over, since they are texts and no readings. That is no refusal.
+    pub skipped: u64,
     /// Per name: the name that followed it last time, [`NO_NAME`] at first.
     next: Vec<u32>,
     last: u32,
@@ -80,25 +88,27 @@ impl RawBatch {
         self.name.is_empty()
     }
 
-    /// The number of a name, which is added if the batch does not hold it yet.
-    pub fn intern(&mut self, asset: &str, signal: &str) -> u32 {
+    /// The number of a name, which is added if the batch does not hold it yet; `None` if that would be one name too many.
+    pub fn intern(&mut self, asset: &str, signal: &str) -> Option<u32> {
         let last = self.last as usize;
         let guess = match self.next.get(last) {
-            Some(_) if self.is_name(self.last, asset, signal) => return self.last,
+            Some(_) if self.is_name(self.last, asset, signal) => return Some(self.last),
             Some(&next) if next != NO_NAME && self.is_name(next, asset, signal) => next,
-            _ => self.look_up(asset, signal),
+            _ => self.look_up(asset, signal)?,
         };
         if let Some(next) = self.next.get_mut(last) {
             *next = guess;
         }
         self.last = guess;
-        guess
+        Some(guess)
     }
 
-    /// Adds one reading. `time` is µs UTC or [`NO_TIME`]; `line` counts from 1.
+    /// Adds one reading, or notes its refusal if its name is one too many. `time` is µs UTC or [`NO_TIME`]; `line` counts from 1.
     pub fn push(&mut self, asset: &str, signal: &str, time: i64, value: f64, quality: Quality, line: u32) {
-        let name = self.intern(asset, signal);
-        self.push_named(name, time, value, quality, line);
+        match self.intern(asset, signal) {
+            Some(name) => self.push_named(name, time, value, quality, line),
+            None => self.reject(line as usize, TOO_MANY_NAMES),
+        }
     }
 
     /// Adds one reading of a name that [`RawBatch::intern`] gave the number of.
@@ -158,12 +168,15 @@ impl RawBatch {
         self.names.get(name as usize).is_some_and(|(a, s)| **s == *signal && **a == *asset)
     }
 
-    fn look_up(&mut self, asset: &str, signal: &str) -> u32 {
+    fn look_up(&mut self, asset: &str, signal: &str) -> Option<u32> {
         let hash = self.hasher.hash_one((asset, signal));
         if let Some(&name) = self.by_name.find(hash, |&name| self.is_name(name, asset, signal)) {
-            return name;
+            return Some(name);
         }
-        let name = u32::try_from(self.names.len()).unwrap_or(NO_NAME);
+        if self.names.len() >= MAX_NAMES {
+            return None;
+        }
+        let name = u32::try_from(self.names.len()).ok()?;
         self.names.push((asset.into(), signal.into()));
         self.next.push(NO_NAME);
         let Self { names, by_name, hasher, .. } = self;
@@ -171,7 +184,7 @@ impl RawBatch {
             let (asset, signal) = &names[name as usize];
             hasher.hash_one((&**asset, &**signal))
         });
-        name
+        Some(name)
     }
 }
 
@@ -195,6 +208,18 @@ mod tests {
         for (row, name) in sent.into_iter().enumerate() {
             assert_eq!(batch.name_of(row), name);
         }
+    }
+
+    #[test]
+    fn names_are_bounded_and_the_known_ones_go_on() {
+        let mut batch = RawBatch::default();
+        for number in 0..MAX_NAMES + 3 {
+            batch.push("a", &number.to_string(), 7, 1.0, Quality::Good, 1);
+        }
+        batch.push("a", "17", 8, 1.0, Quality::Good, 2);
+        assert_eq!((batch.names.len(), batch.len(), batch.rejected), (MAX_NAMES, MAX_NAMES + 1, 3));
+        assert_eq!(batch.name.last(), Some(&17));
+        assert!(TOO_MANY_NAMES.contains(&MAX_NAMES.to_string()) && batch.errors[0].reason == TOO_MANY_NAMES);
     }
 
     #[test]

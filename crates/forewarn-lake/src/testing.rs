@@ -46,8 +46,8 @@ impl Journal for MemoryLog {
 }
 
 impl Log for MemoryLog {
-    fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
-        let offset = self.push(record);
+    fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
+        let offset = records.into_iter().map(|record| self.push(record)).last().ok_or_else(|| JournalError::Refused("no record".into()))?;
         Ok(Ticket { offset, durable: Box::pin(async { Ok(()) }) })
     }
 

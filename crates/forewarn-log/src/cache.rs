@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use forewarn_types::{Offset, Record};
 
-/// The newest records without holes, bounded by the bytes of their encodings.
+/// What a record takes in memory beside its columns: the vectors' heads, reference counts, the allocator's share.
+const RECORD_BYTES: usize = 512;
+
+/// The newest records without holes, bounded by the memory they take.
 #[derive(Debug)]
 pub(crate) struct Cache {
     /// The offset of the first record held.
     first: Offset,
+    /// With the bytes of their encodings.
     records: VecDeque<(Arc<Record>, usize)>,
+    /// About what the records take in memory.
     bytes: usize,
     max_bytes: usize,
 }
@@ -21,13 +26,13 @@ impl Cache {
         Self { first: next, records: VecDeque::new(), bytes: 0, max_bytes }
     }
 
-    /// Adds the record behind the newest and drops the oldest ones that no longer fit.
+    /// Adds the record behind the newest, of `bytes` when encoded, and drops the oldest ones that no longer fit.
     pub(crate) fn push(&mut self, record: Arc<Record>, bytes: usize) {
-        self.bytes += bytes;
+        self.bytes += bytes + RECORD_BYTES;
         self.records.push_back((record, bytes));
         while self.bytes > self.max_bytes {
             let Some((_, dropped)) = self.records.pop_front() else { break };
-            self.bytes -= dropped;
+            self.bytes -= dropped + RECORD_BYTES;
             self.first = self.first.next();
         }
     }
@@ -50,5 +55,23 @@ impl Cache {
             offset = offset.next();
         }
         Some(found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use forewarn_types::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn small_records_count_with_what_they_take_in_memory() {
+        let mut cache = Cache::new(Offset(0), 64 << 10);
+        for number in 0..10_000 {
+            cache.push(Arc::new(Record::Tick(Timestamp(number))), 10);
+        }
+        let held = cache.records.len();
+        assert!((100..=128).contains(&held), "{held} records of about half a kilobyte in 64 KiB");
+        assert_eq!(cache.read(Offset(9_999), Offset(10_000), 10, 10).map(|found| found.len()), Some(1));
     }
 }

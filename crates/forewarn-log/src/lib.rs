@@ -6,6 +6,7 @@
 
 mod cache;
 mod checkpoints;
+mod disk;
 mod error;
 mod follow;
 mod local;
@@ -28,11 +29,21 @@ pub use options::LogOptions;
 
 /// A durable, ordered, replayable sequence of records.
 pub trait Log: Journal {
-    /// Puts `record` in line. Its offset is fixed by the order of these calls; it is durable once the ticket says so.
+    /// Puts `records` in line, one behind the other, all of them or none. Their offsets are fixed by the order of these calls. The
+    /// ticket is that of the last one: once it is durable, all are.
     ///
     /// # Errors
-    /// [`JournalError::Full`] at a bound, [`JournalError::Stopped`] after a failed fsync. Nothing was put in line then.
-    fn submit(&self, record: Record) -> Result<Ticket, JournalError>;
+    /// [`JournalError::Full`] at a bound, [`JournalError::Stopped`] after a failed fsync, [`JournalError::Refused`] if there is no
+    /// record, or one that can never be appended. Nothing was put in line then.
+    fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError>;
+
+    /// [`Log::submit_all`] for one record.
+    ///
+    /// # Errors
+    /// As there.
+    fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
+        self.submit_all(vec![record])
+    }
 
     /// The oldest offset that can still be read.
     fn start(&self) -> Offset;

@@ -11,9 +11,10 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{oneshot, watch};
 
 use crate::cache::Cache;
-use crate::checkpoints::Checkpoints;
-use crate::segment::{FRAME_BYTES, HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
-use crate::writer::{Pending, SyncFile, Writer};
+use crate::checkpoints::{Checkpoints, sync_dir};
+use crate::disk::Disk;
+use crate::segment::{HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
+use crate::writer::{Pending, Writer};
 use crate::{Log, LogError, LogOptions, Ticket};
 
 /// A log in segment files of one directory, for one process at a time.
@@ -48,6 +49,8 @@ pub(crate) struct Queue {
     pub(crate) bytes: usize,
     /// Nothing more is taken; the writer ends when the line is empty.
     pub(crate) closing: bool,
+    /// The disk has no room; what is in line waits for it.
+    pub(crate) disk_full: bool,
     /// Why the disk failed, if it did.
     pub(crate) failed: Option<String>,
 }
@@ -83,15 +86,15 @@ impl LocalLog {
         Self::open_with(options, Box::new(File::sync_data))
     }
 
-    /// [`LocalLog::open`] with another way to make a file durable.
-    pub(crate) fn open_with(options: LogOptions, sync: SyncFile) -> Result<Arc<Self>, LogError> {
+    /// [`LocalLog::open`] with another disk.
+    pub(crate) fn open_with(options: LogOptions, mut disk: Box<dyn Disk>) -> Result<Arc<Self>, LogError> {
         options.check()?;
-        std::fs::create_dir_all(&options.dir).map_err(LogError::io("create the folder", &options.dir))?;
+        create_dir(&options.dir)?;
         let lock = lock_dir(&options.dir)?;
         let checkpoints = Checkpoints::open(&options.dir)?;
         let mut segments = list_segments(&options.dir)?;
         let (last, file, next) = match segments.pop() {
-            Some(last) => open_last(&options.dir, last.base)?,
+            Some(last) => open_last(&options.dir, last.base, disk.as_mut())?,
             None => begin(&options.dir)?,
         };
         checkpoints.check(next)?;
@@ -99,7 +102,7 @@ impl LocalLog {
         segments.push(last);
         let shared = Arc::new(Shared {
             checkpoints: Mutex::new(checkpoints),
-            queue: Mutex::new(Queue { next, pending: Vec::new(), bytes: 0, closing: false, failed: None }),
+            queue: Mutex::new(Queue { next, pending: Vec::new(), bytes: 0, closing: false, disk_full: false, failed: None }),
             wake: Condvar::new(),
             disk_bytes: AtomicU64::new(segments.iter().map(|segment| segment.bytes).sum()),
             segments: Mutex::new(segments),
@@ -108,7 +111,7 @@ impl LocalLog {
             options,
         });
         let (sender, end) = watch::channel(next);
-        let writer = Writer { shared: Arc::clone(&shared), file, position, next, end: sender, sync };
+        let writer = Writer { shared: Arc::clone(&shared), file, position, next, end: sender, disk };
         let thread = std::thread::Builder::new()
             .name("forewarn-log".into())
             .spawn(move || writer.run())
@@ -160,17 +163,15 @@ impl Drop for LocalLog {
 }
 
 impl Shared {
-    fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
-        let mut payload = Vec::new();
-        encode_record(&record, &mut payload).map_err(|error| JournalError::Refused(error.to_string()))?;
-        let frame = FRAME_BYTES + payload.len();
-        let largest = MAX_PAYLOAD_BYTES.min(usize::try_from(self.options.max_bytes / 2).unwrap_or(usize::MAX));
-        if payload.len() > largest {
-            return Err(JournalError::Refused(format!("its {} bytes are more than the {largest} that one record may take", payload.len())));
-        }
-        let limit = self.options.max_bytes - if is_sent(&record) { self.options.max_bytes / 16 } else { 0 };
-        let (done, durable) = oneshot::channel();
-        let record = Arc::new(record);
+    /// See [`Log::submit_all`].
+    fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
+        // The last sixteenth of the log's room is kept for what the server itself has to say, so that alerts are still raised on what
+        // was accepted.
+        let kept = if records.iter().any(is_sent) { self.options.max_bytes / 16 } else { 0 };
+        let limit = self.options.max_bytes - kept;
+        let (pending, durable) = self.prepare(records)?;
+        let frames: usize = pending.iter().map(Pending::frame_bytes).sum();
+        let headers = HEADER_BYTES * pending.len() as u64;
 
         let mut queue = self.queue.lock();
         if let Some(reason) = &queue.failed {
@@ -179,24 +180,52 @@ impl Shared {
         if queue.closing {
             return Err(JournalError::Stopped("the server is shutting down".into()));
         }
-        if queue.bytes > 0 && queue.bytes + frame > self.options.queue_bytes {
+        if queue.disk_full {
+            return Err(JournalError::Full(format!("the disk that holds {} has no room; free some", self.options.dir.display())));
+        }
+        if queue.bytes > 0 && queue.bytes + frames > self.options.queue_bytes {
             return Err(JournalError::Full(format!("{} bytes already wait for the disk", queue.bytes)));
         }
         let disk_bytes = self.disk_bytes.load(Ordering::Relaxed);
-        if disk_bytes + frame as u64 + HEADER_BYTES > limit {
+        if disk_bytes + frames as u64 + headers > limit {
             return Err(JournalError::Full(format!(
                 "it takes {disk_bytes} of log.max_bytes = {} since the lake has not taken its records in",
                 self.options.max_bytes
             )));
         }
-        self.disk_bytes.fetch_add(frame as u64, Ordering::Relaxed);
-        queue.bytes += frame;
-        let offset = queue.next;
-        queue.next = offset.next();
-        queue.pending.push(Pending { record, payload, done });
+        self.disk_bytes.fetch_add(frames as u64, Ordering::Relaxed);
+        queue.bytes += frames;
+        queue.next = Offset(queue.next.0 + pending.len() as u64);
+        let offset = Offset(queue.next.0 - 1);
+        queue.pending.extend(pending);
         drop(queue);
         self.wake.notify_one();
         Ok(Ticket { offset, durable: Box::pin(async { durable.await.unwrap_or_else(|_| Err(stopped())) }) })
+    }
+
+    /// Encodes records that are to be put in line together; the receiver hears of the last of them.
+    fn prepare(&self, records: Vec<Record>) -> Result<(Vec<Pending>, oneshot::Receiver<Result<(), JournalError>>), JournalError> {
+        let most = usize::try_from(self.options.max_bytes / 2).unwrap_or(usize::MAX);
+        let largest = MAX_PAYLOAD_BYTES.min(most);
+        let mut pending: Vec<Pending> = Vec::with_capacity(records.len());
+        let mut last = None;
+        let mut total = 0;
+        for record in records {
+            let mut payload = Vec::new();
+            encode_record(&record, &mut payload).map_err(|error| JournalError::Refused(error.to_string()))?;
+            if payload.len() > largest {
+                let bytes = payload.len();
+                return Err(JournalError::Refused(format!("its {bytes} bytes are more than the {largest} that one record may take")));
+            }
+            total += payload.len();
+            let (done, durable) = oneshot::channel();
+            pending.push(Pending { record: Arc::new(record), payload, done });
+            last = Some(durable);
+        }
+        if total > most {
+            return Err(JournalError::Refused(format!("its {total} bytes are more than half of log.max_bytes; send it in parts")));
+        }
+        last.map(|last| (pending, last)).ok_or_else(|| JournalError::Refused("there is no record".into()))
     }
 
     /// Removes the oldest segments of which no consumer needs a record, but never the one that is written to.
@@ -216,15 +245,15 @@ impl Shared {
 impl Journal for LocalLog {
     fn append(&self, record: Record) -> BoxFuture<'_, Result<Offset, JournalError>> {
         Box::pin(async move {
-            let ticket = self.submit(record)?;
+            let ticket = self.shared.submit_all(vec![record])?;
             ticket.durable.await.map(|()| ticket.offset)
         })
     }
 }
 
 impl Log for LocalLog {
-    fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
-        self.shared.submit(record)
+    fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
+        self.shared.submit_all(records)
     }
 
     fn start(&self) -> Offset {
@@ -257,14 +286,23 @@ impl Log for LocalLog {
     }
 }
 
-/// Whether `record` comes from a sender that can keep it and send it again. The last sixteenth of the log's room is kept for
-/// what the server itself has to say, so that alerts are still raised on what was accepted.
+/// Whether `record` comes from a sender that can keep it and send it again.
 const fn is_sent(record: &Record) -> bool {
     matches!(record, Record::Readings(_) | Record::Series(_))
 }
 
 fn stopped() -> JournalError {
     JournalError::Stopped("its writer has ended".into())
+}
+
+/// Creates `dir` and the folders above it that are missing, durably: with a folder's entry a power cut would take the whole log.
+fn create_dir(dir: &Path) -> Result<(), LogError> {
+    let missing: Vec<_> = dir.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
+    std::fs::create_dir_all(dir).map_err(LogError::io("create the folder", dir))?;
+    for parent in missing.into_iter().filter_map(Path::parent) {
+        sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
+    }
+    Ok(())
 }
 
 fn lock_dir(dir: &Path) -> Result<File, LogError> {
@@ -278,8 +316,8 @@ fn lock_dir(dir: &Path) -> Result<File, LogError> {
 }
 
 /// The segment that the log ends with, ready to append to, and the log's end.
-fn open_last(dir: &Path, base: Offset) -> Result<(Segment, File, Offset), LogError> {
-    let recovered = recover(dir, base)?;
+fn open_last(dir: &Path, base: Offset, disk: &mut dyn Disk) -> Result<(Segment, File, Offset), LogError> {
+    let recovered = recover(dir, base, disk)?;
     if recovered.cut_bytes > 0 {
         let (bytes, path) = (recovered.cut_bytes, recovered.segment.path.display());
         tracing::warn!(bytes, %path, end = %recovered.end, "cut off what a crash left half-written at the log's end");

@@ -13,7 +13,7 @@ pub struct LogOptions {
     pub segment_bytes: u64,
     /// The log refuses records rather than take more than this many bytes of disk.
     pub max_bytes: u64,
-    /// The newest records, up to this many bytes of their encodings, are kept in memory for readers at the log's head.
+    /// The newest records, up to about this many bytes, are kept in memory for readers at the log's head.
     pub cache_bytes: usize,
     /// Records that wait for the disk may take this many bytes of memory; beyond it senders are asked to try again.
     pub queue_bytes: usize,

@@ -19,6 +19,7 @@ use forewarn_types::Offset;
 
 use crate::LogError;
 use crate::checkpoints::sync_dir;
+use crate::disk::Disk;
 
 const MAGIC: [u8; 8] = *b"FWLOGSEG";
 const VERSION: u32 = 1;
@@ -141,6 +142,8 @@ pub(crate) struct Frames {
     length: u64,
     /// Where the next frame begins.
     pub(crate) position: u64,
+    /// The distance in bytes from the beginning of its group to the frame read last.
+    group: u64,
     /// The payload of the frame read last.
     pub(crate) payload: Vec<u8>,
 }
@@ -151,7 +154,8 @@ impl Frames {
         let mut file = File::open(path).map_err(LogError::io("open", path))?;
         let length = file.metadata().map_err(LogError::io("read", path))?.len();
         file.seek(SeekFrom::Start(position)).map_err(LogError::io("read", path))?;
-        Ok(Self { path: path.to_owned(), file: BufReader::with_capacity(128 << 10, file), length, position, payload: Vec::new() })
+        let file = BufReader::with_capacity(128 << 10, file);
+        Ok(Self { path: path.to_owned(), file, length, position, group: 0, payload: Vec::new() })
     }
 
     /// Moves behind the next frame. Its payload is then in [`Frames::payload`], unless `skip`: then it is not even checked.
@@ -182,6 +186,7 @@ impl Frames {
                 return Ok(Found::Bad("a frame's checksum does not match"));
             }
         }
+        self.group = u64::from(u32::from_le_bytes(group));
         self.position += (FRAME_BYTES + size) as u64;
         Ok(Found::Frame)
     }
@@ -208,7 +213,7 @@ pub(crate) struct Recovered {
 ///
 /// # Errors
 /// [`LogError::Corrupt`] if something that was durable is no longer whole.
-pub(crate) fn recover(dir: &Path, base: Offset) -> Result<Recovered, LogError> {
+pub(crate) fn recover(dir: &Path, base: Offset, disk: &mut dyn Disk) -> Result<Recovered, LogError> {
     let mut segment = Segment::new(dir, base, 0);
     let path = segment.path.clone();
     let length = std::fs::metadata(&path).map_err(LogError::io("read", &path))?.len();
@@ -222,10 +227,16 @@ pub(crate) fn recover(dir: &Path, base: Offset) -> Result<Recovered, LogError> {
     }
     let mut frames = Frames::open(&path, HEADER_BYTES)?;
     let mut end = base;
+    // Where the last group begins. While there is none, the header itself may not be durable.
+    let mut last_group = 0;
     let bad = loop {
-        segment.mark(Mark { offset: end, position: frames.position });
+        let position = frames.position;
+        segment.mark(Mark { offset: end, position });
         match frames.next(false)? {
-            Found::Frame => end = end.next(),
+            Found::Frame => {
+                end = end.next();
+                last_group = position.saturating_sub(frames.group);
+            }
             Found::End => break None,
             Found::Bad(problem) => break Some(problem),
         }
@@ -234,14 +245,26 @@ pub(crate) fn recover(dir: &Path, base: Offset) -> Result<Recovered, LogError> {
     if let Some(problem) = bad {
         reject_damage(&path, segment.bytes, problem)?;
     }
-    let file = OpenOptions::new().append(true).open(&path).map_err(LogError::io("open", &path))?;
+    let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(LogError::io("open", &path))?;
     if length > segment.bytes {
-        file.set_len(segment.bytes).map_err(LogError::io("cut the torn end off", &path))?;
+        file.set_len(segment.bytes).and_then(|()| file.sync_all()).map_err(LogError::io("cut the torn end off", &path))?;
     }
-    // A killed process may have left frames that only the system's memory holds. They count as durable from here on.
-    file.sync_all().map_err(LogError::io("fsync", &path))?;
+    rewrite(&mut file, last_group, segment.bytes, disk).map_err(LogError::io("rewrite the end of", &path))?;
+    sync_dir(dir)?;
     let cut_bytes = length - segment.bytes;
     Ok(Recovered { segment, file, end, cut_bytes })
+}
+
+/// Writes the bytes from `start` to `end` once more and makes them durable; the cursor then stands at `end`. A killed process may have
+/// left frames that only the system's memory holds, and after a failed fsync Linux takes its pages for clean though the disk never
+/// got them: a mere fsync would do nothing. The frames count as durable from here on.
+fn rewrite(file: &mut File, start: u64, end: u64, disk: &mut dyn Disk) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(start))?;
+    Read::by_ref(file).take(end - start).read_to_end(&mut bytes)?;
+    file.seek(SeekFrom::Start(start))?;
+    disk.write(file, &bytes)?;
+    disk.sync(file)
 }
 
 /// Whether the file begins with the header of the segment that begins with `base`.

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod disk;
 mod model;
 
 use std::io;
@@ -125,6 +126,13 @@ fn a_folder_serves_one_log_at_a_time() {
 }
 
 #[test]
+fn missing_folders_are_created() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(options(&dir.path().join("a/b/c"))).unwrap();
+    assert_eq!(append(&log, record(0, 1)), Offset(0));
+}
+
+#[test]
 fn options_that_could_never_trim_are_refused() {
     let dir = TempDir::new().unwrap();
     let error = LocalLog::open(LogOptions { segment_bytes: 600, max_bytes: 1_000, ..options(dir.path()) }).map(drop).unwrap_err();
@@ -195,7 +203,7 @@ fn a_full_log_refuses_readings_first_and_takes_them_again_after_a_trim() {
 /// A log whose fsyncs wait, each for one word on the channel.
 fn held_log(options: LogOptions) -> (Arc<LocalLog>, mpsc::Sender<io::Result<()>>) {
     let (release, held) = mpsc::channel();
-    let log = LocalLog::open_with(options, Box::new(move |_| held.recv().unwrap_or(Ok(())))).unwrap();
+    let log = LocalLog::open_with(options, Box::new(move |_: &std::fs::File| held.recv().unwrap_or(Ok(())))).unwrap();
     (log, release)
 }
 
@@ -218,6 +226,26 @@ fn at_the_bound_of_the_queue_senders_are_asked_to_wait() {
     block_on(first.durable).unwrap();
     append(&log, record(waiting, 3));
     assert_eq!(read_all(&log, 10), [0, 1, 2, 3, 4], "tickets may be dropped, records stay");
+}
+
+#[test]
+fn records_that_belong_together_are_taken_together_or_not_at_all() {
+    let dir = TempDir::new().unwrap();
+    let (log, release) = held_log(LogOptions { queue_bytes: 400, max_bytes: 20_000, ..options(dir.path()) });
+    let several = |first: i64, count: i64| (first..first + count).map(|number| record(number, 3)).collect::<Vec<_>>();
+    let first = log.submit_all(several(0, 3)).unwrap();
+    assert_eq!(first.offset, Offset(2));
+    assert!(matches!(log.submit_all(several(3, 2)), Err(JournalError::Full(_))), "one of the two would fit");
+    let second = log.submit_all(several(3, 1)).unwrap();
+    assert_eq!(second.offset, Offset(3), "what was refused took no offset");
+    drop(release);
+    block_on(second.durable).unwrap();
+    block_on(first.durable).unwrap();
+    // More than the queue, and than a segment, takes: alone it is let through.
+    block_on(log.submit_all(several(4, 20)).unwrap().durable).unwrap();
+    assert_eq!(read_all(&log, 10), (0..24).collect::<Vec<_>>());
+    assert!(matches!(log.submit_all(several(0, 200)), Err(JournalError::Refused(text)) if text.contains("send it in parts")));
+    assert!(matches!(log.submit_all(Vec::new()), Err(JournalError::Refused(_))));
 }
 
 #[test]
@@ -313,8 +341,8 @@ impl Journal for SlowLog {
 }
 
 impl Log for SlowLog {
-    fn submit(&self, record: Record) -> Result<crate::Ticket, JournalError> {
-        self.log.submit(record)
+    fn submit_all(&self, records: Vec<Record>) -> Result<crate::Ticket, JournalError> {
+        self.log.submit_all(records)
     }
 
     fn start(&self) -> Offset {

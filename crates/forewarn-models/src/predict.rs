@@ -206,6 +206,16 @@ impl Inner {
                 life_started: Timestamp(candidate.life_started),
             })
         });
-        Ok(predictions.collect())
+        Ok(predictions.filter(is_finite).collect())
     }
+}
+
+/// Whether the log can hold the prediction: JSON knows finite numbers only.
+fn is_finite(prediction: &Prediction) -> bool {
+    let Prediction { model, asset, p05, p50, p95, cap, contributions, .. } = prediction;
+    let finite = [p05, p50, p95, cap].into_iter().chain(contributions.iter().map(|part| &part.weight)).all(|number| number.is_finite());
+    if !finite {
+        tracing::warn!(%model, %asset, p05, p50, p95, "a prediction is not finite and is dropped; check the asset's values");
+    }
+    finite
 }

@@ -129,6 +129,16 @@ impl ReadingBatch {
         self.flags.push(flags);
     }
 
+    /// Gives back the room of the columns, if they are less than half full.
+    pub fn shrink(&mut self) {
+        if self.len() < self.series.capacity() / 2 {
+            self.series.shrink_to_fit();
+            self.time.shrink_to_fit();
+            self.value.shrink_to_fit();
+            self.flags.shrink_to_fit();
+        }
+    }
+
     /// How many readings there are.
     #[must_use]
     pub fn len(&self) -> usize {

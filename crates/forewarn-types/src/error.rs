@@ -28,6 +28,9 @@ pub enum TypesError {
     /// The bound on the number of series is reached.
     #[error("the limit of {0} series is reached; raise limits.max_series or check the sender for names that never repeat")]
     TooManySeries(usize),
+    /// A record that could be written, but not read back.
+    #[error("cannot encode a log record: {0}; numbers must be finite, and times lie in the years 0 to 9999")]
+    Encode(String),
     /// Bytes that are no record of a known kind and version.
     #[error("cannot decode a log record: {0}")]
     Decode(String),

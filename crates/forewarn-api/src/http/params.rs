@@ -45,7 +45,10 @@ impl<'de> Deserialize<'de> for AssetParam {
     }
 }
 
-/// A time in a query or a body: RFC 3339, or milliseconds since 1970.
+/// The last time that RFC 3339 can write.
+const LATEST: Timestamp = Timestamp(253_402_300_799_999_999);
+
+/// A time in a query or a body, of the years 1970 to 9999: RFC 3339, or milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeInput(pub Timestamp);
 
@@ -60,11 +63,11 @@ impl<'de> Deserialize<'de> for TimeInput {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TimeInput, E> {
-                parse_time(text).map(TimeInput).map_err(E::custom)
+                parse_time(text).and_then(bounded).map_err(E::custom)
             }
 
             fn visit_i64<E: serde::de::Error>(self, ms: i64) -> Result<TimeInput, E> {
-                Ok(TimeInput(Timestamp::from_millis(ms)))
+                bounded(Timestamp::from_millis(ms)).map_err(E::custom)
             }
 
             fn visit_u64<E: serde::de::Error>(self, ms: u64) -> Result<TimeInput, E> {
@@ -77,11 +80,19 @@ impl<'de> Deserialize<'de> for TimeInput {
                 // The casts saturate, and nothing below a microsecond is told apart.
                 #[expect(clippy::cast_possible_truncation, reason = "saturation is what is wanted")]
                 let us = (ms * 1e3).round() as i64;
-                if ms.is_finite() { Ok(TimeInput(Timestamp(us))) } else { Err(E::custom("a time must be finite")) }
+                if ms.is_finite() { bounded(Timestamp(us)).map_err(E::custom) } else { Err(E::custom("a time must be finite")) }
             }
         }
         deserializer.deserialize_any(Visitor)
     }
+}
+
+/// Keeps out times that no record can hold, which mostly are microseconds or nanoseconds taken for milliseconds.
+fn bounded(time: Timestamp) -> Result<TimeInput, String> {
+    if (Timestamp(0)..=LATEST).contains(&time) {
+        return Ok(TimeInput(time));
+    }
+    Err("the time lies outside the years 1970 to 9999; a number means milliseconds since 1970".into())
 }
 
 /// Reads RFC 3339 or milliseconds since 1970. In a query an unencoded `+` of an offset arrives as a blank; it is taken as meant.
@@ -138,7 +149,7 @@ mod tests {
         assert_eq!(json("1767225600000").unwrap(), time);
         assert_eq!(json("1767225600000.5").unwrap(), time.plus_us(500));
         assert_eq!(json("\"2026-01-01T00:00:00Z\"").unwrap(), time);
-        for bad in ["\"yesterday\"", "true", "[]", "18446744073709551615"] {
+        for bad in ["\"yesterday\"", "true", "[]", "18446744073709551615", "1767225600000000", "-1", "1e300", "\"1969-12-31T23:59:59Z\""] {
             let error = json(bad).unwrap_err().to_string();
             assert!(error.contains("time") || error.contains("milliseconds"), "{bad}: {error}");
         }

@@ -37,7 +37,7 @@ pub(crate) struct WriteQuery {
 /// Stores line protocol, as `InfluxDB` 1 does.
 #[utoipa::path(post, path = "/write", tag = "readings", params(WriteQuery), request_body(content = String, content_type = "text/plain"),
     responses(
-    (status = 204, description = "All lines are stored"),
+    (status = 204, description = "All lines are stored; fields that are texts are passed over"),
     (status = 400, description = "Some lines were refused; all others are stored", body = Object),
     (status = 413, description = "The body is too large", body = Object),
     (status = 503, description = "Not now; send it again", body = Object),
@@ -53,7 +53,7 @@ pub(crate) async fn write_v1(
 /// Stores line protocol, as `InfluxDB` 2 does.
 #[utoipa::path(post, path = "/api/v2/write", tag = "readings", params(WriteQuery),
     request_body(content = String, content_type = "text/plain"), responses(
-    (status = 204, description = "All lines are stored"),
+    (status = 204, description = "All lines are stored; fields that are texts are passed over"),
     (status = 400, description = "Some lines were refused; all others are stored", body = Object),
     (status = 413, description = "The body is too large", body = Object),
     (status = 503, description = "Not now; send it again", body = Object),

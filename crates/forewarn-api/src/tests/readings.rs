@@ -81,6 +81,10 @@ async fn influx_clients_are_understood() {
     let asset = server.get("/v1/assets/plant1%2Fpump7").await.json();
     assert_eq!(asset["signals"].as_array().unwrap().len(), 2, "{asset}");
 
+    // What Telegraf's plugin `system` sends: InfluxDB takes it, so it is no partial write.
+    let texts = b"system,host=h uptime=5i,uptime_format=\"3:21\" 1767225600\nsystem,host=h uptime_format=\"3:21\" 1767225601\n".to_vec();
+    assert_eq!(server.send(write("/api/v2/write?precision=s", texts, "identity")).await.status, 204);
+
     let mixed = b"pump,site=plant1,unit=pump8 temperature=1 1767225600\npump temperature=\n".to_vec();
     let answer = server.send(write("/write?db=x&precision=s&u=me&p=secret", mixed, "identity")).await;
     assert_eq!(answer.status, 400);

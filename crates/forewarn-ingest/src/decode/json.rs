@@ -78,7 +78,7 @@ fn array(text: &str, mut at: usize, max_bytes: usize, batch: &mut RawBatch) {
         }
     }
     if blanks(bytes, at) < text.len() {
-        batch.reject(number, "there is more after the end of the array; send one array, or one object a line");
+        batch.reject(number.max(1), "there is more after the end of the array; send one array, or one object a line");
     }
 }
 

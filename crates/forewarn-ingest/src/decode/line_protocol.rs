@@ -63,7 +63,8 @@ impl Precision {
     }
 }
 
-/// Decodes a body of line protocol. Lines and fields that cannot be used are listed in the batch; all others are kept.
+/// Decodes a body of line protocol. Lines and fields that cannot be used are listed in the batch; all others are kept. Fields that
+/// are texts are passed over: only numbers and booleans become readings.
 ///
 /// # Errors
 /// [`IngestError::EmptyBody`] if there is nothing to decode.
@@ -104,14 +105,22 @@ impl<'a> Decoder<'a> {
         if at == bytes.len() {
             return Err("the line has no field; write measurement,tag=value field=1.5 timestamp".into());
         }
-        for place in 0.. {
+        let mut place = 0;
+        loop {
             let (field, value, end) = field(text, at)?;
-            match value.and_then(reading) {
-                Ok(value) => {
-                    let name = self.cache.name(series, place, field, &mut self.batch);
-                    self.batch.push_named(name, NO_TIME, value, Quality::Good, row_line);
-                }
-                Err(problem) => self.batch.reject(number, format!("field {:?} {problem}", shorten(field))),
+            match value {
+                // Telegraf sends such fields with every write of some plugins, and InfluxDB takes them: no reason for a refusal.
+                Ok(text) if text.starts_with('"') => self.batch.skipped += 1,
+                value => match value.and_then(reading) {
+                    Ok(value) => {
+                        match self.cache.name(series, place, field, &mut self.batch) {
+                            Ok(name) => self.batch.push_named(name, NO_TIME, value, Quality::Good, row_line),
+                            Err(problem) => self.batch.reject(number, problem),
+                        }
+                        place += 1;
+                    }
+                    Err(problem) => self.batch.reject(number, format!("field {:?} {problem}", shorten(field))),
+                },
             }
             if bytes.get(end) != Some(&b',') {
                 at = blanks(bytes, end);
@@ -181,12 +190,8 @@ fn reading(text: &str) -> Result<f64, String> {
     {
         return Ok(number.value);
     }
-    match text.as_bytes() {
-        [] => return Err("has no value; write name=value".into()),
-        [b'"', ..] => return Err(format!("is the text {}; only numbers and booleans become readings", shorten(text))),
-        _ => {}
-    }
     match text {
+        "" => return Err("has no value; write name=value".into()),
         "t" | "T" | "true" | "True" | "TRUE" => return Ok(1.0),
         "f" | "F" | "false" | "False" | "FALSE" => return Ok(0.0),
         _ => {}

@@ -1,5 +1,7 @@
 //! Judges the rows of one batch, one after the other, in the order of the log.
 
+use std::sync::Arc;
+
 use forewarn_types::{ReadingBatch, ReadingFlags, SeriesId, SeriesTable, Timestamp};
 use parking_lot::RwLock;
 
@@ -18,7 +20,8 @@ const MAX_STAMP_AHEAD_US: i64 = 1_000_000;
 enum Name {
     Unseen,
     Known(SeriesId),
-    Refused(String),
+    /// With the reason, which names refused for the same reason share.
+    Refused(Arc<str>),
 }
 
 /// The judgement of one batch so far.
@@ -28,6 +31,8 @@ pub(super) struct Judge<'a> {
     latest: i64,
     table: &'a RwLock<SeriesTable>,
     names: Vec<Name>,
+    /// Why a name was refused last.
+    last_refusal: Arc<str>,
     /// Rejections by reason.
     rejected: [u64; Reason::COUNT],
     pub(super) outcome: Accepted,
@@ -39,7 +44,8 @@ impl<'a> Judge<'a> {
         let names = batch.names.iter().map(|(asset, signal)| known.get(asset, signal).map_or(Name::Unseen, Name::Known)).collect();
         drop(known);
         let latest = now.plus_us(limits.max_future_us).0;
-        Self { batch, now, latest, table, names, rejected: [0; Reason::COUNT], outcome: Accepted::default() }
+        let last_refusal = Arc::from("");
+        Self { batch, now, latest, table, names, last_refusal, rejected: [0; Reason::COUNT], outcome: Accepted::default() }
     }
 
     /// Columns for readings that arrive now.
@@ -51,7 +57,7 @@ impl<'a> Judge<'a> {
     pub(super) fn row(&mut self, row: usize, memory: &mut Memory, readings: &mut ReadingBatch) {
         let (sent, value) = (self.batch.time[row], self.batch.value[row]);
         if !value.is_finite() {
-            return self.reject(row, Reason::Value, "the value is not a finite number".into());
+            return self.reject(row, Reason::Value, "the value is not a finite number");
         }
         if sent != NO_TIME && !(EARLIEST.0..=self.latest).contains(&sent) {
             let problem = if sent < EARLIEST.0 { "lies before 1970" } else { "lies too far in the future" };
@@ -64,7 +70,7 @@ impl<'a> Judge<'a> {
         }
         let id = match self.series(row) {
             Ok(id) => id,
-            Err(reason) => return self.reject(row, Reason::Series, reason),
+            Err(reason) => return self.reject(row, Reason::Series, &*reason),
         };
         let time = if sent == NO_TIME {
             self.stamp(memory.newest(id))
@@ -91,29 +97,35 @@ impl<'a> Judge<'a> {
         if ahead >= 0 && ahead < MAX_STAMP_AHEAD_US { newest + 1 } else { self.now.0 }
     }
 
-    fn series(&mut self, row: usize) -> Result<SeriesId, String> {
+    fn series(&mut self, row: usize) -> Result<SeriesId, Arc<str>> {
         let index = self.batch.name[row] as usize;
         let (Some(name), Some((asset, signal))) = (self.names.get_mut(index), self.batch.names.get(index)) else {
-            return Err(format!("the reading's name {index} is not in its batch"));
+            return Err(format!("the reading's name {index} is not in its batch").into());
         };
         if matches!(name, Name::Unseen) {
             *name = match self.table.write().intern(asset, signal) {
                 Ok((id, _)) => Name::Known(id),
-                Err(error) => Name::Refused(error.to_string()),
+                Err(error) => {
+                    let reason = error.to_string();
+                    if *self.last_refusal != *reason {
+                        self.last_refusal = reason.into();
+                    }
+                    Name::Refused(Arc::clone(&self.last_refusal))
+                }
             };
         }
         match name {
             Name::Known(id) => Ok(*id),
-            Name::Refused(reason) => Err(reason.clone()),
+            Name::Refused(reason) => Err(Arc::clone(reason)),
             Name::Unseen => Err("the reading's series is not known".into()),
         }
     }
 
-    fn reject(&mut self, row: usize, reason: Reason, text: String) {
+    fn reject(&mut self, row: usize, reason: Reason, text: impl Into<String>) {
         self.rejected[reason as usize] += 1;
         self.outcome.rejected_total += 1;
         if self.outcome.rejected.len() < MAX_ERRORS {
-            self.outcome.rejected.push(Rejected { line: self.batch.line[row] as usize, reason: text });
+            self.outcome.rejected.push(Rejected { line: self.batch.line[row] as usize, reason: text.into() });
         }
     }
 }

@@ -100,6 +100,13 @@ impl Memory {
         match record {
             Record::Series(defs) => self.define(defs, table)?,
             Record::Readings(batch) => {
+                if let Some(id) = batch.series.iter().find(|id| id.index() >= self.series_logged) {
+                    let defined = self.series_logged;
+                    return Err(IngestError::Restore(format!(
+                        "offset {offset} has readings of series {}, but only {defined} series are defined before it",
+                        id.0
+                    )));
+                }
                 for row in batch.rows() {
                     self.remember(row.series, row.time.0, row.value);
                 }

@@ -96,16 +96,74 @@ fn a_refused_batch_leaves_no_trace_and_may_be_sent_again() {
 }
 
 #[test]
-fn what_was_taken_of_a_large_batch_before_a_refusal_counts_as_duplicates_later() {
+fn of_a_large_batch_that_is_refused_nothing_is_taken() {
     let log = FakeLog::new(false);
     let intake = intake_on(&log, 1 << 18);
     let rows: Vec<_> = (0..150_000).map(|time| (0, time, 1.0)).collect();
-    *log.room.lock() = 2;
-    assert!(block_on(intake.accept(batch(&rows))).unwrap_err().is_retryable());
+    *log.room.lock() = 3;
+    assert!(block_on(intake.accept(batch(&rows))).unwrap_err().is_retryable(), "a definition and three records");
+    assert_eq!(log.records.lock().len(), 0);
     *log.room.lock() = usize::MAX;
     let again = accept(&intake, &rows);
-    assert_eq!((again.accepted, again.duplicates, again.late), (150_000 - 65_536, 65_536, 0));
+    assert_eq!((again.accepted, again.duplicates, again.late), (150_000, 0, 0));
     assert_eq!(log.readings().len(), 150_000);
+}
+
+#[test]
+fn a_large_import_that_is_repeated_is_stored_once() {
+    let log = FakeLog::new(false);
+    let intake = intake_on(&log, IntakeLimits::default().duplicate_window);
+    let rows: Vec<_> = (0..600_000).map(|time| (0, time, 1.0)).collect();
+    let (first, second) = rows.split_at(400_000);
+    for expected in [(0, 600_000), (600_000, 0)] {
+        let parts = [accept(&intake, first), accept(&intake, second)];
+        let sum = |count: fn(&Accepted) -> u64| parts.iter().map(count).sum::<u64>();
+        assert_eq!((sum(|part| part.duplicates), sum(|part| part.accepted)), expected);
+    }
+    assert_eq!(log.readings().len(), 600_000);
+}
+
+#[test]
+fn definitions_are_logged_in_pieces() {
+    let log = FakeLog::new(false);
+    let series = Arc::new(RwLock::new(SeriesTable::new(10_000)));
+    let clock = Arc::new(ManualClock::new(NOW));
+    let intake = Intake::new(Arc::clone(&log) as Arc<dyn Log>, series, clock, IntakeLimits::default());
+    let rows: Vec<_> = (0..10_000).map(|asset| (asset, 1, 1.0)).collect();
+    assert_eq!(accept(&intake, &rows).accepted, 10_000);
+    let records = log.records.lock();
+    let pieces: Vec<_> =
+        records.iter().filter_map(|record| if let Record::Series(defs) = &**record { Some(defs.len()) } else { None }).collect();
+    assert_eq!(pieces, [4_096, 4_096, 1_808]);
+    drop(records);
+    assert_eq!(log.readings().len(), 10_000);
+}
+
+#[test]
+fn a_record_takes_no_more_memory_than_its_readings_need() {
+    let log = FakeLog::new(false);
+    let intake = intake_on(&log, 10_000);
+    let mut rows: Vec<_> = (0..5_000).map(|time| (0, time, 1.0)).collect();
+    accept(&intake, &rows);
+    rows.push((0, 5_000, 1.0));
+    assert_eq!(accept(&intake, &rows).accepted, 1);
+    let records = log.records.lock();
+    assert!(matches!(&**records.last().unwrap(), Record::Readings(readings) if readings.time.capacity() < 10), "{records:?}");
+}
+
+#[test]
+fn readings_of_a_series_that_the_log_does_not_define_stop_the_start() {
+    let intake = intake_on(&FakeLog::new(false), 10);
+    let def = forewarn_types::SeriesDef { id: SeriesId(0), asset: "a".into(), signal: "b".into() };
+    intake.replay(Offset(0), &Record::Series(vec![def])).unwrap();
+    let readings = |series| {
+        let mut readings = ReadingBatch::default();
+        readings.push(SeriesId(series), Timestamp(1), 1.0, forewarn_types::ReadingFlags::default());
+        Record::Readings(readings)
+    };
+    intake.replay(Offset(1), &readings(0)).unwrap();
+    let error = intake.replay(Offset(2), &readings(1)).unwrap_err();
+    assert!(matches!(&error, IngestError::Restore(text) if text.contains("offset 2 has readings of series 1")), "{error}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(super) struct Connection {
     status: MqttHandle,
     /// Counts connections, so that an acknowledgement is never sent over another one than its message came by.
     number: u64,
+    /// The broker has confirmed the subscription in the present session.
     subscribed: bool,
     failures: u32,
 }
@@ -99,13 +100,17 @@ impl Connection {
             Event::Incoming(Packet::ConnAck(answer)) => self.connected(answer.session_present),
             Event::Incoming(Packet::SubAck(answer)) => {
                 let refused = answer.return_codes.contains(&SubscribeReasonCode::Failure);
+                self.subscribed = !refused;
                 self.status.set_subscribed(!refused);
                 if refused {
                     let (source, filter) = (self.status.client_id(), &self.filter);
                     tracing::error!(source, filter, "the MQTT broker refuses the subscription; check its access rules");
                 }
             }
-            Event::Incoming(Packet::Publish(publish)) => self.receive(publish).await,
+            Event::Incoming(Packet::Publish(publish)) => {
+                let ack = self.client.prepare_ack(&publish).map(|packet| Ack { connection: self.number, packet });
+                self.receive(publish, ack).await;
+            }
             Event::Outgoing(Outgoing::PubAck(_)) => self.status.count_acked(),
             _ => {}
         }
@@ -119,18 +124,17 @@ impl Connection {
         if session_present && self.subscribed {
             self.status.set_subscribed(true);
         } else {
-            match self.client.try_subscribe(self.filter.as_str(), self.qos) {
-                Ok(()) => self.subscribed = true,
-                Err(error) => tracing::error!(source = self.status.client_id(), %error, "cannot subscribe"),
+            self.subscribed = false;
+            if let Err(error) = self.client.try_subscribe(self.filter.as_str(), self.qos) {
+                tracing::error!(source = self.status.client_id(), %error, "cannot subscribe");
             }
         }
     }
 
     /// Hands a message to the pump. While the pump has no room nothing is read from the broker.
-    async fn receive(&mut self, publish: Publish) {
+    async fn receive(&mut self, publish: Publish, ack: Option<Ack>) {
         let Some(messages) = &self.messages else { return };
         self.status.count_received();
-        let ack = self.client.prepare_ack(&publish).map(|packet| Ack { connection: self.number, packet });
         let payload = if publish.payload.len() > MAX_PAYLOAD_BYTES { Err(publish.payload.len()) } else { Ok(publish.payload.to_vec()) };
         let topic = String::from_utf8_lossy(&publish.topic).into_owned();
         let message = Message { topic, payload, retained: publish.retain, ack };
@@ -151,13 +155,14 @@ impl Connection {
         self.status.set_connected(false);
         self.status.set_subscribed(false);
         self.status.count_failure();
+        // First of all: acknowledgements that become due while what is left is taken in would go out over the next connection.
+        self.number += 1;
         let left: Vec<_> = self.event_loop.state.events.drain(..).collect();
         for event in left {
             if let Event::Incoming(Packet::Publish(publish)) = event {
-                self.receive(publish).await;
+                self.receive(publish, None).await;
             }
         }
-        self.number += 1;
         let wait = backoff(self.failures);
         self.failures = self.failures.saturating_add(1);
         tracing::warn!(source = self.status.client_id(), %error, wait_s = wait.as_secs_f64(), "no connection to the MQTT broker");

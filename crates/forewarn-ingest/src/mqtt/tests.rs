@@ -8,7 +8,7 @@ use forewarn_types::{ManualClock, Offset, Record, SeriesTable, Timestamp};
 use parking_lot::RwLock;
 use rumqttc::{Event, Outgoing, Packet, PublishOptions};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 use super::*;
@@ -209,6 +209,46 @@ async fn a_broker_that_forgot_the_session_is_subscribed_to_again() {
     assert_eq!(stage.handle.status().acked, 5);
     stage.stop().await;
     assert_eq!(log.readings().len(), 10);
+}
+
+/// A packet's first byte, and the rest of it; those of this test are shorter than 128 bytes.
+async fn read_packet(stream: &mut tokio::net::TcpStream) -> (u8, Vec<u8>) {
+    let kind = stream.read_u8().await.unwrap();
+    let mut body = vec![0; usize::from(stream.read_u8().await.unwrap())];
+    stream.read_exact(&mut body).await.unwrap();
+    (kind, body)
+}
+
+#[tokio::test]
+async fn a_subscription_that_was_refused_is_tried_again_also_in_a_session_that_the_broker_kept() {
+    const CONNECT: u8 = 0x10;
+    const SUBSCRIBE: u8 = 0x82;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let intake = intake(FakeLog::new(false));
+    let source = MqttSource {
+        url: format!("mqtt://{}", listener.local_addr().unwrap()),
+        client_id: "forewarn-test".into(),
+        topic: "plant/+/+/+".into(),
+        asset: "plant/{1}/{2}".into(),
+        signal: "{3}".into(),
+        payload: MqttPayload::Number,
+        qos: 1,
+    };
+    let stage = MqttStage::build(source, intake, Arc::new(ManualClock::default())).unwrap();
+    let (handle, stop) = (stage.handle(), CancellationToken::new());
+    let stage = Running { handle, stop: stop.clone(), task: tokio::spawn(stage.run(stop)) };
+    for (session_present, answer) in [(0, 0x80), (1, 1)] {
+        let (mut stream, _) = tokio::time::timeout(PATIENCE, listener.accept()).await.unwrap().unwrap();
+        assert_eq!(read_packet(&mut stream).await.0, CONNECT);
+        stream.write_all(&[0x20, 2, session_present, 0]).await.unwrap();
+        let (kind, subscribe) = tokio::time::timeout(PATIENCE, read_packet(&mut stream)).await.unwrap();
+        assert_eq!(kind, SUBSCRIBE);
+        stream.write_all(&[0x90, 3, subscribe[0], subscribe[1], answer]).await.unwrap();
+        if answer == 1 {
+            stage.until(|status| status.subscribed).await;
+        }
+    }
+    stage.task.abort();
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use crate::RawBatch;
 use crate::decode::mapping::SeriesKey;
 use crate::decode::{InfluxMapping, shorten};
+use crate::raw::{MAX_NAMES, TOO_MANY_NAMES};
 
 /// Finds series by their bytes, and numbers of names by series and field.
 pub(super) struct SeriesCache<'a> {
@@ -54,7 +55,7 @@ impl<'a> SeriesCache<'a> {
         } else if is(next) {
             next
         } else {
-            self.look_up(key)
+            self.look_up(key).ok_or(TOO_MANY_NAMES)?
         };
         if let Some(last) = self.series.get_mut(self.last as usize)
             && self.last != index
@@ -68,44 +69,51 @@ impl<'a> SeriesCache<'a> {
         }
     }
 
-    /// The number in `batch` of the name of `field` (as sent), which stands at `place` among the fields of its line.
-    pub(super) fn name(&mut self, series: u32, place: usize, field: &'a str, batch: &mut RawBatch) -> u32 {
+    /// The number in `batch` of the name of `field` (as sent), which stands at `place` among the readings of its line.
+    ///
+    /// # Errors
+    /// Why the field is refused.
+    pub(super) fn name(&mut self, series: u32, place: usize, field: &'a str, batch: &mut RawBatch) -> Result<u32, &'static str> {
         let entry = &mut self.series[series as usize];
         if let Some((known, name)) = entry.fields.get(place)
             && *known == field
         {
-            return *name;
+            return Ok(*name);
         }
         if let Some(name) = self.strays.get(&(series, field)) {
-            return *name;
+            return Ok(*name);
         }
         let name = match &entry.named {
             Ok((measurement, asset)) => batch.intern(asset, &self.mapping.signal(measurement, &unescape(field))),
             // Lines of refused series do not come here; an empty name would be refused by the intake.
             Err(_) => batch.intern("", ""),
-        };
+        }
+        .ok_or(TOO_MANY_NAMES)?;
         if entry.fields.len() == place {
             entry.fields.push((field, name));
         } else {
             self.strays.insert((series, field), name);
         }
-        name
+        Ok(name)
     }
 
-    fn look_up(&mut self, key: &'a str) -> u32 {
+    fn look_up(&mut self, key: &'a str) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
         let Self { series, by_key, hasher, mapping, .. } = self;
         if let Some(&index) = by_key.find(hash, |&index| series[index as usize].key == key) {
-            return index;
+            return Some(index);
+        }
+        if series.len() >= MAX_NAMES {
+            return None;
         }
         let named = parse_key(key).and_then(|parsed| {
             let asset = mapping.asset(&parsed)?;
             Ok((parsed.measurement, asset))
         });
-        let index = u32::try_from(series.len()).unwrap_or(u32::MAX);
+        let index = u32::try_from(series.len()).ok()?;
         series.push(Series { key, named, fields: Vec::new(), next: 0 });
         by_key.insert_unique(hash, index, |&index| hasher.hash_one(series[index as usize].key));
-        index
+        Some(index)
     }
 }
 

@@ -144,6 +144,7 @@ fn an_array_keeps_what_stands_before_its_break() {
             vec![1],
             Some((1, "there is more after the end of the array; send one array, or one object a line".into())),
         ),
+        ("[] x".into(), vec![], Some((1, "there is more after the end of the array; send one array, or one object a line".into()))),
     ];
     for (body, lines, error) in cases {
         let batch = decode(&body);

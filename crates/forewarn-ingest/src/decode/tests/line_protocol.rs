@@ -68,11 +68,6 @@ fn lines_become_readings() {
 #[test]
 fn refusals_name_the_line_and_the_field() {
     let cases = [
-        (
-            "m,t=a v=1,s=\"on, = x\\\" \",w=2 0",
-            2,
-            vec!["field \"s\" is the text \"on, = x\\\" \"; only numbers and booleans become readings"],
-        ),
         ("m,t=a v=abc,w=2 0", 1, vec!["field \"v\" is abc; write a number (1.5, 2i, 3u) or a boolean (true, false)"]),
         (
             "m,t=a v=NaN,w=-Inf 0",
@@ -108,6 +103,27 @@ fn refusals_name_the_line_and_the_field() {
         assert_eq!(batch.errors.iter().map(|error| (error.line, error.reason.as_str())).collect::<Vec<_>>(), twice, "{line}");
         assert_eq!((batch.len(), batch.line.first(), batch.line.last()), (2 + 2 * kept, Some(&1), Some(&5)), "{line}");
     }
+}
+
+#[test]
+fn texts_are_passed_over_and_no_refusal() {
+    let body = "m,t=a v=1,s=\"on, = x\\\" \",w=2 0\nsystem,host=h uptime_format=\"3:21\" 0\nsystem,host=h up=t,uptime_format=\"3:22\" 1000";
+    let batch = decode_ns(body);
+    assert_eq!((batch.errors.as_slice(), batch.rejected, batch.skipped), (&[][..], 0, 3));
+    assert_eq!((batch.value.as_slice(), batch.line.as_slice()), (&[1.0, 2.0, 1.0][..], &[1, 1, 3][..]));
+    assert!(batch.names.iter().all(|(_, signal)| !signal.contains("uptime_format")), "{:?}", batch.names);
+}
+
+#[test]
+fn series_are_bounded_and_the_known_ones_go_on() {
+    let most = crate::raw::MAX_NAMES;
+    let mut body: String = (0..most + 2).map(|number| format!("m,t={number} v=1 0\n")).collect();
+    body.push_str("m,t=5 v=2 0\nm,t=5 v=2,w=3 0");
+    let batch = decode_ns(&body);
+    assert_eq!((batch.names.len(), batch.len(), batch.rejected), (most, most + 2, 3));
+    let lines: Vec<_> = batch.errors.iter().map(|error| error.line).collect();
+    assert_eq!(lines, [most + 1, most + 2, most + 4]);
+    assert!(batch.errors.iter().all(|error| error.reason.contains("send it in parts")), "{:?}", batch.errors);
 }
 
 #[test]

@@ -1,0 +1,152 @@
+//! A disk that fails, or is full: what was acknowledged is there all the same.
+
+use std::fs::File;
+use std::io::Seek as _;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use super::*;
+use crate::disk::Disk;
+
+/// What of one file would be left after a power cut. As on Linux, a failed fsync takes what was written for clean: a later fsync
+/// does not bring it to the disk.
+#[derive(Default)]
+struct Platter {
+    durable: Vec<u8>,
+    dirty: Vec<(u64, Vec<u8>)>,
+    failing: bool,
+}
+
+#[derive(Clone, Default)]
+struct LinuxDisk(Arc<Mutex<Platter>>);
+
+impl Disk for LinuxDisk {
+    fn write(&mut self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        self.0.lock().dirty.push((file.stream_position()?, bytes.to_vec()));
+        io::Write::write_all(&mut file, bytes)
+    }
+
+    fn sync(&mut self, _: &File) -> io::Result<()> {
+        let mut platter = self.0.lock();
+        let dirty = std::mem::take(&mut platter.dirty);
+        if platter.failing {
+            return Err(io::Error::other("no such disk"));
+        }
+        for (position, bytes) in dirty {
+            let position = usize::try_from(position).unwrap();
+            let end = (position + bytes.len()).max(platter.durable.len());
+            platter.durable.resize(end, 0);
+            platter.durable[position..position + bytes.len()].copy_from_slice(&bytes);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_a_failed_fsync_left_in_memory_is_written_again_before_it_counts() {
+    let dir = TempDir::new().unwrap();
+    let disk = LinuxDisk::default();
+    let open = || LocalLog::open_with(LogOptions { segment_bytes: 1 << 19, ..options(dir.path()) }, Box::new(disk.clone()));
+    drop(open().unwrap());
+    let log = open().unwrap();
+    append_many(&log, 2, 3);
+    disk.0.lock().failing = true;
+    let error = block_on(log.append(record(2, 3))).unwrap_err();
+    assert!(matches!(error, JournalError::Stopped(_)), "{error}");
+    drop(log);
+    assert!(matches!(open().map(drop), Err(LogError::Io { .. })), "the disk still fails");
+    disk.0.lock().failing = false;
+    let log = open().unwrap();
+    assert_eq!(read_all(&log, 10), [0, 1, 2], "the refused record is in the system's memory, and may count");
+    append(&log, record(3, 3));
+    drop(log);
+
+    std::fs::write(&segment_files(dir.path())[0], &disk.0.lock().durable).unwrap();
+    assert_eq!(read_all(&LocalLog::open(options(dir.path())).unwrap(), 10), [0, 1, 2, 3], "after a power cut");
+}
+
+/// A disk that can run full: it takes half of what is written then, as a file system does, and creates nothing.
+#[derive(Clone, Default)]
+struct SmallDisk {
+    full: Arc<AtomicBool>,
+    refusals: Arc<AtomicUsize>,
+}
+
+impl SmallDisk {
+    fn check(&self) -> io::Result<()> {
+        if !self.full.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.refusals.fetch_add(1, Ordering::SeqCst);
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+impl Disk for SmallDisk {
+    fn create(&mut self, dir: &Path, base: Offset) -> Result<(crate::segment::Segment, File), LogError> {
+        self.check().map_err(LogError::io("create", dir))?;
+        crate::segment::Segment::create(dir, base)
+    }
+
+    fn write(&mut self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+        let outcome = self.check();
+        let taken = if outcome.is_ok() { bytes.len() } else { bytes.len() / 2 };
+        io::Write::write_all(&mut file, &bytes[..taken])?;
+        outcome
+    }
+
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        file.sync_data()
+    }
+}
+
+#[test]
+fn a_full_disk_makes_senders_wait_and_loses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let disk = SmallDisk::default();
+    let log = LocalLog::open_with(options(dir.path()), Box::new(disk.clone())).unwrap();
+    // Frames of 93 bytes in segments of 1,000: some of these meet the full disk when they are written, some in the creation of a file.
+    let mut number = 0;
+    for _ in 0..12 {
+        append(&log, record(number, 3));
+        let seen = disk.refusals.load(Ordering::SeqCst);
+        disk.full.store(true, Ordering::SeqCst);
+        let waiting = log.submit(record(number + 1, 3)).unwrap();
+        while disk.refusals.load(Ordering::SeqCst) < seen + 1 {
+            std::thread::yield_now();
+        }
+        let error = loop {
+            // Until the writer has said that the disk is full, senders are still put in line.
+            match log.submit(Record::Tick(Timestamp(number + 2))) {
+                Ok(_) => number += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(&error, JournalError::Full(text) if text.contains("has no room")), "{error}");
+        assert_eq!(log.end(), waiting.offset);
+        disk.full.store(false, Ordering::SeqCst);
+        block_on(waiting.durable).unwrap();
+        number += 2;
+    }
+    append(&log, record(number, 3));
+    let expected: Vec<_> = (0..=number).collect();
+    assert_eq!(read_all(&log, 10), expected);
+    assert!(log.metrics().segments > 2);
+    drop(log);
+    assert_eq!(read_all(&LocalLog::open(options(dir.path())).unwrap(), 10), expected, "after a restart");
+}
+
+#[test]
+fn a_log_on_a_full_disk_can_be_closed() {
+    let dir = TempDir::new().unwrap();
+    let disk = SmallDisk::default();
+    let log = LocalLog::open_with(options(dir.path()), Box::new(disk.clone())).unwrap();
+    append(&log, record(0, 3));
+    disk.full.store(true, Ordering::SeqCst);
+    let ticket = log.submit(record(1, 3)).unwrap();
+    assert!(matches!(log.close(), Err(LogError::Stopped(_))));
+    assert!(matches!(block_on(ticket.durable), Err(JournalError::Stopped(_))), "its sender is not told that it is safe");
+    drop(log);
+    assert_eq!(read_all(&LocalLog::open(options(dir.path())).unwrap(), 10), [0]);
+}

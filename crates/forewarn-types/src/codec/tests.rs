@@ -1,0 +1,185 @@
+//! What goes into the log comes out of it again, or does not go in.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence, EvidenceValue, JobKind,
+    JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality, RunState, SeriesDef, Severity, Transition,
+};
+
+fn round_trip(record: &Record) -> Record {
+    let mut bytes = Vec::new();
+    encode_record(record, &mut bytes).unwrap();
+    decode_record(Offset(7), &bytes).unwrap()
+}
+
+/// Times of all sizes: those of a plant, those of a sender with the wrong unit, and the bounds.
+fn time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        4 => 0i64..4_102_444_800_000_000,
+        1 => any::<i64>(),
+        1 => prop::sample::select(vec![i64::MIN, -62_167_219_200_000_001, -62_167_219_200_000_000, 253_402_300_799_999_999, i64::MAX]),
+    ]
+    .prop_map(Timestamp)
+}
+
+/// Numbers with few digits (the parser may err in the last of seventeen), and those that JSON does not know.
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        6 => any::<i32>().prop_map(|quarters| f64::from(quarters) / 4.0),
+        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, -0.0]),
+    ]
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(any::<char>(), 0..12).prop_map(String::from_iter)
+}
+
+fn name() -> impl Strategy<Value = Arc<str>> {
+    text().prop_map(Arc::from)
+}
+
+fn said() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(text())
+}
+
+fn alert() -> impl Strategy<Value = Record> {
+    let value = prop::option::of(number().prop_filter("an optional number that is not finite is none", |value| value.is_finite()));
+    let seen = prop::collection::vec((name(), time(), number()), 0..3);
+    ((any::<u128>(), name(), name(), any::<u64>()), [time(), time(), time(), time()], value, seen, said(), text()).prop_map(
+        |((alert, rule, asset, cause), [time, started, from, to], value, seen, comment, message)| {
+            let values = seen.into_iter().map(|(signal, time, value)| EvidenceValue { signal, time, value }).collect();
+            Record::Alert(AlertTransition {
+                alert: AlertId(alert),
+                rule,
+                asset,
+                severity: Severity::Major,
+                transition: Transition::Raised,
+                state: AlertState::OutOfService,
+                unknown: false,
+                time,
+                started,
+                value,
+                score: value,
+                message: message.clone(),
+                actor: comment.clone(),
+                comment,
+                cause: Offset(cause),
+                ordinal: 3,
+                evidence: Evidence { rule_version: message, from, to, values },
+            })
+        },
+    )
+}
+
+fn prediction() -> impl Strategy<Value = Record> {
+    let contributions = prop::collection::vec((name(), number()), 0..3);
+    (text(), name(), [time(), time(), time()], [number(), number(), number(), number()], contributions, any::<bool>()).prop_map(
+        |(model, asset, [time, made, life_started], [p05, p50, p95, cap], contributions, out_of_distribution)| {
+            let contributions = contributions.into_iter().map(|(signal, weight)| Contribution { signal, weight }).collect();
+            let (version, unit) = (model.clone(), "hours".into());
+            Record::Prediction(Prediction {
+                model,
+                version,
+                asset,
+                time,
+                made,
+                unit,
+                p05,
+                p50,
+                p95,
+                cap,
+                contributions,
+                out_of_distribution,
+                life_started,
+            })
+        },
+    )
+}
+
+fn run() -> impl Strategy<Value = Record> {
+    (text(), text(), [time(), time(), time()], prop::option::of(any::<u64>()), said()).prop_map(
+        |(run, job, [from, to, time], rows, error)| {
+            let (kind, state, details) = (JobKind::Train, RunState::Cancelled, error.clone());
+            Record::JobRun(JobRun { run, job: job.clone(), kind, state, from, to, time, trigger: job, rows, error, details })
+        },
+    )
+}
+
+fn command() -> impl Strategy<Value = Record> {
+    let action = prop_oneof![
+        time().prop_map(|until| CommandAction::Shelve { until }),
+        prop::sample::select(vec![CommandAction::Acknowledge, CommandAction::Unshelve, CommandAction::Comment]),
+    ];
+    (any::<u128>(), action, text(), said(), time()).prop_map(|(alert, action, actor, comment, time)| {
+        Record::Command(OperatorCommand { alert: AlertId(alert), action, actor, reason: comment.clone(), comment, time })
+    })
+}
+
+/// Records of all kinds whose body is JSON.
+fn rare() -> impl Strategy<Value = Record> {
+    let series = prop::collection::vec((any::<u32>(), name(), name()), 0..4).prop_map(|defs| {
+        Record::Series(defs.into_iter().map(|(id, asset, signal)| SeriesDef { id: SeriesId(id), asset, signal }).collect())
+    });
+    let definitions = prop::collection::vec((text(), name()), 0..3).prop_map(|files| {
+        Record::Definitions(Definitions { files: files.into_iter().map(|(path, text)| DefinitionFile { path, text }).collect() })
+    });
+    let life = (name(), time(), said()).prop_map(|(asset, time, comment)| {
+        Record::LifeEvent(LifeEvent { asset, event: LifeEventKind::Failed, time, actor: comment.clone(), comment })
+    });
+    prop_oneof![series, definitions, command(), alert(), run(), prediction(), life, time().prop_map(Record::Tick)]
+}
+
+proptest! {
+    #[test]
+    fn readings_round_trip(rows in prop::collection::vec((any::<u32>(), any::<i64>(), -1e300..1e300f64, 0u8..6), 0..50)) {
+        let mut batch = ReadingBatch { arrived: Timestamp(5), ..ReadingBatch::default() };
+        for (series, time, value, flags) in rows {
+            let quality = [Quality::Good, Quality::Uncertain, Quality::Bad][usize::from(flags % 3)];
+            batch.push(SeriesId(series), Timestamp(time), value, ReadingFlags::new(quality, flags > 2));
+        }
+        let record = Record::Readings(batch);
+        prop_assert_eq!(round_trip(&record), record);
+    }
+
+    #[test]
+    fn rare_kinds_round_trip_or_are_refused(record in rare()) {
+        let mut bytes = Vec::new();
+        match encode_record(&record, &mut bytes) {
+            Ok(()) => prop_assert_eq!(decode_record(Offset(7), &bytes).unwrap(), record),
+            Err(error) => prop_assert!(matches!(error, TypesError::Encode(_)), "{}", error),
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _outcome = decode_record(Offset(0), &bytes);
+    }
+}
+
+#[test]
+fn a_usual_record_is_not_refused() {
+    let event =
+        LifeEvent { asset: "p/1".into(), event: LifeEventKind::Failed, time: Timestamp(3), actor: None, comment: Some("bearing".into()) };
+    for record in [Record::Tick(Timestamp(-4)), Record::LifeEvent(event)] {
+        assert_eq!(round_trip(&record), record);
+    }
+}
+
+#[test]
+fn a_time_that_text_cannot_hold_is_refused() {
+    // Microseconds taken for milliseconds.
+    let time = Timestamp::from_millis(1_767_225_600_000_000);
+    let event = LifeEvent { asset: "p/1".into(), event: LifeEventKind::Failed, time, actor: None, comment: None };
+    let error = encode_record(&Record::LifeEvent(event), &mut Vec::new()).unwrap_err().to_string();
+    assert!(error.contains("years 0 to 9999"), "{error}");
+}
+
+#[test]
+fn a_newer_version_is_refused_with_advice() {
+    let error = decode_record(Offset(9), &[3, 2, 0]).unwrap_err().to_string();
+    assert!(error.contains("offset 9") && error.contains("newer"), "{error}");
+}
