@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use forewarn_spec::{Model, Promote};
-use forewarn_types::{AssetPath, Timestamp};
+use forewarn_types::{AssetPath, Offset, Timestamp};
 use serde::Serialize;
 
 use crate::ModelError;
@@ -58,7 +58,7 @@ impl ModelService {
         let served = inner.served(model)?;
         let _alone = served.training.lock().await;
         let model = &served.model;
-        let extents = by_asset(inner.history.extents(&model.signals, EARLIEST, to).await?);
+        let extents = by_asset(inner.history.extents(&model.signals, EARLIEST, to, Offset(0)).await?);
         let lives = inner.lives(model, to, &extents).await?;
         let mut warnings = stray_events(&lives);
         let failed = inner.failed_lives(model, &lives, &extents, &mut warnings)?;

@@ -73,6 +73,10 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     let again = open().await.unwrap();
     assert_eq!(again.models()[0].version.as_ref().unwrap().version, report.version, "versions outlive the process");
     assert_eq!(again.predict("pump-life", Timestamp(now)).await, Ok(0), "and so does what was predicted");
+    let mut tested = worn(100 * HOUR, 150, 8);
+    tested.signals.iter_mut().for_each(|readings| readings.truncate(100));
+    send(&log, &series, "plant1/tested", &tested).await;
+    assert_eq!(again.predict("pump-life", Timestamp(now)).await, Ok(1), "old history of a new asset");
     assert_eq!(again.versions("pump-life").await.unwrap().len(), 1);
     shutdown.cancel();
     branch.await.unwrap().unwrap();
