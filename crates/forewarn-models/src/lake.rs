@@ -1,6 +1,7 @@
 //! The lake as a model's [`History`]: life events and extents by SQL, readings by series, versions as objects.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use forewarn_lake::{Cell, Lake, LakeError, ReadingsQuery, ResultSet, SqlRequest};
 use forewarn_spec::Model;
@@ -10,6 +11,11 @@ use parking_lot::RwLock;
 use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
 use crate::service::EARLIEST;
 use crate::{ModelError, ModelService};
+
+/// Most rows of one answer: there are as many as assets, or as life events.
+const MAX_ROWS: usize = 10_000_000;
+/// Longest time one question may take: the first one looks at all readings there are.
+const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Asks a lake.
 struct LakeHistory {
@@ -36,11 +42,11 @@ impl ModelService {
 impl LakeHistory {
     /// All rows of the answer to `query`, or none: half an answer would make a wrong model.
     async fn rows(&self, query: String, from: Timestamp, to: Timestamp) -> Result<ResultSet, ModelError> {
-        let request = SqlRequest { query, params: Some((from, to)), ..SqlRequest::default() };
+        let params = Some((from, to));
+        let request = SqlRequest { query, params, max_rows: Some(MAX_ROWS), timeout: Some(TIMEOUT), internal: true };
         let rows = self.lake.sql(request).await.map_err(failed)?;
         if rows.truncated() {
-            let problem = format!("an answer has more than {} rows; raise limits.max_sql_rows", rows.row_count());
-            return Err(ModelError::Lake(problem));
+            return Err(ModelError::Lake(format!("there are more than {MAX_ROWS} assets or life events, more than a model is made for")));
         }
         Ok(rows)
     }

@@ -44,7 +44,8 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     let now = 10_000 * HOUR;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(now)));
     let url = format!("file://{}", folder.path().join("lake").display());
-    let lake = Lake::open(LakeOptions { url, ..LakeOptions::default() }, series.clone(), clock.clone()).await.unwrap();
+    // Users' queries get one row; a model asks about every asset.
+    let lake = Lake::open(LakeOptions { url, sql_max_rows: 1, ..LakeOptions::default() }, series.clone(), clock.clone()).await.unwrap();
     let shutdown = CancellationToken::new();
     let branch = tokio::spawn(Branch::build(lake.clone(), log.clone(), clock.clone()).run(shutdown.clone()));
 
