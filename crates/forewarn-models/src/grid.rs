@@ -20,8 +20,15 @@ pub(crate) struct GridSpec {
     pub until: i64,
 }
 
-/// Most cells (slots × signals) of one grid: 128 MB. A longer life keeps its newest part.
-const MAX_CELLS: usize = 16 << 20;
+/// Most cells (slots × signals) of all grids that are in memory at once; while a grid is made a cell takes up to 20 bytes. A life
+/// that is too long even alone keeps its newest part.
+pub(crate) const MAX_CELLS: usize = 16 << 20;
+
+/// How many cells the grid of `signals` signals over `length_us` has at most.
+pub(crate) fn cells(length_us: i64, every_us: i64, signals: usize) -> usize {
+    let slots = usize::try_from(length_us / every_us.max(1)).unwrap_or(0).saturating_add(2);
+    slots.saturating_mul(signals.max(1)).min(MAX_CELLS)
+}
 
 /// Takes in readings, ascending in time within a signal.
 #[derive(Debug)]

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use forewarn_types::{AssetPath, Offset, Prediction, Record, SeriesId, Timestamp};
 
 use crate::ModelError;
-use crate::grid::GridBuilder;
+use crate::features::FeaturePlan;
+use crate::grid::{GridBuilder, MAX_CELLS, cells};
 use crate::history::{Extent, Reader, Told, Wanted};
 use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
 use crate::train::{latest, plan_of};
 
-/// So many assets share the queries to the lake, and are in memory at once.
+/// So many assets share the queries to the lake, and are in memory at once if they have room there.
 const GROUP: usize = 32;
 /// A prediction names at most so many contributions.
 const MAX_CONTRIBUTIONS: usize = 16;
@@ -162,8 +163,9 @@ impl Inner {
     ) -> Result<u64, ModelError> {
         let mut reader = Reader::new();
         let mut made = 0;
+        let size = group_size(&plan_of(&served.model, &version.artefact));
         while !candidates.is_empty() {
-            let rest = candidates.split_off(candidates.len().min(GROUP));
+            let rest = candidates.split_off(candidates.len().min(size));
             let group = std::mem::replace(&mut candidates, rest);
             for prediction in self.predictions(served, version, to, &mut reader, group).await? {
                 let news = Told {
@@ -226,5 +228,29 @@ impl Inner {
             })
         });
         Ok(predictions.collect())
+    }
+}
+
+/// How many assets may be in memory at once, with all that `plan` looks back on.
+fn group_size(plan: &FeaturePlan) -> usize {
+    (MAX_CELLS / cells(plan.look_back_us(), plan.every_us, plan.signals.len())).clamp(1, GROUP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::core::{HOUR, model};
+
+    #[test]
+    fn a_group_has_room_in_memory() {
+        let size = |every_us: i64, window_us: i64| {
+            let mut model = model(&["a", "b", "c", "d"], &[]);
+            (model.features.every_us, model.features.windows_us) = (every_us, vec![window_us]);
+            group_size(&FeaturePlan::new(&model, model.signals.clone()))
+        };
+        assert_eq!(size(HOUR, 168 * HOUR), GROUP);
+        // A week of seconds, half as long again for values carried forward, four signals: 3.6 million cells an asset.
+        assert_eq!(size(1_000_000, 168 * HOUR), 4);
+        assert_eq!(size(1_000_000, 168_000 * HOUR), 1);
     }
 }

@@ -12,10 +12,10 @@ use crate::linear::{Normal, Scaler};
 use crate::validate::folds;
 use crate::{Fitted, LifeReadings, Metrics, ModelError, elastic_net, nasa_score, ridge};
 
-pub(super) const HOUR: i64 = 3_600_000_000;
+pub(crate) const HOUR: i64 = 3_600_000_000;
 
 /// A definition over `signals` with hourly rows and windows of 4 and 10 hours.
-pub(super) fn model(signals: &[&str], statistics: &[Statistic]) -> Model {
+pub(crate) fn model(signals: &[&str], statistics: &[Statistic]) -> Model {
     Model {
         name: "pump-life".into(),
         assets: AssetGlob::parse("plant1/**").unwrap(),
