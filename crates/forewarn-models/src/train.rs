@@ -51,9 +51,7 @@ impl Fitted {
     /// # Errors
     /// [`ModelError::NotEnoughData`] or [`ModelError::Numeric`].
     pub fn train(model: &Model, lives: &[(LifeReadings, i64)]) -> Result<Self, ModelError> {
-        let every = model.features.every_us.max(1);
-        let slots = lives.iter().map(|(life, end)| end.saturating_sub(life.start) / every + 1).sum::<i64>();
-        let mut builder = DatasetBuilder::new(model, usize::try_from(slots).unwrap_or(0));
+        let mut builder = DatasetBuilder::new(model);
         let all: Vec<usize> = (0..model.signals.len()).collect();
         for (life, end) in lives {
             let grid = life.grid(builder.plan(), &all, end.saturating_add(1));

@@ -124,8 +124,7 @@ impl Inner {
     /// Reads the lives in groups and turns each into rows of the table.
     async fn collect(&self, model: &Model, lives: Vec<FailedLife>) -> Result<DatasetBuilder, ModelError> {
         let every = model.features.every_us.max(1);
-        let slots: i64 = lives.iter().map(|life| (life.until.saturating_sub(life.from)) / every + 1).sum();
-        let mut builder = DatasetBuilder::new(model, usize::try_from(slots).unwrap_or(usize::MAX));
+        let mut builder = DatasetBuilder::new(model);
         let mut reader = Reader::new();
         for group in groups(lives, every, model.signals.len()) {
             let wanted = group.iter().map(|life| {
