@@ -95,6 +95,11 @@ impl FeaturePlan {
         self.windows.iter().copied().max().unwrap_or(1)
     }
 
+    /// The first slot that has a part in the row at `slot`: where its longest window begins, and a value carried into that lies.
+    pub(crate) fn first_slot(&self, slot: usize) -> usize {
+        (slot + 1).saturating_sub(self.longest() + self.fill_slots())
+    }
+
     /// How far before an asset's newest reading readings can still matter, µs: the row itself may lie [`Self::fill_slots`] before
     /// it, the row's longest window begins before that, and a value carried into that window before that.
     pub(crate) fn look_back_us(&self) -> i64 {

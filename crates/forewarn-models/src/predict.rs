@@ -9,7 +9,7 @@ use crate::features::FeaturePlan;
 use crate::grid::{GridBuilder, MAX_CELLS, cells};
 use crate::history::{Extent, Reader, Told, Wanted};
 use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
-use crate::train::{latest, plan_of};
+use crate::train::{Latest, latest, plan_of};
 
 /// So many assets share the queries to the lake, and are in memory at once if they have room there.
 const GROUP: usize = 32;
@@ -44,8 +44,7 @@ struct Candidate {
 
 impl ModelService {
     /// Predicts, from readings up to and with `at`, for every asset of `model` that has a running life and any reading, and appends
-    /// the predictions to the log. An asset of whose life this version has said something, and that has no new reading since, is passed
-    /// over.
+    /// the predictions to the log. An asset without a new reading since this version spoke about its life is passed over.
     /// Tells how many predictions were made.
     ///
     /// # Errors
@@ -94,8 +93,8 @@ impl ModelService {
 }
 
 impl Inner {
-    /// Where the readings before `to` lie. What is remembered is brought up to date with what has been stored since, however old
-    /// it is, and what has come within `to`; to look less far than before, everything is asked anew.
+    /// Where the readings before `to` lie. What is remembered is brought up to date with what was stored since, however old it is,
+    /// and with what `to` lets in since; to look less far than before, everything is asked anew.
     async fn extents(&self, served: &Served, memory: &mut Predicting, to: Timestamp) -> Result<HashMap<AssetPath, Extent>, ModelError> {
         let signals = &served.model.signals;
         let all = || self.history.extents(signals, EARLIEST, to, Offset(0));
@@ -208,8 +207,8 @@ impl Inner {
         let artefact = version.artefact.clone();
         let statements = blocking(move || grids.iter().map(|grid| latest(&plan, &artefact, grid)).collect::<Vec<_>>()).await?;
         let made = self.clock.now();
-        let predictions = candidates.into_iter().zip(statements).filter_map(|(candidate, statement)| {
-            let (time, mut statement) = statement?;
+        let predictions = candidates.into_iter().zip(statements).filter_map(|(candidate, latest)| {
+            let Latest { from, time, mut statement } = latest?;
             statement.contributions.truncate(MAX_CONTRIBUTIONS);
             Some(Prediction {
                 model: served.model.name.clone(),
@@ -225,6 +224,8 @@ impl Inner {
                 contributions: statement.contributions,
                 out_of_distribution: statement.out_of_distribution,
                 life_started: Timestamp(candidate.life_started),
+                from: Some(Timestamp(from)),
+                coverage: Some(served.model.coverage),
             })
         });
         Ok(predictions.collect())

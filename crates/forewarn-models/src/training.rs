@@ -202,7 +202,8 @@ mod tests {
     #[test]
     fn a_group_has_room_in_memory() {
         let sizes = |slots: i64, signals: usize| -> Vec<usize> {
-            let life = |_| FailedLife { asset: Asset { path: "a".into(), series: Vec::new() }, start: 0, from: 0, end: slots, until: slots };
+            let life =
+                |_| FailedLife { asset: Asset { path: "a".into(), series: Vec::new() }, start: 0, from: 0, end: slots, until: slots };
             groups((0..20).map(life).collect(), 1, signals).iter().map(Vec::len).collect()
         };
         assert_eq!(sizes(1_000, 10), [16, 4], "short lives");

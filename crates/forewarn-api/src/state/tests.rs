@@ -59,6 +59,8 @@ fn prediction(asset: &str, model: &str, p50: f64) -> Record {
         contributions: Vec::new(),
         out_of_distribution: false,
         life_started: Timestamp(0),
+        from: Some(Timestamp(0)),
+        coverage: Some(0.9),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forewarn_lake::{Branch, Lake, LakeOptions};
+use forewarn_lake::{Branch, Lake, LakeOptions, SqlRequest};
 use forewarn_log::{LocalLog, LogOptions};
 use forewarn_spec::Statistic;
 use forewarn_types::{Clock, Journal, LifeEvent, LifeEventKind, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags};
@@ -70,6 +70,10 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     let one = service.predict_asset("pump-life", "plant1/pump-0", Timestamp(now)).await.unwrap().unwrap();
     assert_eq!((one.time, one.life_started), (Timestamp(now), Timestamp(start)));
     assert!(one.p50 < 40.0 && one.p05 <= 10.0, "ten hours before it fails: {one:?}");
+
+    let query = "SELECT asset FROM predictions WHERE from_time < time AND coverage = 0.9 AND life_started < from_time".into();
+    let rows = lake.sql(SqlRequest { query, max_rows: Some(9), internal: true, ..SqlRequest::default() }).await.unwrap();
+    assert_eq!(rows.row_count(), 2, "the table says what predictions rest on");
 
     let again = open().await.unwrap();
     assert_eq!(again.models()[0].version.as_ref().unwrap().version, report.version, "versions outlive the process");

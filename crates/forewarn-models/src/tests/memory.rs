@@ -46,6 +46,11 @@ impl Memory {
         *added = added.next();
     }
 
+    /// Forgets the readings outside the range, both ends of which stay.
+    pub(super) fn keep(&self, from: i64, to: i64) {
+        self.readings.lock().values_mut().for_each(|readings| readings.retain(|(time, ..)| (from..=to).contains(time)));
+    }
+
     pub(super) fn event(&self, asset: &str, time: i64, event: LifeEventKind) {
         self.events.lock().push(LifeEventRow { asset: asset.into(), time, event });
     }

@@ -95,6 +95,24 @@ async fn one_asset_may_be_asked_and_a_retired_one_stays_silent() {
 }
 
 #[tokio::test]
+async fn a_prediction_can_be_made_again_from_the_readings_it_names() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    let report = service.train("pump-life", Timestamp(now)).await.unwrap();
+    let ask = || service.predict_asset("pump-life", "plant1/pump9", Timestamp(now));
+    let said = ask().await.unwrap().unwrap();
+    assert_eq!((said.version.as_str(), said.coverage), (report.version.as_str(), Some(0.9)));
+    // The longest window has ten rows, and a value may be carried three rows into it.
+    assert_eq!((said.from, said.time), (Some(Timestamp(now - 12 * HOUR)), Timestamp(now)));
+    memory.keep(said.from.unwrap().0, said.time.0);
+    let again = ask().await.unwrap().unwrap();
+    assert_eq!((again.from, again.time, again.life_started), (said.from, said.time, said.life_started));
+    for (again, said) in [(again.p05, said.p05), (again.p50, said.p50), (again.p95, said.p95)] {
+        assert!((again - said).abs() < 1e-9, "{again} {said}");
+    }
+}
+
+#[tokio::test]
 async fn history_that_is_imported_later_is_predicted_from() {
     let (memory, now) = plant();
     let service = open(&memory, definition(), now).await;
