@@ -227,6 +227,11 @@ pub struct PredictionView {
     /// When the present life of the asset began.
     #[schema(value_type = String, format = DateTime)]
     pub life_started: Timestamp,
+    /// Event time of the oldest reading it rests on: the same version predicts the same again from the readings from here to `time`.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub from: Option<Timestamp>,
+    /// The share of truths that the interval from `p05` to `p95` is made to hold, such as 0.9.
+    pub coverage: Option<f64>,
 }
 
 impl PredictionView {
@@ -249,6 +254,8 @@ impl PredictionView {
             contributions: prediction.contributions.clone(),
             out_of_distribution: prediction.out_of_distribution,
             life_started: prediction.life_started,
+            from: prediction.from,
+            coverage: prediction.coverage,
         }
     }
 }

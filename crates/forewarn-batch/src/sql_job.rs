@@ -49,6 +49,7 @@ impl SqlWork {
             params: Some((context.from, context.to)),
             max_rows: Some(MAX_ROWS),
             timeout: Some(TIMEOUT),
+            internal: false,
         };
         let rows = self.lake.sql(request).await.map_err(|error| format!("the query of job {} failed: {error}", self.job.name))?;
         if rows.truncated() {

@@ -132,6 +132,8 @@ fn push_prediction(columns: &mut [ColumnData], prediction: &Prediction, offset: 
             Cell::Bool(prediction.out_of_distribution),
             Cell::Text(&contributions),
             Cell::Time(prediction.life_started),
+            prediction.from.map_or(Cell::Null, Cell::Time),
+            float(prediction.coverage),
             offset,
         ],
     );

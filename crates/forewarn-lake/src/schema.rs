@@ -263,6 +263,8 @@ pub(crate) fn built_in() -> Vec<TableSchema> {
                 ("out_of_distribution", Bool),
                 ("contributions", Text),
                 ("life_started", Time),
+                ("from_time", Time),
+                ("coverage", Float),
                 ("offset", Int),
             ],
             false,

@@ -22,6 +22,10 @@ pub(crate) struct DatasetBuilder {
     columns: Vec<Column>,
     unit_us: f64,
     cap: f64,
+    /// Most rows that are fitted to.
+    room: usize,
+    /// Of each life every so many-th row is fitted to. It doubles whenever the room is used up, so that the rows that stay are those
+    /// that would have been taken from the start.
     stride: usize,
     table: Vec<f64>,
     rows: Vec<Row>,
@@ -35,6 +39,8 @@ pub(crate) struct DatasetBuilder {
 pub(crate) struct Row {
     /// Number of its life.
     pub life: usize,
+    /// Its number among the rows that the life has before thinning.
+    pub number: usize,
     /// Time to failure in the target's unit, at most the cap.
     pub target: f64,
     /// Whether it is fitted to.
@@ -70,18 +76,18 @@ pub(crate) struct Dataset {
 }
 
 impl DatasetBuilder {
-    /// A builder for lives that together have about `expected_rows` rows.
-    pub(crate) fn new(model: &Model, expected_rows: usize) -> Self {
+    /// A builder without lives.
+    pub(crate) fn new(model: &Model) -> Self {
         let plan = FeaturePlan::new(model, model.signals.clone());
         let columns = plan.columns();
-        let room = MAX_TRAIN_ROWS.min(MAX_CELLS / columns.len().max(1)).max(1);
         let signals = model.signals.len();
         Self {
             unit_us: model.target.unit.us(plan.every_us) as f64,
             cap: model.target.cap,
             plan,
+            room: MAX_TRAIN_ROWS.min(MAX_CELLS / columns.len().max(1)).max(1),
             columns,
-            stride: expected_rows.div_ceil(room).max(1),
+            stride: 1,
             table: Vec::new(),
             rows: Vec::new(),
             distinct: vec![Distinct::default(); signals],
@@ -113,17 +119,39 @@ impl DatasetBuilder {
         if slots.is_empty() {
             return;
         }
+        self.make_room(slots.len());
         let life = self.lives.len();
         self.lives.push(LifeExtent { end, rows: slots.len() });
         let evaluated = evaluation_rows(slots.len());
-        let kept: Vec<usize> =
-            (0..slots.len()).filter(|row| row.is_multiple_of(self.stride) || evaluated.binary_search(row).is_ok()).collect();
+        let is_evaluated = |number: &usize| evaluated.binary_search(number).is_ok();
+        let kept: Vec<usize> = (0..slots.len()).filter(|row| row.is_multiple_of(self.stride) || is_evaluated(row)).collect();
         let wanted: Vec<usize> = kept.iter().map(|&row| slots[row]).collect();
         self.table.extend(self.plan.rows(grid, &wanted));
-        for (&row, &slot) in kept.iter().zip(&wanted) {
+        for (&number, &slot) in kept.iter().zip(&wanted) {
             let left = end.saturating_sub(grid.newest[slot]).max(0) as f64 / self.unit_us;
-            let evaluate = evaluated.binary_search(&row).is_ok();
-            self.rows.push(Row { life, target: left.min(self.cap), train: row.is_multiple_of(self.stride), evaluate });
+            let (train, evaluate) = (number.is_multiple_of(self.stride), is_evaluated(&number));
+            self.rows.push(Row { life, number, target: left.min(self.cap), train, evaluate });
+        }
+    }
+
+    /// Thins until a life of `more` rows has room. A stride beyond the longest life leaves the first row of each.
+    fn make_room(&mut self, more: usize) {
+        let longest = self.lives.iter().map(|life| life.rows).max().unwrap_or(0).max(more);
+        let used = |rows: &[Row]| rows.iter().filter(|row| row.train).count();
+        while used(&self.rows) + more.div_ceil(self.stride) > self.room && self.stride < longest {
+            self.stride *= 2;
+            let width = self.columns.len();
+            let mut kept = 0;
+            for at in 0..self.rows.len() {
+                let train = self.rows[at].number.is_multiple_of(self.stride);
+                if train || self.rows[at].evaluate {
+                    self.rows[kept] = Row { train, ..self.rows[at] };
+                    self.table.copy_within(at * width..(at + 1) * width, kept * width);
+                    kept += 1;
+                }
+            }
+            self.rows.truncate(kept);
+            self.table.truncate(kept * width);
         }
     }
 
@@ -189,5 +217,53 @@ impl Distinct {
 
     const fn is_varied(&self) -> bool {
         self.varied
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::GridBuilder;
+    use crate::tests::core::{HOUR, model};
+
+    /// A table of lives with one row each `every` hours, so many rows each, and the most rows that may be fitted to.
+    fn table(room: usize, every: i64, lives: &[i64]) -> Dataset {
+        let model = model(&["a"], &[forewarn_spec::Statistic::Last]);
+        let mut builder = DatasetBuilder { room, ..DatasetBuilder::new(&model) };
+        for &rows in lives {
+            let mut grid = GridBuilder::new(builder.plan().grid_spec(0, 0, i64::MAX), 1);
+            (0..rows).for_each(|row| grid.push(0, row * every * HOUR, row as f64));
+            builder.add(&grid.finish(), rows * every * HOUR);
+        }
+        builder.finish()
+    }
+
+    fn trained(data: &Dataset) -> Vec<(usize, usize)> {
+        data.rows.iter().filter(|row| row.train).map(|row| (row.life, row.number)).collect()
+    }
+
+    #[test]
+    fn thinning_counts_rows_and_not_the_gaps_between_them() {
+        let data = table(100, 15, &[30, 40, 30]);
+        assert_eq!(trained(&data).len(), 100, "all of them have room, though they lie 1500 slots apart");
+    }
+
+    #[test]
+    fn thinning_leaves_the_same_rows_in_any_order_of_lives() {
+        let data = table(100, 1, &[30, 40, 300]);
+        let expected = (0..3).zip([30, 40, 300]).flat_map(|(life, rows)| (0..rows).step_by(4).map(move |number| (life, number)));
+        assert_eq!(trained(&data), expected.collect::<Vec<_>>());
+        let sizes = |lives: &[i64]| trained(&table(100, 1, lives)).len();
+        assert_eq!(sizes(&[300, 30, 40]), sizes(&[30, 40, 300]));
+        for (row, values) in data.rows.iter().zip(data.x.rows()) {
+            assert_eq!(values[0], row.number as f64, "the features of a row move with it");
+        }
+        let scored = data.rows.iter().filter(|row| row.evaluate && row.life == 2).count();
+        assert_eq!(scored, EVALUATIONS, "what is scored stays");
+    }
+
+    #[test]
+    fn many_lives_keep_a_row_each() {
+        assert_eq!(trained(&table(3, 1, &[5; 10])).len(), 10);
     }
 }

@@ -95,6 +95,11 @@ impl FeaturePlan {
         self.windows.iter().copied().max().unwrap_or(1)
     }
 
+    /// The first slot that has a part in the row at `slot`: where its longest window begins, and a value carried into that lies.
+    pub(crate) fn first_slot(&self, slot: usize) -> usize {
+        (slot + 1).saturating_sub(self.longest() + self.fill_slots())
+    }
+
     /// How far before an asset's newest reading readings can still matter, µs: the row itself may lie [`Self::fill_slots`] before
     /// it, the row's longest window begins before that, and a value carried into that window before that.
     pub(crate) fn look_back_us(&self) -> i64 {
@@ -179,7 +184,8 @@ struct Sums {
 struct Sum {
     count: u64,
     k: u64,
-    kk: u64,
+    /// Grows with the cube of the slots: 64 bits are full after four million.
+    kk: u128,
     v: f64,
     vv: f64,
     kv: f64,
@@ -196,7 +202,7 @@ impl Sums {
                 let v = value - base;
                 sum.count += 1;
                 sum.k += k;
-                sum.kk += k * k;
+                sum.kk += u128::from(k) * u128::from(k);
                 sum.v += v;
                 sum.vv += v * v;
                 sum.kv += k as f64 * v;
@@ -231,7 +237,7 @@ impl Sums {
             return 0.0;
         }
         // n Σk² − (Σk)² is exact in 128 bits, and positive since slot numbers differ.
-        let spread = u128::from(sum.count) * u128::from(sum.kk) - u128::from(sum.k) * u128::from(sum.k);
+        let spread = u128::from(sum.count) * sum.kk - u128::from(sum.k) * u128::from(sum.k);
         let cross = sum.count as f64 * sum.kv - sum.k as f64 * sum.v;
         cross / spread as f64 * covered as f64
     }
@@ -261,4 +267,19 @@ fn extremes(values: &[f64], window: usize, beats: fn(f64, f64) -> bool) -> Vec<f
             queue.front().map_or(f64::NAN, |&(_, value)| value)
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slope_late_in_a_very_long_life_is_that_of_its_window() {
+        let mut values = vec![0.0; 4_000_000];
+        let end = values.len() - 1;
+        (0..10).for_each(|back| values[end - back] = 9.0 - back as f64);
+        let sums = Sums::new(&values);
+        let slope = sums.slope(end, 10);
+        assert!((slope - 10.0).abs() < 1e-6, "one a slot, over ten slots: {slope}");
+    }
 }

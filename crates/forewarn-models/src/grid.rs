@@ -20,8 +20,15 @@ pub(crate) struct GridSpec {
     pub until: i64,
 }
 
-/// Most cells (slots × signals) of one grid: 128 MB. A longer life keeps its newest part.
-const MAX_CELLS: usize = 16 << 20;
+/// Most cells (slots × signals) of all grids that are in memory at once; while a grid is made a cell takes up to 20 bytes. A life
+/// that is too long even alone keeps its newest part.
+pub(crate) const MAX_CELLS: usize = 16 << 20;
+
+/// How many cells the grid of `signals` signals over `length_us` has at most.
+pub(crate) fn cells(length_us: i64, every_us: i64, signals: usize) -> usize {
+    let slots = usize::try_from(length_us / every_us.max(1)).unwrap_or(0).saturating_add(2);
+    slots.saturating_mul(signals.max(1)).min(MAX_CELLS)
+}
 
 /// Takes in readings, ascending in time within a signal.
 #[derive(Debug)]
@@ -31,6 +38,7 @@ pub(crate) struct GridBuilder {
     first_slot: i64,
     sums: Vec<Vec<f64>>,
     counts: Vec<Vec<u32>>,
+    oldest: Vec<i64>,
     newest: Vec<i64>,
     max_slots: usize,
 }
@@ -42,6 +50,8 @@ pub(crate) struct LifeGrid {
     pub start: i64,
     /// Per signal, per slot; NaN where unknown.
     pub values: Vec<Vec<f64>>,
+    /// Per slot: time of the oldest reading in it; `i64::MAX` where there is none.
+    pub oldest: Vec<i64>,
     /// Per slot: time of the newest reading in it; `i64::MIN` where there is none.
     pub newest: Vec<i64>,
 }
@@ -55,7 +65,8 @@ impl GridBuilder {
         spec.from = spec.from.max(spec.start);
         let first_slot = spec.from.saturating_sub(spec.start).div_euclid(spec.every_us);
         let max_slots = (max_cells / signals.max(1)).max(1);
-        Self { spec, first_slot, sums: vec![Vec::new(); signals], counts: vec![Vec::new(); signals], newest: Vec::new(), max_slots }
+        let (sums, counts) = (vec![Vec::new(); signals], vec![Vec::new(); signals]);
+        Self { spec, first_slot, sums, counts, oldest: Vec::new(), newest: Vec::new(), max_slots }
     }
 
     /// Takes in a good reading of signal number `signal`; one outside the life, or a value that is no number, is passed over.
@@ -78,8 +89,10 @@ impl GridBuilder {
         sums[slot] += value;
         counts[slot] += 1;
         if self.newest.len() <= slot {
+            self.oldest.resize(slot + 1, i64::MAX);
             self.newest.resize(slot + 1, i64::MIN);
         }
+        self.oldest[slot] = self.oldest[slot].min(time);
         self.newest[slot] = self.newest[slot].max(time);
     }
 
@@ -90,6 +103,7 @@ impl GridBuilder {
             sums.drain(..slots.min(sums.len()));
             counts.drain(..slots.min(counts.len()));
         }
+        self.oldest.drain(..slots.min(self.oldest.len()));
         self.newest.drain(..slots.min(self.newest.len()));
         self.spec.from = self.spec.start.saturating_add(self.first_slot.saturating_mul(self.spec.every_us));
     }
@@ -110,7 +124,7 @@ impl GridBuilder {
                 })
                 .collect()
         });
-        LifeGrid { start: self.spec.start, values: values.collect(), newest: self.newest }
+        LifeGrid { start: self.spec.start, values: values.collect(), oldest: self.oldest, newest: self.newest }
     }
 }
 
@@ -145,6 +159,7 @@ mod tests {
         assert_eq!(grid.values[1][..3], [7.0, 7.0, 7.0]);
         assert!(grid.values[1][3].is_nan());
         assert_eq!(grid.values[1][4], 9.0);
+        assert_eq!(grid.oldest, [100, 110, i64::MAX, i64::MAX, 145]);
         assert_eq!(grid.newest, [109, 110, i64::MIN, i64::MIN, 145]);
         assert_eq!(grid.rows().collect::<Vec<_>>(), [0, 1, 4]);
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use forewarn_types::{AssetPath, BoxFuture, LifeEventKind, SeriesId, SignalName, Timestamp};
+use forewarn_types::{AssetPath, BoxFuture, LifeEventKind, Offset, SeriesId, SignalName, Timestamp};
 
 use crate::ModelError;
 use crate::grid::{GridBuilder, LifeGrid};
@@ -13,8 +13,14 @@ pub(crate) trait History: Send + Sync {
     /// Life events before `to`, ascending in time, equal times in order of arrival.
     fn life_events(&self, to: Timestamp) -> BoxFuture<'_, Result<Vec<LifeEventRow>, ModelError>>;
 
-    /// Time of the first and the last reading of any of `signals`, by asset.
-    fn extents(&self, signals: &[SignalName], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>>;
+    /// Time of the first and the last reading of any of `signals`, by asset, among those that stand in the log at `since` or later.
+    fn extents(
+        &self,
+        signals: &[SignalName],
+        from: Timestamp,
+        to: Timestamp,
+        since: Offset,
+    ) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>>;
 
     /// The good readings of some series, ascending in time within each.
     fn readings(&self, series: &[SeriesId], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>>;
@@ -43,7 +49,7 @@ pub(crate) struct LifeEventRow {
     pub event: LifeEventKind,
 }
 
-/// An asset's first and last reading, µs.
+/// Where an asset's readings lie. Times are µs.
 #[derive(Debug, Clone)]
 pub(crate) struct Extent {
     /// The asset.
@@ -52,6 +58,8 @@ pub(crate) struct Extent {
     pub first: i64,
     /// Time of the last reading.
     pub last: i64,
+    /// The newest record of the log that holds one of them; late readings make it another than that of the last.
+    pub newest: Offset,
 }
 
 /// What was last predicted for an asset.
@@ -61,8 +69,10 @@ pub(crate) struct Told {
     pub asset: AssetPath,
     /// The version that spoke.
     pub version: String,
-    /// Time of the readings it rests on, µs.
+    /// Time of the newest reading it rests on, µs.
     pub time: i64,
+    /// When the life began that it speaks about, µs.
+    pub life_started: i64,
 }
 
 /// Readings of one series that are fit to learn from.

@@ -1,16 +1,21 @@
 //! The lake as a model's [`History`]: life events and extents by SQL, readings by series, versions as objects.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use forewarn_lake::{Cell, Lake, LakeError, ReadingsQuery, ResultSet, SqlRequest};
 use forewarn_spec::Model;
-use forewarn_types::{AssetPath, BoxFuture, Clock, Journal, LifeEventKind, Quality, SeriesId, SeriesTable, SignalName, Timestamp};
+use forewarn_types::{BoxFuture, Clock, Journal, LifeEventKind, Offset, Quality, SeriesId, SeriesTable, SignalName, Timestamp};
 use parking_lot::RwLock;
 
 use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
 use crate::service::EARLIEST;
 use crate::{ModelError, ModelService};
+
+/// Most rows of one answer: there are as many as assets, or as life events.
+const MAX_ROWS: usize = 10_000_000;
+/// Longest time one question may take: the first one looks at all readings there are.
+const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Asks a lake.
 struct LakeHistory {
@@ -37,11 +42,11 @@ impl ModelService {
 impl LakeHistory {
     /// All rows of the answer to `query`, or none: half an answer would make a wrong model.
     async fn rows(&self, query: String, from: Timestamp, to: Timestamp) -> Result<ResultSet, ModelError> {
-        let request = SqlRequest { query, params: Some((from, to)), ..SqlRequest::default() };
+        let params = Some((from, to));
+        let request = SqlRequest { query, params, max_rows: Some(MAX_ROWS), timeout: Some(TIMEOUT), internal: true };
         let rows = self.lake.sql(request).await.map_err(failed)?;
         if rows.truncated() {
-            let problem = format!("an answer has more than {} rows; raise limits.max_sql_rows", rows.row_count());
-            return Err(ModelError::Lake(problem));
+            return Err(ModelError::Lake(format!("there are more than {MAX_ROWS} assets or life events, more than a model is made for")));
         }
         Ok(rows)
     }
@@ -62,16 +67,25 @@ impl History for LakeHistory {
         })
     }
 
-    fn extents(&self, signals: &[SignalName], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>> {
+    fn extents(
+        &self,
+        signals: &[SignalName],
+        from: Timestamp,
+        to: Timestamp,
+        since: Offset,
+    ) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>> {
         let names: Vec<String> = signals.iter().map(|signal| quoted(signal)).collect();
         let query = format!(
-            "SELECT asset, min(time) AS first_time, max(time) AS last_time FROM readings \
-             WHERE time >= :from AND time < :to AND signal IN ({}) GROUP BY asset",
+            r#"SELECT asset, min(time) AS first_time, max(time) AS last_time, max("offset") AS newest FROM readings
+               WHERE time >= :from AND time < :to AND "offset" >= {since} AND signal IN ({}) GROUP BY asset"#,
             names.join(", ")
         );
         Box::pin(async move {
             let rows = self.rows(query, from, to).await?;
-            let extent = |row| Ok(Extent { asset: text(&rows, row, 0)?.into(), first: time(&rows, row, 1)?, last: time(&rows, row, 2)? });
+            let extent = |row| {
+                let (first, last, newest) = (time(&rows, row, 1)?, time(&rows, row, 2)?, offset(&rows, row, 3)?);
+                Ok(Extent { asset: text(&rows, row, 0)?.into(), first, last, newest })
+            };
             (0..rows.row_count()).map(extent).collect()
         })
     }
@@ -91,22 +105,18 @@ impl History for LakeHistory {
 
     fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>> {
         let query = format!(
-            "SELECT asset, version, max(time) AS newest FROM predictions \
-             WHERE time >= :from AND time < :to AND model = {} GROUP BY asset, version",
+            r#"SELECT told.asset, told.version, told.time, told.life_started FROM predictions AS told
+               JOIN (SELECT max("offset") AS newest FROM predictions WHERE model = {} GROUP BY asset) AS spoken
+               ON told."offset" = spoken.newest"#,
             quoted(model)
         );
         Box::pin(async move {
             let rows = self.rows(query, EARLIEST, LATEST).await?;
-            let mut newest: HashMap<AssetPath, (String, i64)> = HashMap::new();
-            for row in 0..rows.row_count() {
-                let (version, time) = (text(&rows, row, 1)?, time(&rows, row, 2)?);
-                let told = newest.entry(text(&rows, row, 0)?.into()).or_insert_with(|| (version.to_owned(), time));
-                // Version names sort by age: of two that spoke about the same readings the younger was the last.
-                if (time, version) > (told.1, told.0.as_str()) {
-                    *told = (version.to_owned(), time);
-                }
-            }
-            Ok(newest.into_iter().map(|(asset, (version, time))| Told { asset, version, time }).collect())
+            let told = |row| {
+                let (asset, version) = (text(&rows, row, 0)?.into(), text(&rows, row, 1)?.to_owned());
+                Ok(Told { asset, version, time: time(&rows, row, 2)?, life_started: time(&rows, row, 3)? })
+            };
+            (0..rows.row_count()).map(told).collect()
         })
     }
 
@@ -152,5 +162,12 @@ fn time(rows: &ResultSet, row: usize, column: usize) -> Result<i64, ModelError> 
     match rows.cell(row, column) {
         Cell::Time(time) => Ok(time.0),
         other => Err(ModelError::Lake(format!("row {row}, column {column} of an answer is {other:?} where a time belongs"))),
+    }
+}
+
+fn offset(rows: &ResultSet, row: usize, column: usize) -> Result<Offset, ModelError> {
+    match rows.cell(row, column) {
+        Cell::Int(offset) if offset >= 0 => Ok(Offset(offset.unsigned_abs())),
+        other => Err(ModelError::Lake(format!("row {row}, column {column} of an answer is {other:?} where an offset belongs"))),
     }
 }

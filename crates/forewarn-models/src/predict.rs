@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
-use forewarn_types::{AssetPath, Prediction, Record, SeriesId, Timestamp};
+use forewarn_types::{AssetPath, Offset, Prediction, Record, SeriesId, Timestamp};
 
 use crate::ModelError;
-use crate::grid::GridBuilder;
-use crate::history::{Extent, Reader, Wanted};
+use crate::features::FeaturePlan;
+use crate::grid::{GridBuilder, MAX_CELLS, cells};
+use crate::history::{Extent, Reader, Told, Wanted};
 use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
-use crate::train::{latest, plan_of};
+use crate::train::{Latest, latest, plan_of};
 
-/// So many assets share the queries to the lake, and are in memory at once.
+/// So many assets share the queries to the lake, and are in memory at once if they have room there.
 const GROUP: usize = 32;
 /// A prediction names at most so many contributions.
 const MAX_CONTRIBUTIONS: usize = 16;
@@ -18,10 +19,19 @@ const MAX_CONTRIBUTIONS: usize = 16;
 /// What is remembered between rounds. All of it can be asked of the lake again.
 #[derive(Debug, Default)]
 pub(crate) struct Predicting {
-    /// Where each asset's readings lie, and up to when that is known.
-    extents: Option<(HashMap<AssetPath, Extent>, Timestamp)>,
-    /// Version and time of each asset's newest prediction.
-    told: Option<HashMap<AssetPath, (String, i64)>>,
+    known: Option<Known>,
+    /// What was last said about each asset.
+    told: Option<HashMap<AssetPath, Told>>,
+}
+
+/// Where each asset's readings lie, as far as that is known.
+#[derive(Debug)]
+struct Known {
+    extents: HashMap<AssetPath, Extent>,
+    /// Readings before this time …
+    to: Timestamp,
+    /// … in records before this one are accounted for.
+    next: Offset,
 }
 
 /// An asset with a running life. Times are µs.
@@ -34,7 +44,7 @@ struct Candidate {
 
 impl ModelService {
     /// Predicts, from readings up to and with `at`, for every asset of `model` that has a running life and any reading, and appends
-    /// the predictions to the log. An asset without a new reading since the last prediction of this version is passed over.
+    /// the predictions to the log. An asset without a new reading since this version spoke about its life is passed over.
     /// Tells how many predictions were made.
     ///
     /// # Errors
@@ -53,7 +63,8 @@ impl ModelService {
         };
         let mut candidates = inner.running(served, &version, to, &extents).await?;
         candidates.retain(|candidate| {
-            told.get(&candidate.asset.path).is_none_or(|(name, time)| *name != version.name || *time != candidate.last)
+            let told = told.get(&candidate.asset.path).map(|told| (&told.version, told.time, told.life_started));
+            told != Some((&version.name, candidate.last, candidate.life_started))
         });
         let made = inner.predict_all(served, &version, to, candidates, &mut told).await;
         memory.told = Some(told);
@@ -70,7 +81,7 @@ impl ModelService {
         let served = inner.served(model)?;
         let version = served.version()?;
         let to = at.plus_us(1);
-        let extents = by_asset(inner.history.extents(&served.model.signals, EARLIEST, to).await?);
+        let extents = by_asset(inner.history.extents(&served.model.signals, EARLIEST, to, Offset(0)).await?);
         let mut candidates = inner.running(served, &version, to, &extents).await?;
         candidates.retain(|candidate| *candidate.asset.path == *asset);
         let prediction = inner.predictions(served, &version, to, &mut Reader::new(), candidates).await?.pop();
@@ -82,31 +93,35 @@ impl ModelService {
 }
 
 impl Inner {
-    /// Where the readings before `to` lie. What is remembered is brought up to date from shortly before its end on; to look further
-    /// back than it reaches everything is asked anew.
+    /// Where the readings before `to` lie. What is remembered is brought up to date with what was stored since, however old it is,
+    /// and with what `to` lets in since; to look less far than before, everything is asked anew.
     async fn extents(&self, served: &Served, memory: &mut Predicting, to: Timestamp) -> Result<HashMap<AssetPath, Extent>, ModelError> {
         let signals = &served.model.signals;
-        let look_back = served.model.features.windows_us.iter().copied().max().unwrap_or(0);
-        let known = match &memory.extents {
-            Some((_, covered)) if *covered > to => return Ok(by_asset(self.history.extents(signals, EARLIEST, to).await?)),
-            Some((known, covered)) => {
-                let mut known = known.clone();
-                for new in self.history.extents(signals, covered.plus_us(-look_back), to).await? {
-                    let old = known.entry(new.asset.clone()).or_insert_with(|| new.clone());
-                    old.first = old.first.min(new.first);
-                    old.last = old.last.max(new.last);
-                }
-                known
+        let all = || self.history.extents(signals, EARLIEST, to, Offset(0));
+        let (mut extents, news) = match &memory.known {
+            Some(known) if known.to > to => return Ok(by_asset(all().await?)),
+            Some(known) => {
+                // In this order, a record that is stored in between is in the second answer.
+                let mut news = if known.to < to { self.history.extents(signals, known.to, to, Offset(0)).await? } else { Vec::new() };
+                news.extend(self.history.extents(signals, EARLIEST, to, known.next).await?);
+                (known.extents.clone(), news)
             }
-            None => by_asset(self.history.extents(signals, EARLIEST, to).await?),
+            None => (HashMap::new(), all().await?),
         };
-        memory.extents = Some((known.clone(), to));
-        Ok(known)
+        for new in news {
+            let old = extents.entry(new.asset.clone()).or_insert_with(|| new.clone());
+            old.first = old.first.min(new.first);
+            old.last = old.last.max(new.last);
+            old.newest = old.newest.max(new.newest);
+        }
+        let next = extents.values().map(|extent| extent.newest.next()).max().unwrap_or_default();
+        memory.known = Some(Known { extents: extents.clone(), to, next });
+        Ok(extents)
     }
 
-    async fn told(&self, model: &str) -> Result<HashMap<AssetPath, (String, i64)>, ModelError> {
+    async fn told(&self, model: &str) -> Result<HashMap<AssetPath, Told>, ModelError> {
         let newest = self.history.newest_predictions(model).await?;
-        Ok(newest.into_iter().map(|told| (told.asset, (told.version, told.time))).collect())
+        Ok(newest.into_iter().map(|told| (told.asset.clone(), told)).collect())
     }
 
     /// The assets with a running life and all signals that `version` uses; those with old readings first, so that neighbours lie
@@ -143,22 +158,27 @@ impl Inner {
         version: &Version,
         to: Timestamp,
         mut candidates: Vec<Candidate>,
-        told: &mut HashMap<AssetPath, (String, i64)>,
+        told: &mut HashMap<AssetPath, Told>,
     ) -> Result<u64, ModelError> {
         let mut reader = Reader::new();
         let mut made = 0;
+        let size = group_size(&plan_of(&served.model, &version.artefact));
         while !candidates.is_empty() {
-            let rest = candidates.split_off(candidates.len().min(GROUP));
+            let rest = candidates.split_off(candidates.len().min(size));
             let group = std::mem::replace(&mut candidates, rest);
             for prediction in self.predictions(served, version, to, &mut reader, group).await? {
-                let news = (prediction.version.clone(), prediction.time.0);
-                if told.get(&prediction.asset) == Some(&news) {
+                let news = Told {
+                    asset: prediction.asset.clone(),
+                    version: prediction.version.clone(),
+                    time: prediction.time.0,
+                    life_started: prediction.life_started.0,
+                };
+                if told.get(&news.asset) == Some(&news) {
                     continue;
                 }
-                let asset = prediction.asset.clone();
                 self.journal.append(Record::Prediction(prediction)).await?;
                 made += 1;
-                told.insert(asset, news);
+                told.insert(news.asset.clone(), news);
             }
         }
         Ok(made)
@@ -187,8 +207,8 @@ impl Inner {
         let artefact = version.artefact.clone();
         let statements = blocking(move || grids.iter().map(|grid| latest(&plan, &artefact, grid)).collect::<Vec<_>>()).await?;
         let made = self.clock.now();
-        let predictions = candidates.into_iter().zip(statements).filter_map(|(candidate, statement)| {
-            let (time, mut statement) = statement?;
+        let predictions = candidates.into_iter().zip(statements).filter_map(|(candidate, latest)| {
+            let Latest { from, time, mut statement } = latest?;
             statement.contributions.truncate(MAX_CONTRIBUTIONS);
             Some(Prediction {
                 model: served.model.name.clone(),
@@ -204,6 +224,8 @@ impl Inner {
                 contributions: statement.contributions,
                 out_of_distribution: statement.out_of_distribution,
                 life_started: Timestamp(candidate.life_started),
+                from: Some(Timestamp(from)),
+                coverage: Some(served.model.coverage),
             })
         });
         Ok(predictions.filter(is_finite).collect())
@@ -218,4 +240,28 @@ fn is_finite(prediction: &Prediction) -> bool {
         tracing::warn!(%model, %asset, p05, p50, p95, "a prediction is not finite and is dropped; check the asset's values");
     }
     finite
+}
+
+/// How many assets may be in memory at once, with all that `plan` looks back on.
+fn group_size(plan: &FeaturePlan) -> usize {
+    (MAX_CELLS / cells(plan.look_back_us(), plan.every_us, plan.signals.len())).clamp(1, GROUP)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::core::{HOUR, model};
+
+    #[test]
+    fn a_group_has_room_in_memory() {
+        let size = |every_us: i64, window_us: i64| {
+            let mut model = model(&["a", "b", "c", "d"], &[]);
+            (model.features.every_us, model.features.windows_us) = (every_us, vec![window_us]);
+            group_size(&FeaturePlan::new(&model, model.signals.clone()))
+        };
+        assert_eq!(size(HOUR, 168 * HOUR), GROUP);
+        // A week of seconds, half as long again for values carried forward, four signals: 3.6 million cells an asset.
+        assert_eq!(size(1_000_000, 168 * HOUR), 4);
+        assert_eq!(size(1_000_000, 168_000 * HOUR), 1);
+    }
 }

@@ -1,7 +1,7 @@
 //! Tests over several modules.
 
 mod cmapss;
-mod core;
+pub(crate) mod core;
 mod lake;
 mod memory;
 mod service;

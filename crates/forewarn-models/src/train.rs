@@ -51,9 +51,7 @@ impl Fitted {
     /// # Errors
     /// [`ModelError::NotEnoughData`] or [`ModelError::Numeric`].
     pub fn train(model: &Model, lives: &[(LifeReadings, i64)]) -> Result<Self, ModelError> {
-        let every = model.features.every_us.max(1);
-        let slots = lives.iter().map(|(life, end)| end.saturating_sub(life.start) / every + 1).sum::<i64>();
-        let mut builder = DatasetBuilder::new(model, usize::try_from(slots).unwrap_or(0));
+        let mut builder = DatasetBuilder::new(model);
         let all: Vec<usize> = (0..model.signals.len()).collect();
         for (life, end) in lives {
             let grid = life.grid(builder.plan(), &all, end.saturating_add(1));
@@ -71,7 +69,7 @@ impl Fitted {
     pub fn predict(&self, life: &LifeReadings) -> Option<(i64, Statement)> {
         let plan = plan_of(&self.model, &self.artefact);
         let kept: Vec<usize> = self.artefact.signals.iter().filter_map(|name| position(&self.model, name)).collect();
-        latest(&plan, &self.artefact, &life.grid(&plan, &kept, i64::MAX))
+        latest(&plan, &self.artefact, &life.grid(&plan, &kept, i64::MAX)).map(|latest| (latest.time, latest.statement))
     }
 
     #[cfg(test)]
@@ -95,14 +93,26 @@ pub(crate) fn plan_of(model: &Model, artefact: &Artefact) -> FeaturePlan {
     FeaturePlan::new(model, artefact.signals.iter().map(|signal| SignalName::from(signal.as_str())).collect())
 }
 
-/// What `artefact` says at the newest row of `grid` where all its signals are known, and the time of the newest reading there.
+/// What a model says about a life at its newest row, and the readings it says it from. Times are µs.
+pub(crate) struct Latest {
+    /// Time of the oldest reading.
+    pub from: i64,
+    /// Time of the newest reading.
+    pub time: i64,
+    /// What it says.
+    pub statement: Statement,
+}
+
+/// What `artefact` says at the newest row of `grid` where all its signals are known.
 /// A row further back than a value may be carried is too old to speak for the present.
-pub(crate) fn latest(plan: &FeaturePlan, artefact: &Artefact, grid: &LifeGrid) -> Option<(i64, Statement)> {
+pub(crate) fn latest(plan: &FeaturePlan, artefact: &Artefact, grid: &LifeGrid) -> Option<Latest> {
     let oldest = grid.newest.len().saturating_sub(plan.fill_slots() + 1);
     let complete = |&slot: &usize| grid.values.iter().all(|values| !values[slot].is_nan());
     let slot = grid.rows().rev().take_while(|&slot| slot >= oldest).find(complete)?;
     let row = plan.rows(grid, &[slot]);
-    Some((grid.newest[slot], artefact.state(&row)))
+    let time = grid.newest[slot];
+    let from = grid.oldest[plan.first_slot(slot)..=slot].iter().copied().min().unwrap_or(time);
+    Some(Latest { from, time, statement: artefact.state(&row) })
 }
 
 /// When a training happened and what it covered.

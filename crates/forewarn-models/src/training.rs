@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 
 use forewarn_spec::{Model, Promote};
-use forewarn_types::{AssetPath, Timestamp};
+use forewarn_types::{AssetPath, Offset, Timestamp};
 use serde::Serialize;
 
 use crate::ModelError;
 use crate::artefact::{Artefact, Summary, definition_fingerprint};
 use crate::dataset::DatasetBuilder;
-use crate::grid::GridBuilder;
+use crate::grid::{GridBuilder, MAX_CELLS, cells};
 use crate::history::{Extent, NO_SERIES, Reader, Wanted};
 use crate::lives::{Lives, Outcome};
 use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
 use crate::train::{Context, MIN_FAILED_LIVES, train};
 
-/// So many lives share the queries to the lake, and are in memory at once.
+/// So many lives share the queries to the lake, and are in memory at once if they have room there.
 const GROUP: usize = 16;
 /// So many warnings are told.
 const MAX_WARNINGS: usize = 20;
@@ -58,7 +58,7 @@ impl ModelService {
         let served = inner.served(model)?;
         let _alone = served.training.lock().await;
         let model = &served.model;
-        let extents = by_asset(inner.history.extents(&model.signals, EARLIEST, to).await?);
+        let extents = by_asset(inner.history.extents(&model.signals, EARLIEST, to, Offset(0)).await?);
         let lives = inner.lives(model, to, &extents).await?;
         let mut warnings = stray_events(&lives);
         let failed = inner.failed_lives(model, &lives, &extents, &mut warnings)?;
@@ -124,10 +124,9 @@ impl Inner {
     /// Reads the lives in groups and turns each into rows of the table.
     async fn collect(&self, model: &Model, lives: Vec<FailedLife>) -> Result<DatasetBuilder, ModelError> {
         let every = model.features.every_us.max(1);
-        let slots: i64 = lives.iter().map(|life| (life.until.saturating_sub(life.from)) / every + 1).sum();
-        let mut builder = DatasetBuilder::new(model, usize::try_from(slots).unwrap_or(usize::MAX));
+        let mut builder = DatasetBuilder::new(model);
         let mut reader = Reader::new();
-        for group in groups(lives) {
+        for group in groups(lives, every, model.signals.len()) {
             let wanted = group.iter().map(|life| {
                 let spec = builder.plan().grid_spec(life.start, life.from, life.until);
                 // A signal that the asset has never sent stays unknown: no series has its place.
@@ -149,13 +148,22 @@ impl Inner {
 }
 
 /// Groups of lives that lie near one another in time: to read them together costs little more than to read one.
-fn groups(lives: Vec<FailedLife>) -> Vec<Vec<FailedLife>> {
+fn groups(lives: Vec<FailedLife>, every_us: i64, signals: usize) -> Vec<Vec<FailedLife>> {
     let mut groups: Vec<Vec<FailedLife>> = Vec::new();
+    let mut held = 0;
     for life in lives {
+        let more = cells(life.until - life.from, every_us, signals);
         let longest = |group: &[FailedLife]| group.iter().map(|life| life.until - life.from).max().unwrap_or(0);
+        let near = |group: &[FailedLife]| life.until - group[0].from <= 2 * longest(group);
         match groups.last_mut() {
-            Some(group) if group.len() < GROUP && life.until - group[0].from <= 2 * longest(group) => group.push(life),
-            _ => groups.push(vec![life]),
+            Some(group) if group.len() < GROUP && held + more <= MAX_CELLS && near(group) => {
+                held += more;
+                group.push(life);
+            }
+            _ => {
+                held = more;
+                groups.push(vec![life]);
+            }
         }
     }
     groups
@@ -184,5 +192,23 @@ fn verdict(served: &Served, artefact: &Artefact) -> (bool, String) {
             let word = if better { "not larger" } else { "larger" };
             (better, format!("its cross-validated error of {new:.3} is {word} than the {old_rmse:.3} of {name}"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_has_room_in_memory() {
+        let sizes = |slots: i64, signals: usize| -> Vec<usize> {
+            let life =
+                |_| FailedLife { asset: Asset { path: "a".into(), series: Vec::new() }, start: 0, from: 0, end: slots, until: slots };
+            groups((0..20).map(life).collect(), 1, signals).iter().map(Vec::len).collect()
+        };
+        assert_eq!(sizes(1_000, 10), [16, 4], "short lives");
+        // 180 days of minutes, ten signals: 2.6 million cells a life.
+        assert_eq!(sizes(180 * 1_440, 10), [6, 6, 6, 2]);
+        assert_eq!(sizes(1 << 40, 10), [1; 20], "lives that do not even fit alone");
     }
 }

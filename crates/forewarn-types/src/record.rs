@@ -185,11 +185,11 @@ pub struct Prediction {
     pub made: Timestamp,
     /// Unit of the quantiles: `hours`, `days`, `cycles`.
     pub unit: String,
-    /// Time to failure: lower end of the 90 % interval.
+    /// Time to failure: lower end of the interval.
     pub p05: f64,
     /// Time to failure: the point prediction.
     pub p50: f64,
-    /// Time to failure: upper end of the 90 % interval.
+    /// Time to failure: upper end of the interval.
     pub p95: f64,
     /// The target's cap, in `unit`: at `p50` near it, failure is "at least this far".
     pub cap: f64,
@@ -199,6 +199,13 @@ pub struct Prediction {
     pub out_of_distribution: bool,
     /// When the present life of the asset began.
     pub life_started: Timestamp,
+    /// Event time of the oldest reading it rests on: from the readings from here to `time`, and the beginning of the life, the same
+    /// version predicts the same again. Older records do not say.
+    #[serde(default)]
+    pub from: Option<Timestamp>,
+    /// The share of truths that the interval from `p05` to `p95` is made to hold, such as 0.9. Older records do not say.
+    #[serde(default)]
+    pub coverage: Option<f64>,
 }
 
 /// A signal's part in a prediction.

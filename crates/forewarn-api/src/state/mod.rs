@@ -59,7 +59,7 @@ pub struct Asset {
     pub signals: BTreeMap<SignalName, SeriesId>,
     /// Its newest life events, in the order they were recorded.
     pub lives: VecDeque<(Offset, LifeEvent)>,
-    /// The newest prediction of each model.
+    /// The newest prediction of each model about the present life; none once that has ended.
     pub predictions: BTreeMap<String, (Offset, Prediction)>,
 }
 
@@ -172,6 +172,10 @@ impl State {
 
     fn add_prediction(&mut self, offset: Offset, prediction: &Prediction) {
         let Some(asset) = self.room_for(&prediction.asset) else { return };
+        // The life may have ended while the model was thinking.
+        if asset.lives.iter().any(|(_, event)| ends(event, prediction)) {
+            return;
+        }
         if asset.predictions.len() >= MAX_MODELS && !asset.predictions.contains_key(&prediction.model) {
             // The model that has been silent longest makes room: most likely it is no longer defined.
             let oldest = asset.predictions.iter().min_by_key(|(_, (offset, _))| *offset).map(|(model, _)| model.clone());
@@ -182,6 +186,7 @@ impl State {
 
     fn add_life_event(&mut self, offset: Offset, event: &LifeEvent) {
         let Some(asset) = self.room_for(&event.asset) else { return };
+        asset.predictions.retain(|_, (_, prediction)| !ends(event, prediction));
         asset.lives.push_back((offset, event.clone()));
         if asset.lives.len() > MAX_LIFE_EVENTS {
             asset.lives.pop_front();
@@ -194,6 +199,11 @@ impl State {
         }
         Some(self.assets.entry(Arc::clone(path)).or_default())
     }
+}
+
+/// Whether `event` ends the life that `prediction` speaks about: whatever happens to a machine after a life began ends it.
+fn ends(event: &LifeEvent, prediction: &Prediction) -> bool {
+    prediction.life_started < event.time
 }
 
 /// Whether an alert in `state` is over.

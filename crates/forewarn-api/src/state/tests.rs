@@ -59,12 +59,17 @@ fn prediction(asset: &str, model: &str, p50: f64) -> Record {
         contributions: Vec::new(),
         out_of_distribution: false,
         life_started: Timestamp(0),
+        from: Some(Timestamp(0)),
+        coverage: Some(0.9),
     })
 }
 
 fn life(asset: &str, time: i64) -> Record {
-    let time = Timestamp(time);
-    Record::LifeEvent(LifeEvent { asset: asset.into(), event: LifeEventKind::Failed, time, actor: None, comment: None })
+    event(asset, LifeEventKind::Failed, time)
+}
+
+fn event(asset: &str, event: LifeEventKind, time: i64) -> Record {
+    Record::LifeEvent(LifeEvent { asset: asset.into(), event, time: Timestamp(time), actor: None, comment: None })
 }
 
 fn fold(records: impl IntoIterator<Item = Record>) -> State {
@@ -166,7 +171,7 @@ fn bounds_hold() {
         apply(Record::Alert(step("open", -1, Transition::Reraised, AlertState::Unacknowledged)));
     }
     for at in 0..300 {
-        apply(life("a", at));
+        apply(life("a", at - 300));
         apply(prediction("a", &format!("m{at}"), 1.0));
     }
     let open = state.alerts().get(AlertId::derive("open", "plant/pump0", Timestamp(-1))).unwrap();
@@ -177,6 +182,20 @@ fn bounds_hold() {
     let asset = state.asset("a").unwrap();
     assert_eq!((asset.lives.len(), asset.predictions.len()), (MAX_LIFE_EVENTS, MAX_MODELS));
     assert!(asset.predictions.contains_key("m299"));
+}
+
+#[test]
+fn a_statement_ends_with_the_life_it_is_about() {
+    use LifeEventKind::{Failed, Installed, Repaired, Retired};
+    // Predictions are about a life that began at 0.
+    let said = |records: Vec<Record>| fold(records).prediction("a", None).is_some();
+    for kind in [Installed, Repaired, Failed, Retired] {
+        assert!(!said(vec![prediction("a", "m", 3.0), event("a", kind, 5)]), "{kind:?}");
+        assert!(!said(vec![event("a", kind, 5), prediction("a", "m", 3.0)]), "{kind:?} while the model was thinking");
+        assert!(said(vec![prediction("a", "m", 3.0), event("a", kind, -5)]), "an older {kind:?} that is posted late");
+        assert!(said(vec![prediction("a", "m", 3.0), event("b", kind, 5)]), "{kind:?} of another machine");
+    }
+    assert!(said(vec![event("a", Installed, 0), prediction("a", "m", 3.0)]), "the beginning of the life itself");
 }
 
 #[test]
@@ -237,6 +256,7 @@ fn any_record() -> impl Strategy<Value = Record> {
         alert,
         (0_i64..9).prop_map(|time| life("plant/pump0", time)),
         (0_usize..3, 1.0_f64..9.0).prop_map(|(model, p50)| prediction("plant/new", ["a", "b", "c"][model], p50)),
+        (1.0_f64..9.0).prop_map(|p50| prediction("plant/pump0", "a", p50)),
         Just(Record::Tick(Timestamp(1))),
     ]
 }

@@ -36,6 +36,8 @@ pub struct SqlRequest {
     pub max_rows: Option<usize>,
     /// The longest it may take; the lake's own limit if none or larger.
     pub timeout: Option<Duration>,
+    /// Whether the server itself asks. The lake's own limits are for its users' queries; here `max_rows` and `timeout` go beyond them.
+    pub internal: bool,
 }
 
 impl Lake {
@@ -46,7 +48,7 @@ impl Lake {
     /// [`LakeError::Stopped`] if the branch has ended.
     pub async fn sql(&self, request: SqlRequest) -> Result<ResultSet, LakeError> {
         let limit = self.inner.options.sql_timeout;
-        let timeout = request.timeout.map_or(limit, |wanted| wanted.min(limit));
+        let timeout = request.timeout.map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
         match tokio::time::timeout(timeout, self.answer(request)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(LakeError::Timeout(timeout.as_secs())),
@@ -61,7 +63,8 @@ impl Lake {
         let slot = Arc::clone(&self.inner.queries).acquire_owned().await;
         let slot = slot.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
         let (lake, view) = (self.clone(), self.inner.view.read().clone());
-        let max_rows = request.max_rows.unwrap_or(usize::MAX).min(self.inner.options.sql_max_rows);
+        let limit = self.inner.options.sql_max_rows;
+        let max_rows = request.max_rows.map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
         let run = move || {
             // A query that was given up goes on to its end, and keeps its slot until then.
             let _slot = slot;

@@ -12,10 +12,10 @@ use crate::linear::{Normal, Scaler};
 use crate::validate::folds;
 use crate::{Fitted, LifeReadings, Metrics, ModelError, elastic_net, nasa_score, ridge};
 
-pub(super) const HOUR: i64 = 3_600_000_000;
+pub(crate) const HOUR: i64 = 3_600_000_000;
 
 /// A definition over `signals` with hourly rows and windows of 4 and 10 hours.
-pub(super) fn model(signals: &[&str], statistics: &[Statistic]) -> Model {
+pub(crate) fn model(signals: &[&str], statistics: &[Statistic]) -> Model {
     Model {
         name: "pump-life".into(),
         assets: AssetGlob::parse("plant1/**").unwrap(),
@@ -112,8 +112,8 @@ proptest! {
     ) {
         let plan = plan(&[i64::try_from(window).unwrap()], &ALL);
         let values: Vec<f64> = values.iter().map(|value| value.map_or(f64::NAN, |value| value + level)).collect();
-        let newest = (0..values.len()).map(|slot| i64::try_from(slot).unwrap() * HOUR).collect();
-        let grid = LifeGrid { start: 0, values: vec![values.clone()], newest };
+        let times: Vec<i64> = (0..values.len()).map(|slot| i64::try_from(slot).unwrap() * HOUR).collect();
+        let grid = LifeGrid { start: 0, values: vec![values.clone()], oldest: times.clone(), newest: times };
         let slots: Vec<usize> = (0..values.len()).collect();
         let rows = plan.rows(&grid, &slots);
         for slot in slots {

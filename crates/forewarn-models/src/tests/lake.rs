@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use forewarn_lake::{Branch, Lake, LakeOptions};
+use forewarn_lake::{Branch, Lake, LakeOptions, SqlRequest};
 use forewarn_log::{LocalLog, LogOptions};
 use forewarn_spec::Statistic;
 use forewarn_types::{Clock, Journal, LifeEvent, LifeEventKind, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags};
@@ -44,7 +44,8 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     let now = 10_000 * HOUR;
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(now)));
     let url = format!("file://{}", folder.path().join("lake").display());
-    let lake = Lake::open(LakeOptions { url, ..LakeOptions::default() }, series.clone(), clock.clone()).await.unwrap();
+    // Users' queries get one row; a model asks about every asset.
+    let lake = Lake::open(LakeOptions { url, sql_max_rows: 1, ..LakeOptions::default() }, series.clone(), clock.clone()).await.unwrap();
     let shutdown = CancellationToken::new();
     let branch = tokio::spawn(Branch::build(lake.clone(), log.clone(), clock.clone()).run(shutdown.clone()));
 
@@ -70,9 +71,17 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     assert_eq!((one.time, one.life_started), (Timestamp(now), Timestamp(start)));
     assert!(one.p50 < 40.0 && one.p05 <= 10.0, "ten hours before it fails: {one:?}");
 
+    let query = "SELECT asset FROM predictions WHERE from_time < time AND coverage = 0.9 AND life_started < from_time".into();
+    let rows = lake.sql(SqlRequest { query, max_rows: Some(9), internal: true, ..SqlRequest::default() }).await.unwrap();
+    assert_eq!(rows.row_count(), 2, "the table says what predictions rest on");
+
     let again = open().await.unwrap();
     assert_eq!(again.models()[0].version.as_ref().unwrap().version, report.version, "versions outlive the process");
     assert_eq!(again.predict("pump-life", Timestamp(now)).await, Ok(0), "and so does what was predicted");
+    let mut tested = worn(100 * HOUR, 150, 8);
+    tested.signals.iter_mut().for_each(|readings| readings.truncate(100));
+    send(&log, &series, "plant1/tested", &tested).await;
+    assert_eq!(again.predict("pump-life", Timestamp(now)).await, Ok(1), "old history of a new asset");
     assert_eq!(again.versions("pump-life").await.unwrap().len(), 1);
     shutdown.cancel();
     branch.await.unwrap().unwrap();

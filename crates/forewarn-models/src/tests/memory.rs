@@ -18,7 +18,9 @@ pub(super) struct Memory {
     pub(super) handed_out: Mutex<usize>,
     /// More readings than this are refused.
     pub(super) most: Mutex<usize>,
-    readings: Mutex<BTreeMap<SeriesId, Vec<(i64, f64)>>>,
+    /// Times, values, and which [`Memory::add`] brought them.
+    readings: Mutex<BTreeMap<SeriesId, Vec<(i64, f64, Offset)>>>,
+    added: Mutex<Offset>,
     events: Mutex<Vec<LifeEventRow>>,
     records: Mutex<Vec<Record>>,
 }
@@ -31,6 +33,7 @@ impl Memory {
             handed_out: Mutex::default(),
             most: Mutex::new(usize::MAX),
             readings: Mutex::default(),
+            added: Mutex::default(),
             events: Mutex::default(),
             records: Mutex::default(),
         })
@@ -38,7 +41,14 @@ impl Memory {
 
     pub(super) fn add(&self, asset: &str, signal: &str, readings: &[(i64, f64)]) {
         let (id, _) = self.series.write().intern(asset, signal).unwrap();
-        self.readings.lock().entry(id).or_default().extend(readings);
+        let mut added = self.added.lock();
+        self.readings.lock().entry(id).or_default().extend(readings.iter().map(|&(time, value)| (time, value, *added)));
+        *added = added.next();
+    }
+
+    /// Forgets the readings outside the range, both ends of which stay.
+    pub(super) fn keep(&self, from: i64, to: i64) {
+        self.readings.lock().values_mut().for_each(|readings| readings.retain(|(time, ..)| (from..=to).contains(time)));
     }
 
     pub(super) fn event(&self, asset: &str, time: i64, event: LifeEventKind) {
@@ -71,15 +81,24 @@ impl History for Memory {
         ready(events)
     }
 
-    fn extents(&self, signals: &[SignalName], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>> {
+    fn extents(
+        &self,
+        signals: &[SignalName],
+        from: Timestamp,
+        to: Timestamp,
+        since: Offset,
+    ) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>> {
         let table = self.series.read();
         let mut found: BTreeMap<AssetPath, Extent> = BTreeMap::new();
         for (id, readings) in self.readings.lock().iter() {
             let def = table.def(*id).unwrap();
-            for &(time, _) in readings.iter().filter(|(time, _)| signals.contains(&def.signal) && (from.0..to.0).contains(time)) {
-                let extent = found.entry(def.asset.clone()).or_insert(Extent { asset: def.asset.clone(), first: time, last: time });
+            let wanted = |time: i64, at: Offset| signals.contains(&def.signal) && (from.0..to.0).contains(&time) && at >= since;
+            for &(time, _, newest) in readings.iter().filter(|(time, _, at)| wanted(*time, *at)) {
+                let asset = def.asset.clone();
+                let extent = found.entry(asset.clone()).or_insert(Extent { asset, first: time, last: time, newest });
                 extent.first = extent.first.min(time);
                 extent.last = extent.last.max(time);
+                extent.newest = extent.newest.max(newest);
             }
         }
         ready(found.into_values().collect())
@@ -88,7 +107,8 @@ impl History for Memory {
     fn readings(&self, series: &[SeriesId], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
         let all = self.readings.lock();
         let pick = |&id: &SeriesId| {
-            let rows: Vec<(i64, f64)> = all[&id].iter().copied().filter(|(time, _)| (from.0..to.0).contains(time)).collect();
+            let mut rows: Vec<(i64, f64, Offset)> = all[&id].iter().copied().filter(|(time, ..)| (from.0..to.0).contains(time)).collect();
+            rows.sort_by_key(|row| row.0);
             GoodReadings { id, time: rows.iter().map(|row| row.0).collect(), value: rows.iter().map(|row| row.1).collect() }
         };
         let found: Vec<GoodReadings> = series.iter().map(pick).collect();
@@ -101,11 +121,11 @@ impl History for Memory {
     }
 
     fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>> {
-        let mut newest: BTreeMap<AssetPath, (String, i64)> = BTreeMap::new();
-        for prediction in self.predictions().into_iter().filter(|prediction| prediction.model == model) {
-            newest.insert(prediction.asset, (prediction.version, prediction.time.0));
+        let mut newest: BTreeMap<AssetPath, Told> = BTreeMap::new();
+        for Prediction { asset, version, time, life_started, .. } in self.predictions().into_iter().filter(|told| told.model == model) {
+            newest.insert(asset.clone(), Told { asset, version, time: time.0, life_started: life_started.0 });
         }
-        ready(newest.into_iter().map(|(asset, (version, time))| Told { asset, version, time }).collect())
+        ready(newest.into_values().collect())
     }
 
     fn put(&self, path: String, bytes: Vec<u8>, if_absent: bool) -> BoxFuture<'_, Result<(), ModelError>> {

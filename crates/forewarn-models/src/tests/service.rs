@@ -95,6 +95,59 @@ async fn one_asset_may_be_asked_and_a_retired_one_stays_silent() {
 }
 
 #[tokio::test]
+async fn a_prediction_can_be_made_again_from_the_readings_it_names() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    let report = service.train("pump-life", Timestamp(now)).await.unwrap();
+    let ask = || service.predict_asset("pump-life", "plant1/pump9", Timestamp(now));
+    let said = ask().await.unwrap().unwrap();
+    assert_eq!((said.version.as_str(), said.coverage), (report.version.as_str(), Some(0.9)));
+    // The longest window has ten rows, and a value may be carried three rows into it.
+    assert_eq!((said.from, said.time), (Some(Timestamp(now - 12 * HOUR)), Timestamp(now)));
+    memory.keep(said.from.unwrap().0, said.time.0);
+    let again = ask().await.unwrap().unwrap();
+    assert_eq!((again.from, again.time, again.life_started), (said.from, said.time, said.life_started));
+    for (again, said) in [(again.p05, said.p05), (again.p50, said.p50), (again.p95, said.p95)] {
+        assert!((again - said).abs() < 1e-9, "{again} {said}");
+    }
+}
+
+#[tokio::test]
+async fn history_that_is_imported_later_is_predicted_from() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    service.train("pump-life", Timestamp(now)).await.unwrap();
+    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Ok(10));
+
+    // A test unit, all of it older than anything asked for since, and more of it than was asked for.
+    let old = worn(now - 5_000 * HOUR, 150, 7);
+    let send = |asset: &str, hours: std::ops::Range<usize>| {
+        for (signal, name) in SIGNALS.iter().enumerate() {
+            memory.add(asset, name, &old.signals[signal][hours.clone()]);
+        }
+    };
+    send("plant1/tested", 60..140);
+    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Ok(1), "an asset that was not known");
+    let newest = || memory.predictions().pop().unwrap();
+    assert_eq!((&*newest().asset, newest().time), ("plant1/tested", Timestamp(old.start + 139 * HOUR)));
+    assert_eq!(newest().life_started, Timestamp(old.start + 60 * HOUR));
+
+    send("plant1/tested", 0..60);
+    assert_eq!(service.predict("pump-life", Timestamp(now + HOUR)).await, Ok(1), "its life is longer than was known");
+    assert_eq!((newest().life_started, newest().time), (Timestamp(old.start), Timestamp(old.start + 139 * HOUR)));
+
+    // Stored before a round that looked less far.
+    for signal in SIGNALS {
+        memory.add("plant1/pump3", signal, &[(now + 9 * HOUR, if signal == "temperature" { 62.0 } else { 2.0 })]);
+    }
+    send("plant1/tested", 140..141);
+    assert_eq!(service.predict("pump-life", Timestamp(now + 2 * HOUR)).await, Ok(1));
+    assert_eq!(service.predict("pump-life", Timestamp(now + 9 * HOUR)).await, Ok(1));
+    assert_eq!((&*newest().asset, newest().time), ("plant1/pump3", Timestamp(now + 9 * HOUR)));
+    assert_eq!(service.predict("pump-life", Timestamp(now + 9 * HOUR)).await, Ok(0), "nothing new");
+}
+
+#[tokio::test]
 async fn versions_are_kept_and_promoted_by_rule_or_by_hand() {
     let (memory, now) = plant();
     let manual = Model { promote: Promote::Manually, ..definition() };

@@ -183,3 +183,13 @@ fn a_newer_version_is_refused_with_advice() {
     let error = decode_record(Offset(9), &[3, 2, 0]).unwrap_err().to_string();
     assert!(error.contains("offset 9") && error.contains("newer"), "{error}");
 }
+
+#[test]
+fn a_prediction_without_the_later_fields_is_read() {
+    let body = r#"{"model":"m","version":"1","asset":"p/1","time":"1970-01-01T00:00:05Z","made":"1970-01-01T00:00:06Z",
+        "unit":"hours","p05":1.0,"p50":2.0,"p95":3.0,"cap":9.0,"contributions":[],"out_of_distribution":false,
+        "life_started":"1970-01-01T00:00:00Z"}"#;
+    let bytes = [&[RecordKind::Prediction as u8, VERSION], body.as_bytes()].concat();
+    let Record::Prediction(read) = decode_record(Offset(0), &bytes).unwrap() else { panic!("another kind") };
+    assert_eq!((read.time, read.from, read.coverage), (Timestamp::from_secs(5), None, None));
+}
