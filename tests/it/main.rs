@@ -11,3 +11,4 @@ mod kill;
 mod mqtt;
 mod nab;
 mod readers;
+mod snapshots;
