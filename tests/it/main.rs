@@ -12,3 +12,4 @@ mod mqtt;
 mod nab;
 mod readers;
 mod snapshots;
+mod watch;

@@ -3,7 +3,8 @@
 use axum::body::{Body, BodyDataStream};
 use axum::http::Request;
 use forewarn_log::Log as _;
-use forewarn_types::{AlertState, AlertTransition, Offset, Severity, Transition};
+use forewarn_types::{AlertState, AlertTransition, Offset, Severity, Timestamp, Transition};
+use futures::StreamExt as _;
 use tower::ServiceExt as _;
 
 use super::{Server, events};
@@ -118,6 +119,27 @@ async fn a_stream_resumes_without_loss_or_repetition() {
     let mut body = stream(&server, &format!("/v1/alerts/stream?after={}", offsets[2]), None).await;
     assert_eq!(events(&mut body, 1).await[0].1, offsets[3]);
     server.send(Request::get("/v1/alerts/stream").header("last-event-id", "x").body(Body::empty()).unwrap()).await.problem(400);
+    server.stop().await;
+}
+
+/// The id that a stream begins with.
+async fn first_id(body: &mut BodyDataStream) -> String {
+    let hello = String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap();
+    hello.lines().find_map(|line| line.strip_prefix("id:")).expect("the stream says where it begins").trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_has_seen_no_alert_resumes_where_its_stream_began() {
+    let server = Server::start().await;
+    assert_eq!(server.log.end(), Offset(0));
+    for started in 1..=2 {
+        let began = first_id(&mut stream(&server, "/v1/alerts/stream", None).await).await;
+        let missed = server.alert(raised("hot", started)).await;
+        let mut body = stream(&server, "/v1/alerts/stream", Some(&began)).await;
+        assert_eq!(first_id(&mut body).await, began);
+        assert_eq!(events(&mut body, 1).await[0].1, missed.to_string(), "the alert between the two streams, and it alone");
+        assert_eq!(began, (i64::try_from(missed.0).unwrap() - 1).to_string());
+    }
     server.stop().await;
 }
 
