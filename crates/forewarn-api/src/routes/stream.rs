@@ -182,7 +182,8 @@ impl Feed {
         if !self.filter.admits(record) {
             return;
         }
-        let Some(event) = AlertEvent::new(offset, record, &self.api.definitions) else { return };
+        let event = AlertEvent::new(offset, record, self.api.state.read().alerts(), &self.api.definitions);
+        let Some(event) = event else { return };
         match Event::default().event("alert").id(offset.to_string()).json_data(&event) {
             Ok(event) => self.ready.push_back(event),
             Err(error) => tracing::error!(%error, %offset, "an alert cannot be shown as JSON"),

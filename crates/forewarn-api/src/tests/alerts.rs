@@ -159,6 +159,46 @@ async fn a_stream_begins_now_filters_and_ends_with_the_server() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_know_when_their_alert_was_raised_and_who_has_acknowledged_it() {
+    let server = Server::start().await;
+    let at = |seconds: i64, transition, state| AlertTransition {
+        time: Timestamp(seconds * 1_000_000),
+        ..step("hot", 1_000_000, transition, state)
+    };
+    let mut acknowledged = at(5, Transition::Acknowledged, AlertState::Acknowledged);
+    acknowledged.actor = Some("anna".into());
+    let steps = [
+        at(1, Transition::Pending, AlertState::Pending),
+        at(3, Transition::Raised, AlertState::Unacknowledged),
+        acknowledged,
+        at(6, Transition::Unknown, AlertState::Acknowledged),
+        at(7, Transition::Reraised, AlertState::Unacknowledged),
+        at(8, Transition::Returned, AlertState::Returned),
+        at(9, Transition::Normal, AlertState::Normal),
+    ];
+    let expected = [
+        (None, None),
+        (Some("1970-01-01T00:00:03Z"), None),
+        (Some("1970-01-01T00:00:03Z"), Some("anna")),
+        (Some("1970-01-01T00:00:03Z"), Some("anna")),
+        (Some("1970-01-01T00:00:03Z"), None),
+        (Some("1970-01-01T00:00:03Z"), None),
+        (Some("1970-01-01T00:00:03Z"), None),
+    ];
+    let mut live = stream(&server, "/v1/alerts/stream", None).await;
+    for step in steps {
+        server.alert(step).await;
+    }
+    let mut replayed = stream(&server, "/v1/alerts/stream", Some("-1")).await;
+    for body in [&mut live, &mut replayed] {
+        let found = events(body, expected.len()).await;
+        let told: Vec<_> = found.iter().map(|(_, _, data)| (data["raised"].as_str(), data["acknowledged_by"].as_str())).collect();
+        assert_eq!(told, expected);
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_says_what_it_cannot_show_any_more() {
     let server = Server::with_log(|options| options.segment_bytes = 4_096).await;
     let mut last = None;
