@@ -136,6 +136,24 @@ async fn an_import_that_is_repeated_adds_no_second_life() {
 }
 
 #[tokio::test]
+async fn a_life_in_several_files_is_one_life() {
+    let site = Site::new();
+    let server = site.start().await;
+    let february = file(&site, "february.csv", "time,pump,wear\n2026-02-01 00:00,1,4\n2026-02-01 01:00,1,5\n2026-02-01 01:00,2,1\n");
+    let january = file(&site, "january.csv", "time,pump,wear\n2026-01-01 00:00,1,1\n2026-01-01 01:00,1,2\n");
+    let import = ["import", &february, &january, "--asset", "plant1/pump{pump}", "--time", "time", "--signal", "wear", "--lives", "failed"];
+    assert_says(&done(&server, &import).await, &["5 readings stored from 2 files", "4 life events recorded"]);
+    let events = server.sql("SELECT asset, time, event FROM life_events ORDER BY asset, time, event DESC").await;
+    let expected = [
+        ["plant1/pump1", "2025-12-31T23:00:00Z", "installed"],
+        ["plant1/pump1", "2026-02-01T01:00:00Z", "failed"],
+        ["plant1/pump2", "2026-02-01T01:00:00Z", "installed"],
+        ["plant1/pump2", "2026-02-01T01:00:00Z", "failed"],
+    ];
+    assert_eq!(json!(events), json!(expected));
+}
+
+#[tokio::test]
 async fn bad_lines_are_named_and_lose_none_of_the_others() {
     let site = Site::new();
     let server = site.start().await;
