@@ -227,6 +227,19 @@ async fn without_a_server_a_command_says_so() {
 }
 
 #[tokio::test]
+async fn a_proxy_of_the_environment_is_not_asked_for_a_server_on_this_machine() {
+    let site = Site::new();
+    let server = site.start().await;
+    let mut command = Command::new(binary());
+    command.args(["sql", "SELECT 1 AS one", "--server", &server.url]).env_remove("NO_PROXY").env_remove("no_proxy");
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(variable, "http://127.0.0.1:1");
+    }
+    let told = Told::of(&command.stdin(Stdio::null()).output().await.expect("the program starts"));
+    assert_says(&told.with_code(0), &["one", "(1 row)"]);
+}
+
+#[tokio::test]
 async fn queries_are_answered_as_a_table_as_json_and_as_csv() {
     let site = Site::new();
     let server = site.start().await;

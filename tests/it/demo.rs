@@ -92,7 +92,8 @@ impl Demo {
         let url = look.split_whitespace().nth(2).expect("a URL");
         // A second installation is refused and changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let request = reqwest::Client::new().post(format!("{url}v1/sql")).header("content-type", "application/json");
+        let http = reqwest::Client::builder().no_proxy().build().expect("an HTTP client");
+        let request = http.post(format!("{url}v1/sql")).header("content-type", "application/json");
         let response = request.body(json!({ "query": query }).to_string()).send().await.expect("an answer");
         let text = response.text().await.expect("a body");
         let answer: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
