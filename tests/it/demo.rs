@@ -152,7 +152,7 @@ async fn a_demo_ends_at_ctrl_c_and_goes_on_without_loss() {
     assert!(complaint.contains("is in use") && complaint.contains("--dir"), "{complaint}");
 
     assert_eq!(first.interrupt().await.code(), Some(0), "{}", first.told.join("\n"));
-    assert!(first.position("started again it goes on") > 0);
+    assert!(first.position("stopping; started again") > 0);
 
     let mut again = Demo::start(dir.path(), &["--hours-per-second", "1000"]);
     again.line("history   is there already").await;
