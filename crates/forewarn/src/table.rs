@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn the_points_of_a_column_stand_below_each_other() {
         let rows = [json!(17.96), json!(118.883_638), json!(-2.0), json!(1e-9)].map(|value| vec![value]);
-        assert_eq!(render(&["value"], &rows), "value\n    17.9600\n   118.8836\n    -2.0000\n1.00000e-9\n");
+        assert_eq!(render(&["value"], &rows), "     value\n   17.9600\n  118.8836\n   -2.0000\n1.00000e-9\n");
         assert_eq!(render(&["value"], &[vec![json!(2.0)], vec![json!(3.0)]]), "value\n    2\n    3\n");
     }
 
