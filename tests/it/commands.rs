@@ -261,6 +261,9 @@ async fn queries_are_answered_as_a_table_as_json_and_as_csv() {
     let csv =
         tell_input(&server.url, &["sql", "--csv", "-"], "SELECT asset, value,\n 'a,b' AS text FROM readings ORDER BY time LIMIT 2\n").await;
     assert_eq!(csv.with_code(0), "asset,value,text\r\npump1,71.5,\"a,b\"\r\npump2,118.25,\"a,b\"\r\n");
+    let cut = tell(&server, &["sql", query, "--csv", "--max-rows", "1"]).await;
+    assert_says(&cut.err, &["not all rows", "--max-rows"]);
+    assert_eq!(cut.with_code(0).lines().count(), 2, "the header and a row");
     let cut = done(&server, &["sql", query, "--max-rows", "1"]).await;
     assert_says(&cut, &["(1 row, and there are more: see --max-rows)"]);
     let complaint = tell(&server, &["sql", "SELECT vlue FROM readings"]).await.complaint(1);
@@ -315,6 +318,7 @@ async fn jobs_are_listed_run_and_made_up_for() {
     let shown = done(&server, &["job", "runs", "hottest"]).await;
     assert_says(&shown, &["2026-01-01T02:00:00Z  2026-01-01T03:00:00Z  backfill", "request"]);
     assert_eq!(shown.lines().count(), 1 + 5, "{shown}");
+    assert_says(&done(&server, &["job", "runs", "hottest", "--limit", "2"]).await, &["(there are more: see --limit)"]);
 
     let complaint = tell(&server, &["job", "run", "hotest"]).await.complaint(1);
     assert_says(&complaint, &["there is no job hotest", "`forewarn job list` lists all"]);
@@ -385,7 +389,9 @@ async fn models_are_trained_promoted_and_asked() {
         assert!(p05 <= p50 && p50 <= p95 && p50 > 0.0 && p50 < 48.0, "{shown}");
     }
     let one = done_json(&server, &["model", "predictions", "--asset", "plant1/m13"]).await;
-    assert_eq!(one["predictions"].as_array().map(Vec::len), Some(1), "{one}");
+    assert_eq!((one["predictions"].as_array().map(Vec::len), &one["truncated"]), (Some(1), &json!(false)), "{one}");
+    let cut = done(&server, &["model", "predictions", "--limit", "1"]).await;
+    assert_says(&cut, &["plant1/m12", "(there are more: see --limit)"]);
     assert_says(&done(&server, &["model", "promote", "wear", &version]).await, &[&version, "true"]);
     let complaint = tell(&server, &["model", "promote", "wear", "v0"]).await.complaint(1);
     assert_says(&complaint, &["no version \"v0\"", "`forewarn model versions wear`"]);

@@ -34,6 +34,8 @@ pub(crate) struct Runs {
     job: String,
     /// Its newest runs, newest first; the table `job_runs` has all.
     runs: Vec<RunView>,
+    /// Whether the server knows more than the answer holds.
+    truncated: bool,
 }
 
 /// One execution of a job for one data interval.
@@ -153,8 +155,10 @@ pub(crate) async fn list_runs(
 ) -> Result<Json<Runs>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
     check(&api, &job)?;
-    let runs = api.scheduler.runs(&job).into_iter().take(limit).map(RunView::from).collect();
-    Ok(Json(Runs { job, runs }))
+    let known = api.scheduler.runs(&job);
+    let truncated = known.len() > limit;
+    let runs = known.into_iter().take(limit).map(RunView::from).collect();
+    Ok(Json(Runs { job, runs, truncated }))
 }
 
 /// Runs a job now.

@@ -31,6 +31,8 @@ pub(crate) struct PredictionsQuery {
 pub(crate) struct Predictions {
     /// The newest of each asset and model, soonest failure first.
     predictions: Vec<PredictionView>,
+    /// Whether there are more than the answer holds.
+    truncated: bool,
 }
 
 /// Which model to ask.
@@ -66,7 +68,8 @@ pub(crate) async fn list_predictions(
         .collect();
     found.sort_by(|a, b| a.unit.cmp(&b.unit).then(a.p50.total_cmp(&b.p50)).then_with(|| a.asset.cmp(&b.asset)));
     let predictions = found.into_iter().take(limit).map(|prediction| PredictionView::new(prediction, now)).collect();
-    Ok(Json(Predictions { predictions }))
+    let truncated = found.len() > limit;
+    Ok(Json(Predictions { predictions, truncated }))
 }
 
 /// The newest prediction about one asset.
