@@ -2,12 +2,13 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-
+use forewarn_lake::LakeError;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::Server;
 use crate::http::watch::panicked;
+use crate::problems;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mistakes_are_explained() {
@@ -122,6 +123,13 @@ async fn a_panic_becomes_an_answer_that_tells_nothing() {
     let routes: axum::Router = routes.layer(CatchPanicLayer::custom(panicked));
     let response = routes.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 500);
+#[test]
+fn a_lake_that_is_behind_is_no_fault_of_the_query() {
+    let behind = problems::lake(&LakeError::Behind(30));
+    assert_eq!((behind.status().as_u16(), behind.retry_after_s().is_some()), (503, true));
+    assert_eq!(problems::lake(&LakeError::Timeout(30)).status(), 400);
+}
+
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
     assert!(!String::from_utf8_lossy(&body).contains("secret"));
