@@ -48,6 +48,7 @@ pub(crate) struct PredictionQuery {
 #[utoipa::path(get, path = "/v1/predictions", tag = "predictions", params(PredictionsQuery), responses(
     (status = 200, description = "The predictions", body = Predictions),
     (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_predictions(
     Extract(api): Extract<ApiState>,
@@ -67,8 +68,8 @@ pub(crate) async fn list_predictions(
         .filter(|prediction| query.model.as_ref().is_none_or(|model| *model == prediction.model))
         .collect();
     found.sort_by(|a, b| a.unit.cmp(&b.unit).then(a.p50.total_cmp(&b.p50)).then_with(|| a.asset.cmp(&b.asset)));
-    let predictions = found.into_iter().take(limit).map(|prediction| PredictionView::new(prediction, now)).collect();
     let truncated = found.len() > limit;
+    let predictions = found.into_iter().take(limit).map(|prediction| PredictionView::new(prediction, now)).collect();
     Ok(Json(Predictions { predictions, truncated }))
 }
 
@@ -76,7 +77,9 @@ pub(crate) async fn list_predictions(
 #[utoipa::path(get, path = "/v1/assets/{asset}/prediction", tag = "predictions",
     params(("asset" = String, Path, description = "The asset's path, percent-encoded"), PredictionQuery), responses(
     (status = 200, description = "The prediction", body = PredictionView),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_prediction(
     Extract(api): Extract<ApiState>,

@@ -39,6 +39,10 @@ async fn mistakes_are_explained() {
     server.get("/v1/assets/nowhere/signals/x/readings").await.problem(404);
     server.get("/v1/assets/%00").await.problem(400);
     server.get("/v1/assets/%FF").await.problem(400);
+    server.get("/v1/assets/%00/prediction").await.problem(400);
+    server.get("/v1/assets/%00/life-events").await.problem(400);
+    server.get("/v1/jobs/count/runs?limit=0").await.problem(400);
+    server.post("/v1/models/none/promote", "{}").await.problem(400);
     server.get("/v1/models/none/versions").await.problem(404);
     server.post("/v1/models/none/train", "").await.problem(404);
     server.get("/v1/jobs/none/runs").await.problem(404);
@@ -65,6 +69,12 @@ async fn bodies_have_bounds() {
     server.send(packed("gzip", b"not gzip".to_vec())).await.problem(400);
     server.send(packed("br", b"x".to_vec())).await.problem(415);
     server.post("/v1/readings", "   ").await.problem(400);
+    for path in ["sql", "alerts/0/acknowledge", "assets/a/life-events", "jobs/count/run", "jobs/count/backfill", "models/none/promote"] {
+        let path = format!("/v1/{path}");
+        server.post(&path, vec![b' '; 20_001]).await.problem(413);
+        let packed = Request::post(&path).header("content-type", "application/json").header("content-encoding", "br");
+        server.send(packed.body("{}".into()).unwrap()).await.problem(415);
+    }
     server.stop().await;
 }
 
@@ -113,6 +123,13 @@ async fn a_full_log_says_come_back() {
     server.stop().await;
 }
 
+#[test]
+fn a_lake_that_is_behind_is_no_fault_of_the_query() {
+    let behind = problems::lake(&LakeError::Behind(30));
+    assert_eq!((behind.status().as_u16(), behind.retry_after_s().is_some()), (503, true));
+    assert_eq!(problems::lake(&LakeError::Timeout(30)).status(), 400);
+}
+
 async fn fails() -> &'static str {
     panic!("secret")
 }
@@ -123,13 +140,6 @@ async fn a_panic_becomes_an_answer_that_tells_nothing() {
     let routes: axum::Router = routes.layer(CatchPanicLayer::custom(panicked));
     let response = routes.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
     assert_eq!(response.status(), 500);
-#[test]
-fn a_lake_that_is_behind_is_no_fault_of_the_query() {
-    let behind = problems::lake(&LakeError::Behind(30));
-    assert_eq!((behind.status().as_u16(), behind.retry_after_s().is_some()), (503, true));
-    assert_eq!(problems::lake(&LakeError::Timeout(30)).status(), 400);
-}
-
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
     assert!(!String::from_utf8_lossy(&body).contains("secret"));
