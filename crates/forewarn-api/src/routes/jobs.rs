@@ -27,9 +27,9 @@ pub(crate) struct Jobs {
     jobs: Vec<JobStatus>,
 }
 
-/// Runs of a job.
+/// Some runs of a job.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Runs {
+pub(crate) struct RunPage {
     /// The job.
     job: String,
     /// Its newest runs, newest first; the table `job_runs` has all.
@@ -145,7 +145,7 @@ pub(crate) async fn list_jobs(Extract(api): Extract<ApiState>) -> Json<Jobs> {
 
 /// Lists the newest runs of a job, newest first.
 #[utoipa::path(get, path = "/v1/jobs/{job}/runs", tag = "jobs", params(("job" = String, Path, description = "The job"), RunsQuery), responses(
-    (status = 200, description = "The runs", body = Runs),
+    (status = 200, description = "The runs", body = RunPage),
     (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
 ))]
@@ -153,13 +153,13 @@ pub(crate) async fn list_runs(
     Extract(api): Extract<ApiState>,
     PathParam(job): PathParam<String>,
     Params(query): Params<RunsQuery>,
-) -> Result<Json<Runs>, Problem> {
+) -> Result<Json<RunPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
     check(&api, &job)?;
     let known = api.scheduler.runs(&job);
     let truncated = known.len() > limit;
     let runs = known.into_iter().take(limit).map(RunView::from).collect();
-    Ok(Json(Runs { job, runs, truncated }))
+    Ok(Json(RunPage { job, runs, truncated }))
 }
 
 /// Runs a job now.
