@@ -43,7 +43,7 @@ bench: tools ## Measure, with baselines from the same run (release build; slow t
 	$(CARGO) bench --workspace --locked --bench step --bench decode --bench end_to_end
 
 bench-accuracy: build ## Accuracy of alerts and predictions on the reference data.
-	$(CARGO) test --workspace --locked --test it -- accuracy --nocapture
+	FOREWARN_NEED_DATA=1 $(CARGO) test --workspace --locked --test it -- accuracy --nocapture
 
 clean: ## Remove what was built and what the demo stored.
 	$(CARGO) clean

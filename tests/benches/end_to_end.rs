@@ -1,20 +1,23 @@
 //! End to end over loopback HTTP: line protocol in, every request acknowledged only after the fsync, rules judging, the branch writing.
 //!
 //! `cargo bench -p forewarn-tests --bench end_to_end` drives the program of the same profile (`FOREWARN_BIN` names another) and prints
-//! readings a second beside two baselines of the same run: the same client and bodies against a server that only reads them, which
-//! is the most that client and loopback allow; and the same bytes written and fsynced to a file, request by request, which is
-//! what the disk alone allows a sender that waits. `FOREWARN_BENCH_READINGS` says how many readings (default 3,000,000).
+//! readings a second, up to the last acknowledgement and up to the moment when the engine has judged the last reading, beside three
+//! baselines of the same run: the same client and bodies against a server that only reads them, which is the most that client and
+//! loopback allow; and the same bytes written and fsynced request by request, to one file, and to a file for each connection at the same
+//! time, which is what the disk alone allows senders that wait. `FOREWARN_BENCH_READINGS` says how many readings (default 3,000,000).
 
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures, and a broken one may end")]
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use forewarn_tests::plant::Dice;
-use forewarn_tests::site::Site;
+use forewarn_tests::site::{Site, eventually};
 
 const LINES: usize = 5_000;
 const CONNECTIONS: usize = 4;
@@ -50,9 +53,15 @@ fn main() {
 
     let sink = report("a server that only reads", readings, send(sink(), &bodies));
     let disk = report("write and fsync to a file", readings, write_and_fsync(&bodies));
+    let disks = report("the same to a file each", readings, write_and_fsync_apart(&bodies));
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let ours = runtime.block_on(forewarn(&bodies));
-    println!("  forewarn against a server that only reads: {:.3}; against write and fsync: {:.3}", ours / sink, ours / disk);
+    println!(
+        "  forewarn against a server that only reads: {:.3}; against write and fsync: {:.3}; to a file each: {:.3}",
+        ours / sink,
+        ours / disk,
+        ours / disks
+    );
 }
 
 fn report(name: &str, readings: usize, elapsed: Duration) -> f64 {
@@ -150,12 +159,29 @@ fn swallow(stream: &TcpStream) -> Option<()> {
 fn write_and_fsync(bodies: &Bodies) -> Duration {
     // Beside the server's folder, so that both stand on the same disk.
     let folder = tempfile::tempdir().expect("a folder");
-    let mut file = std::fs::File::create(folder.path().join("bytes")).expect("a file");
     let started = Instant::now();
-    for body in bodies.iter().flatten() {
+    append_each(&folder.path().join("bytes"), bodies.iter().flatten());
+    started.elapsed()
+}
+
+/// The same with a file and a thread for each connection.
+fn write_and_fsync_apart(bodies: &Bodies) -> Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let started = Instant::now();
+    thread::scope(|scope| {
+        for (connection, bodies) in bodies.iter().enumerate() {
+            let path = folder.path().join(connection.to_string());
+            scope.spawn(move || append_each(&path, bodies.iter()));
+        }
+    });
+    started.elapsed()
+}
+
+fn append_each<'a>(path: &Path, bodies: impl Iterator<Item = &'a String>) {
+    let mut file = File::create(path).expect("a file");
+    for body in bodies {
         file.write_all(body.as_bytes()).and_then(|()| file.sync_data()).expect("the disk takes it");
     }
-    started.elapsed()
 }
 
 /// Sends everything to the real server and tells what came of it; gives the readings a second.
@@ -168,14 +194,26 @@ async fn forewarn(bodies: &Bodies) -> f64 {
     let readings = bodies.iter().flatten().count() * LINES;
     let rate = report("forewarn", readings, elapsed);
 
-    let started = Instant::now();
-    let count = server.count("SELECT count(*) AS n FROM readings").await;
-    let counted_in = started.elapsed();
-    assert_eq!(count, readings as u64, "every acknowledged reading is there once");
+    let acknowledged = Instant::now();
+    let judged = async {
+        eventually("the engine to come up with the log", async || server.metric("forewarn_state_lag_records").await == 0).await;
+        acknowledged.elapsed()
+    };
+    let counted = async {
+        let count = server.count("SELECT count(*) AS n FROM readings").await;
+        assert_eq!(count, readings as u64, "every acknowledged reading is there once");
+        acknowledged.elapsed()
+    };
+    let (judged_in, counted_in) = tokio::join!(judged, counted);
+    report("  up to the last judgement", readings, elapsed + judged_in);
     let commits = std::fs::read_dir(site.lake().join("readings/_delta_log")).map_or(0, Iterator::count);
     let waiting = server.metric("forewarn_lake_tail_rows").await;
     let memory = server.peak_memory_bytes() / (1 << 20);
-    println!("    SQL counted all of them {:.2} s after the last acknowledgement; peak memory {memory} MiB", counted_in.as_secs_f64());
+    println!(
+        "    after the last acknowledgement: all judged in {:.2} s, counted by SQL meanwhile in {:.2} s; peak memory {memory} MiB",
+        judged_in.as_secs_f64(),
+        counted_in.as_secs_f64()
+    );
     println!("    the table has {commits} entries in its Delta log; {waiting} rows of all tables wait for the next commit");
     rate
 }

@@ -2,19 +2,17 @@
 
 use std::fmt::Write as _;
 use std::process::{Output, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use forewarn_tests::data;
 use forewarn_tests::site::{Server, Site, binary};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::io::AsyncWriteExt as _;
+use tokio::process::Command;
 
 use crate::clients::peer;
 
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 const NAB: &str = "nab/realKnownCause/machine_temperature_system_failure.csv";
 /// The columns of C-MAPSS, and how its cycles become times.
 const FLEET: [&str; 8] =
@@ -64,12 +62,12 @@ async fn tell(server: &Server, arguments: &[&str]) -> Told {
 }
 
 /// What a command prints that must succeed.
-async fn done(server: &Server, arguments: &[&str]) -> String {
+pub(crate) async fn done(server: &Server, arguments: &[&str]) -> String {
     tell(server, arguments).await.with_code(0)
 }
 
 /// What a command prints with `--json`.
-async fn done_json(server: &Server, arguments: &[&str]) -> Value {
+pub(crate) async fn done_json(server: &Server, arguments: &[&str]) -> Value {
     let out = done(server, &[arguments, &["--json"]].concat()).await;
     serde_json::from_str(&out).unwrap_or_else(|_| panic!("no JSON: {out}"))
 }
@@ -79,7 +77,7 @@ fn file(site: &Site, name: &str, text: &str) -> String {
     site.path().join(name).display().to_string()
 }
 
-fn assert_says(text: &str, parts: &[&str]) {
+pub(crate) fn assert_says(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{part:?} is missing in:\n{text}");
     }
@@ -135,6 +133,24 @@ async fn an_import_that_is_repeated_adds_no_second_life() {
     assert_says(&again, &["0 readings stored", "3 had been stored before"]);
     assert!(!again.contains("life event"), "{again}");
     assert_eq!(server.count("SELECT count(*) FROM life_events").await, 2);
+}
+
+#[tokio::test]
+async fn a_life_in_several_files_is_one_life() {
+    let site = Site::new();
+    let server = site.start().await;
+    let february = file(&site, "february.csv", "time,pump,wear\n2026-02-01 00:00,1,4\n2026-02-01 01:00,1,5\n2026-02-01 01:00,2,1\n");
+    let january = file(&site, "january.csv", "time,pump,wear\n2026-01-01 00:00,1,1\n2026-01-01 01:00,1,2\n");
+    let import = ["import", &february, &january, "--asset", "plant1/pump{pump}", "--time", "time", "--signal", "wear", "--lives", "failed"];
+    assert_says(&done(&server, &import).await, &["5 readings stored from 2 files", "4 life events recorded"]);
+    let events = server.sql("SELECT asset, time, event FROM life_events ORDER BY asset, time, event DESC").await;
+    let expected = [
+        ["plant1/pump1", "2025-12-31T23:00:00Z", "installed"],
+        ["plant1/pump1", "2026-02-01T01:00:00Z", "failed"],
+        ["plant1/pump2", "2026-02-01T01:00:00Z", "installed"],
+        ["plant1/pump2", "2026-02-01T01:00:00Z", "failed"],
+    ];
+    assert_eq!(json!(events), json!(expected));
 }
 
 #[tokio::test]
@@ -211,6 +227,19 @@ async fn without_a_server_a_command_says_so() {
 }
 
 #[tokio::test]
+async fn a_proxy_of_the_environment_is_not_asked_for_a_server_on_this_machine() {
+    let site = Site::new();
+    let server = site.start().await;
+    let mut command = Command::new(binary());
+    command.args(["sql", "SELECT 1 AS one", "--server", &server.url]).env_remove("NO_PROXY").env_remove("no_proxy");
+    for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(variable, "http://127.0.0.1:1");
+    }
+    let told = Told::of(&command.stdin(Stdio::null()).output().await.expect("the program starts"));
+    assert_says(&told.with_code(0), &["one", "(1 row)"]);
+}
+
+#[tokio::test]
 async fn queries_are_answered_as_a_table_as_json_and_as_csv() {
     let site = Site::new();
     let server = site.start().await;
@@ -232,6 +261,9 @@ async fn queries_are_answered_as_a_table_as_json_and_as_csv() {
     let csv =
         tell_input(&server.url, &["sql", "--csv", "-"], "SELECT asset, value,\n 'a,b' AS text FROM readings ORDER BY time LIMIT 2\n").await;
     assert_eq!(csv.with_code(0), "asset,value,text\r\npump1,71.5,\"a,b\"\r\npump2,118.25,\"a,b\"\r\n");
+    let cut = tell(&server, &["sql", query, "--csv", "--max-rows", "1"]).await;
+    assert_says(&cut.err, &["not all rows", "--max-rows"]);
+    assert_eq!(cut.with_code(0).lines().count(), 2, "the header and a row");
     let cut = done(&server, &["sql", query, "--max-rows", "1"]).await;
     assert_says(&cut, &["(1 row, and there are more: see --max-rows)"]);
     let complaint = tell(&server, &["sql", "SELECT vlue FROM readings"]).await.complaint(1);
@@ -286,6 +318,7 @@ async fn jobs_are_listed_run_and_made_up_for() {
     let shown = done(&server, &["job", "runs", "hottest"]).await;
     assert_says(&shown, &["2026-01-01T02:00:00Z  2026-01-01T03:00:00Z  backfill", "request"]);
     assert_eq!(shown.lines().count(), 1 + 5, "{shown}");
+    assert_says(&done(&server, &["job", "runs", "hottest", "--limit", "2"]).await, &["(there are more: see --limit)"]);
 
     let complaint = tell(&server, &["job", "run", "hotest"]).await.complaint(1);
     assert_says(&complaint, &["there is no job hotest", "`forewarn job list` lists all"]);
@@ -356,23 +389,25 @@ async fn models_are_trained_promoted_and_asked() {
         assert!(p05 <= p50 && p50 <= p95 && p50 > 0.0 && p50 < 48.0, "{shown}");
     }
     let one = done_json(&server, &["model", "predictions", "--asset", "plant1/m13"]).await;
-    assert_eq!(one["predictions"].as_array().map(Vec::len), Some(1), "{one}");
+    assert_eq!((one["predictions"].as_array().map(Vec::len), &one["truncated"]), (Some(1), &json!(false)), "{one}");
+    let cut = done(&server, &["model", "predictions", "--limit", "1"]).await;
+    assert_says(&cut, &["plant1/m12", "(there are more: see --limit)"]);
     assert_says(&done(&server, &["model", "promote", "wear", &version]).await, &[&version, "true"]);
     let complaint = tell(&server, &["model", "promote", "wear", "v0"]).await.complaint(1);
     assert_says(&complaint, &["no version \"v0\"", "`forewarn model versions wear`"]);
 }
 
-const HOT: &str = "\
+pub(crate) const HOT: &str = "\
 pipeline: p
 rules:
   - { name: hot, assets: \"plant1/**\", when: \"temperature > 90.0\", severity: critical, action: \"Reduce speed\" }
 ";
 
-async fn heat(server: &Server, pump: &str, value: f64) {
+pub(crate) async fn heat(server: &Server, pump: &str, value: f64) {
     server.post("/v1/readings", &json!({ "asset": format!("plant1/{pump}"), "signal": "temperature", "value": value })).await;
 }
 
-async fn only_alert(server: &Server) -> String {
+pub(crate) async fn only_alert(server: &Server) -> String {
     let alerts = done_json(server, &["alert", "list"]).await;
     assert_eq!(alerts["alerts"].as_array().map(Vec::len), Some(1), "{alerts}");
     alerts["alerts"][0]["id"].as_str().expect("an id").to_owned()
@@ -413,90 +448,6 @@ async fn alerts_are_listed_shown_and_acted_on() {
     assert_says(&complaint, &["\"soon\" is not a duration"]);
     assert_says(&tell(&server, &["alert", "show", "nix"]).await.complaint(1), &["there is no alert nix", "`forewarn alert list`"]);
     assert_says(&tell(&server, &["alert", "list", "--state", "bad"]).await.complaint(1), &["\"bad\"", "acknowledged"]);
-}
-
-/// `forewarn alert watch`. It is killed when this is dropped.
-struct Watch {
-    alerts: Lines<BufReader<ChildStdout>>,
-    remarks: Lines<BufReader<ChildStderr>>,
-    _process: Child,
-}
-
-impl Watch {
-    /// Starts it and waits until it watches.
-    async fn start(url: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(binary());
-        command.args(["alert", "watch", "--server", url]).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let alerts = BufReader::new(process.stdout.take().expect("it is piped")).lines();
-        let remarks = BufReader::new(process.stderr.take().expect("it is piped")).lines();
-        let mut watch = Self { alerts, remarks, _process: process };
-        assert_says(&line(&mut watch.remarks).await, &["watching"]);
-        watch
-    }
-}
-
-async fn line(lines: &mut Lines<impl AsyncBufRead + Unpin>) -> String {
-    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.expect("a line in time");
-    line.expect("its output can be read").expect("the watch goes on")
-}
-
-/// An address that stays while the server behind it moves to another.
-struct Door {
-    url: String,
-    behind: Arc<Mutex<String>>,
-}
-
-impl Door {
-    async fn open(server: &Server) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
-        let door = Self { url, behind: Arc::default() };
-        door.lead_to(server);
-        let behind = Arc::clone(&door.behind);
-        tokio::spawn(async move {
-            while let Ok((mut visitor, _)) = listener.accept().await {
-                let address = behind.lock().expect("nobody panics with it").clone();
-                tokio::spawn(async move {
-                    // Where nobody listens behind it, the visitor finds the door closed again.
-                    if let Ok(mut server) = TcpStream::connect(address).await {
-                        let _ = tokio::io::copy_bidirectional(&mut visitor, &mut server).await;
-                    }
-                });
-            }
-        });
-        door
-    }
-
-    fn lead_to(&self, server: &Server) {
-        server.url.trim_start_matches("http://").clone_into(&mut self.behind.lock().expect("nobody panics with it"));
-    }
-}
-
-#[tokio::test]
-async fn a_watcher_sees_alerts_as_they_come_and_goes_on_after_a_restart_of_the_server() {
-    let site = Site::new();
-    site.pipeline(HOT);
-    let server = site.start().await;
-    let door = Door::open(&server).await;
-    let mut watch = Watch::start(&door.url, &["--asset", "plant1/*"]).await;
-    let mut watch_json = Watch::start(&server.url, &["--json"]).await;
-    heat(&server, "pump7", 93.0).await;
-    let id = only_alert(&server).await;
-    assert_says(&line(&mut watch.alerts).await, &["raised", "critical", "plant1/pump7  hot  ", "temperature 93", &id]);
-    let event: Value = serde_json::from_str(&line(&mut watch_json.alerts).await).expect("JSON");
-    assert_eq!((&event["transition"], &event["id"]), (&json!("raised"), &json!(id)), "{event}");
-    done(&server, &["alert", "ack", &id, "--actor", "anna", "-m", "on my way", "--reason", "true"]).await;
-    assert_says(&line(&mut watch.alerts).await, &["acknowledged by anna (true): on my way"]);
-
-    server.kill().await;
-    assert_says(&line(&mut watch.remarks).await, &["cut off; connecting again"]);
-    let server = site.start().await;
-    // Whether this is raised before the watcher is back or after it, the watcher sees it, and nothing a second time.
-    heat(&server, "pump8", 99.0).await;
-    door.lead_to(&server);
-    assert_says(&line(&mut watch.alerts).await, &["raised", "plant1/pump8"]);
-    assert_says(&line(&mut watch.remarks).await, &["connected again"]);
 }
 
 #[tokio::test]

@@ -11,3 +11,5 @@ mod kill;
 mod mqtt;
 mod nab;
 mod readers;
+mod snapshots;
+mod watch;

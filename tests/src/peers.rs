@@ -23,6 +23,6 @@ pub fn program(name: &str) -> Option<PathBuf> {
 
 fn missing(what: &str) -> Option<PathBuf> {
     assert!(std::env::var_os("CI").is_none(), "missing: {what}");
-    println!("skipped: missing {what}");
+    crate::say_skipped(&format!("missing {what}"));
     None
 }

@@ -165,7 +165,7 @@ impl Site {
 fn http() -> reqwest::Client {
     // A second installation is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(PATIENCE).build().expect("an HTTP client")
+    reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("an HTTP client")
 }
 
 /// A server that runs. It is killed when this is dropped.

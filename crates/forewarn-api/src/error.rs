@@ -7,7 +7,7 @@ pub enum ApiError {
     #[error("the API cannot be set up: {0}")]
     Options(String),
     /// A snapshot of the read model cannot be written or read.
-    #[error("the snapshot of the read model cannot be used: {0}; remove it, and the state is folded from the log again")]
+    #[error("the snapshot of the read model cannot be used: {0}; an older snapshot serves, or the program that wrote this one")]
     Snapshot(String),
     /// The listening socket failed.
     #[error("the HTTP server has failed: {0}")]

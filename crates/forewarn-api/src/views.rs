@@ -6,7 +6,7 @@ use forewarn_types::{Contribution, Evidence, LifeEvent, Offset, Prediction, Reco
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::state::{Alert, AlertStep};
+use crate::state::{Alert, AlertStep, Alerts};
 
 /// One alert.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -155,7 +155,7 @@ impl TransitionView {
     }
 }
 
-/// One event of the stream of alerts: the alert as the transition tells it, and the transition.
+/// One event of the stream of alerts: the alert right after the transition, and the transition.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AlertEvent {
     /// The alert.
@@ -173,11 +173,11 @@ pub struct AlertEvent {
 }
 
 impl AlertEvent {
-    /// The event of the record at `offset`; `None` if it is no transition of an alert.
+    /// The event of the record at `offset`, where `alerts` are all that are kept; `None` if it is no transition of an alert.
     #[must_use]
-    pub fn new(offset: Offset, record: &Record, definitions: &Definitions) -> Option<Self> {
+    pub fn new(offset: Offset, record: &Record, alerts: &Alerts, definitions: &Definitions) -> Option<Self> {
         let Record::Alert(step) = record else { return None };
-        let mut alert = AlertView::new(&Alert::from_transition(offset, step), definitions);
+        let mut alert = AlertView::new(&Alert::after_transition(offset, step, alerts.get(step.alert)), definitions);
         // The words of this transition, whichever kind it is.
         alert.message.clone_from(&step.message);
         Some(Self {

@@ -103,10 +103,11 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError::Query`] for an unknown series, [`LakeError::TooLarge`] above 64 million readings, [`LakeError::Store`] or
-    /// [`LakeError::Table`] if the lake cannot be read, [`LakeError::Stopped`] if the branch has ended.
+    /// [`LakeError::Table`] if the lake cannot be read, [`LakeError::Behind`] if it does not come up with the log in time,
+    /// [`LakeError::Stopped`] if the branch has ended.
     pub async fn readings(&self, query: ReadingsQuery) -> Result<Vec<SeriesReadings>, LakeError> {
         let limit = self.inner.options.sql_timeout;
-        tokio::time::timeout(limit, self.wait_current()).await.map_err(|_| LakeError::Timeout(limit.as_secs()))??;
+        tokio::time::timeout(limit, self.wait_current()).await.map_err(|_| LakeError::Behind(limit.as_secs()))??;
         let view = self.inner.view.read().clone();
         let mut found: Vec<SeriesReadings> = query.series.iter().copied().map(SeriesReadings::new).collect();
         let Some(table) = view.tables.get(READINGS) else { return Ok(found) };

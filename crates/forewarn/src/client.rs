@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use url::Url;
+use url::{Host, Url};
 
 /// A request that finds no server, or one that has no room, is sent again this often at most: about two minutes in all.
 const ATTEMPTS: u32 = 12;
@@ -70,8 +70,12 @@ impl Client {
     }
 
     fn of(server: Url) -> Result<Self> {
-        let http = reqwest::Client::builder().user_agent(concat!("forewarn/", env!("CARGO_PKG_VERSION"))).build();
-        Ok(Self { server, http: http.context("cannot make an HTTP client")? })
+        let mut http = reqwest::Client::builder().user_agent(concat!("forewarn/", env!("CARGO_PKG_VERSION")));
+        if is_loopback(&server) {
+            // A proxy that the environment names would look for the server on its own machine.
+            http = http.no_proxy();
+        }
+        Ok(Self { server, http: http.build().context("cannot make an HTTP client")? })
     }
 
     /// A request to the path made of `segments`, each percent-encoded.
@@ -159,6 +163,16 @@ impl Client {
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+}
+
+/// Whether `server` is this machine by the name or an address of its loopback.
+fn is_loopback(server: &Url) -> bool {
+    match server.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
@@ -273,6 +287,17 @@ mod tests {
         check("https://forewarn.example/base", Some("https://forewarn.example/base"));
         check("ftp://host", None);
         check("", None);
+    }
+
+    #[test]
+    fn a_proxy_is_for_servers_elsewhere() {
+        let check = |text: &str, expected: bool| assert_eq!(is_loopback(&parse_server(text).unwrap()), expected, "{text}");
+        for here in ["localhost:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "a.localhost"] {
+            check(here, true);
+        }
+        for elsewhere in ["forewarn.example", "10.0.0.1:80", "[2001:db8::1]", "localhost.example"] {
+            check(elsewhere, false);
+        }
     }
 
     #[test]

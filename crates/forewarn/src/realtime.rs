@@ -40,6 +40,8 @@ pub(crate) struct RealTime {
     pub(crate) emitted: Option<(Offset, u32)>,
     /// Where snapshots go.
     pub(crate) snapshots: SnapshotStore,
+    /// The newest snapshot that is known to be good: the one the start rested on, or the last one saved.
+    pub(crate) saved: Option<Offset>,
     /// The first record that is not folded in yet.
     pub(crate) from: Offset,
     /// Counts for `/metrics`.
@@ -52,16 +54,11 @@ impl RealTime {
         let mut follower = Follower::new(Arc::clone(&self.log), self.from);
         let mut pace = tokio::time::interval(SNAPSHOT_EVERY);
         pace.tick().await;
-        let mut saved = self.from;
+        self.metrics.snapshot_offset.store(self.saved.map_or(0, |saved| saved.0), Ordering::Relaxed);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = pace.tick() => {
-                    if follower.position() > saved {
-                        self.snapshot(follower.position()).await?;
-                        saved = follower.position();
-                    }
-                }
+                _ = pace.tick() => self.snapshot(follower.position()).await?,
                 records = follower.next(MAX_RECORDS) => self.take(&records.context("the real-time path cannot read the log")?).await?,
             }
         }
@@ -69,7 +66,7 @@ impl RealTime {
             let records = follower.next(MAX_RECORDS).await?;
             self.take(&records).await?;
         }
-        if follower.position() > saved { self.snapshot(follower.position()).await } else { Ok(()) }
+        self.snapshot(follower.position()).await
     }
 
     async fn take(&mut self, records: &[(Offset, Arc<Record>)]) -> Result<()> {
@@ -128,7 +125,12 @@ impl RealTime {
         }
     }
 
-    async fn snapshot(&self, offset: Offset) -> Result<()> {
+    /// Takes a snapshot at `offset`, unless nothing has happened since the last one. The log is told that it is needed from the snapshot
+    /// *before* on, which is the one to start from should this one turn out to be damaged.
+    async fn snapshot(&mut self, offset: Offset) -> Result<()> {
+        if offset <= self.saved.unwrap_or(self.from) {
+            return Ok(());
+        }
         // The intake waits until all that its state rests on is durable, so the snapshot never holds what a crash could take back.
         let intake = match self.intake.state().await {
             Ok(intake) => intake,
@@ -145,9 +147,12 @@ impl RealTime {
             engine: self.engine.snapshot().context("cannot take a snapshot of the engine")?,
             state: self.state.snapshot().context("cannot take a snapshot of the read model")?,
         };
-        let store = self.snapshots.clone();
-        tokio::task::spawn_blocking(move || store.save(&snapshot)).await.context("saving a snapshot was cut off")??;
+        let (store, before) = (self.snapshots.clone(), self.saved.replace(offset));
+        tokio::task::spawn_blocking(move || store.save(&snapshot, before)).await.context("saving a snapshot was cut off")??;
         self.metrics.snapshot_offset.store(offset.0, Ordering::Relaxed);
-        self.log.checkpoint(CONSUMER, offset).context("cannot note the snapshot's offset in the log")
+        match before {
+            Some(before) => self.log.checkpoint(CONSUMER, before).context("cannot note the older snapshot's offset in the log"),
+            None => Ok(()),
+        }
     }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use forewarn_api::{Api, ApiComponents, Metrics, SharedState, State};
 use forewarn_batch::{Scheduler, SchedulerHandle};
 use forewarn_engine::{Engine, EngineOptions};
 use forewarn_ingest::mqtt::{MqttHandle, MqttStage};
-use forewarn_ingest::{Intake, IntakeLimits};
+use forewarn_ingest::{Intake, IntakeLimits, IntakeState};
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{LocalLog, Log, LogOptions};
 use forewarn_models::ModelService;
@@ -59,6 +59,8 @@ struct Restored {
     state: State,
     definitions: forewarn_types::Definitions,
     emitted: Option<(Offset, u32)>,
+    /// The snapshot that this rests on; none: the whole log.
+    snapshot: Option<Offset>,
     from: Offset,
 }
 
@@ -93,6 +95,7 @@ impl Server {
             definitions: restored.definitions,
             emitted: restored.emitted,
             snapshots,
+            saved: restored.snapshot,
             from: restored.from,
             metrics: Arc::clone(&counted),
         };
@@ -216,18 +219,28 @@ async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, c
     lake.with_context(|| format!("cannot open the lake {}", settings.lake))
 }
 
-/// Loads the newest snapshot and folds in what the log holds behind it.
+/// Loads the newest snapshot that can be used and folds in what the log holds behind it.
 fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Result<Restored> {
-    let fresh = || Restored {
-        engine: Engine::new(EngineOptions::default()),
-        state: State::default(),
-        definitions: forewarn_types::Definitions::default(),
-        emitted: None,
-        from: log.start(),
-    };
-    let mut restored = match snapshots.load()? {
-        None => fresh(),
-        Some(snapshot) => from_snapshot(snapshot, intake)?,
+    let start = log.start();
+    let mut restored = match snapshots.newest(|snapshot| from_snapshot(snapshot, start))? {
+        Some((restored, memory)) => {
+            intake.restore(&memory).context("cannot restore the intake from the snapshot")?;
+            restored
+        }
+        None if start > Offset(0) => bail!(
+            "none of the snapshots in {} can be used (see the warnings), and the log begins at offset {start}, so the state cannot be \
+             folded from it: put the folder back from a copy, or run the version of forewarn that wrote the snapshots; to begin anew, give \
+             the server another data_dir and another lake (the old lake stays readable)",
+            snapshots.dir().display()
+        ),
+        None => Restored {
+            engine: Engine::new(EngineOptions::default()),
+            state: State::default(),
+            definitions: forewarn_types::Definitions::default(),
+            emitted: None,
+            snapshot: None,
+            from: start,
+        },
     };
     let mut next = restored.from;
     while next < log.end() {
@@ -242,15 +255,20 @@ fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Re
     Ok(restored)
 }
 
-fn from_snapshot(snapshot: Snapshot, intake: &Intake) -> Result<Restored> {
-    intake.restore(&snapshot.intake).context("cannot restore the intake from the snapshot")?;
-    Ok(Restored {
-        engine: Engine::restore(&snapshot.engine).context("cannot restore the engine from the snapshot")?,
-        state: State::from_bytes(&snapshot.state).context("cannot restore the read model from the snapshot")?,
+/// What a snapshot holds, for a log that begins at `start`; the intake's part beside it, since restoring that touches the intake.
+fn from_snapshot(snapshot: Snapshot, start: Offset) -> Result<(Restored, IntakeState)> {
+    if snapshot.offset < start {
+        bail!("the log behind it has been trimmed up to offset {start}");
+    }
+    let restored = Restored {
+        engine: Engine::restore(&snapshot.engine).context("cannot restore the engine from it")?,
+        state: State::from_bytes(&snapshot.state).context("cannot restore the read model from it")?,
         definitions: snapshot.definitions,
         emitted: snapshot.emitted,
+        snapshot: Some(snapshot.offset),
         from: snapshot.offset,
-    })
+    };
+    Ok((restored, snapshot.intake))
 }
 
 /// Writes the clock into the log. A tick that finds no room is left out: the next one says more.

@@ -1,8 +1,8 @@
 //! Snapshots of folded state: what a restart begins with instead of the whole log.
 //!
 //! A snapshot at offset `o` holds the fold of every record before `o`. One file a snapshot, written beside and renamed into place, with
-//! a checksum; the newest that reads well is used, the two newest are kept. A snapshot is a cache: without any, the log is folded from
-//! its beginning.
+//! a checksum. Two are kept, and the log is trimmed up to the *older* one only: where the newer cannot be used, the older one and the log
+//! behind it give the same state. A log that has been trimmed cannot do without any of them.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -14,7 +14,6 @@ use forewarn_types::{Definitions, Offset};
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 8] = b"FWSNAP\0\x01";
-const KEEP: usize = 2;
 
 /// Everything that is folded from the log, as of one offset.
 #[derive(Serialize, Deserialize)]
@@ -46,23 +45,24 @@ impl SnapshotStore {
         Ok(Self { dir: dir.to_owned() })
     }
 
-    /// The newest snapshot that reads well. One that does not is passed over with a warning.
-    pub(crate) fn load(&self) -> Result<Option<Snapshot>> {
+    /// What `restore` makes of the newest snapshot that can be used. One that cannot is passed over with a warning.
+    pub(crate) fn newest<T>(&self, restore: impl Fn(Snapshot) -> Result<T>) -> Result<Option<T>> {
         for path in self.files()?.into_iter().rev() {
-            match read(&path) {
-                Ok(snapshot) => return Ok(Some(snapshot)),
+            match read(&path).and_then(&restore) {
+                Ok(restored) => return Ok(Some(restored)),
                 Err(error) => {
-                    tracing::warn!(path = %path.display(), %error, "this snapshot is passed over; an older one or the log serves");
+                    let error = format!("{error:#}");
+                    tracing::warn!(path = %path.display(), error, "this snapshot is passed over; an older one and the log have to serve");
                 }
             }
         }
         Ok(None)
     }
 
-    /// Writes `snapshot` durably, then deletes all but the newest two.
-    pub(crate) fn save(&self, snapshot: &Snapshot) -> Result<()> {
+    /// Writes `snapshot` durably, then deletes all others but the one at `before`, which is known to be good.
+    pub(crate) fn save(&self, snapshot: &Snapshot, before: Option<Offset>) -> Result<()> {
         let body = rmp_serde::to_vec(snapshot).context("cannot encode the snapshot")?;
-        let path = self.dir.join(format!("{:020}.snap", snapshot.offset.0));
+        let path = self.path(snapshot.offset);
         let beside = path.with_extension("tmp");
         let mut file = File::create(&beside).with_context(|| format!("cannot create {}", beside.display()))?;
         file.write_all(MAGIC)?;
@@ -71,12 +71,20 @@ impl SnapshotStore {
         file.sync_all().with_context(|| format!("cannot make {} durable", beside.display()))?;
         fs::rename(&beside, &path)?;
         File::open(&self.dir)?.sync_all()?;
-        let mut files = self.files()?;
-        files.truncate(files.len().saturating_sub(KEEP));
-        for old in files {
+        let before = before.map(|before| self.path(before));
+        for old in self.files()?.into_iter().filter(|old| *old != path && Some(old) != before.as_ref()) {
             fs::remove_file(&old).with_context(|| format!("cannot delete the old snapshot {}", old.display()))?;
         }
         Ok(())
+    }
+
+    /// The folder, for messages.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn path(&self, offset: Offset) -> PathBuf {
+        self.dir.join(format!("{:020}.snap", offset.0))
     }
 
     fn files(&self) -> Result<Vec<PathBuf>> {
@@ -121,20 +129,33 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_good_snapshot_is_loaded_and_two_are_kept() {
+    fn the_newest_good_snapshot_serves_and_the_one_before_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let store = SnapshotStore::open(dir.path()).unwrap();
-        assert!(store.load().unwrap().is_none());
-        for offset in [5, 70, 600] {
-            store.save(&snapshot(offset)).unwrap();
-        }
-        assert_eq!(store.files().unwrap().len(), 2);
-        assert_eq!(store.load().unwrap().unwrap().offset, Offset(600));
-        let newest = store.files().unwrap().pop().unwrap();
-        let mut bytes = fs::read(&newest).unwrap();
+        let newest = || store.newest(|snapshot| Ok((snapshot.offset, snapshot.emitted))).unwrap();
+        let kept = || store.files().unwrap().len();
+        assert_eq!(newest(), None);
+        store.save(&snapshot(5), None).unwrap();
+        store.save(&snapshot(70), Some(Offset(5))).unwrap();
+        store.save(&snapshot(600), Some(Offset(70))).unwrap();
+        assert_eq!((newest().map(|(offset, _)| offset), kept()), (Some(Offset(600)), 2));
+        let damaged = store.path(Offset(600));
+        let mut bytes = fs::read(&damaged).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
-        fs::write(&newest, bytes).unwrap();
-        let loaded = store.load().unwrap().unwrap();
-        assert_eq!((loaded.offset, loaded.emitted), (Offset(70), Some((Offset(3), 1))));
+        fs::write(&damaged, bytes).unwrap();
+        assert_eq!(newest(), Some((Offset(70), Some((Offset(3), 1)))));
+        // A damaged one does not count as one of the two that are kept.
+        store.save(&snapshot(900), Some(Offset(70))).unwrap();
+        assert_eq!(store.files().unwrap(), [70, 900].map(|offset| store.path(Offset(offset))));
+    }
+
+    #[test]
+    fn a_snapshot_that_cannot_be_restored_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SnapshotStore::open(dir.path()).unwrap();
+        store.save(&snapshot(5), None).unwrap();
+        store.save(&snapshot(70), Some(Offset(5))).unwrap();
+        let older = |snapshot: Snapshot| if snapshot.offset == Offset(70) { bail!("another version") } else { Ok(snapshot.offset) };
+        assert_eq!(store.newest(older).unwrap(), Some(Offset(5)));
     }
 }

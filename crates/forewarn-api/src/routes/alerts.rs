@@ -56,6 +56,7 @@ pub(crate) struct AlertPage {
 #[utoipa::path(get, path = "/v1/alerts", tag = "alerts", params(AlertsQuery), responses(
     (status = 200, description = "The alerts", body = AlertPage),
     (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_alerts(Extract(api): Extract<ApiState>, Params(query): Params<AlertsQuery>) -> Result<Json<AlertPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
@@ -77,7 +78,9 @@ pub(crate) async fn list_alerts(Extract(api): Extract<ApiState>, Params(query): 
 /// One alert with its history.
 #[utoipa::path(get, path = "/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path, description = "The alert's id")), responses(
     (status = 200, description = "The alert", body = AlertDetail),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_alert(Extract(api): Extract<ApiState>, PathParam(id): PathParam<String>) -> Result<Json<AlertDetail>, Problem> {
     let id = parse_id(&id)?;

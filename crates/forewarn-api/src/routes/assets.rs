@@ -104,6 +104,7 @@ pub(crate) struct SignalView {
 #[utoipa::path(get, path = "/v1/assets", tag = "assets", params(AssetsQuery), responses(
     (status = 200, description = "The assets", body = AssetPage),
     (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_assets(Extract(api): Extract<ApiState>, Params(query): Params<AssetsQuery>) -> Result<Json<AssetPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
@@ -130,7 +131,9 @@ pub(crate) async fn list_assets(Extract(api): Extract<ApiState>, Params(query): 
 #[utoipa::path(get, path = "/v1/assets/{asset}", tag = "assets",
     params(("asset" = String, Path, description = "The asset's path, percent-encoded: plant1%2Fpump7")), responses(
     (status = 200, description = "The asset", body = AssetDetail),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "Nothing is known about that asset", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_asset(
     Extract(api): Extract<ApiState>,

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use forewarn_lake::ReadingsQuery;
+use forewarn_lake::{LakeError, ReadingsQuery, SeriesReadings};
 use forewarn_types::{Quality, SeriesId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,8 +16,14 @@ const MAX_POINTS: usize = 100_000;
 const POINTS: usize = 1_000;
 /// Without `from`, history begins this long before its end.
 const SPAN_US: i64 = 30 * 86_400_000_000;
-/// Longer ranges are fetched in at most this many parts, so that no more than one part is in memory.
-const PARTS: i64 = 64;
+/// A history is fetched in parts, of which one is in memory at a time. The first is this long, µs.
+const FIRST_PART_US: i64 = 86_400_000_000;
+/// No part is made shorter than this, µs.
+const SHORTEST_PART_US: i64 = 1_000_000;
+/// A part with fewer readings than this doubles the next.
+const FEW_READINGS: usize = 500_000;
+/// A part with more readings than this halves the next.
+const MANY_READINGS: usize = 4_000_000;
 /// The narrowest bucket, µs; wider ones are this times a power of two.
 const NARROWEST_US: i64 = 1_000;
 
@@ -107,7 +113,12 @@ pub(crate) async fn get_readings(
         from = to.plus_us(-SPAN_US);
     }
     let _turn = api.queries.acquire().await.map_err(|error| Problem::internal(&error))?;
-    let thinner = collect(&api, id, from, to, points).await?;
+    let lake = api.lake.clone();
+    let part = move |from, to| {
+        let lake = lake.clone();
+        async move { lake.readings(ReadingsQuery { series: vec![id], from, to }).await }
+    };
+    let thinner = collect(part, from, to, points).await.map_err(|error| problems::lake(&error))?;
     let (resolution, bucket_ms) = if thinner.width_us == 0 { ("raw", None) } else { ("buckets", Some(thinner.width_us / 1_000)) };
     let unit = api.unit(&asset, &signal.as_str().into()).map(str::to_owned);
     Ok(Json(History { asset: asset.to_string(), signal, unit, resolution, bucket_ms, readings: thinner.into_points() }))
@@ -124,20 +135,37 @@ fn find(api: &ApiState, asset: &str, signal: &str) -> Result<(SeriesId, Option<T
     Ok((id, state.series(id).and_then(|series| series.last).map(|last| last.time)))
 }
 
-async fn collect(api: &ApiState, id: SeriesId, from: Timestamp, to: Timestamp, points: usize) -> Result<Thinner, Problem> {
+/// Fetches a history part by part. How long a part is follows from how many readings the one before held, so that dense signals need
+/// no more memory than others, and sparse ones few parts.
+async fn collect<F: Future<Output = Result<Vec<SeriesReadings>, LakeError>>>(
+    part: impl Fn(Timestamp, Timestamp) -> F,
+    from: Timestamp,
+    to: Timestamp,
+    points: usize,
+) -> Result<Thinner, LakeError> {
     let mut thinner = Thinner::new(points);
-    let step = (to.since_us(from) / PARTS).max(SPAN_US);
+    let mut length = FIRST_PART_US;
     let mut begin = from;
     while begin < to {
-        let end = begin.plus_us(step).min(to);
-        let query = ReadingsQuery { series: vec![id], from: begin, to: end };
-        let found = api.lake.readings(query).await.map_err(|error| problems::lake(&error))?;
-        for series in found.iter().filter(|series| series.id == id) {
+        let end = begin.plus_us(length).min(to);
+        let found = match part(begin, end).await {
+            Err(LakeError::TooLarge(_)) if length > SHORTEST_PART_US => {
+                length = (length / 8).max(SHORTEST_PART_US);
+                continue;
+            }
+            found => found?,
+        };
+        for series in &found {
             for ((time, value), flags) in series.time.iter().zip(&series.value).zip(&series.flags) {
                 thinner.push(*time, *value, flags.quality(), flags.is_late());
             }
         }
         begin = end;
+        match found.iter().map(|series| series.time.len()).sum::<usize>() {
+            ..FEW_READINGS => length = length.saturating_mul(2),
+            MANY_READINGS.. => length = (length / 2).max(SHORTEST_PART_US),
+            _ => {}
+        }
     }
     Ok(thinner)
 }
@@ -256,6 +284,7 @@ impl Thinner {
 
 #[cfg(test)]
 mod tests {
+    use forewarn_types::ReadingFlags;
     use proptest::prelude::*;
 
     use super::*;
@@ -282,6 +311,41 @@ mod tests {
         let points = thinner.into_points();
         assert_eq!((points[0].min, points[0].max, points[0].mean, points[0].count), (Some(1.0), Some(3.0), Some(2.0), Some(3)));
         assert_eq!(points[0].quality, "bad");
+    }
+
+    /// Readings of one signal, `step_us` apart; more than `most` of them in one part are refused.
+    fn every(step_us: i64, most: usize, from: Timestamp, to: Timestamp) -> Result<Vec<SeriesReadings>, LakeError> {
+        let first = (from.0 + step_us - 1).div_euclid(step_us) * step_us;
+        let time: Vec<i64> = (first..to.0).step_by(usize::try_from(step_us).unwrap()).take(most + 1).collect();
+        if time.len() > most {
+            return Err(LakeError::TooLarge("too many".into()));
+        }
+        let flags = vec![ReadingFlags::new(Quality::Good, false); time.len()];
+        Ok(vec![SeriesReadings { id: SeriesId(0), value: vec![1.0; time.len()], offset: Vec::new(), flags, time }])
+    }
+
+    #[tokio::test]
+    async fn a_history_of_any_density_is_fetched_in_parts_that_fit() {
+        let day = 86_400_000_000;
+        // From one reading in two weeks to fifty a second; 10,000 is what a part may hold.
+        for (step_us, days) in [(14 * day, 20_000), (3_600_000_000, 365), (1_000_000, 2), (20_000, 1)] {
+            let parts = std::cell::Cell::new(0);
+            let part = |from, to| {
+                parts.set(parts.get() + 1);
+                std::future::ready(every(step_us, 10_000, from, to))
+            };
+            let thinner = collect(part, Timestamp(0), Timestamp(days * day), 100).await.unwrap();
+            let count: u64 = thinner.buckets.iter().map(|bucket| bucket.count).sum();
+            assert_eq!(
+                i64::try_from(count).unwrap(),
+                days * day / step_us + i64::from(days * day % step_us > 0),
+                "a reading in {step_us} µs"
+            );
+            let fewest = count / 10_000;
+            assert!(parts.get() <= 20 + 16 * fewest, "{} parts for {count} readings", parts.get());
+        }
+        let refused = collect(|from, to| std::future::ready(every(1, 10_000, from, to)), Timestamp(0), Timestamp(day), 100).await;
+        assert!(matches!(refused, Err(LakeError::TooLarge(_))), "a million readings a second stay too many");
     }
 
     proptest! {

@@ -39,7 +39,9 @@ pub(crate) struct WriteQuery {
     responses(
     (status = 204, description = "All lines are stored; fields that are texts are passed over"),
     (status = 400, description = "Some lines were refused; all others are stored", body = Object),
+    (status = 408, description = "The body did not arrive in time", body = Object),
     (status = 413, description = "The body is too large", body = Object),
+    (status = 415, description = "The body is compressed in an unknown way", body = Object),
     (status = 503, description = "Not now; send it again", body = Object),
 ))]
 pub(crate) async fn write_v1(
@@ -55,7 +57,9 @@ pub(crate) async fn write_v1(
     request_body(content = String, content_type = "text/plain"), responses(
     (status = 204, description = "All lines are stored; fields that are texts are passed over"),
     (status = 400, description = "Some lines were refused; all others are stored", body = Object),
+    (status = 408, description = "The body did not arrive in time", body = Object),
     (status = 413, description = "The body is too large", body = Object),
+    (status = 415, description = "The body is compressed in an unknown way", body = Object),
     (status = 503, description = "Not now; send it again", body = Object),
 ))]
 pub(crate) async fn write_v2(

@@ -27,13 +27,15 @@ pub(crate) struct Jobs {
     jobs: Vec<JobStatus>,
 }
 
-/// Runs of a job.
+/// Some runs of a job.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Runs {
+pub(crate) struct RunPage {
     /// The job.
     job: String,
     /// Its newest runs, newest first; the table `job_runs` has all.
     runs: Vec<RunView>,
+    /// Whether the server knows more than the answer holds.
+    truncated: bool,
 }
 
 /// One execution of a job for one data interval.
@@ -57,7 +59,7 @@ pub(crate) struct RunView {
     /// When this state was reached.
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
-    /// What started it: `schedule`, `catch-up` or `request`.
+    /// What started it: `schedule`, `catch-up`, `backfill` or `request`.
     trigger: String,
     /// Rows written, models trained or assets predicted.
     rows: Option<u64>,
@@ -143,18 +145,21 @@ pub(crate) async fn list_jobs(Extract(api): Extract<ApiState>) -> Json<Jobs> {
 
 /// Lists the newest runs of a job, newest first.
 #[utoipa::path(get, path = "/v1/jobs/{job}/runs", tag = "jobs", params(("job" = String, Path, description = "The job"), RunsQuery), responses(
-    (status = 200, description = "The runs", body = Runs),
+    (status = 200, description = "The runs", body = RunPage),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_runs(
     Extract(api): Extract<ApiState>,
     PathParam(job): PathParam<String>,
     Params(query): Params<RunsQuery>,
-) -> Result<Json<Runs>, Problem> {
+) -> Result<Json<RunPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
     check(&api, &job)?;
-    let runs = api.scheduler.runs(&job).into_iter().take(limit).map(RunView::from).collect();
-    Ok(Json(Runs { job, runs }))
+    let known = api.scheduler.runs(&job);
+    let truncated = known.len() > limit;
+    let runs = known.into_iter().take(limit).map(RunView::from).collect();
+    Ok(Json(RunPage { job, runs, truncated }))
 }
 
 /// Runs a job now.
@@ -163,6 +168,10 @@ pub(crate) async fn list_runs(
     (status = 202, description = "The run has been queued", body = RunStarted),
     (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
+    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "There is nothing to do", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn run_job(
@@ -180,6 +189,10 @@ pub(crate) async fn run_job(
     (status = 202, description = "The runs have been queued", body = RunsStarted),
     (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
+    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "There is nothing to do", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn backfill(
@@ -199,6 +212,7 @@ pub(crate) async fn backfill(
 /// One run.
 #[utoipa::path(get, path = "/v1/jobs/runs/{id}", tag = "jobs", params(("id" = String, Path, description = "The run")), responses(
     (status = 200, description = "The run", body = RunView),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_run(Extract(api): Extract<ApiState>, PathParam(id): PathParam<String>) -> Result<Json<RunView>, Problem> {
@@ -208,8 +222,10 @@ pub(crate) async fn get_run(Extract(api): Extract<ApiState>, PathParam(id): Path
 /// Cancels a run that is queued or running. It ends soon, not at once.
 #[utoipa::path(post, path = "/v1/jobs/runs/{id}/cancel", tag = "jobs", params(("id" = String, Path, description = "The run")), responses(
     (status = 202, description = "It will be cancelled; this is how it stands", body = RunView),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "It has ended already", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn cancel_run(
     Extract(api): Extract<ApiState>,

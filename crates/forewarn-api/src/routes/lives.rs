@@ -45,6 +45,9 @@ pub(crate) struct LifeEvents {
     params(("asset" = String, Path, description = "The asset's path, percent-encoded")), responses(
     (status = 201, description = "Recorded", body = LifeEventView),
     (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn post_life_event(
@@ -76,7 +79,9 @@ pub(crate) async fn post_life_event(
 #[utoipa::path(get, path = "/v1/assets/{asset}/life-events", tag = "assets",
     params(("asset" = String, Path, description = "The asset's path, percent-encoded")), responses(
     (status = 200, description = "Its life events", body = LifeEvents),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "Nothing is known about that asset", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_life_events(
     Extract(api): Extract<ApiState>,

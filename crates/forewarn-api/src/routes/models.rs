@@ -47,7 +47,9 @@ pub(crate) async fn list_models(Extract(api): Extract<ApiState>) -> Json<Models>
 #[utoipa::path(get, path = "/v1/models/{model}/versions", tag = "models",
     params(("model" = String, Path, description = "The model")), responses(
     (status = 200, description = "The versions", body = Versions),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_versions(Extract(api): Extract<ApiState>, PathParam(model): PathParam<String>) -> Result<Json<Versions>, Problem> {
     let versions = api.models.versions(&model).await.map_err(|error| problems::model(&error))?;
@@ -58,7 +60,9 @@ pub(crate) async fn list_versions(Extract(api): Extract<ApiState>, PathParam(mod
 #[utoipa::path(post, path = "/v1/models/{model}/train", tag = "models",
     params(("model" = String, Path, description = "The model")), responses(
     (status = 202, description = "The run has been queued: GET /v1/jobs/runs/{run}", body = RunStarted),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "There is nothing to do", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn train(
@@ -73,7 +77,9 @@ pub(crate) async fn train(
 #[utoipa::path(post, path = "/v1/models/{model}/predict", tag = "models",
     params(("model" = String, Path, description = "The model")), responses(
     (status = 202, description = "The run has been queued: GET /v1/jobs/runs/{run}", body = RunStarted),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "There is nothing to do", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn predict(
@@ -88,8 +94,13 @@ pub(crate) async fn predict(
 #[utoipa::path(post, path = "/v1/models/{model}/promote", tag = "models", request_body = PromoteBody,
     params(("model" = String, Path, description = "The model")), responses(
     (status = 200, description = "The versions after it", body = Versions),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such model or version", body = Problem, content_type = "application/problem+json"),
+    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
     (status = 409, description = "The version does not fit the definition", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn promote(
     Extract(api): Extract<ApiState>,

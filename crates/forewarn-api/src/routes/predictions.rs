@@ -31,6 +31,8 @@ pub(crate) struct PredictionsQuery {
 pub(crate) struct Predictions {
     /// The newest of each asset and model, soonest failure first.
     predictions: Vec<PredictionView>,
+    /// Whether there are more than the answer holds.
+    truncated: bool,
 }
 
 /// Which model to ask.
@@ -46,6 +48,7 @@ pub(crate) struct PredictionQuery {
 #[utoipa::path(get, path = "/v1/predictions", tag = "predictions", params(PredictionsQuery), responses(
     (status = 200, description = "The predictions", body = Predictions),
     (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_predictions(
     Extract(api): Extract<ApiState>,
@@ -65,15 +68,18 @@ pub(crate) async fn list_predictions(
         .filter(|prediction| query.model.as_ref().is_none_or(|model| *model == prediction.model))
         .collect();
     found.sort_by(|a, b| a.unit.cmp(&b.unit).then(a.p50.total_cmp(&b.p50)).then_with(|| a.asset.cmp(&b.asset)));
+    let truncated = found.len() > limit;
     let predictions = found.into_iter().take(limit).map(|prediction| PredictionView::new(prediction, now)).collect();
-    Ok(Json(Predictions { predictions }))
+    Ok(Json(Predictions { predictions, truncated }))
 }
 
 /// The newest prediction about one asset.
 #[utoipa::path(get, path = "/v1/assets/{asset}/prediction", tag = "predictions",
     params(("asset" = String, Path, description = "The asset's path, percent-encoded"), PredictionQuery), responses(
     (status = 200, description = "The prediction", body = PredictionView),
+    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_prediction(
     Extract(api): Extract<ApiState>,

@@ -64,6 +64,7 @@ pub(crate) struct ReadingInput {
     request_body(content((ReadingInput = "application/json"), (String = "application/x-ndjson"))), responses(
     (status = 200, description = "What became of the readings", body = WriteResult),
     (status = 400, description = "The body holds nothing that can be read", body = Problem, content_type = "application/problem+json"),
+    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now; send it again", body = Problem, content_type = "application/problem+json"),

@@ -48,6 +48,9 @@ enum Form {
     (status = 200, description = "The rows", content((SqlRows = "application/json"), (String = "text/csv"))),
     (status = 400, description = "The query is not valid or asks for too much", body = Problem, content_type = "application/problem+json"),
     (status = 406, description = "No form of the answer is accepted", body = Problem, content_type = "application/problem+json"),
+    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
+    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn post_sql(

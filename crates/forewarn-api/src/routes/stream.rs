@@ -1,7 +1,7 @@
 //! Alerts as they happen: server-sent events that resume where a client left off.
 //!
 //! An event's id is its record's offset in the log, so a client that reconnects with `Last-Event-ID` misses nothing and gets nothing
-//! twice. What lies before the present is read from the log; from there on events come from the read model's feed, which costs
+//! twice. The stream begins with an id alone, so that this holds for a client that has seen no alert yet. What lies before the present is read from the log; from there on events come from the read model's feed, which costs
 //! nothing while nothing happens. A client that is too slow for the feed is sent back to the log.
 
 use std::collections::VecDeque;
@@ -39,15 +39,16 @@ pub(crate) struct StreamQuery {
     /// Asset path, or a glob over paths: `plant1/**`.
     asset: Option<String>,
     /// Begin behind the event with this id. The header `Last-Event-ID` goes before it. Without either the stream begins at the present.
-    after: Option<u64>,
+    after: Option<i64>,
 }
 
 /// Streams alerts as they happen.
 ///
-/// Server-sent events: `event: alert`, `id` the log's offset, `data` the alert after the transition, with the transition. An event
+/// Server-sent events: `event: alert`, `id` the log's offset, `data` the alert after the transition, with the transition. The first
+/// event has an `id` and no `data`: resuming behind it misses nothing from the stream's beginning on; -1 is before all records. An event
 /// `gap` says that records the client has not seen are no longer in the log; `GET /v1/alerts` has them.
 #[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts",
-    params(StreamQuery, ("Last-Event-ID" = Option<u64>, Header, description = "Id of the last event seen")), responses(
+    params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Id of the last event seen")), responses(
     (status = 200, description = "The events", body = AlertEvent, content_type = "text/event-stream"),
     (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Too many streams are open", body = Problem, content_type = "application/problem+json"),
@@ -66,13 +67,24 @@ pub(crate) async fn stream_alerts(
         .map_err(|_| Problem::unavailable("too many event streams are open").hint("close some, or try again later"))?;
     let after = last_event_id(&headers)?.or(query.after);
     let feed = Feed::new(api.clone(), filter, after, permit);
-    let hello = stream::once(async { Ok(Event::default().retry(RECONNECT).comment("alerts of Forewarn")) });
+    let hello = Event::default().retry(RECONNECT).comment("alerts of Forewarn").id(id_before(feed.next));
+    let hello = stream::once(async { Ok(hello) });
     let events = stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) });
     let events = hello.chain(events).take_until(api.shutdown.clone().cancelled_owned());
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+/// The id that a resume takes to begin at `next`.
+fn id_before(next: Offset) -> String {
+    next.0.checked_sub(1).map_or_else(|| "-1".to_owned(), |id| id.to_string())
+}
+
+/// Where a stream begins that resumes behind `id`.
+fn behind(id: i64) -> Offset {
+    Offset(u64::try_from(id.saturating_add(1)).unwrap_or(0))
+}
+
+fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     let text = value.to_str().unwrap_or("?").trim();
     if text.is_empty() {
@@ -108,13 +120,13 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(api: ApiState, filter: Filter, after: Option<u64>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(api: ApiState, filter: Filter, after: Option<i64>, permit: OwnedSemaphorePermit) -> Self {
         // First the subscription, then the mark: whatever is folded in behind the mark comes by the subscription.
         let live = api.state.alert_feed();
         let log_until = api.state.applied();
         let end = api.log.end();
         // An id from another log may lie behind the end of this one.
-        let next = after.map_or(end, |after| Offset(after.saturating_add(1)).min(end));
+        let next = after.map_or(end, |after| behind(after).min(end));
         Self { api, filter, next, log_until, live, ready: VecDeque::new(), _permit: permit }
     }
 
@@ -170,7 +182,8 @@ impl Feed {
         if !self.filter.admits(record) {
             return;
         }
-        let Some(event) = AlertEvent::new(offset, record, &self.api.definitions) else { return };
+        let event = AlertEvent::new(offset, record, self.api.state.read().alerts(), &self.api.definitions);
+        let Some(event) = event else { return };
         match Event::default().event("alert").id(offset.to_string()).json_data(&event) {
             Ok(event) => self.ready.push_back(event),
             Err(error) => tracing::error!(%error, %offset, "an alert cannot be shown as JSON"),

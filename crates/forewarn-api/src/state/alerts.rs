@@ -82,9 +82,8 @@ pub struct AlertStep {
 }
 
 impl Alert {
-    /// The alert as the transition at `offset` alone tells it: what a stream of transitions shows.
-    #[must_use]
-    pub fn from_transition(offset: Offset, transition: &AlertTransition) -> Self {
+    /// The alert as the transition at `offset` alone tells it.
+    fn from_transition(offset: Offset, transition: &AlertTransition) -> Self {
         let mut alert = Self {
             id: transition.alert,
             rule: Arc::clone(&transition.rule),
@@ -110,6 +109,31 @@ impl Alert {
         alert
     }
 
+    /// The alert right after the transition at `offset`. What the transition does not tell is taken from `known`: the alert as it stands
+    /// now, or before this transition; `None` if it is no longer kept.
+    #[must_use]
+    pub fn after_transition(offset: Offset, transition: &AlertTransition, known: Option<&Self>) -> Self {
+        let mut alert = Self::from_transition(offset, transition);
+        if !matches!(transition.transition, Transition::Raised | Transition::Amended) {
+            let raised = known.and_then(|known| known.raised);
+            alert.raised = raised.filter(|_| transition.state != AlertState::Pending);
+        }
+        let mut acknowledged_by = None;
+        let steps = known.into_iter().flat_map(|known| &known.steps);
+        for step in steps.filter(|step| step.offset < offset) {
+            match step.transition {
+                Transition::Acknowledged => acknowledged_by.clone_from(&step.actor),
+                step if is_onset(step) => acknowledged_by = None,
+                Transition::Withdrawn => alert.withdrawn = true,
+                _ => {}
+            }
+        }
+        if transition.transition != Transition::Acknowledged && !is_onset(transition.transition) {
+            alert.acknowledged_by = acknowledged_by;
+        }
+        alert
+    }
+
     fn apply(&mut self, offset: Offset, step: &AlertTransition) {
         self.severity = step.severity;
         self.state = step.state;
@@ -123,7 +147,7 @@ impl Alert {
             self.raised = self.raised.or(Some(step.time));
         }
         match step.transition {
-            Transition::Pending | Transition::Raised | Transition::Reraised | Transition::Amended => {
+            onset if is_onset(onset) => {
                 self.value = step.value;
                 self.score = step.score;
                 self.message.clone_from(&step.message);
@@ -151,6 +175,11 @@ impl Alert {
             self.steps_dropped += 1;
         }
     }
+}
+
+/// Whether the condition begins to hold, or begins again: what was acknowledged before was not this.
+const fn is_onset(transition: Transition) -> bool {
+    matches!(transition, Transition::Pending | Transition::Raised | Transition::Reraised | Transition::Amended)
 }
 
 /// A place in the list of alerts, newest start first: the alerts behind it come next.

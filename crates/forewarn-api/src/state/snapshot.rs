@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Alert, Alerts, LastReading, Series, State};
 use crate::ApiError;
 
-/// Version of the form below. A snapshot of another version is refused, and the state is folded from the log.
+/// Version of the form below. A snapshot of another version is refused; an older one and the log have to serve.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]

@@ -3,7 +3,8 @@
 use axum::body::{Body, BodyDataStream};
 use axum::http::Request;
 use forewarn_log::Log as _;
-use forewarn_types::{AlertState, AlertTransition, Offset, Severity, Transition};
+use forewarn_types::{AlertState, AlertTransition, Offset, Severity, Timestamp, Transition};
+use futures::StreamExt as _;
 use tower::ServiceExt as _;
 
 use super::{Server, events};
@@ -121,6 +122,27 @@ async fn a_stream_resumes_without_loss_or_repetition() {
     server.stop().await;
 }
 
+/// The id that a stream begins with.
+async fn first_id(body: &mut BodyDataStream) -> String {
+    let hello = String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap();
+    hello.lines().find_map(|line| line.strip_prefix("id:")).expect("the stream says where it begins").trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_has_seen_no_alert_resumes_where_its_stream_began() {
+    let server = Server::start().await;
+    assert_eq!(server.log.end(), Offset(0));
+    for started in 1..=2 {
+        let began = first_id(&mut stream(&server, "/v1/alerts/stream", None).await).await;
+        let missed = server.alert(raised("hot", started)).await;
+        let mut body = stream(&server, "/v1/alerts/stream", Some(&began)).await;
+        assert_eq!(first_id(&mut body).await, began);
+        assert_eq!(events(&mut body, 1).await[0].1, missed.to_string(), "the alert between the two streams, and it alone");
+        assert_eq!(began, (i64::try_from(missed.0).unwrap() - 1).to_string());
+    }
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_begins_now_filters_and_ends_with_the_server() {
     let server = Server::start().await;
@@ -133,6 +155,46 @@ async fn a_stream_begins_now_filters_and_ends_with_the_server() {
     assert_eq!(found[0].1, wanted.to_string(), "what went before, and what is filtered out, does not come");
     server.shutdown.cancel();
     assert_eq!(events(&mut body, 1).await, [], "the stream ends");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_know_when_their_alert_was_raised_and_who_has_acknowledged_it() {
+    let server = Server::start().await;
+    let at = |seconds: i64, transition, state| AlertTransition {
+        time: Timestamp(seconds * 1_000_000),
+        ..step("hot", 1_000_000, transition, state)
+    };
+    let mut acknowledged = at(5, Transition::Acknowledged, AlertState::Acknowledged);
+    acknowledged.actor = Some("anna".into());
+    let steps = [
+        at(1, Transition::Pending, AlertState::Pending),
+        at(3, Transition::Raised, AlertState::Unacknowledged),
+        acknowledged,
+        at(6, Transition::Unknown, AlertState::Acknowledged),
+        at(7, Transition::Reraised, AlertState::Unacknowledged),
+        at(8, Transition::Returned, AlertState::Returned),
+        at(9, Transition::Normal, AlertState::Normal),
+    ];
+    let expected = [
+        (None, None),
+        (Some("1970-01-01T00:00:03Z"), None),
+        (Some("1970-01-01T00:00:03Z"), Some("anna")),
+        (Some("1970-01-01T00:00:03Z"), Some("anna")),
+        (Some("1970-01-01T00:00:03Z"), None),
+        (Some("1970-01-01T00:00:03Z"), None),
+        (Some("1970-01-01T00:00:03Z"), None),
+    ];
+    let mut live = stream(&server, "/v1/alerts/stream", None).await;
+    for step in steps {
+        server.alert(step).await;
+    }
+    let mut replayed = stream(&server, "/v1/alerts/stream", Some("-1")).await;
+    for body in [&mut live, &mut replayed] {
+        let found = events(body, expected.len()).await;
+        let told: Vec<_> = found.iter().map(|(_, _, data)| (data["raised"].as_str(), data["acknowledged_by"].as_str())).collect();
+        assert_eq!(told, expected);
+    }
     server.stop().await;
 }
 

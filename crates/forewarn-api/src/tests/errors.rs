@@ -2,12 +2,13 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-
+use forewarn_lake::LakeError;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::Server;
 use crate::http::watch::panicked;
+use crate::problems;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mistakes_are_explained() {
@@ -38,6 +39,10 @@ async fn mistakes_are_explained() {
     server.get("/v1/assets/nowhere/signals/x/readings").await.problem(404);
     server.get("/v1/assets/%00").await.problem(400);
     server.get("/v1/assets/%FF").await.problem(400);
+    server.get("/v1/assets/%00/prediction").await.problem(400);
+    server.get("/v1/assets/%00/life-events").await.problem(400);
+    server.get("/v1/jobs/count/runs?limit=0").await.problem(400);
+    server.post("/v1/models/none/promote", "{}").await.problem(400);
     server.get("/v1/models/none/versions").await.problem(404);
     server.post("/v1/models/none/train", "").await.problem(404);
     server.get("/v1/jobs/none/runs").await.problem(404);
@@ -64,6 +69,12 @@ async fn bodies_have_bounds() {
     server.send(packed("gzip", b"not gzip".to_vec())).await.problem(400);
     server.send(packed("br", b"x".to_vec())).await.problem(415);
     server.post("/v1/readings", "   ").await.problem(400);
+    for path in ["sql", "alerts/0/acknowledge", "assets/a/life-events", "jobs/count/run", "jobs/count/backfill", "models/none/promote"] {
+        let path = format!("/v1/{path}");
+        server.post(&path, vec![b' '; 20_001]).await.problem(413);
+        let packed = Request::post(&path).header("content-type", "application/json").header("content-encoding", "br");
+        server.send(packed.body("{}".into()).unwrap()).await.problem(415);
+    }
     server.stop().await;
 }
 
@@ -110,6 +121,13 @@ async fn a_full_log_says_come_back() {
     let influx = server.send(line).await;
     assert_eq!((influx.status.as_u16(), influx.json()["code"].as_str().map(str::to_owned)), (503, Some("unavailable".to_owned())));
     server.stop().await;
+}
+
+#[test]
+fn a_lake_that_is_behind_is_no_fault_of_the_query() {
+    let behind = problems::lake(&LakeError::Behind(30));
+    assert_eq!((behind.status().as_u16(), behind.retry_after_s().is_some()), (503, true));
+    assert_eq!(problems::lake(&LakeError::Timeout(30)).status(), 400);
 }
 
 async fn fails() -> &'static str {

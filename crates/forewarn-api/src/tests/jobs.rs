@@ -24,6 +24,8 @@ async fn a_run_is_asked_for_and_followed_to_its_end() {
     assert_eq!(found["details"]["most"], 7, "details are JSON, not a text of it");
     assert_eq!(server.get("/v1/jobs/count/runs").await.json()["runs"][0]["run"], run);
     server.post(&format!("{path}/cancel"), "").await.problem(409);
+    let runs = server.get("/v1/jobs/count/runs").await.json();
+    assert_eq!((runs["runs"].as_array().unwrap().len(), &runs["truncated"]), (1, &serde_json::json!(false)));
 
     server.post("/v1/jobs/count/run", r#"{"from":5,"to":5}"#).await.problem(400);
     server.post("/v1/jobs/count/run", "[1]").await.problem(400);

@@ -8,7 +8,7 @@ mod ops;
 mod readings;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
@@ -158,8 +158,11 @@ impl Server {
         Served { address, shutdown, serving }
     }
 
+    /// Whatever is answered, clients must be able to find in the description of the routes.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_described(&method, &path, response.status());
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
@@ -187,6 +190,23 @@ impl Server {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// Checks that the description of the routes names the status with which a request was answered. Paths and methods that no route takes
+/// are not described.
+fn assert_described(method: &Method, path: &str, status: StatusCode) {
+    static DOCUMENT: LazyLock<Value> =
+        LazyLock::new(|| serde_json::from_str(&crate::routes::all().split_for_parts().1.to_json().unwrap()).unwrap());
+    let fits = |template: &&String| {
+        let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
+        template.len() == path.len() && template.iter().zip(&path).all(|(part, found)| part.starts_with('{') || part == found)
+    };
+    // Where two templates fit, the one with fewer placeholders is the route.
+    let paths = DOCUMENT["paths"].as_object().unwrap();
+    let Some(template) = paths.keys().filter(fits).min_by_key(|template| template.matches('{').count()) else { return };
+    let operation = &paths[template][method.as_str().to_lowercase()];
+    let described = operation.is_null() || operation["responses"].get(status.as_str()).is_some();
+    assert!(described, "{method} {template} answers {status}, which its description does not name");
 }
 
 /// The work of a job that succeeds at once.

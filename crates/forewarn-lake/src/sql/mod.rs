@@ -45,12 +45,15 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError::Query`] if the query is not one the lake answers, [`LakeError::Timeout`] if it takes too long,
-    /// [`LakeError::Stopped`] if the branch has ended.
+    /// [`LakeError::Behind`] if the lake does not come up with the log in that time, [`LakeError::Stopped`] if the branch has ended.
     pub async fn sql(&self, request: SqlRequest) -> Result<ResultSet, LakeError> {
         let limit = self.inner.options.sql_timeout;
         let timeout = request.timeout.map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
+        let held = self.inner.log_end.read().as_ref().map(|end| *end.borrow());
         match tokio::time::timeout(timeout, self.answer(request)).await {
             Ok(outcome) => outcome,
+            // The time went by waiting for the branch; the query is not to blame.
+            Err(_) if held.is_some_and(|held| self.inner.progress.borrow().applied < held) => Err(LakeError::Behind(timeout.as_secs())),
             Err(_) => Err(LakeError::Timeout(timeout.as_secs())),
         }
     }

@@ -4,7 +4,9 @@ use super::*;
 use crate::schema::{TableSchema, built_in};
 use crate::testing::{NEW_YEAR, Plant, Running, csv};
 use crate::view::TableView;
-use forewarn_types::Offset;
+use crate::{Branch, LakeOptions};
+use forewarn_log::Log;
+use forewarn_types::{Clock, Offset};
 
 /// A view of the built-in tables without any rows.
 fn empty_view() -> View {
@@ -217,4 +219,19 @@ async fn errors_and_limits_say_what_to_do() {
     let hasty = SqlRequest { query: "SELECT count(*) FROM readings".into(), timeout: Some(Duration::ZERO), ..SqlRequest::default() };
     assert!(matches!(running.lake.sql(hasty).await, Err(LakeError::Timeout(0))));
     running.shut_down().await;
+}
+
+#[tokio::test]
+async fn whoever_waits_for_the_branch_is_not_told_that_the_query_is_slow() {
+    let plant = Plant::new();
+    let lake = plant.open(LakeOptions { sql_timeout: Duration::ZERO, ..plant.options() }).await;
+    let clock: Arc<dyn Clock> = Arc::clone(&plant.clock) as Arc<dyn Clock>;
+    // A branch that does not get on, as with a store that cannot be reached.
+    let _stalled = Branch::build(lake.clone(), Arc::clone(&plant.log) as Arc<dyn Log>, clock);
+    plant.push(&[("a", "t", 0, 1.0)]);
+    let error = crate::testing::sql(&lake, "SELECT value FROM readings").await.unwrap_err();
+    assert!(matches!(error, LakeError::Behind(0)), "{error}");
+    let query = crate::ReadingsQuery { series: vec![plant.series("a", "t")], from: Timestamp::MIN, to: Timestamp::MAX };
+    let error = lake.readings(query).await.unwrap_err();
+    assert!(matches!(error, LakeError::Behind(0)) && error.is_retryable(), "{error}");
 }

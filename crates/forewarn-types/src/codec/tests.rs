@@ -95,6 +95,8 @@ fn prediction() -> impl Strategy<Value = Record> {
                 contributions,
                 out_of_distribution,
                 life_started,
+                from: Some(time),
+                coverage: Some(cap),
             })
         },
     )

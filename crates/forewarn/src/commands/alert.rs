@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{print, print_json, watch};
+use super::{print, print_json, show_list, watch};
 use crate::client::{Client, ServerArgs};
 use crate::table;
 
@@ -120,11 +120,7 @@ pub(crate) async fn run(args: AlertArgs) -> Result<ExitCode> {
             query.extend(state.map(|state| ("state", state)));
             query.push(("limit", limit.to_string()));
             let answer = client.get(&["v1", "alerts"], &query).await?;
-            if json {
-                return print_json(&answer).map(|()| ExitCode::SUCCESS);
-            }
-            let more = if answer["next"].is_null() { "" } else { "(there are more: see --limit)\n" };
-            print(&(table::of_objects(&ALERTS, &answer["alerts"]) + more))?;
+            show_list(&answer, "alerts", &ALERTS, json)?;
         }
         Action::Show { id } => show(&client.get(&["v1", "alerts", &id], &[]).await?, json)?,
         Action::Watch { severity, asset } => watch::run(&client, filter(severity, asset), json).await?,

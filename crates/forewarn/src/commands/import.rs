@@ -1,5 +1,6 @@
 //! `forewarn import`: histories from CSV files, tables and Parquet, sent to a running server.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 use clap::ValueEnum;
 use forewarn_ingest::RawBatch;
 use forewarn_ingest::import::{self, Format, ImportMapping, Importer, Lives, TimeUnit};
-use forewarn_types::{LifeEvent, Timestamp};
+use forewarn_types::{AssetPath, LifeEvent, LifeEventKind, Timestamp};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -76,7 +77,7 @@ pub(crate) struct ImportArgs {
     /// The column that holds good, uncertain or bad.
     #[arg(long)]
     quality_column: Option<String>,
-    /// Whether the rows of an asset are one life of it, and how that ends.
+    /// Whether the rows of an asset, in all files together, are one life of it, and how that ends.
     #[arg(long)]
     lives: Option<LifeEnd>,
     #[command(flatten)]
@@ -152,6 +153,21 @@ struct Done {
     shown: usize,
 }
 
+/// The events of each asset's life.
+type AssetLives = BTreeMap<AssetPath, Vec<LifeEvent>>;
+
+/// Takes in what one file shows: a life begins with the first row in any file and ends with the last.
+fn merge(lives: &mut AssetLives, events: Vec<LifeEvent>) {
+    for event in events {
+        let known = lives.entry(event.asset.clone()).or_default();
+        match known.iter_mut().find(|known| known.event == event.event) {
+            Some(known) if event.event == LifeEventKind::Installed => known.time = known.time.min(event.time),
+            Some(known) => known.time = known.time.max(event.time),
+            None => known.push(event),
+        }
+    }
+}
+
 /// Imports the files, one after another. The exit code is 1 if a line was refused.
 ///
 /// # Errors
@@ -167,11 +183,15 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
     let importers = args.files.iter().map(open).collect::<Result<Vec<_>>>()?;
     let mut done = Done::default();
     let bar = bar(importers.iter().map(|(_, importer)| importer.bytes_total()).sum(), args.server.json);
-    let mut before = 0;
+    let (mut before, mut lives) = (0, AssetLives::new());
     for (file, mut importer) in importers {
         bar.set_message(file.clone());
         import(&client, &file, &mut importer, &bar, before, &mut done).await.with_context(|| format!("importing {file}"))?;
         before += importer.bytes_total();
+        merge(&mut lives, importer.life_events());
+    }
+    for life in lives.values() {
+        done.life_events += record(&client, life, &bar).await?;
     }
     bar.finish_and_clear();
     let summary = json!({
@@ -241,9 +261,6 @@ async fn import(client: &Client, file: &str, importer: &mut Importer, bar: &Prog
         bar.set_position(before + importer.bytes_read());
     }
     done.empty += importer.skipped_cells();
-    for life in importer.life_events().chunk_by(|a, b| a.asset == b.asset) {
-        done.life_events += record(client, life, bar).await?;
-    }
     Ok(())
 }
 

@@ -7,9 +7,8 @@ use clap::Subcommand;
 use forewarn_types::Timestamp;
 use serde_json::{Value, json};
 
-use super::{counted, parse_time, print, print_json, queued};
+use super::{counted, parse_time, print, print_json, queued, show_list};
 use crate::client::{Client, ServerArgs};
-use crate::table;
 
 /// Arguments of `forewarn job`.
 #[derive(Debug, clap::Args)]
@@ -28,6 +27,9 @@ enum Action {
     Runs {
         /// The job.
         job: String,
+        /// Most runs.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
     },
     /// Run a job now.
     Run {
@@ -73,12 +75,13 @@ const RUNS: [(&str, &str); 7] =
 pub(crate) async fn run(args: JobArgs) -> Result<ExitCode> {
     let client = Client::new(&args.server)?;
     let json = args.server.json;
-    let show = |answer: &Value, key: &str, columns: &[(&str, &str)]| {
-        if json { print_json(answer) } else { print(&table::of_objects(columns, &answer[key])) }
-    };
+    let show = |answer: &Value, key: &str, columns: &[(&str, &str)]| show_list(answer, key, columns, json);
     match args.action {
         Action::List => show(&client.get(&["v1", "jobs"], &[]).await?, "jobs", &JOBS)?,
-        Action::Runs { job } => show(&client.get(&["v1", "jobs", &job, "runs"], &[]).await?, "runs", &RUNS)?,
+        Action::Runs { job, limit } => {
+            let query = [("limit", limit.to_string())];
+            show(&client.get(&["v1", "jobs", &job, "runs"], &query).await?, "runs", &RUNS)?;
+        }
         Action::Run { job, from, to, wait } => {
             let mut body = json!({});
             for (key, time) in [("from", from), ("to", to)] {

@@ -17,6 +17,7 @@ use indicatif::HumanCount;
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::table;
 
 /// Whoever read standard output has gone, as `head` does when it has enough: nothing is wrong, and nobody is left to tell.
 #[derive(Debug)]
@@ -51,6 +52,15 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 /// If standard output is closed.
 pub(crate) fn print_json(value: &Value) -> Result<()> {
     print(&format!("{value:#}\n"))
+}
+
+/// Prints the list that stands under `key` of an answer, and says so where the server left some of it out.
+fn show_list(answer: &Value, key: &str, columns: &[(&str, &str)], json: bool) -> Result<()> {
+    if json {
+        return print_json(answer);
+    }
+    let cut = answer["truncated"] == true || !answer["next"].is_null();
+    print(&(table::of_objects(columns, &answer[key]) + if cut { "(there are more: see --limit)\n" } else { "" }))
 }
 
 /// A count and what is counted, in the plural where that is right.

@@ -6,9 +6,8 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{print, print_json, queued};
+use super::{queued, show_list};
 use crate::client::{Client, ServerArgs};
-use crate::table;
 
 /// Arguments of `forewarn model`.
 #[derive(Debug, clap::Args)]
@@ -56,6 +55,9 @@ enum Action {
         /// Asset path, or a glob over paths.
         #[arg(long)]
         asset: Option<String>,
+        /// Most predictions.
+        #[arg(long, default_value_t = 1_000)]
+        limit: usize,
     },
 }
 
@@ -89,9 +91,7 @@ const PREDICTIONS: [(&str, &str); 9] = [
 pub(crate) async fn run(args: ModelArgs) -> Result<ExitCode> {
     let client = Client::new(&args.server)?;
     let json = args.server.json;
-    let show = |answer: &Value, key: &str, columns: &[(&str, &str)]| {
-        if json { print_json(answer) } else { print(&table::of_objects(columns, &answer[key])) }
-    };
+    let show = |answer: &Value, key: &str, columns: &[(&str, &str)]| show_list(answer, key, columns, json);
     match args.action {
         Action::List => show(&client.get(&["v1", "models"], &[]).await?, "models", &MODELS)?,
         Action::Versions { model } => show(&client.get(&["v1", "models", &model, "versions"], &[]).await?, "versions", &VERSIONS)?,
@@ -107,8 +107,9 @@ pub(crate) async fn run(args: ModelArgs) -> Result<ExitCode> {
             let answer = client.post(&["v1", "models", &model, "promote"], &json!({ "version": version })).await?;
             show(&answer, "versions", &VERSIONS)?;
         }
-        Action::Predictions { asset } => {
-            let query: Vec<(&str, String)> = asset.map(|asset| ("asset", asset)).into_iter().collect();
+        Action::Predictions { asset, limit } => {
+            let mut query = vec![("limit", limit.to_string())];
+            query.extend(asset.map(|asset| ("asset", asset)));
             let mut answer = client.get(&["v1", "predictions"], &query).await?;
             if !json {
                 round(&mut answer["predictions"]);

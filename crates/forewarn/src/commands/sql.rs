@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{counted, print};
+use crate::check::complain;
 use crate::client::{Client, ServerArgs};
 use crate::table;
 
@@ -42,7 +43,12 @@ pub(crate) async fn run(mut args: SqlArgs) -> Result<ExitCode> {
     }
     if args.csv {
         let request = client.request(Method::POST, &["v1", "sql"])?.header("accept", "text/csv").json(&body);
-        print(&client.send(request).await?.text().await.context("the rows were cut off")?)?;
+        let response = client.send(request).await?;
+        let truncated = response.headers().contains_key("x-forewarn-truncated");
+        print(&response.text().await.context("the rows were cut off")?)?;
+        if truncated {
+            complain("these are not all rows: see --max-rows, and the server's limits.max_sql_rows");
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let answer = client.post(&["v1", "sql"], &body).await?;

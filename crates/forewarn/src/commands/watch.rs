@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use futures::StreamExt as _;
 use reqwest::{Method, Response};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
@@ -24,20 +23,20 @@ const SILENCE: Duration = Duration::from_mins(1);
 /// No server at the beginning, or its refusal.
 pub(super) async fn run(client: &Client, query: Vec<(&str, String)>, json: bool) -> Result<()> {
     let mut events = Events::default();
-    let mut response = connect(client, &query, None).await?;
+    let mut response = connect(client, &query, &mut events).await?;
     complain("watching; alerts will stand below as they happen, until Ctrl-C");
     loop {
         follow(response, &mut events, json).await?;
         complain("the stream of alerts was cut off; connecting again");
-        response = reconnect(client, &query, events.seen.as_deref()).await?;
+        response = reconnect(client, &query, &mut events).await?;
         complain("connected again");
     }
 }
 
-async fn reconnect(client: &Client, query: &[(&str, String)], seen: Option<&str>) -> Result<Response> {
+async fn reconnect(client: &Client, query: &[(&str, String)], events: &mut Events) -> Result<Response> {
     loop {
         sleep(RECONNECT).await;
-        match connect(client, query, seen).await {
+        match connect(client, query, events).await {
             Ok(response) => return Ok(response),
             // A server that starts up may refuse for a while; one that finds fault with the request always will, but has not before.
             Err(error) if error.is::<Refused>() => complain(&format!("{error:#}; trying again")),
@@ -46,17 +45,22 @@ async fn reconnect(client: &Client, query: &[(&str, String)], seen: Option<&str>
     }
 }
 
-async fn connect(client: &Client, query: &[(&str, String)], seen: Option<&str>) -> Result<Response> {
+/// Opens the stream behind the last event seen. The first thing it sends says where it stands, and only with that in hand may the
+/// user be told that nothing will be missed.
+async fn connect(client: &Client, query: &[(&str, String)], events: &mut Events) -> Result<Response> {
     let request = client.request(Method::GET, &["v1", "alerts", "stream"])?.query(query);
-    client.send(if let Some(seen) = seen { request.header("last-event-id", seen) } else { request }).await
+    let request = if let Some(seen) = &events.seen { request.header("last-event-id", seen) } else { request };
+    let mut response = client.send(request).await?;
+    events.cut_off();
+    if let Ok(Ok(Some(chunk))) = timeout(SILENCE, response.chunk()).await {
+        events.push(&chunk);
+    }
+    Ok(response)
 }
 
 /// Prints events until the stream ends.
-async fn follow(response: Response, events: &mut Events, json: bool) -> Result<()> {
-    events.cut_off();
-    let mut bytes = response.bytes_stream();
-    while let Ok(Some(Ok(chunk))) = timeout(SILENCE, bytes.next()).await {
-        events.push(&chunk);
+async fn follow(mut response: Response, events: &mut Events, json: bool) -> Result<()> {
+    loop {
         while let Some(event) = events.next() {
             match event.name.as_str() {
                 "alert" if json => print(&format!("{}\n", event.data))?,
@@ -65,8 +69,11 @@ async fn follow(response: Response, events: &mut Events, json: bool) -> Result<(
                 _ => {}
             }
         }
+        match timeout(SILENCE, response.chunk()).await {
+            Ok(Ok(Some(chunk))) => events.push(&chunk),
+            _ => return Ok(()),
+        }
     }
-    Ok(())
 }
 
 fn one_line(data: &str) -> String {

@@ -1,0 +1,76 @@
+//! Snapshots that cannot be used: the one before serves with the log behind it, and without any the server says what to do.
+
+use std::path::PathBuf;
+
+use forewarn_tests::site::{Server, Site};
+use serde_json::{Value, json};
+
+/// So small that several segments lie between two snapshots, and are trimmed as soon as nobody needs them.
+const SETTINGS: &str = "log: { segment_bytes: 4KB }\nbranch: { commit_rows: 100, commit_every: 100ms }\n";
+const HOT: &str = "\
+pipeline: p
+rules:
+  - { name: hot, assets: \"plant1/**\", when: \"temperature > 90.0\", severity: critical }
+";
+/// Readings of one stretch of work; each is a record of its own.
+const READINGS: usize = 200;
+
+/// Sends the readings of a stretch, of which the first ones are of a pump that nobody has heard of before.
+async fn work(server: &Server, stretch: usize) {
+    for index in 0..READINGS {
+        let pump = if index < 5 { stretch } else { 0 };
+        let time = 1_767_225_600_000_i64 + i64::try_from(stretch * READINGS + index).expect("a small number") * 1_000;
+        let value = if index % 20 == 19 { 95.0 } else { 70.0 };
+        let reading = json!({ "asset": format!("plant1/pump{pump}"), "signal": "temperature", "time": time, "value": value });
+        server.post("/v1/readings", &reading).await;
+    }
+}
+
+/// What must be the same after every start.
+async fn known(server: &Server) -> (Vec<Vec<Value>>, Vec<Value>, Value) {
+    let alerts = server.alerts("&state=all").await;
+    let readings = server.sql("SELECT asset, count(*), sum(value) FROM readings GROUP BY asset ORDER BY asset").await;
+    (readings, alerts, server.get("/v1/assets").await)
+}
+
+fn snapshots(site: &Site) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(site.path().join("data/snapshots")).expect("the folder of snapshots");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a file").path()).collect();
+    files.sort();
+    files
+}
+
+fn damage(path: &PathBuf) {
+    let mut bytes = std::fs::read(path).expect("a snapshot");
+    *bytes.last_mut().expect("it is not empty") ^= 1;
+    std::fs::write(path, bytes).expect("the file can be written");
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_loses_nothing_though_the_log_is_trimmed() {
+    let mut site = Site::new();
+    site.settings.push_str(SETTINGS);
+    site.pipeline(HOT);
+    let mut before = None;
+    for stretch in 0..4 {
+        let server = site.start().await;
+        work(&server, stretch).await;
+        before = Some(known(&server).await);
+        assert!(server.stop().await.success(), "{}", site.log());
+    }
+    let files = snapshots(&site);
+    assert_eq!(files.len(), 2, "{files:?}");
+    damage(&files[1]);
+
+    let server = site.start().await;
+    assert!(server.metric("forewarn_log_start_offset").await > 0, "a log that goes back to its beginning proves nothing");
+    assert!(site.log().contains("this snapshot is passed over"), "{}", site.log());
+    assert_eq!(Some(known(&server).await), before);
+    assert!(server.metric("forewarn_snapshot_offset").await > 0, "the snapshot that the start rests on");
+    assert!(server.stop().await.success(), "{}", site.log());
+
+    snapshots(&site).iter().for_each(damage);
+    let (code, _, complaint) = site.run(&["serve", "--config", &site.config().display().to_string()]).await;
+    assert_eq!(code, 2, "{complaint}");
+    assert!(complaint.contains("none of the snapshots in") && complaint.contains("from a copy"), "{complaint}");
+}
