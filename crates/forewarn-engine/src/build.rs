@@ -6,7 +6,7 @@ use crate::detect::{LearnedLimits, RateOfChange, RobustZ};
 use crate::dictionary::Dictionary;
 use crate::instance::{Episode, Instance, Missing, State};
 use crate::program::{CompiledRule, Program, RuleWatch};
-use crate::shard::{AssetState, DerivedInstance, NO_TIME, Shard, Slot};
+use crate::shard::{AssetState, DerivedInstance, Shard, Slot};
 use crate::when::{NO_SLOT, WhenState};
 
 impl Shard {
@@ -20,16 +20,7 @@ impl Shard {
             return slot;
         }
         let slot = index_u32(self.slots.len());
-        self.slots.push(Slot {
-            value: 0.0,
-            time: NO_TIME,
-            arrived: NO_TIME,
-            asset,
-            signal,
-            known: false,
-            derived: Box::default(),
-            watchers: Box::default(),
-        });
+        self.slots.push(Slot::new(asset, signal));
         self.assets[asset as usize].slots.push(slot);
         slot
     }
@@ -95,7 +86,10 @@ impl Shard {
             }
             RuleWatch::RobustZ { .. } => State::RobustZ(Episode::new(slot), RobustZ::new()),
             RuleWatch::Rate { .. } => State::Rate(Episode::new(slot), RateOfChange::new()),
-            RuleWatch::Missing { .. } => State::Missing(Missing::new(slot)),
+            RuleWatch::Missing { .. } => {
+                // A rule that is new to a series that has spoken starts counting at its newest reading.
+                State::Missing(Missing::new(slot, self.slots[slot as usize].clock.arrived))
+            }
         };
         self.assets[asset as usize].instances.push(index_u32(self.instances.len()));
         self.instances.push(Instance { rule: number, asset, state });

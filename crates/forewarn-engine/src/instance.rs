@@ -54,12 +54,14 @@ pub(crate) struct Missing {
     pub(crate) open: bool,
     /// A deadline stands in the shard's queue.
     pub(crate) armed: bool,
+    /// Wall-clock time at which the series spoke last, be it with a late reading; the smallest number if it never did.
+    pub(crate) arrived: i64,
     started: i64,
 }
 
 impl Missing {
-    pub(crate) const fn new(slot: u32) -> Self {
-        Self { slot, open: false, armed: false, started: 0 }
+    pub(crate) const fn new(slot: u32, arrived: i64) -> Self {
+        Self { slot, open: false, armed: false, arrived, started: 0 }
     }
 }
 
@@ -213,6 +215,7 @@ impl Instance {
     /// The series of a `missing` rule has spoken, at wall-clock time `arrived`. Says whether a deadline must be put into the queue.
     pub(crate) fn spoke(&mut self, scene: &Scene<'_>, arrived: i64, events: &mut Vec<Event>) -> bool {
         let State::Missing(missing) = &mut self.state else { return false };
+        missing.arrived = arrived;
         if missing.open {
             missing.open = false;
             let started = missing.started;

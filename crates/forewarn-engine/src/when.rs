@@ -1,6 +1,6 @@
 //! The state machine of an expression rule on one asset: hold before it begins, hold before it ends, and the doubt when inputs go stale.
 //!
-//! It runs in the asset's event time, by two moves: [`WhenState::judge`] at a reading of one of its signals, and
+//! It runs in the event time of the signals it watches, by two moves: [`WhenState::judge`] at a reading of one of its signals, and
 //! [`WhenState::advance`], which lets time pass up to a moment before the next reading (or up to a tick). While inputs are unknown no
 //! hold elapses: a condition already pending stays pending, and an end that was being waited for must be waited for anew.
 
@@ -47,6 +47,15 @@ pub(crate) struct Step {
     pub(crate) started: i64,
 }
 
+/// A stretch of event time in which no reading came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passed {
+    pub(crate) at: i64,
+    pub(crate) to: i64,
+    /// Whether a hold that ends exactly at `to` elapses: before a reading at that very moment it does not, which has its say first.
+    pub(crate) inclusive: bool,
+}
+
 impl WhenState {
     pub(crate) const fn new() -> Self {
         Self { phase: Phase::Idle, unknown: false, since: 0, ending_since: NEVER, told: i64::MIN }
@@ -84,19 +93,9 @@ impl WhenState {
         }
     }
 
-    /// Lets time pass from `at` to `to` without a reading: holds elapse, inputs go stale. A hold that ends exactly at `to` elapses only
-    /// if `inclusive`: a reading at that very moment has its say first.
-    #[expect(clippy::too_many_arguments, reason = "the rule, its inputs, a stretch of time, an ear; a struct would only rename them")]
-    pub(crate) fn advance(
-        &mut self,
-        rule: &WhenRule,
-        inputs: &[u32],
-        slots: &[Slot],
-        mut at: i64,
-        to: i64,
-        inclusive: bool,
-        tell: &mut impl FnMut(Step),
-    ) {
+    /// Lets time pass without a reading: holds elapse, inputs go stale.
+    pub(crate) fn advance(&mut self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], passed: Passed, tell: &mut impl FnMut(Step)) {
+        let Passed { mut at, to, inclusive } = passed;
         while self.phase != Phase::Idle && !self.unknown {
             let deadline = self.deadline(rule);
             let expiry = self.expiry(rule, inputs, slots, at);

@@ -132,6 +132,33 @@ fn a_late_reading_changes_nothing() {
 }
 
 #[test]
+fn a_signal_that_runs_ahead_moves_time_for_no_rule_that_does_not_watch_it() {
+    let rules = "
+signals: [{ name: double, assets: '**', expr: 'x * 2.0' }]
+rules:
+  - { name: held, assets: '**', when: 'x > 6.0', for: 30s, severity: major }
+  - { name: derived, assets: '**', when: 'double > 12.0', severity: major }
+";
+    let mut rig = Rig::new(rules, &[("p", "x"), ("p", "z")]);
+    assert_eq!(rig.read("p", "z", 3600, 0.0), []);
+    let start = rig.read("p", "x", 0, 7.0);
+    assert_eq!(of("held", &start), [(T::Pending, Pending, 0)]);
+    assert_eq!(of("derived", &start), [(T::Raised, Unacknowledged, 0)], "x is not stale by the clock of z");
+    assert_eq!(rig.read("p", "z", 7200, 0.0), [], "no hold elapses by the clock of z");
+    let end = rig.read("p", "x", 10, 5.0);
+    assert_eq!(of("held", &end), [(T::Normal, Normal, 10)]);
+    assert_eq!(of("derived", &end), [(T::Returned, Returned, 10)]);
+    // A new occurrence has a start and an id of its own.
+    let again = rig.read("p", "x", 20, 7.0);
+    assert_eq!(of("held", &again), [(T::Pending, Pending, 20)]);
+    assert_ne!(again[0].alert, start[0].alert);
+    assert_eq!(of("held", &rig.read("p", "x", 51, 7.0)), [(T::Raised, Unacknowledged, 50)]);
+    // Ticks count from the newest reading of x, too.
+    assert_eq!(rig.tick(351), []);
+    assert_eq!(rig.tick(352).len(), 2, "x is stale by its own clock");
+}
+
+#[test]
 fn a_rule_starts_when_its_signals_appear() {
     let mut rig = Rig::new("rules:\n  - { name: either, assets: '**', when: 'a > 1.0 || b > 1.0', severity: minor }", &[("x", "a")]);
     assert_eq!(brief(&rig.read("x", "a", 0, 2.0)), [(T::Raised, Unacknowledged, 0)]);
