@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use forewarn_spec::{AssetGlob, Baseline, Compiled, Condition, Definitions, Detector, Expr, Rule, Signal};
 use forewarn_types::{Severity, SignalName};
 
-/// How old an input of a derived signal may be, µs: the default tolerance of rules.
-const DERIVED_TOLERANCE_US: i64 = 300_000_000;
+/// How old a value may be where no tolerance is given, as in derived signals and detectors, µs: the default tolerance of rules.
+pub(crate) const DEFAULT_TOLERANCE_US: i64 = 300_000_000;
 
 /// All rules and derived signals.
 #[derive(Default)]
@@ -161,7 +161,7 @@ fn derived_in_order(signals: &[&Signal]) -> Vec<DerivedSignal> {
             assets: signal.assets.clone(),
             expr: expr.compile(),
             signals: expr.signals().to_vec(),
-            tolerance_us: DERIVED_TOLERANCE_US,
+            tolerance_us: DEFAULT_TOLERANCE_US,
             source: expr.source().to_owned(),
         }));
         waiting = rest;

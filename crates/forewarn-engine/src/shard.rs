@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::dictionary::Dictionary;
 use crate::event::Event;
 use crate::instance::{Instance, Sample, Scene, State};
-use crate::program::{Program, RuleWatch};
+use crate::program::{DEFAULT_TOLERANCE_US, Program, RuleWatch};
 use crate::when::{Passed, with_inputs};
 
 /// No such time.
@@ -39,7 +39,7 @@ impl Clock {
     }
 
     /// Event time when the wall clock shows `now`.
-    fn event_time(self, now: i64) -> i64 {
+    pub(crate) fn event_time(self, now: i64) -> i64 {
         self.newest.saturating_add(now.saturating_sub(self.arrived).max(0))
     }
 
@@ -84,6 +84,11 @@ impl Slot {
     /// Whether the value may be used at event time `at`.
     pub(crate) fn is_known_at(&self, at: i64, tolerance_us: i64) -> bool {
         self.known && at.saturating_sub(self.time) <= tolerance_us
+    }
+
+    /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from the value.
+    pub(crate) fn stale_after(&self) -> i64 {
+        self.time.saturating_add(DEFAULT_TOLERANCE_US)
     }
 }
 
@@ -228,6 +233,7 @@ impl Shard {
         }
     }
 
+    /// The rules that watch the row's slot judge, now that it is taken in.
     fn judge(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32) {
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
         let state = &mut assets[asset as usize];
@@ -241,11 +247,7 @@ impl Shard {
                 let at = clock.newest;
                 when.judge(rule, inputs, slots, at, &mut |step| events.push(scene.when_event(number, rule, inputs, step)));
                 if !when.is_idle() {
-                    state.due = state.due.min(clock.wall_time(when.due(rule, inputs, slots, at)));
-                    if state.due != NEVER && !state.armed {
-                        state.armed = true;
-                        armed.push(asset);
-                    }
+                    arm(state, clock.wall_time(when.due(rule, inputs, slots, at)), asset, armed);
                 }
                 continue;
             }
@@ -253,11 +255,15 @@ impl Shard {
             let source = &slots[slot as usize];
             let (time, value) = if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
             if matches!(instance.state, State::Missing(_)) {
-                if (slot == row.slot || source.known) && instance.spoke(&scene, row.arrived, events) {
+                // What rests on other signals has not been heard before it had a value.
+                let heard = if source.known { instance.spoke(&scene, row.arrived, events) } else { instance.muttered(&scene, row.arrived, slot == row.slot, events) };
+                if heard {
                     deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
                 }
             } else if source.known {
-                instance.detect(&scene, Sample { slot, time, value, late: false }, events);
+                if instance.detect(&scene, Sample { slot, time, value, late: false }, events) {
+                    arm(state, source.clock.wall_time(source.stale_after()), asset, armed);
+                }
             } else {
                 instance.doubt(&scene, source.clock.newest, events);
             }
@@ -267,7 +273,7 @@ impl Shard {
     /// A late reading: detectors judge it against the present state, nothing else changes but that the series has spoken.
     #[cold]
     fn judge_late(&mut self, program: &Program, names: &Dictionary, row: &Row, usable: bool, asset: u32) {
-        let Self { slots, assets, instances, deadlines, events, .. } = self;
+        let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
         let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
         for &index in &*slots[row.slot as usize].watchers {
             let instance = &mut instances[index as usize];
@@ -275,11 +281,12 @@ impl Shard {
                 continue;
             }
             if matches!(instance.state, State::Missing(_)) {
-                if instance.spoke(&scene, row.arrived, events) {
+                if usable && instance.spoke(&scene, row.arrived, events) {
                     deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
                 }
-            } else if usable {
-                instance.detect(&scene, Sample { slot: row.slot, time: row.time, value: row.value, late: true }, events);
+            } else if usable && instance.detect(&scene, Sample { slot: row.slot, time: row.time, value: row.value, late: true }, events) {
+                let source = &slots[row.slot as usize];
+                arm(&mut assets[asset as usize], source.clock.wall_time(source.stale_after()), asset, armed);
             }
         }
     }
@@ -311,11 +318,7 @@ impl Shard {
         let Self { slots, assets, instances, events, .. } = self;
         let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
         for &index in &*slots[row.slot as usize].watchers {
-            let Instance { rule: number, state: State::When(inputs, when), .. } = &mut instances[index as usize] else { continue };
-            let RuleWatch::When(rule) = &program.rules[*number as usize].watch else { continue };
-            let at = Clock::latest(inputs, slots).newest;
-            let passed = Passed { at, to: at.max(row.time), inclusive: false };
-            when.advance(rule, inputs, slots, passed, &mut |step| events.push(scene.when_event(*number, rule, inputs, step)));
+            instances[index as usize].advance(&scene, |clock| Passed { at: clock.newest, to: clock.newest.max(row.time), inclusive: false }, events);
         }
     }
 
@@ -326,11 +329,8 @@ impl Shard {
         let state = &assets[asset as usize];
         let scene = Scene { program, names, slots: &*slots, asset: state.id, row: 0 };
         for &index in &state.instances {
-            let Instance { rule: number, state: State::When(inputs, when), .. } = &mut instances[index as usize] else { continue };
-            let RuleWatch::When(rule) = &program.rules[*number as usize].watch else { continue };
-            let clock = Clock::latest(inputs, slots);
-            let passed = Passed { at: clock.newest, to: clock.event_time(now), inclusive: true };
-            when.advance(rule, inputs, slots, passed, &mut |step| events.push(scene.when_event(*number, rule, inputs, step)));
+            let passed = |clock: Clock| Passed { at: clock.newest, to: clock.event_time(now), inclusive: true };
+            instances[index as usize].advance(&scene, passed, events);
         }
         self.assets[asset as usize].due = self.due(program, asset, now);
     }
@@ -343,7 +343,7 @@ impl Shard {
                 let clock = Clock::latest(inputs, &self.slots);
                 Some(clock.wall_time(when.due(rule, inputs, &self.slots, clock.event_time(now))))
             }
-            _ => None,
+            _ => instance.doubtful_slot().map(|slot| &self.slots[slot as usize]).map(|slot| slot.clock.wall_time(slot.stale_after())),
         });
         dues.min().unwrap_or(NEVER)
     }
@@ -359,6 +359,15 @@ impl Shard {
         } else {
             deadlines.push(Reverse((deadline, index)));
         }
+    }
+}
+
+/// Has ticks look at the asset from the wall-clock time `due` on.
+fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
+    state.due = state.due.min(due);
+    if state.due != NEVER && !state.armed {
+        state.armed = true;
+        armed.push(asset);
     }
 }
 
