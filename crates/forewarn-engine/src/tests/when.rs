@@ -119,7 +119,27 @@ fn a_hold_does_not_elapse_in_doubt() {
     rig.read("plant/p1", "temperature", 10, 91.0);
     assert_eq!(of("hot", &rig.read_bad("plant/p1", "vibration", 20)), [(T::Unknown, Pending, 20)]);
     assert_eq!(of("hot", &rig.tick(100)), []);
-    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 110, 5.0)), [(T::Known, Pending, 110), (T::Raised, Unacknowledged, 110)]);
+    // Ten of the thirty seconds had passed before the doubt; the other twenty pass after it.
+    let known = rig.read("plant/p1", "vibration", 110, 5.0);
+    assert_eq!(of("hot", &known), [(T::Known, Pending, 110)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 129, 5.0)), []);
+    let raised = rig.read("plant/p1", "vibration", 131, 5.0);
+    assert_eq!(of("hot", &raised), [(T::Raised, Unacknowledged, 130)]);
+    assert_eq!((raised[0].alert, raised[0].started), (known[0].alert, Timestamp::from_secs(10)), "its start and its id stay");
+}
+
+#[test]
+fn an_alert_whose_end_cannot_be_told_at_its_onset_is_in_doubt() {
+    let rules = "rules:
+  - { name: r, assets: '**', when: 'x > 1.0', until: 'y < 0.0', for: 10s, severity: major }
+  \
+                 - { name: now, assets: '**', when: 'x > 1.0', until: 'y < 0.0', severity: major }";
+    let mut rig = Rig::new(rules, &[("p", "x"), ("p", "y")]);
+    let onset = rig.read("p", "x", 0, 2.0);
+    assert_eq!(of("now", &onset), [(T::Raised, Unacknowledged, 0), (T::Unknown, Unacknowledged, 0)]);
+    assert_eq!(of("r", &rig.tick(10)), [(T::Raised, Unacknowledged, 10), (T::Unknown, Unacknowledged, 10)]);
+    let known = rig.read("p", "y", 11, 5.0);
+    assert_eq!((of("now", &known), of("r", &known)), (vec![(T::Known, Unacknowledged, 11)], vec![(T::Known, Unacknowledged, 11)]));
 }
 
 #[test]
