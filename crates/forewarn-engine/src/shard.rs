@@ -270,9 +270,14 @@ impl Shard {
         }
     }
 
-    /// A late reading: detectors judge it against the present state, nothing else changes but that the series has spoken.
+    /// A late reading: detectors judge it against the present state, nothing else changes but that the series has spoken. One that only
+    /// repeats the present value at its time says nothing at all.
     #[cold]
     fn judge_late(&mut self, program: &Program, names: &Dictionary, row: &Row, usable: bool, asset: u32) {
+        let present = &self.slots[row.slot as usize];
+        if (present.time, present.value) == (row.time, row.value) {
+            return;
+        }
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
         let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
         for &index in &*slots[row.slot as usize].watchers {

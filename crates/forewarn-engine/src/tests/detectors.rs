@@ -141,6 +141,18 @@ fn a_late_reading_is_judged_by_detectors() {
 }
 
 #[test]
+fn a_repetition_of_the_present_reading_is_passed_over() {
+    let mut rig = calm();
+    rig.read("p", "temperature", 300, 100.0);
+    let before = rig.engine.snapshot().unwrap();
+    assert_eq!(rig.read_late("p", "temperature", 300, 100.0), []);
+    assert_eq!(rig.engine.snapshot().unwrap(), before);
+    // Another value at that time is late, and judged.
+    rig.read_late("p", "temperature", 300, 101.0);
+    assert_ne!(rig.engine.snapshot().unwrap(), before);
+}
+
+#[test]
 fn silence_is_told_by_the_wall_clock_and_ends_with_the_next_reading() {
     let mut rig = Rig::new(RULES, &[("p", "temperature"), ("q", "temperature")]);
     assert_eq!(rig.tick(10_000), [], "a series that never spoke is not silent");
