@@ -48,23 +48,29 @@ impl Shard {
         self.line_up(asset);
     }
 
-    /// Drops the instances of rules that are gone or changed and renumbers the others: `map` gives each old rule its new number.
-    /// Derived signals are dropped too; [`Shard::instantiate`] makes those in force anew.
-    pub(crate) fn retain_rules(&mut self, map: &[Option<u32>], drop_derived: bool) {
+    /// Drops the instances of rules and the derived signals that are gone or changed and renumbers the others: `rules` and `derived`
+    /// give each old number its new one. [`Shard::instantiate`] then makes the new ones and lines all of them up.
+    pub(crate) fn retain(&mut self, rules: &[Option<u32>], derived: &[Option<u32>]) {
         let old = std::mem::take(&mut self.instances);
         self.assets.iter_mut().for_each(|asset| asset.instances.clear());
         for mut instance in old {
-            if let Some(rule) = map.get(instance.rule as usize).copied().flatten() {
+            if let Some(rule) = rules.get(instance.rule as usize).copied().flatten() {
                 instance.rule = rule;
                 self.assets[instance.asset as usize].instances.push(index_u32(self.instances.len()));
                 self.instances.push(instance);
             }
         }
-        if drop_derived {
-            for derived in self.derived.drain(..) {
-                self.slots[derived.slot as usize].known = false;
+        let old = std::mem::take(&mut self.derived);
+        self.assets.iter_mut().for_each(|asset| asset.derived.clear());
+        for mut one in old {
+            let slot = &mut self.slots[one.slot as usize];
+            if let Some(definition) = derived.get(one.definition as usize).copied().flatten() {
+                one.definition = definition;
+                self.assets[slot.asset as usize].derived.push(index_u32(self.derived.len()));
+                self.derived.push(one);
+            } else {
+                slot.known = false;
             }
-            self.assets.iter_mut().for_each(|asset| asset.derived.clear());
         }
     }
 
