@@ -177,14 +177,14 @@ impl Engine {
         touched.sort_unstable();
         touched.dedup();
         for id in touched {
-            self.instantiate(id);
+            self.instantiate(id, false);
         }
     }
 
-    fn instantiate(&mut self, id: u32) {
+    fn instantiate(&mut self, id: u32, all: bool) {
         let shard_count = self.shards.len();
         let local = index_u32(id as usize / shard_count);
-        self.shards[id as usize % shard_count].instantiate(&self.program, &mut self.names, local);
+        self.shards[id as usize % shard_count].instantiate(&self.program, &mut self.names, local, all);
     }
 
     fn definitions(&mut self, offset: Offset, definitions: &Definitions, actions: &mut Actions) {
@@ -215,7 +215,7 @@ impl Engine {
             shard.retain(&rules, &derived);
         }
         for id in 0..self.names.asset_count() {
-            self.instantiate(index_u32(id));
+            self.instantiate(index_u32(id), true);
         }
         for shard in &mut self.shards {
             shard.rebuild_deadlines(&self.program);

@@ -5,7 +5,7 @@
 //! a change of a rule's condition does.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use forewarn_types::{Quality, ReadingFlags};
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,6 @@ pub(crate) struct AssetState {
     due: i64,
     /// Whether it stands in [`Shard::armed`].
     armed: bool,
-    pub(crate) slots: Vec<u32>,
     pub(crate) derived: Vec<u32>,
     pub(crate) instances: Vec<u32>,
 }
@@ -119,6 +118,9 @@ pub(crate) struct DerivedInstance {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) slots: Vec<Slot>,
+    /// Slots by asset and signal.
+    #[serde(skip)]
+    pub(crate) index: BTreeMap<(u32, u32), u32>,
     pub(crate) assets: Vec<AssetState>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) derived: Vec<DerivedInstance>,
@@ -146,7 +148,7 @@ pub(crate) struct Row {
 
 impl AssetState {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, due: NEVER, armed: false, slots: Vec::new(), derived: Vec::new(), instances: Vec::new() }
+        Self { id, due: NEVER, armed: false, derived: Vec::new(), instances: Vec::new() }
     }
 }
 

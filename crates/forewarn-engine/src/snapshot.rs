@@ -54,6 +54,7 @@ impl Engine {
             engine.program = load(&engine.files).map_err(EngineError::Definitions)?;
         }
         for shard in &mut engine.shards {
+            shard.rebuild_index();
             shard.rebuild_deadlines(&engine.program);
         }
         if engine.program.outline() != outline {

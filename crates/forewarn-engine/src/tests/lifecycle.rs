@@ -195,6 +195,24 @@ fn a_rule_that_another_program_reads_differently_starts_afresh_after_a_restore()
     assert_eq!(brief(&rig.read("a", "x", 2, 2.0)), [(T::Raised, Unacknowledged, 2)]);
 }
 
+/// Each record brings one signal more; work that grew with those there are would take minutes here.
+#[test]
+fn an_asset_may_have_very_many_signals_that_appear_one_by_one() {
+    let text = "
+signals: [{ name: d, assets: '**', expr: 's19999 * s0' }]
+rules: [{ name: high, assets: '**', when: 'd > 1.0 || s5 > 1.0', severity: major }]
+";
+    let mut rig = Rig::new(text, &[]);
+    for number in 0..20_000 {
+        rig.add_series(&[("a", &format!("s{number}"))]);
+    }
+    let slots = &rig.engine.shards[0].slots;
+    assert_eq!(slots.iter().filter(|slot| !slot.watchers.is_empty()).count(), 4, "d, what it rests on, and s5");
+    rig.read("a", "s0", 0, 2.0);
+    assert_eq!(brief(&rig.read("a", "s19999", 1, 2.0)), [(T::Raised, Unacknowledged, 1)]);
+    assert_eq!(brief(&rig.read("a", "s5", 2, 2.0)), []);
+}
+
 #[test]
 fn open_alerts_are_bounded_and_the_rest_is_a_problem() {
     let options = EngineOptions { max_alerts_per_rule: 2, ..EngineOptions::default() };
