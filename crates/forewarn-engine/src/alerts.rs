@@ -11,7 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::dictionary::Dictionary;
 use crate::event::{Change, Event};
-use crate::program::{CompiledRule, Program};
+use crate::program::{Program, RuleHead};
+
+/// Most alerts that may be shelved at once, those that are over included.
+const MAX_SHELVED: usize = 10_000;
+/// Most conditions beyond the bound of their rule that are kept in mind to be raised later.
+const MAX_REFUSED: usize = 10_000;
 
 /// An open alert. It is dropped when it is normal again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +42,30 @@ pub(crate) struct Alerts {
     /// Open alerts by rule.
     counts: BTreeMap<u32, usize>,
     shelved: usize,
+    /// Shelves of alerts that are over: the next occurrence within the time is shelved too. With the id of the alert last shelved.
+    shelves: BTreeMap<Key, (AlertId, Timestamp)>,
+    /// Conditions that hold though their rule has too many open alerts: they are raised when there is room.
+    refused: BTreeMap<Key, Refused>,
+    /// Alerts that ended with their rule, to be told of.
+    ended: Vec<Ended>,
+}
+
+/// A condition that was not raised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Refused {
+    /// Its newest beginning or onset.
+    event: Event,
+    doubt: Option<Event>,
+}
+
+/// An alert that ended with its rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Ended {
+    rule: RuleHead,
+    asset: u32,
+    alert: Alert,
+    /// Whether no rule of the name is left.
+    removed: bool,
 }
 
 /// Where transitions go, and what is needed to write them.
@@ -44,7 +73,6 @@ pub(crate) struct Pen<'a> {
     pub(crate) program: &'a Program,
     pub(crate) names: &'a Dictionary,
     pub(crate) cause: Offset,
-    pub(crate) ordinal: u32,
     pub(crate) transitions: &'a mut Vec<AlertTransition>,
 }
 
@@ -61,13 +89,14 @@ struct Words {
 
 impl Pen<'_> {
     fn write(&mut self, key: Key, alert: &Alert, transition: Transition, time: Timestamp, words: Words) {
-        let rule = &self.program.rules[key.0 as usize];
+        let rule = &self.program.rules[key.0 as usize].head;
         self.write_for(rule, key.1, alert, transition, time, words);
     }
 
-    fn write_for(&mut self, rule: &CompiledRule, asset: u32, alert: &Alert, transition: Transition, time: Timestamp, words: Words) {
+    fn write_for(&mut self, rule: &RuleHead, asset: u32, alert: &Alert, transition: Transition, time: Timestamp, words: Words) {
         let mut evidence = words.evidence;
         evidence.rule_version.clone_from(&rule.version);
+        let ordinal = self.transitions.last().filter(|last| last.cause == self.cause).map_or(0, |last| last.ordinal + 1);
         self.transitions.push(AlertTransition {
             alert: alert.id,
             rule: rule.name.clone(),
@@ -84,15 +113,14 @@ impl Pen<'_> {
             actor: words.actor,
             comment: words.comment,
             cause: self.cause,
-            ordinal: self.ordinal,
+            ordinal,
             evidence,
         });
-        self.ordinal += 1;
     }
 }
 
 impl Alert {
-    /// The state shown: a shelved alert is shelved until it is over.
+    /// The state shown: a shelved alert is shelved until it is over, and so is its next occurrence within the time.
     fn shown(&self) -> AlertState {
         if self.shelved_until.is_some() && self.state != AlertState::Normal { AlertState::Shelved } else { self.state }
     }
@@ -104,40 +132,91 @@ impl Alerts {
         self.open.len()
     }
 
-    /// Applies a change of a condition. `false`: the rule has `bound` open alerts, this one is not raised.
+    /// Applies a change of a condition. `false`: the rule has `bound` open alerts, this one is not raised for now.
     pub(crate) fn apply(&mut self, event: Event, bound: usize, pen: &mut Pen<'_>) -> bool {
+        let rule = event.rule;
+        if !self.open.contains_key(&(rule, event.asset)) && self.is_full(rule, bound) {
+            return self.refuse(event);
+        }
+        if self.change(event, pen) {
+            self.raise_refused(rule, bound, pen);
+        }
+        true
+    }
+
+    /// Applies a change for which there is room. Says whether the alert is over.
+    fn change(&mut self, event: Event, pen: &mut Pen<'_>) -> bool {
         let key = (event.rule, event.asset);
         if !self.open.contains_key(&key) {
             if !matches!(event.change, Change::Pending | Change::Onset) {
-                return true;
-            }
-            if self.counts.get(&event.rule).is_some_and(|count| *count >= bound) {
                 return false;
             }
             self.insert(key, &event, pen);
         }
-        let Some(alert) = self.open.get_mut(&key) else { return true };
+        let Some(alert) = self.open.get_mut(&key) else { return false };
         let fresh = alert.time == Timestamp::MIN;
-        let Some(transition) = follow(alert, event.change, fresh) else { return true };
+        let Some(transition) = follow(alert, event.change, fresh) else { return false };
         let time = Timestamp(event.time);
         alert.time = alert.time.max(time);
         let alert = alert.clone();
         let evidence = Evidence { rule_version: String::new(), from: event.from, to: time.max(event.from), values: event.values };
         let words = Words { value: event.value, score: event.score, message: event.message, evidence, ..Words::default() };
         pen.write(key, &alert, transition, time, words);
-        if alert.state == AlertState::Normal {
+        let over = alert.state == AlertState::Normal;
+        if over {
             self.remove(key);
         }
+        over
+    }
+
+    fn is_full(&self, rule: u32, bound: usize) -> bool {
+        self.counts.get(&rule).is_some_and(|count| *count >= bound)
+    }
+
+    /// Keeps in mind that a condition holds which cannot be raised. `false`: it began to.
+    fn refuse(&mut self, event: Event) -> bool {
+        let key = (event.rule, event.asset);
+        match event.change {
+            Change::Pending | Change::Onset => {
+                if self.refused.len() < MAX_REFUSED || self.refused.contains_key(&key) {
+                    self.refused.insert(key, Refused { event, doubt: None });
+                }
+                return false;
+            }
+            Change::End => {
+                self.refused.remove(&key);
+            }
+            Change::Unknown | Change::Known => {
+                if let Some(refused) = self.refused.get_mut(&key) {
+                    refused.doubt = (event.change == Change::Unknown).then_some(event);
+                }
+            }
+        }
         true
+    }
+
+    /// Raises what was refused and still holds, in the order of assets, as far as there is room.
+    fn raise_refused(&mut self, rule: u32, bound: usize, pen: &mut Pen<'_>) {
+        while !self.is_full(rule, bound) {
+            let Some(key) = self.refused.range((rule, 0)..=(rule, u32::MAX)).next().map(|(key, _)| *key) else { return };
+            let Some(Refused { event, doubt }) = self.refused.remove(&key) else { return };
+            self.change(event, pen);
+            if let Some(doubt) = doubt {
+                self.change(doubt, pen);
+            }
+        }
     }
 
     /// Carries out an operator's command.
     ///
     /// # Errors
     /// A sentence for the operator, if the command makes no sense.
-    pub(crate) fn command(&mut self, command: &OperatorCommand, pen: &mut Pen<'_>) -> Result<(), String> {
+    pub(crate) fn command(&mut self, command: &OperatorCommand, bound: usize, pen: &mut Pen<'_>) -> Result<(), String> {
         let id = command.alert;
         let Some(key) = self.by_id.get(&id).copied() else {
+            if command.action == CommandAction::Unshelve && self.clear_shelf(id) {
+                return Ok(());
+            }
             return Err(format!("the command of {} is for alert {id}, which is not open", command.actor));
         };
         let Some(alert) = self.open.get_mut(&key) else { return Ok(()) };
@@ -150,6 +229,9 @@ impl Alerts {
             },
             CommandAction::Shelve { until } if until <= command.time => {
                 return Err(format!("alert {id} cannot be shelved until {until}: that has passed"));
+            }
+            CommandAction::Shelve { .. } if !was_shelved && self.shelved + self.shelves.len() >= MAX_SHELVED => {
+                return Err(format!("alert {id} cannot be shelved: {MAX_SHELVED} are, the most allowed"));
             }
             CommandAction::Shelve { until } => {
                 alert.shelved_until = Some(until);
@@ -182,12 +264,21 @@ impl Alerts {
             };
             pen.write(key, &alert, Transition::Normal, command.time, words);
             self.remove(key);
+            self.raise_refused(key.0, bound, pen);
         }
         Ok(())
     }
 
+    /// Takes the shelf away from an alert that is over. Says whether there was one.
+    fn clear_shelf(&mut self, alert: AlertId) -> bool {
+        let before = self.shelves.len();
+        self.shelves.retain(|_, (id, _)| *id != alert);
+        self.shelves.len() < before
+    }
+
     /// Shows the alerts again whose shelving ends by `now`.
     pub(crate) fn unshelve(&mut self, now: Timestamp, pen: &mut Pen<'_>) {
+        self.shelves.retain(|_, (_, until)| *until > now);
         if self.shelved == 0 {
             return;
         }
@@ -202,29 +293,49 @@ impl Alerts {
     }
 
     /// Ends the alerts of rules that are gone or changed, and renumbers the others. `old` are the rules so far, `map` gives each its
-    /// new number; `removed` says of an old rule whether none of its name is left.
-    pub(crate) fn retain_rules(&mut self, old: &Program, map: &[Option<u32>], removed: impl Fn(&str) -> bool, pen: &mut Pen<'_>) {
-        let open = std::mem::take(self);
-        for ((rule, asset), mut alert) in open.open {
-            if let Some(number) = map.get(rule as usize).copied().flatten() {
+    /// new number; `removed` says of an old rule whether none of its name is left. [`Self::tell_ended`] then tells.
+    pub(crate) fn retain_rules(&mut self, old: &[RuleHead], map: &[Option<u32>], removed: impl Fn(&str) -> bool) {
+        let new_number = |rule: u32| map.get(rule as usize).copied().flatten();
+        let Self { open, shelves, refused, ended, .. } = std::mem::take(self);
+        self.ended = ended;
+        for ((rule, asset), alert) in open {
+            if let Some(number) = new_number(rule) {
                 self.by_id.insert(alert.id, (number, asset));
                 *self.counts.entry(number).or_default() += 1;
                 self.shelved += usize::from(alert.shelved_until.is_some());
                 self.open.insert((number, asset), alert);
-                continue;
+            } else {
+                let rule = old[rule as usize].clone();
+                self.ended.push(Ended { removed: removed(&rule.name), rule, asset, alert });
             }
-            let rule = &old.rules[rule as usize];
+        }
+        let renumbered = |(rule, asset): Key| new_number(rule).map(|number| (number, asset));
+        self.shelves = shelves.into_iter().filter_map(|(key, shelf)| Some((renumbered(key)?, shelf))).collect();
+        for (key, mut refused) in refused {
+            if let Some(key) = renumbered(key) {
+                refused.event.rule = key.0;
+                refused.doubt.iter_mut().for_each(|doubt| doubt.rule = key.0);
+                self.refused.insert(key, refused);
+            }
+        }
+    }
+
+    /// Tells of the alerts that ended with their rules.
+    pub(crate) fn tell_ended(&mut self, pen: &mut Pen<'_>) {
+        for Ended { rule, asset, mut alert, removed } in self.ended.drain(..) {
             alert.state = AlertState::Normal;
-            let message = if removed(&rule.name) { "the rule was removed" } else { "the rule was changed" };
+            let message = if removed { "the rule was removed" } else { "the rule was changed" };
             let time = alert.time;
-            pen.write_for(rule, asset, &alert, Transition::Normal, time, Words { message: message.to_owned(), ..Words::default() });
+            pen.write_for(&rule, asset, &alert, Transition::Normal, time, Words { message: message.to_owned(), ..Words::default() });
         }
     }
 
     fn insert(&mut self, key: Key, event: &Event, pen: &Pen<'_>) {
         let started = Timestamp(event.started);
-        let id = AlertId::derive(&pen.program.rules[key.0 as usize].name, pen.names.asset(key.1), started);
-        let alert = Alert { id, started, state: AlertState::Pending, shelved_until: None, unknown: false, time: Timestamp::MIN };
+        let id = AlertId::derive(&pen.program.rules[key.0 as usize].head.name, pen.names.asset(key.1), started);
+        let shelved_until = self.shelves.remove(&key).map(|(_, until)| until);
+        self.shelved += usize::from(shelved_until.is_some());
+        let alert = Alert { id, started, state: AlertState::Pending, shelved_until, unknown: false, time: Timestamp::MIN };
         self.open.insert(key, alert);
         self.by_id.insert(id, key);
         *self.counts.entry(key.0).or_default() += 1;
@@ -233,7 +344,10 @@ impl Alerts {
     fn remove(&mut self, key: Key) {
         let Some(alert) = self.open.remove(&key) else { return };
         self.by_id.remove(&alert.id);
-        self.shelved -= usize::from(alert.shelved_until.is_some());
+        if let Some(until) = alert.shelved_until {
+            self.shelved -= 1;
+            self.shelves.insert(key, (alert.id, until));
+        }
         if let Some(count) = self.counts.get_mut(&key.0) {
             *count -= 1;
         }

@@ -1,12 +1,12 @@
 //! Which rules and derived signals an asset has: decided when a series or the definitions are new, never in the hot loop.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::detect::{LearnedLimits, RateOfChange, RobustZ};
 use crate::dictionary::Dictionary;
 use crate::instance::{Episode, Instance, Missing, State};
 use crate::program::{CompiledRule, Program, RuleWatch};
-use crate::shard::{AssetState, DerivedInstance, NO_TIME, Shard, Slot};
+use crate::shard::{AssetState, DerivedInstance, Shard, Slot};
 use crate::when::{NO_SLOT, WhenState};
 
 impl Shard {
@@ -20,22 +20,21 @@ impl Shard {
             return slot;
         }
         let slot = index_u32(self.slots.len());
-        self.slots.push(Slot {
-            value: 0.0,
-            time: NO_TIME,
-            arrived: NO_TIME,
-            asset,
-            signal,
-            known: false,
-            derived: Box::default(),
-            watchers: Box::default(),
-        });
-        self.assets[asset as usize].slots.push(slot);
+        self.slots.push(Slot::new(asset, signal));
+        self.index.insert((asset, signal), slot);
         slot
     }
 
-    /// Gives an asset the derived signals and rules that it has the signals for, and lines up who judges after which reading.
-    pub(crate) fn instantiate(&mut self, program: &Program, names: &mut Dictionary, asset: u32) {
+    /// Builds the index of slots anew.
+    pub(crate) fn rebuild_index(&mut self) {
+        self.index = self.slots.iter().zip(0..).map(|(slot, number)| ((slot.asset, slot.signal), number)).collect();
+    }
+
+    /// Gives an asset the derived signals and rules that it has the signals for, and lines up who judges after which reading: for the
+    /// signals that gained something, or, after [`Shard::retain`], for `all` that anyone looks at. An asset may have many thousands of
+    /// signals that appear one by one, so the work must not grow with those that nothing rests on.
+    pub(crate) fn instantiate(&mut self, program: &Program, names: &mut Dictionary, asset: u32, all: bool) {
+        let mut touched = BTreeSet::new();
         let path = names.asset(self.assets[asset as usize].id).clone();
         for (index, definition) in program.derived.iter().enumerate().filter(|(_, definition)| definition.assets.matches(&path)) {
             let definition_index = index_u32(index);
@@ -45,6 +44,7 @@ impl Shard {
             }
             let inputs: Option<Box<[u32]>> = definition.signals.iter().map(|signal| self.find_named(names, asset, signal)).collect();
             if let Some(inputs) = inputs {
+                touched.extend(inputs.iter().copied());
                 let signal = names.intern_signal(&definition.name);
                 let slot = self.slot(asset, self.assets[asset as usize].id, signal);
                 self.assets[asset as usize].derived.push(index_u32(self.derived.len()));
@@ -52,42 +52,65 @@ impl Shard {
             }
         }
         for (index, rule) in program.rules.iter().enumerate().filter(|(_, rule)| rule.assets.matches(&path)) {
-            self.instantiate_rule(names, asset, index_u32(index), rule);
+            self.instantiate_rule(names, asset, index_u32(index), rule, &mut touched);
         }
-        self.line_up(asset);
+        if all {
+            let AssetState { instances, derived, .. } = &self.assets[asset as usize];
+            instances.iter().for_each(|index| self.instances[*index as usize].for_each_slot(|slot| _ = touched.insert(slot)));
+            derived.iter().for_each(|index| touched.extend(self.derived[*index as usize].inputs.iter().copied()));
+        }
+        touched.remove(&NO_SLOT);
+        if !touched.is_empty() {
+            self.line_up(asset, touched);
+        }
     }
 
-    /// Drops the instances of rules that are gone or changed and renumbers the others: `map` gives each old rule its new number.
-    /// Derived signals are dropped too; [`Shard::instantiate`] makes those in force anew.
-    pub(crate) fn retain_rules(&mut self, map: &[Option<u32>], drop_derived: bool) {
+    /// Drops the instances of rules and the derived signals that are gone or changed and renumbers the others: `rules` and `derived`
+    /// give each old number its new one. [`Shard::instantiate`] then makes the new ones and lines all of them up.
+    pub(crate) fn retain(&mut self, rules: &[Option<u32>], derived: &[Option<u32>]) {
+        for slot in &mut self.slots {
+            slot.derived = Box::default();
+            slot.watchers = Box::default();
+        }
         let old = std::mem::take(&mut self.instances);
         self.assets.iter_mut().for_each(|asset| asset.instances.clear());
         for mut instance in old {
-            if let Some(rule) = map.get(instance.rule as usize).copied().flatten() {
+            if let Some(rule) = rules.get(instance.rule as usize).copied().flatten() {
                 instance.rule = rule;
                 self.assets[instance.asset as usize].instances.push(index_u32(self.instances.len()));
                 self.instances.push(instance);
             }
         }
-        if drop_derived {
-            for derived in self.derived.drain(..) {
-                self.slots[derived.slot as usize].known = false;
+        let old = std::mem::take(&mut self.derived);
+        self.assets.iter_mut().for_each(|asset| asset.derived.clear());
+        for mut one in old {
+            let slot = &mut self.slots[one.slot as usize];
+            if let Some(definition) = derived.get(one.definition as usize).copied().flatten() {
+                one.definition = definition;
+                self.assets[slot.asset as usize].derived.push(index_u32(self.derived.len()));
+                self.derived.push(one);
+            } else {
+                slot.known = false;
             }
-            self.assets.iter_mut().for_each(|asset| asset.derived.clear());
         }
     }
 
-    fn instantiate_rule(&mut self, names: &Dictionary, asset: u32, number: u32, rule: &CompiledRule) {
+    /// Gives an asset a rule, or the rule the signals that are new; `touched` gets those that the rule then looks at.
+    fn instantiate_rule(&mut self, names: &Dictionary, asset: u32, number: u32, rule: &CompiledRule, touched: &mut BTreeSet<u32>) {
         let inputs: Box<[u32]> = rule.signals().iter().map(|signal| self.find_named(names, asset, signal).unwrap_or(NO_SLOT)).collect();
         let existing = self.assets[asset as usize].instances.iter().find(|index| self.instances[**index as usize].rule == number);
         if let Some(index) = existing {
-            if let State::When(known, _) = &mut self.instances[*index as usize].state {
+            if let State::When(known, _) = &mut self.instances[*index as usize].state
+                && *known != inputs
+            {
+                touched.extend(inputs.iter().copied());
                 *known = inputs;
             }
             return;
         }
         // An expression begins as soon as it could be decided by one of its signals, as `a > 1 || b > 1` can.
         let Some(slot) = inputs.iter().copied().find(|slot| *slot != NO_SLOT) else { return };
+        touched.extend(inputs.iter().copied());
         let state = match &rule.watch {
             RuleWatch::When(_) => State::When(inputs, WhenState::new()),
             RuleWatch::LearnedLimits { tolerance, timezone, .. } => {
@@ -95,14 +118,18 @@ impl Shard {
             }
             RuleWatch::RobustZ { .. } => State::RobustZ(Episode::new(slot), RobustZ::new()),
             RuleWatch::Rate { .. } => State::Rate(Episode::new(slot), RateOfChange::new()),
-            RuleWatch::Missing { .. } => State::Missing(Missing::new(slot)),
+            RuleWatch::Missing { .. } => {
+                // A rule that is new to a series that has spoken starts counting at its newest reading.
+                State::Missing(Missing::new(slot, self.slots[slot as usize].clock.arrived))
+            }
         };
         self.assets[asset as usize].instances.push(index_u32(self.instances.len()));
         self.instances.push(Instance { rule: number, asset, state });
     }
 
-    /// Works out for each slot of an asset which derived signals a reading changes and which instances judge then.
-    fn line_up(&mut self, asset: u32) {
+    /// Works out for the `touched` slots of an asset, and for what derived ones among them rest on, which derived signals a reading
+    /// changes and which instances judge then.
+    fn line_up(&mut self, asset: u32, mut touched: BTreeSet<u32>) {
         let Self { slots, assets, instances, derived, .. } = self;
         let state = &mut assets[asset as usize];
         state.derived.sort_unstable_by_key(|index| derived[*index as usize].definition);
@@ -111,7 +138,13 @@ impl Shard {
         for &index in &state.instances {
             instances[index as usize].for_each_slot(|slot| direct.entry(slot).or_default().push(index));
         }
-        for &slot in &state.slots {
+        // Each derived signal stands after those it rests on, so one way back finds them all.
+        for one in state.derived.iter().rev().map(|index| &derived[*index as usize]) {
+            if touched.contains(&one.slot) {
+                touched.extend(one.inputs.iter().copied());
+            }
+        }
+        for slot in touched {
             let mut changed = vec![slot];
             let mut follow = Vec::new();
             for &index in &state.derived {
@@ -134,7 +167,7 @@ impl Shard {
     }
 
     fn find_slot(&self, asset: u32, signal: u32) -> Option<u32> {
-        self.assets.get(asset as usize)?.slots.iter().copied().find(|slot| self.slots[*slot as usize].signal == signal)
+        self.index.get(&(asset, signal)).copied()
     }
 }
 

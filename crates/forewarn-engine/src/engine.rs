@@ -9,7 +9,7 @@ use crate::alerts::{Alerts, Pen};
 use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
-use crate::program::Program;
+use crate::program::{Outline, Program};
 use crate::shard::{Row, Shard};
 
 /// How an engine is built.
@@ -17,7 +17,7 @@ use crate::shard::{Row, Shard};
 pub struct EngineOptions {
     /// Into how many shards assets are divided, from 1. Alerts do not depend on it.
     pub shards: usize,
-    /// Most alerts a rule may have open at once; what is beyond is not raised and becomes a problem.
+    /// Most alerts a rule may have open at once; what is beyond becomes a problem, and is raised when there is room.
     pub max_alerts_per_rule: usize,
 }
 
@@ -69,6 +69,7 @@ impl Engine {
 
     /// Takes the record at `offset` in and adds what follows from it to `actions`. Records that concern no rule are passed over.
     pub fn step(&mut self, offset: Offset, record: &Record, actions: &mut Actions) {
+        self.tell_ended(offset, actions);
         match record {
             Record::Readings(batch) => {
                 self.readings(batch, actions);
@@ -78,9 +79,8 @@ impl Engine {
                 for shard in &mut self.shards {
                     shard.tick(&self.program, &self.names, now.0);
                 }
-                let ordinal = self.settle(offset, actions);
-                let mut pen =
-                    Pen { program: &self.program, names: &self.names, cause: offset, ordinal, transitions: &mut actions.transitions };
+                self.settle(offset, actions);
+                let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, transitions: &mut actions.transitions };
                 self.alerts.unshelve(*now, &mut pen);
             }
             Record::Series(defs) => self.series(defs, actions),
@@ -131,31 +131,29 @@ impl Engine {
         }
     }
 
-    /// Makes transitions of what the shards found, in an order that does not depend on how many there are. The next ordinal comes back.
-    fn settle(&mut self, offset: Offset, actions: &mut Actions) -> u32 {
+    /// Makes transitions of what the shards found, in an order that does not depend on how many there are.
+    fn settle(&mut self, offset: Offset, actions: &mut Actions) {
         for shard in &mut self.shards {
             self.events.append(&mut shard.events);
         }
         if self.events.is_empty() {
-            return 0;
+            return;
         }
         self.events.sort_by_key(Event::key);
         let mut refused: BTreeMap<u32, usize> = BTreeMap::new();
-        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, ordinal: 0, transitions: &mut actions.transitions };
+        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, transitions: &mut actions.transitions };
         for event in self.events.drain(..) {
             let rule = event.rule;
             if !self.alerts.apply(event, self.options.max_alerts_per_rule, &mut pen) {
                 *refused.entry(rule).or_default() += 1;
             }
         }
-        let ordinal = pen.ordinal;
         for (rule, count) in refused {
             actions.problems.push(format!(
-                "rule {} has {} open alerts, the most allowed; {count} more were not raised",
-                self.program.rules[rule as usize].name, self.options.max_alerts_per_rule
+                "rule {} has {} open alerts, the most allowed; {count} more are not raised before others end",
+                self.program.rules[rule as usize].head.name, self.options.max_alerts_per_rule
             ));
         }
-        ordinal
     }
 
     fn series(&mut self, defs: &[SeriesDef], actions: &mut Actions) {
@@ -179,21 +177,23 @@ impl Engine {
         touched.sort_unstable();
         touched.dedup();
         for id in touched {
-            self.instantiate(id);
+            self.instantiate(id, false);
         }
     }
 
-    fn instantiate(&mut self, id: u32) {
+    fn instantiate(&mut self, id: u32, all: bool) {
         let shard_count = self.shards.len();
         let local = index_u32(id as usize / shard_count);
-        self.shards[id as usize % shard_count].instantiate(&self.program, &mut self.names, local);
+        self.shards[id as usize % shard_count].instantiate(&self.program, &mut self.names, local, all);
     }
 
     fn definitions(&mut self, offset: Offset, definitions: &Definitions, actions: &mut Actions) {
         match load(&definitions.files) {
             Ok(program) => {
                 self.files.clone_from(&definitions.files);
-                self.replace_program(offset, program, actions);
+                let old = std::mem::replace(&mut self.program, program).outline();
+                self.carry_over(&old);
+                self.tell_ended(offset, actions);
             }
             Err(problem) => {
                 actions.problems.push(format!("the new definitions do not load, the old ones stay in force:\n{problem}"));
@@ -201,21 +201,21 @@ impl Engine {
         }
     }
 
-    /// Puts other rules in force. A rule whose condition is the same keeps its state and its alerts.
-    fn replace_program(&mut self, offset: Offset, program: Program, actions: &mut Actions) {
-        let old = std::mem::replace(&mut self.program, program);
-        let numbers: BTreeMap<(&str, &str), u32> =
-            self.program.rules.iter().enumerate().map(|(index, rule)| ((&*rule.name, rule.key.as_str()), index_u32(index))).collect();
-        let map: Vec<Option<u32>> = old.rules.iter().map(|rule| numbers.get(&(&*rule.name, rule.key.as_str())).copied()).collect();
-        let removed = |name: &str| !self.program.rules.iter().any(|rule| *rule.name == *name);
-        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, ordinal: 0, transitions: &mut actions.transitions };
-        self.alerts.retain_rules(&old, &map, removed, &mut pen);
-        let drop_derived = old.derived_key() != self.program.derived_key();
+    /// Carries state over from the `old` definitions to those in force. A rule whose condition is the same keeps its state and its alerts,
+    /// a derived signal that is computed alike its value; alerts of other rules end, which the next step tells.
+    pub(crate) fn carry_over(&mut self, old: &Outline) {
+        let new = self.program.outline();
+        let rules: BTreeMap<(&str, &str), u32> =
+            new.rules.iter().enumerate().map(|(index, rule)| ((&*rule.name, rule.version.as_str()), index_u32(index))).collect();
+        let rules: Vec<Option<u32>> = old.rules.iter().map(|rule| rules.get(&(&*rule.name, rule.version.as_str())).copied()).collect();
+        let derived: BTreeMap<&str, u32> = new.derived.iter().enumerate().map(|(index, key)| (key.as_str(), index_u32(index))).collect();
+        let derived: Vec<Option<u32>> = old.derived.iter().map(|key| derived.get(key.as_str()).copied()).collect();
+        self.alerts.retain_rules(&old.rules, &rules, |name| !new.rules.iter().any(|rule| *rule.name == *name));
         for shard in &mut self.shards {
-            shard.retain_rules(&map, drop_derived);
+            shard.retain(&rules, &derived);
         }
         for id in 0..self.names.asset_count() {
-            self.instantiate(index_u32(id));
+            self.instantiate(index_u32(id), true);
         }
         for shard in &mut self.shards {
             shard.rebuild_deadlines(&self.program);
@@ -223,9 +223,15 @@ impl Engine {
         }
     }
 
+    /// Tells of the alerts that ended with their rules: at once when the definitions change, with the next record after a restore.
+    fn tell_ended(&mut self, offset: Offset, actions: &mut Actions) {
+        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, transitions: &mut actions.transitions };
+        self.alerts.tell_ended(&mut pen);
+    }
+
     fn command(&mut self, offset: Offset, command: &OperatorCommand, actions: &mut Actions) {
-        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, ordinal: 0, transitions: &mut actions.transitions };
-        if let Err(problem) = self.alerts.command(command, &mut pen) {
+        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, transitions: &mut actions.transitions };
+        if let Err(problem) = self.alerts.command(command, self.options.max_alerts_per_rule, &mut pen) {
             actions.problems.push(problem);
         }
     }

@@ -7,22 +7,20 @@ pub enum EngineError {
     #[error("cannot write the engine's snapshot: {0}")]
     Write(#[from] rmp_serde::encode::Error),
     /// The bytes are no snapshot.
-    #[error("these bytes are no engine snapshot: {0}; delete the snapshot, the engine is then rebuilt from the log")]
+    #[error("these bytes are no engine snapshot: {0}; restore the data directory from a backup")]
     NotASnapshot(String),
     /// The snapshot was written by another version of the program.
-    #[error(
-        "the engine snapshot has version {found}, this program knows {known}; run the program that wrote it, or delete the snapshot, \
-         the engine is then rebuilt from the log"
-    )]
+    #[error("the engine snapshot has version {found}, this program knows {known}; run the program that wrote it")]
     UnknownVersion {
         /// The version of the snapshot.
         found: u8,
         /// The version this program writes.
         known: u8,
     },
-    /// The definitions in the snapshot mean something else to this program.
+    /// The definitions in the snapshot do not load in this program.
     #[error(
-        "the engine snapshot holds definitions that this program reads differently ({0}); delete the snapshot, the engine is then rebuilt from the log"
+        "the engine snapshot holds definitions that this program does not load; run the program that wrote it, mend the definitions there, \
+         stop it and start this one:\n{0}"
     )]
     Definitions(String),
 }

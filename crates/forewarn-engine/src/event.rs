@@ -19,7 +19,7 @@ pub(crate) enum Change {
 }
 
 /// One change, with all that a transition needs to be written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Event {
     /// The row of the record that caused it.
     pub(crate) row: u32,

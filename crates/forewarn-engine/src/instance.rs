@@ -8,8 +8,8 @@ use crate::dictionary::Dictionary;
 use crate::event::{Change, Event};
 use crate::message;
 use crate::program::{CompiledRule, Program, RuleWatch, WhenRule};
-use crate::shard::Slot;
-use crate::when::{Step, WhenState};
+use crate::shard::{Clock, NO_TIME, Slot};
+use crate::when::{Passed, Step, WhenState};
 
 /// One rule on one asset.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,14 +35,16 @@ pub(crate) enum State {
 pub(crate) struct Episode {
     pub(crate) slot: u32,
     open: bool,
-    /// Whether the last reading was bad while the episode was open.
+    /// Whether the last reading was bad, or is stale, while the episode is open.
     unknown: bool,
     started: i64,
+    /// The newest change told: a tick may run ahead of the next reading, and times must not run backwards.
+    told: i64,
 }
 
 impl Episode {
     pub(crate) const fn new(slot: u32) -> Self {
-        Self { slot, open: false, unknown: false, started: 0 }
+        Self { slot, open: false, unknown: false, started: 0, told: i64::MIN }
     }
 }
 
@@ -54,12 +56,17 @@ pub(crate) struct Missing {
     pub(crate) open: bool,
     /// A deadline stands in the shard's queue.
     pub(crate) armed: bool,
+    /// Wall-clock time of the newest usable reading's arrival, late or not, as silence is about arrival; of the first one's if none
+    /// was usable; the smallest number before.
+    pub(crate) arrived: i64,
+    /// Whether bad readings came while the series was reported silent.
+    unknown: bool,
     started: i64,
 }
 
 impl Missing {
-    pub(crate) const fn new(slot: u32) -> Self {
-        Self { slot, open: false, armed: false, started: 0 }
+    pub(crate) const fn new(slot: u32, arrived: i64) -> Self {
+        Self { slot, open: false, armed: false, arrived, unknown: false, started: 0 }
     }
 }
 
@@ -158,8 +165,35 @@ impl Instance {
         }
     }
 
-    /// A detector judges a usable reading.
-    pub(crate) fn detect(&mut self, scene: &Scene<'_>, sample: Sample, events: &mut Vec<Event>) {
+    /// Lets time without a reading pass: an expression rule's holds elapse and its inputs go stale, a detector's open alert falls into
+    /// doubt. `passed` says how much, by the clock of what the rule watches.
+    pub(crate) fn advance(&mut self, scene: &Scene<'_>, passed: impl FnOnce(Clock) -> Passed, events: &mut Vec<Event>) {
+        let number = self.rule;
+        if let State::When(inputs, when) = &mut self.state {
+            let RuleWatch::When(rule) = &scene.program.rules[number as usize].watch else { return };
+            let passed = passed(Clock::latest(inputs, scene.slots));
+            when.advance(rule, inputs, scene.slots, passed, &mut |step| events.push(scene.when_event(number, rule, inputs, step)));
+        } else if let Some(slot) = self.doubtful_slot().map(|slot| &scene.slots[slot as usize])
+            && slot.stale_after() < passed(slot.clock).to
+        {
+            self.doubt(scene, slot.stale_after(), events);
+        }
+    }
+
+    /// The slot of a detector whose alert is open and not in doubt: silence would put it there.
+    pub(crate) fn doubtful_slot(&self) -> Option<u32> {
+        self.episode().filter(|episode| episode.open && !episode.unknown).map(|episode| episode.slot)
+    }
+
+    fn episode(&self) -> Option<&Episode> {
+        match &self.state {
+            State::LearnedLimits(episode, _) | State::RobustZ(episode, _) | State::Rate(episode, _) => Some(episode),
+            State::When(..) | State::Missing(_) => None,
+        }
+    }
+
+    /// A detector judges a usable reading. Says whether its alert is open, so that silence would put it in doubt.
+    pub(crate) fn detect(&mut self, scene: &Scene<'_>, sample: Sample, events: &mut Vec<Event>) -> bool {
         let rule = &scene.program.rules[self.rule as usize];
         let Sample { time, value, late, .. } = sample;
         let (episode, judgement, message) = match (&mut self.state, &rule.watch) {
@@ -189,20 +223,22 @@ impl Instance {
                 });
                 (episode, judgement, message)
             }
-            _ => return,
+            _ => return false,
         };
         if judgement.onset || judgement.clear || episode.unknown {
             episode.follow(scene, self.rule, sample, judgement, message, events);
         }
+        episode.open && !episode.unknown
     }
 
-    /// A detector's series sent a bad reading: an open alert is in doubt.
+    /// A detector's series sent a bad reading, or none for too long: an open alert is in doubt.
     pub(crate) fn doubt(&mut self, scene: &Scene<'_>, time: i64, events: &mut Vec<Event>) {
         let (State::LearnedLimits(episode, _) | State::RobustZ(episode, _) | State::Rate(episode, _)) = &mut self.state else { return };
         if !episode.open || episode.unknown {
             return;
         }
         episode.unknown = true;
+        let time = episode.tell_at(time);
         let slot = &scene.slots[episode.slot as usize];
         let sample = Sample { slot: episode.slot, time: slot.time, value: slot.value, late: false };
         let signal = scene.signal(episode.slot);
@@ -213,13 +249,33 @@ impl Instance {
     /// The series of a `missing` rule has spoken, at wall-clock time `arrived`. Says whether a deadline must be put into the queue.
     pub(crate) fn spoke(&mut self, scene: &Scene<'_>, arrived: i64, events: &mut Vec<Event>) -> bool {
         let State::Missing(missing) = &mut self.state else { return false };
+        missing.arrived = arrived;
         if missing.open {
+            let Missing { slot, started, .. } = *missing;
+            if std::mem::take(&mut missing.unknown) {
+                events.push(missing_event(scene, self.rule, slot, Change::Known, arrived.max(started), started));
+            }
             missing.open = false;
-            let started = missing.started;
-            let slot = missing.slot;
             events.push(missing_event(scene, self.rule, slot, Change::End, arrived.max(started), started));
         }
         !std::mem::replace(&mut missing.armed, true)
+    }
+
+    /// The series of a `missing` rule has sent a bad reading, which is no life: it puts an open alert in doubt, and else only begins the
+    /// count if nothing was heard before and it `may_begin` that. Says whether a deadline must be put into the queue.
+    pub(crate) fn muttered(&mut self, scene: &Scene<'_>, arrived: i64, may_begin: bool, events: &mut Vec<Event>) -> bool {
+        let State::Missing(missing) = &mut self.state else { return false };
+        if missing.open && !missing.unknown {
+            missing.unknown = true;
+            let Missing { slot, started, .. } = *missing;
+            events.push(missing_event(scene, self.rule, slot, Change::Unknown, arrived.max(started), started));
+        }
+        let begins = may_begin && missing.arrived == NO_TIME;
+        if begins {
+            missing.arrived = arrived;
+            missing.armed = true;
+        }
+        begins
     }
 
     /// The series of a `missing` rule has been silent since before `started`, which is past its deadline.
@@ -234,6 +290,12 @@ impl Instance {
 }
 
 impl Episode {
+    /// The time to tell of what happened at `time`.
+    fn tell_at(&mut self, time: i64) -> i64 {
+        self.told = self.told.max(time);
+        self.told
+    }
+
     /// Turns a judgement into changes.
     fn follow(
         &mut self,
@@ -245,9 +307,10 @@ impl Episode {
         events: &mut Vec<Event>,
     ) {
         let signal = scene.signal(sample.slot);
+        let time = self.tell_at(sample.time);
         let mut tell = |change, started, message: Option<String>| {
             let message = message.unwrap_or_else(|| message::detector(change, signal, sample.value, &scene.unit(signal)));
-            let event = scene.detector_event(rule, change, sample.time, started, sample, message);
+            let event = scene.detector_event(rule, change, time, started, sample, message);
             events.push(Event { score: judgement.score, ..event });
         };
         if self.unknown && !sample.late {
@@ -278,5 +341,5 @@ fn missing_event(scene: &Scene<'_>, rule: u32, slot: u32, change: Change, time: 
     };
     let event = scene.detector_event(rule, change, time, started, sample, message::missing(change, scene.signal(slot), longer_than_us));
     // A series that has sent bad readings only has no value to show.
-    if last.time == i64::MIN { Event { value: None, from: Timestamp(started), values: Vec::new(), ..event } } else { event }
+    if last.time == NO_TIME { Event { value: None, from: Timestamp(started), values: Vec::new(), ..event } } else { event }
 }

@@ -42,7 +42,7 @@ pub(crate) fn when(change: Change, source: &str, values: &[(&str, f64, String)])
 pub(crate) fn detector(change: Change, signal: &str, value: f64, unit: &str) -> String {
     let value = number(value);
     match change {
-        Change::Unknown => format!("{signal}: readings are bad, last usable value {value}{unit}"),
+        Change::Unknown => format!("{signal}: readings are bad or missing, last usable value {value}{unit}"),
         Change::Known => format!("{signal}: readings are usable again, {value}{unit}"),
         _ => format!("{signal} {value}{unit} is back to what is usual"),
     }
@@ -97,10 +97,12 @@ pub(crate) fn rate(signal: &str, unit: &str, value: f64, time_us: i64, before: &
     )
 }
 
-/// A series has fallen silent, or speaks again.
+/// A series has fallen silent, sends bad readings only, or speaks again.
 pub(crate) fn missing(change: Change, signal: &str, longer_than_us: i64) -> String {
     match change {
         Change::Onset => format!("{signal} has been silent for longer than {}", format_duration(longer_than_us)),
+        Change::Unknown => format!("{signal}: readings arrive, but none is usable"),
+        Change::Known => format!("{signal}: readings are usable again"),
         _ => format!("{signal} speaks again"),
     }
 }

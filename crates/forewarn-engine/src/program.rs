@@ -1,13 +1,13 @@
 //! The definitions in force, compiled: what a rule watches, on which assets, and how signals are derived.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use forewarn_spec::{AssetGlob, Baseline, Compiled, Condition, Definitions, Detector, Expr, Rule, Signal};
 use forewarn_types::{Severity, SignalName};
+use serde::{Deserialize, Serialize};
 
-/// How old an input of a derived signal may be, µs: the default tolerance of rules.
-const DERIVED_TOLERANCE_US: i64 = 300_000_000;
+/// How old a value may be where no tolerance is given, as in derived signals and detectors, µs: the default tolerance of rules.
+pub(crate) const DEFAULT_TOLERANCE_US: i64 = 300_000_000;
 
 /// All rules and derived signals.
 #[derive(Default)]
@@ -20,13 +20,26 @@ pub(crate) struct Program {
 
 /// A rule, ready to be evaluated.
 pub(crate) struct CompiledRule {
-    pub(crate) name: SignalName,
+    pub(crate) head: RuleHead,
     pub(crate) assets: AssetGlob,
-    pub(crate) severity: Severity,
-    pub(crate) version: String,
-    /// The version, and the texts of the derived signals it rests on: when this changes the rule starts afresh.
-    pub(crate) key: String,
     pub(crate) watch: RuleWatch,
+}
+
+/// What must be known of a rule to carry its state over to other definitions, and to speak of its alerts when it is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RuleHead {
+    pub(crate) name: SignalName,
+    pub(crate) severity: Severity,
+    /// Fingerprint of the condition and of the derived signals it rests on: when it changes the rule starts afresh.
+    pub(crate) version: String,
+}
+
+/// Names what state belongs to: rules and derived signals, by number.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outline {
+    pub(crate) rules: Vec<RuleHead>,
+    /// Keys of derived signals.
+    pub(crate) derived: Vec<String>,
 }
 
 /// What a rule watches.
@@ -59,6 +72,8 @@ pub(crate) struct DerivedSignal {
     pub(crate) expr: Compiled,
     pub(crate) signals: Vec<SignalName>,
     pub(crate) tolerance_us: i64,
+    /// Its name, assets and text, and those of the derived signals it rests on: when this changes it is computed anew.
+    key: String,
     source: String,
 }
 
@@ -83,8 +98,8 @@ impl Program {
             .iter()
             .filter_map(|signal| signal.unit.as_ref().map(|unit| (signal.name.clone(), signal.assets.clone(), unit.clone())))
             .collect();
-        let derived = derived_in_order(&signals);
-        let sources = transitive_sources(&derived);
+        let mut derived = derived_in_order(&signals);
+        let sources = name_sources(&mut derived);
         let rules = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.rules).map(|rule| compile_rule(rule, &sources)).collect();
         Self { rules, derived, units }
     }
@@ -97,12 +112,12 @@ impl Program {
             .map_or_else(String::new, |(_, _, unit)| format!(" {unit}"))
     }
 
-    /// Names the derived signals and their texts: they are built anew when this changes.
-    pub(crate) fn derived_key(&self) -> String {
-        self.derived.iter().fold(String::new(), |mut key, signal| {
-            let _ = writeln!(key, "{}|{}|{}", signal.name, signal.assets.as_str(), signal.source);
-            key
-        })
+    /// What its state is numbered by.
+    pub(crate) fn outline(&self) -> Outline {
+        Outline {
+            rules: self.rules.iter().map(|rule| rule.head.clone()).collect(),
+            derived: self.derived.iter().map(|signal| signal.key.clone()).collect(),
+        }
     }
 }
 
@@ -132,17 +147,19 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
         Condition::Missing { signal, longer_than_us } => RuleWatch::Missing { signal: signal.clone(), longer_than_us: *longer_than_us },
         Condition::Rate { signal, above_per_s } => RuleWatch::Rate { signal: signal.clone(), above_per_s: *above_per_s },
     };
-    let mut compiled = CompiledRule {
-        name: rule.name.clone(),
-        assets: rule.assets.clone(),
-        severity: rule.severity,
-        version: rule.version.clone(),
-        key: rule.version.clone(),
-        watch,
-    };
-    let rests_on: Vec<&str> = compiled.signals().iter().filter_map(|signal| sources.get(signal).map(String::as_str)).collect();
-    compiled.key.push_str(&rests_on.concat());
+    let head = RuleHead { name: rule.name.clone(), severity: rule.severity, version: rule.version.clone() };
+    let mut compiled = CompiledRule { head, assets: rule.assets.clone(), watch };
+    let rests_on: String = compiled.signals().iter().filter_map(|signal| sources.get(signal).map(String::as_str)).collect();
+    if !rests_on.is_empty() {
+        compiled.head.version = fingerprint(&format!("{}{rests_on}", rule.version));
+    }
     compiled
+}
+
+/// 64-bit FNV-1a, in hexadecimal, as the versions of the definitions are.
+fn fingerprint(text: &str) -> String {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
 }
 
 /// The derived signals, each after those it is computed from. The checked definitions hold no cycle; were there one, its members
@@ -161,20 +178,22 @@ fn derived_in_order(signals: &[&Signal]) -> Vec<DerivedSignal> {
             assets: signal.assets.clone(),
             expr: expr.compile(),
             signals: expr.signals().to_vec(),
-            tolerance_us: DERIVED_TOLERANCE_US,
+            tolerance_us: DEFAULT_TOLERANCE_US,
+            key: String::new(),
             source: expr.source().to_owned(),
         }));
         waiting = rest;
     }
 }
 
-/// For each derived signal the texts of everything it rests on.
-fn transitive_sources(derived: &[DerivedSignal]) -> BTreeMap<SignalName, String> {
+/// Gives each derived signal its key. Returns for each name the texts of everything it rests on.
+fn name_sources(derived: &mut [DerivedSignal]) -> BTreeMap<SignalName, String> {
     let mut sources: BTreeMap<SignalName, String> = BTreeMap::new();
     for signal in derived {
         let inner: String = signal.signals.iter().filter_map(|input| sources.get(input).cloned()).collect();
         let text = format!("|{}@{}={}{inner}", signal.name, signal.assets.as_str(), signal.source);
         sources.entry(signal.name.clone()).or_default().push_str(&text);
+        signal.key = text;
     }
     sources
 }

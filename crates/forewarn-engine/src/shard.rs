@@ -5,7 +5,7 @@
 //! a change of a rule's condition does.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use forewarn_types::{Quality, ReadingFlags};
 use serde::{Deserialize, Serialize};
@@ -13,12 +13,41 @@ use serde::{Deserialize, Serialize};
 use crate::dictionary::Dictionary;
 use crate::event::Event;
 use crate::instance::{Instance, Sample, Scene, State};
-use crate::program::{Program, RuleWatch};
-use crate::when::with_inputs;
+use crate::program::{DEFAULT_TOLERANCE_US, Program, RuleWatch};
+use crate::when::{Passed, with_inputs};
 
 /// No such time.
 pub(crate) const NO_TIME: i64 = i64::MIN;
 const NEVER: i64 = i64::MAX;
+
+/// How far event time has come, and when that was heard. Each signal has a clock of its own, and what rests on several signals goes by
+/// the latest of theirs: across series nothing is promised, so a signal that runs ahead must not move time for rules that do not watch it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Clock {
+    /// Event time of the newest reading, usable or not; [`NO_TIME`] before the first.
+    pub(crate) newest: i64,
+    /// When that reading arrived, by the wall clock; [`NO_TIME`] before the first.
+    pub(crate) arrived: i64,
+}
+
+impl Clock {
+    const UNHEARD: Self = Self { newest: NO_TIME, arrived: NO_TIME };
+
+    /// The latest of the clocks of `inputs`.
+    pub(crate) fn latest(inputs: &[u32], slots: &[Slot]) -> Self {
+        inputs.iter().filter_map(|slot| slots.get(*slot as usize)).map(|slot| slot.clock).max().unwrap_or(Self::UNHEARD)
+    }
+
+    /// Event time when the wall clock shows `now`.
+    pub(crate) fn event_time(self, now: i64) -> i64 {
+        self.newest.saturating_add(now.saturating_sub(self.arrived).max(0))
+    }
+
+    /// What the wall clock shows at event time `at`.
+    fn wall_time(self, at: i64) -> i64 {
+        if at == NEVER { NEVER } else { self.arrived.saturating_add(at.saturating_sub(self.newest)) }
+    }
+}
 
 /// The last value of a signal of an asset, and who wants to know of a new one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,8 +55,8 @@ pub(crate) struct Slot {
     pub(crate) value: f64,
     /// Event time of `value`; of a derived value, that of its oldest input. [`NO_TIME`] before the first.
     pub(crate) time: i64,
-    /// Wall-clock time of the newest arrival, usable or not; [`NO_TIME`] before the first.
-    pub(crate) arrived: i64,
+    /// Of a derived signal, the latest clock of its inputs. A late reading does not move it.
+    pub(crate) clock: Clock,
     pub(crate) asset: u32,
     pub(crate) signal: u32,
     /// Whether the newest reading was usable.
@@ -39,9 +68,27 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    pub(crate) fn new(asset: u32, signal: u32) -> Self {
+        Self {
+            value: 0.0,
+            time: NO_TIME,
+            clock: Clock::UNHEARD,
+            asset,
+            signal,
+            known: false,
+            derived: Box::default(),
+            watchers: Box::default(),
+        }
+    }
+
     /// Whether the value may be used at event time `at`.
     pub(crate) fn is_known_at(&self, at: i64, tolerance_us: i64) -> bool {
         self.known && at.saturating_sub(self.time) <= tolerance_us
+    }
+
+    /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from the value.
+    pub(crate) fn stale_after(&self) -> i64 {
+        self.time.saturating_add(DEFAULT_TOLERANCE_US)
     }
 }
 
@@ -50,15 +97,10 @@ impl Slot {
 pub(crate) struct AssetState {
     /// Its number in the dictionary.
     pub(crate) id: u32,
-    /// Event time of its newest reading.
-    pub(crate) newest: i64,
-    /// When that reading arrived, by the wall clock.
-    arrived: i64,
-    /// Event time at which time alone may change something for one of its rules.
+    /// Wall-clock time from which on time alone may change something for one of its rules.
     due: i64,
     /// Whether it stands in [`Shard::armed`].
     armed: bool,
-    pub(crate) slots: Vec<u32>,
     pub(crate) derived: Vec<u32>,
     pub(crate) instances: Vec<u32>,
 }
@@ -76,6 +118,9 @@ pub(crate) struct DerivedInstance {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Shard {
     pub(crate) slots: Vec<Slot>,
+    /// Slots by asset and signal.
+    #[serde(skip)]
+    pub(crate) index: BTreeMap<(u32, u32), u32>,
     pub(crate) assets: Vec<AssetState>,
     pub(crate) instances: Vec<Instance>,
     pub(crate) derived: Vec<DerivedInstance>,
@@ -103,16 +148,7 @@ pub(crate) struct Row {
 
 impl AssetState {
     pub(crate) fn new(id: u32) -> Self {
-        Self {
-            id,
-            newest: NO_TIME,
-            arrived: NO_TIME,
-            due: NEVER,
-            armed: false,
-            slots: Vec::new(),
-            derived: Vec::new(),
-            instances: Vec::new(),
-        }
+        Self { id, due: NEVER, armed: false, derived: Vec::new(), instances: Vec::new() }
     }
 }
 
@@ -124,22 +160,16 @@ impl Shard {
             return;
         }
         let Some(asset) = self.slots.get(row.slot as usize).map(|slot| slot.asset) else { return };
-        self.slots[row.slot as usize].arrived = row.arrived;
         let usable = row.flags.quality() != Quality::Bad;
         if row.flags.is_late() {
             self.judge_late(program, names, row, usable, asset);
             return;
         }
-        let state = &mut self.assets[asset as usize];
-        let (before, at) = (state.newest, state.newest.max(row.time));
-        state.newest = at;
-        if row.time >= before {
-            state.arrived = row.arrived;
-        }
-        if state.due < at {
-            self.advance(program, names, asset, before, at, false, row.number);
+        if self.assets[asset as usize].armed {
+            self.advance(program, names, row, asset);
         }
         let slot = &mut self.slots[row.slot as usize];
+        slot.clock = slot.clock.max(Clock { newest: row.time, arrived: row.arrived });
         slot.known = usable;
         if usable {
             slot.value = row.value;
@@ -147,9 +177,9 @@ impl Shard {
         }
         for index in 0..slot.derived.len() {
             let derived = self.slots[row.slot as usize].derived[index];
-            self.derive(program, derived, at, row.arrived);
+            self.derive(program, derived);
         }
-        self.judge(program, names, row, asset, at);
+        self.judge(program, names, row, asset);
     }
 
     /// Lets wall-clock time pass up to `now`: holds elapse, inputs go stale, silences are found.
@@ -157,10 +187,8 @@ impl Shard {
         let mut index = 0;
         while index < self.armed.len() {
             let asset = self.armed[index];
-            let AssetState { newest, arrived, due, .. } = self.assets[asset as usize];
-            let to = newest.saturating_add(now.saturating_sub(arrived).max(0));
-            if due <= to {
-                self.advance(program, names, asset, newest, to, true, 0);
+            if self.assets[asset as usize].due <= now {
+                self.wait(program, names, asset, now);
             }
             if self.assets[asset as usize].due == NEVER {
                 self.assets[asset as usize].armed = false;
@@ -185,11 +213,9 @@ impl Shard {
         self.deadlines.reserve(missing);
         for (index, instance) in self.instances.iter_mut().enumerate() {
             let State::Missing(missing) = &mut instance.state else { continue };
-            let arrived = self.slots[missing.slot as usize].arrived;
-            // A rule that is new to a series that has spoken starts counting at its newest reading.
-            missing.armed = !missing.open && arrived != NO_TIME;
+            missing.armed = !missing.open && missing.arrived != NO_TIME;
             if missing.armed {
-                let deadline = arrived.saturating_add(longer_than_us(program, instance.rule));
+                let deadline = missing.arrived.saturating_add(longer_than_us(program, instance.rule));
                 self.deadlines.push(Reverse((deadline, u32::try_from(index).unwrap_or(u32::MAX))));
             }
         }
@@ -201,7 +227,7 @@ impl Shard {
         self.armed.reserve(self.assets.len());
         for index in 0..self.assets.len() {
             let asset = u32::try_from(index).unwrap_or(u32::MAX);
-            self.assets[index].due = self.due(program, asset, self.assets[index].newest);
+            self.assets[index].due = self.due(program, asset, NO_TIME);
             self.assets[index].armed = self.assets[index].due != NEVER;
             if self.assets[index].armed {
                 self.armed.push(asset);
@@ -209,7 +235,8 @@ impl Shard {
         }
     }
 
-    fn judge(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32, at: i64) {
+    /// The rules that watch the row's slot judge, now that it is taken in.
+    fn judge(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32) {
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
         let state = &mut assets[asset as usize];
         let scene = Scene { program, names, slots: &*slots, asset: state.id, row: row.number };
@@ -218,35 +245,42 @@ impl Shard {
             let number = instance.rule;
             if let State::When(inputs, when) = &mut instance.state {
                 let RuleWatch::When(rule) = &program.rules[number as usize].watch else { continue };
+                let clock = Clock::latest(inputs, slots);
+                let at = clock.newest;
                 when.judge(rule, inputs, slots, at, &mut |step| events.push(scene.when_event(number, rule, inputs, step)));
                 if !when.is_idle() {
-                    state.due = state.due.min(when.due(rule, inputs, slots, at));
-                    if state.due != NEVER && !state.armed {
-                        state.armed = true;
-                        armed.push(asset);
-                    }
+                    arm(state, clock.wall_time(when.due(rule, inputs, slots, at)), asset, armed);
                 }
                 continue;
             }
             let Some(slot) = instance.slot() else { continue };
             let source = &slots[slot as usize];
-            let (time, value) = if slot == row.slot { (row.time, row.value) } else { (at, source.value) };
+            let (time, value) = if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
             if matches!(instance.state, State::Missing(_)) {
-                if (slot == row.slot || source.known) && instance.spoke(&scene, row.arrived, events) {
+                // What rests on other signals has not been heard before it had a value.
+                let heard = if source.known { instance.spoke(&scene, row.arrived, events) } else { instance.muttered(&scene, row.arrived, slot == row.slot, events) };
+                if heard {
                     deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
                 }
             } else if source.known {
-                instance.detect(&scene, Sample { slot, time, value, late: false }, events);
+                if instance.detect(&scene, Sample { slot, time, value, late: false }, events) {
+                    arm(state, source.clock.wall_time(source.stale_after()), asset, armed);
+                }
             } else {
-                instance.doubt(&scene, at, events);
+                instance.doubt(&scene, source.clock.newest, events);
             }
         }
     }
 
-    /// A late reading: detectors judge it against the present state, nothing else changes but that the series has spoken.
+    /// A late reading: detectors judge it against the present state, nothing else changes but that the series has spoken. One that only
+    /// repeats the present value at its time says nothing at all.
     #[cold]
     fn judge_late(&mut self, program: &Program, names: &Dictionary, row: &Row, usable: bool, asset: u32) {
-        let Self { slots, assets, instances, deadlines, events, .. } = self;
+        let present = &self.slots[row.slot as usize];
+        if (present.time, present.value) == (row.time, row.value) {
+            return;
+        }
+        let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
         let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
         for &index in &*slots[row.slot as usize].watchers {
             let instance = &mut instances[index as usize];
@@ -254,54 +288,69 @@ impl Shard {
                 continue;
             }
             if matches!(instance.state, State::Missing(_)) {
-                if instance.spoke(&scene, row.arrived, events) {
+                if usable && instance.spoke(&scene, row.arrived, events) {
                     deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
                 }
-            } else if usable {
-                instance.detect(&scene, Sample { slot: row.slot, time: row.time, value: row.value, late: true }, events);
+            } else if usable && instance.detect(&scene, Sample { slot: row.slot, time: row.time, value: row.value, late: true }, events) {
+                let source = &slots[row.slot as usize];
+                arm(&mut assets[asset as usize], source.clock.wall_time(source.stale_after()), asset, armed);
             }
         }
     }
 
     /// Computes a derived signal from the last values of its inputs.
-    fn derive(&mut self, program: &Program, derived: u32, at: i64, arrived: i64) {
+    fn derive(&mut self, program: &Program, derived: u32) {
         let DerivedInstance { definition, slot, inputs } = &self.derived[derived as usize];
         let definition = &program.derived[*definition as usize];
+        let clock = Clock::latest(inputs, &self.slots);
+        let at = clock.newest;
         let value = with_inputs(inputs, &self.slots, at, definition.tolerance_us, |inputs| definition.expr.eval_number(inputs));
         let known = inputs.iter().map(|input| &self.slots[*input as usize]).filter(|input| input.is_known_at(at, definition.tolerance_us));
         let oldest = known.map(|input| input.time).min().unwrap_or(at);
         let slot = &mut self.slots[*slot as usize];
+        slot.clock = clock;
         match value.filter(|value| value.is_finite()) {
             Some(value) => {
                 slot.value = value;
                 slot.time = oldest;
-                slot.arrived = arrived;
                 slot.known = true;
             }
             None => slot.known = false,
         }
     }
 
-    /// Lets event time of `asset` pass from `at` to `to`.
+    /// Lets event time pass up to a row that is about to be taken in, for the rules that watch its slot.
     #[cold]
-    #[expect(clippy::too_many_arguments, reason = "they are two moments, a place and the words' numbers; a struct would only rename them")]
-    fn advance(&mut self, program: &Program, names: &Dictionary, asset: u32, at: i64, to: i64, inclusive: bool, row: u32) {
+    fn advance(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32) {
         let Self { slots, assets, instances, events, .. } = self;
-        let state = &assets[asset as usize];
-        let scene = Scene { program, names, slots: &*slots, asset: state.id, row };
-        for &index in &state.instances {
-            let Instance { rule: number, state: State::When(inputs, when), .. } = &mut instances[index as usize] else { continue };
-            let RuleWatch::When(rule) = &program.rules[*number as usize].watch else { continue };
-            when.advance(rule, inputs, slots, at, to, inclusive, &mut |step| events.push(scene.when_event(*number, rule, inputs, step)));
+        let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
+        for &index in &*slots[row.slot as usize].watchers {
+            instances[index as usize].advance(&scene, |clock| Passed { at: clock.newest, to: clock.newest.max(row.time), inclusive: false }, events);
         }
-        self.assets[asset as usize].due = self.due(program, asset, to);
     }
 
-    fn due(&self, program: &Program, asset: u32, at: i64) -> i64 {
+    /// Lets time pass for all rules of an asset, until the wall clock shows `now`.
+    #[cold]
+    fn wait(&mut self, program: &Program, names: &Dictionary, asset: u32, now: i64) {
+        let Self { slots, assets, instances, events, .. } = self;
+        let state = &assets[asset as usize];
+        let scene = Scene { program, names, slots: &*slots, asset: state.id, row: 0 };
+        for &index in &state.instances {
+            let passed = |clock: Clock| Passed { at: clock.newest, to: clock.event_time(now), inclusive: true };
+            instances[index as usize].advance(&scene, passed, events);
+        }
+        self.assets[asset as usize].due = self.due(program, asset, now);
+    }
+
+    /// Wall-clock time after `now` from which on time alone may change something for a rule of the asset.
+    fn due(&self, program: &Program, asset: u32, now: i64) -> i64 {
         let instances = self.assets[asset as usize].instances.iter().map(|index| &self.instances[*index as usize]);
         let dues = instances.filter_map(|instance| match (&instance.state, &program.rules[instance.rule as usize].watch) {
-            (State::When(inputs, when), RuleWatch::When(rule)) => Some(when.due(rule, inputs, &self.slots, at)),
-            _ => None,
+            (State::When(inputs, when), RuleWatch::When(rule)) => {
+                let clock = Clock::latest(inputs, &self.slots);
+                Some(clock.wall_time(when.due(rule, inputs, &self.slots, clock.event_time(now))))
+            }
+            _ => instance.doubtful_slot().map(|slot| &self.slots[slot as usize]).map(|slot| slot.clock.wall_time(slot.stale_after())),
         });
         dues.min().unwrap_or(NEVER)
     }
@@ -310,13 +359,22 @@ impl Shard {
         let Self { slots, assets, instances, deadlines, events, .. } = self;
         let instance = &mut instances[index as usize];
         let State::Missing(missing) = &instance.state else { return };
-        let deadline = slots[missing.slot as usize].arrived.saturating_add(longer_than_us(program, instance.rule));
+        let deadline = missing.arrived.saturating_add(longer_than_us(program, instance.rule));
         if deadline < now {
             let asset = assets[instance.asset as usize].id;
             instance.silent(&Scene { program, names, slots, asset, row: 0 }, deadline, events);
         } else {
             deadlines.push(Reverse((deadline, index)));
         }
+    }
+}
+
+/// Has ticks look at the asset from the wall-clock time `due` on.
+fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
+    state.due = state.due.min(due);
+    if state.due != NEVER && !state.armed {
+        state.armed = true;
+        armed.push(asset);
     }
 }
 

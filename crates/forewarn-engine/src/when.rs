@@ -1,8 +1,9 @@
 //! The state machine of an expression rule on one asset: hold before it begins, hold before it ends, and the doubt when inputs go stale.
 //!
-//! It runs in the asset's event time, by two moves: [`WhenState::judge`] at a reading of one of its signals, and
+//! It runs in the event time of the signals it watches, by two moves: [`WhenState::judge`] at a reading of one of its signals, and
 //! [`WhenState::advance`], which lets time pass up to a moment before the next reading (or up to a tick). While inputs are unknown no
-//! hold elapses: a condition already pending stays pending, and an end that was being waited for must be waited for anew.
+//! hold elapses: a condition already pending stays pending and its hold goes on where it stood, and an end that was being waited for must be
+//! waited for anew.
 
 use forewarn_spec::{Compiled, Inputs};
 use serde::{Deserialize, Serialize};
@@ -31,8 +32,12 @@ pub(crate) struct WhenState {
     phase: Phase,
     /// Whether an active or pending condition is in doubt.
     unknown: bool,
-    /// When the condition began to hold.
+    /// When the condition began to hold: what its id is made of.
     since: i64,
+    /// When its hold began to run, were there no stretches of doubt in it.
+    held_since: i64,
+    /// When the doubt began, if there is one.
+    unknown_since: i64,
     /// When its end began to hold, or [`NEVER`].
     ending_since: i64,
     /// The newest change told: a tick may run ahead of the next reading, and times must not run backwards.
@@ -47,25 +52,38 @@ pub(crate) struct Step {
     pub(crate) started: i64,
 }
 
+/// A stretch of event time in which no reading came.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passed {
+    pub(crate) at: i64,
+    pub(crate) to: i64,
+    /// Whether a hold that ends exactly at `to` elapses: before a reading at that very moment it does not, which has its say first.
+    pub(crate) inclusive: bool,
+}
+
 impl WhenState {
     pub(crate) const fn new() -> Self {
-        Self { phase: Phase::Idle, unknown: false, since: 0, ending_since: NEVER, told: i64::MIN }
+        Self { phase: Phase::Idle, unknown: false, since: 0, held_since: 0, unknown_since: 0, ending_since: NEVER, told: i64::MIN }
     }
 
     /// Evaluates the rule at event time `at`, just after a reading of one of its signals.
     pub(crate) fn judge(&mut self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64, tell: &mut impl FnMut(Step)) {
         let outcome = self.evaluate(rule, inputs, slots, at);
         match (self.phase, outcome) {
-            (Phase::Idle, Some(true)) => self.begin(rule, at, tell),
+            (Phase::Idle, Some(true)) => {
+                self.begin(rule, at, tell);
+                self.look_for_the_end(rule, inputs, slots, at, tell);
+            }
             (Phase::Idle, _) => {}
             (_, None) => self.doubt(at, tell),
             (Phase::Pending, Some(holds)) => {
-                let doubted = self.trust(at, tell);
+                self.trust(at, tell);
                 if !holds {
                     self.phase = Phase::Idle;
                     self.tell(Change::End, at, tell);
-                } else if at.saturating_sub(self.since) >= rule.hold_us {
-                    self.fire(if doubted { at } else { self.since.saturating_add(rule.hold_us) }, tell);
+                } else if at.saturating_sub(self.held_since) >= rule.hold_us {
+                    self.fire(self.held_since.saturating_add(rule.hold_us), tell);
+                    self.look_for_the_end(rule, inputs, slots, at, tell);
                 }
             }
             (Phase::Active, Some(ends)) => {
@@ -84,25 +102,16 @@ impl WhenState {
         }
     }
 
-    /// Lets time pass from `at` to `to` without a reading: holds elapse, inputs go stale. A hold that ends exactly at `to` elapses only
-    /// if `inclusive`: a reading at that very moment has its say first.
-    #[expect(clippy::too_many_arguments, reason = "the rule, its inputs, a stretch of time, an ear; a struct would only rename them")]
-    pub(crate) fn advance(
-        &mut self,
-        rule: &WhenRule,
-        inputs: &[u32],
-        slots: &[Slot],
-        mut at: i64,
-        to: i64,
-        inclusive: bool,
-        tell: &mut impl FnMut(Step),
-    ) {
+    /// Lets time pass without a reading: holds elapse, inputs go stale.
+    pub(crate) fn advance(&mut self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], passed: Passed, tell: &mut impl FnMut(Step)) {
+        let Passed { mut at, to, inclusive } = passed;
         while self.phase != Phase::Idle && !self.unknown {
             let deadline = self.deadline(rule);
             let expiry = self.expiry(rule, inputs, slots, at);
             if (deadline < to || (inclusive && deadline == to)) && deadline <= expiry {
                 at = at.max(deadline);
                 self.fire(deadline, tell);
+                self.look_for_the_end(rule, inputs, slots, at, tell);
             } else if expiry < to {
                 at = at.max(expiry.saturating_add(1));
                 if self.evaluate(rule, inputs, slots, at).is_none() {
@@ -128,6 +137,7 @@ impl WhenState {
         self.phase = Phase::Pending;
         self.unknown = false;
         self.since = at;
+        self.held_since = at;
         self.ending_since = NEVER;
         if rule.hold_us == 0 {
             self.fire(at, tell);
@@ -148,21 +158,28 @@ impl WhenState {
         }
     }
 
+    /// Puts an alert in doubt whose end rests on inputs that are not known at its onset: no later staleness would tell.
+    fn look_for_the_end(&mut self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64, tell: &mut impl FnMut(Step)) {
+        if self.phase == Phase::Active && self.evaluate(rule, inputs, slots, at).is_none() {
+            self.doubt(at, tell);
+        }
+    }
+
     fn doubt(&mut self, time: i64, tell: &mut impl FnMut(Step)) {
         self.ending_since = NEVER;
         if !self.unknown {
             self.unknown = true;
+            self.unknown_since = time;
             self.tell(Change::Unknown, time, tell);
         }
     }
 
-    /// Ends the doubt; says whether there was any.
-    fn trust(&mut self, time: i64, tell: &mut impl FnMut(Step)) -> bool {
-        let doubted = std::mem::take(&mut self.unknown);
-        if doubted {
+    /// Ends the doubt, if there is any. A hold goes on as if the doubt had not been.
+    fn trust(&mut self, time: i64, tell: &mut impl FnMut(Step)) {
+        if std::mem::take(&mut self.unknown) {
+            self.held_since = self.held_since.saturating_add(time.saturating_sub(self.unknown_since).max(0));
             self.tell(Change::Known, time, tell);
         }
-        doubted
     }
 
     fn tell(&mut self, change: Change, time: i64, tell: &mut impl FnMut(Step)) {
@@ -174,7 +191,7 @@ impl WhenState {
 
     fn deadline(&self, rule: &WhenRule) -> i64 {
         match self.phase {
-            Phase::Pending => self.since.saturating_add(rule.hold_us),
+            Phase::Pending => self.held_since.saturating_add(rule.hold_us),
             Phase::Active if self.ending_since != NEVER => self.ending_since.saturating_add(rule.clear_hold_us),
             Phase::Active | Phase::Idle => NEVER,
         }

@@ -94,7 +94,7 @@ impl Envelope {
 
     fn learn(&mut self, x: f64, seen: u32, shrink: f64, centre_rate: f64) {
         let width = self.high - self.low;
-        self.centre += centre_rate.max(1.0 / f64::from(seen + 1)) * (x - self.centre);
+        self.centre += centre_rate.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.centre);
         self.low += shrink * (self.centre - self.low);
         self.high -= shrink * (self.high - self.centre);
         let cap = if seen > WARMUP && width > 0.0 { width } else { f64::INFINITY };
@@ -129,7 +129,7 @@ impl Profile {
     fn learn(&mut self, hour: usize, x: f64, seen: u32, rates: &Rates) {
         self.bucket(hour, x, rates.week);
         self.bucket(WEEK + hour % DAY, x, rates.day);
-        self.overall = if seen == 0 { x } else { self.overall + rates.overall.max(1.0 / f64::from(seen + 1)) * (x - self.overall) };
+        self.overall = if seen == 0 { x } else { self.overall + rates.overall.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.overall) };
     }
 
     fn bucket(&mut self, index: usize, x: f64, rate: f64) {
@@ -187,7 +187,7 @@ pub struct LearnedLimits {
     quiet: u32,
     peak: f64,
     open: bool,
-    /// Readings since the last score of 1.
+    /// Readings learnt since the last score of 1.
     calm: u32,
 }
 
@@ -240,7 +240,7 @@ impl LearnedLimits {
             self.learn(time_us, hour, numbers);
         }
         let score = scored.map(|stray| stray.widths / self.tolerance);
-        (self.episode(score), scored.unwrap_or_default())
+        (self.episode(score, learn), scored.unwrap_or_default())
     }
 
     /// Whether an episode is under way.
@@ -286,7 +286,8 @@ impl LearnedLimits {
         if self.seen == 0 { x } else { mean + (2.0 / (readings + 1.0)).max(1.0 / f64::from(self.seen.saturating_add(1))) * (x - mean) }
     }
 
-    fn episode(&mut self, score: Option<f64>) -> Judgement {
+    /// What the score makes of the episode. Only readings that are learnt count as calm: late ones are of the past and end nothing.
+    fn episode(&mut self, score: Option<f64>, learnt: bool) -> Judgement {
         let mut judgement = Judgement { score, ..Judgement::default() };
         if self.quiet > 0 {
             self.quiet -= 1;
@@ -303,7 +304,7 @@ impl LearnedLimits {
                 self.peak = self.peak.max(score);
                 self.calm = 0;
             }
-            _ if self.open => {
+            _ if self.open && learnt => {
                 self.calm += 1;
                 if self.calm >= QUIET_READINGS {
                     self.open = false;
@@ -327,6 +328,14 @@ impl LearnedLimits {
             time_us.saturating_add(self.zone_offset_us)
         };
         usize::try_from(local_us.div_euclid(HOUR_US).rem_euclid(WEEK_HOURS)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+impl LearnedLimits {
+    /// As if it had seen as many readings as it can count.
+    pub(super) fn exhaust_count(&mut self) {
+        self.seen = u32::MAX;
     }
 }
 

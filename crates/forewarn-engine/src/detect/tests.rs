@@ -148,6 +148,29 @@ fn an_episode_clears_after_a_hundred_calm_readings() {
 }
 
 #[test]
+fn late_readings_end_no_episode() {
+    let mut detector = LearnedLimits::new(0.04, Tz::UTC);
+    for index in 0..=400 {
+        detector.step(index * 300 * S, (index % 10) as f64 + if index == 400 { 30.0 } else { 0.0 });
+    }
+    assert!(detector.is_open());
+    for index in 0..300 {
+        let (judgement, _) = detector.judge(index * 300 * S, (index % 10) as f64, true);
+        assert!(!judgement.clear && detector.is_open(), "late reading {index}");
+    }
+}
+
+#[test]
+fn learned_limits_survive_the_end_of_their_count() {
+    let mut detector = LearnedLimits::new(0.04, Tz::UTC);
+    detector.step(0, 1.0);
+    detector.exhaust_count();
+    for index in 1..10 {
+        assert!(detector.step(index * 300 * S, (index % 3) as f64).score.is_some(), "reading {index}");
+    }
+}
+
+#[test]
 fn the_weekly_profile_knows_the_zone() {
     // Two daily levels that switch at 08:00 in Oslo, summer and winter: in local hours the profile fits, in UTC it is off by one hour
     // after the switch of 2024-10-27.

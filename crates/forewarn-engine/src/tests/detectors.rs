@@ -75,11 +75,81 @@ fn bad_readings_put_a_detectors_alert_in_doubt() {
 }
 
 #[test]
+fn silence_puts_a_detectors_alert_in_doubt() {
+    let mut rig = calm();
+    let raised = rig.read("p", "temperature", 300, 100.0);
+    assert_eq!(raised.len(), 3);
+    // A late reading changes none of it.
+    rig.read_late("p", "temperature", 250, 60.0);
+    let of_detectors = |transitions: Vec<AlertTransition>| transitions.into_iter().filter(|one| &*one.rule != "silent").collect::<Vec<_>>();
+    assert_eq!(of_detectors(rig.tick(600)), []);
+    let doubt = of_detectors(rig.tick(601));
+    assert!(doubt.len() == 3 && doubt.iter().all(|one| one.transition == T::Unknown && one.time.0 == 600_000_000), "{doubt:?}");
+    assert_eq!(rig.tick(10_000), []);
+    assert_eq!(rig.engine.shards[0].armed_count(), 0, "nothing is left for ticks to look at");
+    let known = of_detectors(rig.read("p", "temperature", 10_001, 100.0));
+    assert!(known.len() >= 3 && ["drift", "spread", "jump"].iter().all(|rule| of(rule, &known).transition == T::Known), "{known:?}");
+
+    // Without ticks, as in a backtest, the next reading tells of the gap.
+    let gap = of_detectors(rig.read("p", "temperature", 11_000, 100.0));
+    let drift: Vec<_> = gap.iter().filter(|one| &*one.rule == "drift").cloned().collect();
+    assert_eq!(brief(&drift)[..2], [(T::Unknown, Unacknowledged, 10_301), (T::Known, Unacknowledged, 11_000)]);
+}
+
+#[test]
+fn a_tick_that_ran_ahead_does_not_turn_a_detectors_time_back() {
+    let mut rig = calm();
+    rig.read("p", "temperature", 300, 100.0);
+    let doubt = rig.tick(700);
+    assert_eq!(of("drift", &doubt).time.0, 600_000_000);
+    // The reading was on its way for ten minutes.
+    let known = rig.read_delayed("p", "temperature", 301, 100.0, 600);
+    assert_eq!((of("drift", &known).transition, of("drift", &known).time.0), (T::Known, 600_000_000));
+}
+
+#[test]
+fn bad_readings_are_no_life_and_end_no_silence() {
+    let mut rig = Rig::new(RULES, &[("p", "temperature"), ("q", "temperature")]);
+    rig.read("p", "temperature", 0, 60.0);
+    for time in 1..6 {
+        assert_eq!(rig.read_bad("p", "temperature", time * 60), []);
+    }
+    assert_eq!(brief(&rig.tick(301)), [(T::Raised, Unacknowledged, 300)]);
+    let doubt = rig.read_bad("p", "temperature", 310);
+    assert_eq!(brief(&doubt), [(T::Unknown, Unacknowledged, 310)]);
+    assert_eq!(doubt[0].message, "temperature: readings arrive, but none is usable");
+    assert_eq!(rig.read_bad("p", "temperature", 320), [], "told once");
+    let back = rig.read("p", "temperature", 330, 60.0);
+    assert_eq!(brief(&back), [(T::Known, Unacknowledged, 330), (T::Returned, Returned, 330)]);
+    assert_eq!(rig.tick(630), []);
+    assert_eq!(brief(&rig.tick(631)), [(T::Reraised, Unacknowledged, 630)]);
+
+    // The first reading starts the count, and a series that sends bad ones only is silent.
+    rig.read_bad("q", "temperature", 1000);
+    rig.read_bad("q", "temperature", 1200);
+    assert_eq!(brief(&rig.tick(1301)), [(T::Raised, Unacknowledged, 1300)]);
+    // A late reading that is usable is life: silence is about arrival.
+    assert_eq!(brief(&rig.read_late("q", "temperature", 900, 60.0)), [(T::Returned, Returned, 1300)]);
+}
+
+#[test]
 fn a_late_reading_is_judged_by_detectors() {
     let mut rig = calm();
     let raised = rig.read_late("p", "temperature", 100, 100.0);
     assert_eq!(raised.iter().map(|one| &*one.rule).collect::<Vec<_>>(), ["drift"], "a late value has no rate and derives nothing");
     assert_eq!(raised[0].time.0, 100_000_000);
+}
+
+#[test]
+fn a_repetition_of_the_present_reading_is_passed_over() {
+    let mut rig = calm();
+    rig.read("p", "temperature", 300, 100.0);
+    let before = rig.engine.snapshot().unwrap();
+    assert_eq!(rig.read_late("p", "temperature", 300, 100.0), []);
+    assert_eq!(rig.engine.snapshot().unwrap(), before);
+    // Another value at that time is late, and judged.
+    rig.read_late("p", "temperature", 300, 101.0);
+    assert_ne!(rig.engine.snapshot().unwrap(), before);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Laws that hold for any readings: what the engine says depends on what it is told, not on how.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use forewarn_types::{AlertTransition, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp, Transition};
 use proptest::prelude::*;
@@ -21,6 +21,20 @@ rules:
   - { name: silent, assets: '**', missing: { signal: y, longer_than: 2m }, severity: warning }
 ";
 const ASSETS: [&str; 5] = ["a", "b", "c", "d/e", "f"];
+
+/// One asset whose rules watch one signal each, be it through derived ones.
+const INDEPENDENT_RULES: &str = "
+signals: [{ name: double, assets: '**', expr: 's2 * 2.0' }]
+rules:
+  - { name: held, assets: '**', when: 's0 > 6.0', for: 20s, until: 's0 < 4.0', clear_for: 10s, severity: major }
+  - { name: plain, assets: '**', when: 's1 > 6.0', severity: minor }
+  - { name: derived, assets: '**', when: 'double > 12.0', for: 5s, severity: minor }
+  - { name: jump, assets: '**', rate: { signal: s3, above: 1.2 }, severity: minor }
+  - { name: learnt, assets: '**', deviation: { signal: s0, method: learned_limits, sensitivity: high }, severity: minor }
+  - { name: spread, assets: '**', deviation: { signal: double, method: robust_z, baseline: 1h, above: 1.5 }, severity: minor }
+  - { name: silent, assets: '**', missing: { signal: s4, longer_than: 2m }, severity: warning }
+";
+const SIGNALS: [&str; 10] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"];
 
 /// A thing that happens: a reading (series, seconds since the last, value, quality, late) or a tick (seconds since the newest reading).
 #[derive(Debug, Clone)]
@@ -98,6 +112,37 @@ fn records(happenings: &[Happening], batch: usize, with_late: bool) -> Vec<Recor
     records
 }
 
+/// The same readings between ticks, series by series instead of in the order of their times.
+fn sorted_by_series(records: &[Record], backwards: bool) -> Vec<Record> {
+    let mut sorted = Vec::new();
+    for stretch in records.chunk_by(|one, next| matches!((one, next), (Record::Readings(_), Record::Readings(_)))) {
+        let mut rows = Vec::new();
+        let mut whole = ReadingBatch::default();
+        for record in stretch {
+            match record {
+                Record::Readings(batch) => {
+                    whole.arrived = batch.arrived.max(whole.arrived);
+                    rows.extend(batch.rows());
+                }
+                other => sorted.push(other.clone()),
+            }
+        }
+        rows.sort_by_key(|row| if backwards { u32::MAX - row.series.0 } else { row.series.0 });
+        rows.iter().for_each(|row| whole.push(row.series, row.time, row.value, row.flags));
+        sorted.push(Record::Readings(whole));
+    }
+    sorted
+}
+
+/// The transitions of each rule in their order.
+fn by_rule(transitions: Vec<AlertTransition>) -> BTreeMap<String, Vec<AlertTransition>> {
+    let mut rules: BTreeMap<String, Vec<AlertTransition>> = BTreeMap::new();
+    for transition in placeless(transitions) {
+        rules.entry(transition.rule.to_string()).or_default().push(transition);
+    }
+    rules
+}
+
 fn run(engine: &mut Engine, records: &[Record]) -> Vec<AlertTransition> {
     let mut actions = Actions::default();
     for (offset, record) in records.iter().enumerate() {
@@ -150,6 +195,25 @@ proptest! {
         let with = run(&mut engine(1), &records(&happenings, 10, true));
         let without = run(&mut engine(1), &records(&happenings, 10, false));
         prop_assert_eq!(expressions(with), expressions(without));
+    }
+
+    /// Across the series of an asset nothing is promised: a rule must say the same however its signal is mixed with others. The stretches
+    /// between ticks are told once as they happened and once signal by signal.
+    #[test]
+    fn the_order_of_independent_series_changes_no_rule(happenings in happenings(700), backwards in any::<bool>()) {
+        let engine = || {
+            let mut engine = Engine::new(EngineOptions::default());
+            let mut actions = Actions::default();
+            engine.step(0.into_offset(), &series_defs(0, &SIGNALS.map(|signal| ("a", signal))), &mut actions);
+            engine.step(1.into_offset(), &definitions(INDEPENDENT_RULES), &mut actions);
+            assert_eq!(actions, Actions::default());
+            engine
+        };
+        let as_happened = records(&happenings, 20, true);
+        let by_signal = sorted_by_series(&as_happened, backwards);
+        let (one, other) = (run(&mut engine(), &as_happened), run(&mut engine(), &by_signal));
+        prop_assert!(!one.is_empty());
+        prop_assert_eq!(by_rule(one), by_rule(other));
     }
 
     /// Hold, hysteresis and clear hold against a model that looks at the whole history each second.

@@ -119,7 +119,27 @@ fn a_hold_does_not_elapse_in_doubt() {
     rig.read("plant/p1", "temperature", 10, 91.0);
     assert_eq!(of("hot", &rig.read_bad("plant/p1", "vibration", 20)), [(T::Unknown, Pending, 20)]);
     assert_eq!(of("hot", &rig.tick(100)), []);
-    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 110, 5.0)), [(T::Known, Pending, 110), (T::Raised, Unacknowledged, 110)]);
+    // Ten of the thirty seconds had passed before the doubt; the other twenty pass after it.
+    let known = rig.read("plant/p1", "vibration", 110, 5.0);
+    assert_eq!(of("hot", &known), [(T::Known, Pending, 110)]);
+    assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 129, 5.0)), []);
+    let raised = rig.read("plant/p1", "vibration", 131, 5.0);
+    assert_eq!(of("hot", &raised), [(T::Raised, Unacknowledged, 130)]);
+    assert_eq!((raised[0].alert, raised[0].started), (known[0].alert, Timestamp::from_secs(10)), "its start and its id stay");
+}
+
+#[test]
+fn an_alert_whose_end_cannot_be_told_at_its_onset_is_in_doubt() {
+    let rules = "rules:
+  - { name: r, assets: '**', when: 'x > 1.0', until: 'y < 0.0', for: 10s, severity: major }
+  \
+                 - { name: now, assets: '**', when: 'x > 1.0', until: 'y < 0.0', severity: major }";
+    let mut rig = Rig::new(rules, &[("p", "x"), ("p", "y")]);
+    let onset = rig.read("p", "x", 0, 2.0);
+    assert_eq!(of("now", &onset), [(T::Raised, Unacknowledged, 0), (T::Unknown, Unacknowledged, 0)]);
+    assert_eq!(of("r", &rig.tick(10)), [(T::Raised, Unacknowledged, 10), (T::Unknown, Unacknowledged, 10)]);
+    let known = rig.read("p", "y", 11, 5.0);
+    assert_eq!((of("now", &known), of("r", &known)), (vec![(T::Known, Unacknowledged, 11)], vec![(T::Known, Unacknowledged, 11)]));
 }
 
 #[test]
@@ -129,6 +149,33 @@ fn a_late_reading_changes_nothing() {
     assert_eq!(rig.read_late("plant/p1", "temperature", 50, 99.0), []);
     rig.read("plant/p1", "vibration", 101, 5.0);
     assert_eq!(rig.tick(200), []);
+}
+
+#[test]
+fn a_signal_that_runs_ahead_moves_time_for_no_rule_that_does_not_watch_it() {
+    let rules = "
+signals: [{ name: double, assets: '**', expr: 'x * 2.0' }]
+rules:
+  - { name: held, assets: '**', when: 'x > 6.0', for: 30s, severity: major }
+  - { name: derived, assets: '**', when: 'double > 12.0', severity: major }
+";
+    let mut rig = Rig::new(rules, &[("p", "x"), ("p", "z")]);
+    assert_eq!(rig.read("p", "z", 3600, 0.0), []);
+    let start = rig.read("p", "x", 0, 7.0);
+    assert_eq!(of("held", &start), [(T::Pending, Pending, 0)]);
+    assert_eq!(of("derived", &start), [(T::Raised, Unacknowledged, 0)], "x is not stale by the clock of z");
+    assert_eq!(rig.read("p", "z", 7200, 0.0), [], "no hold elapses by the clock of z");
+    let end = rig.read("p", "x", 10, 5.0);
+    assert_eq!(of("held", &end), [(T::Normal, Normal, 10)]);
+    assert_eq!(of("derived", &end), [(T::Returned, Returned, 10)]);
+    // A new occurrence has a start and an id of its own.
+    let again = rig.read("p", "x", 20, 7.0);
+    assert_eq!(of("held", &again), [(T::Pending, Pending, 20)]);
+    assert_ne!(again[0].alert, start[0].alert);
+    assert_eq!(of("held", &rig.read("p", "x", 51, 7.0)), [(T::Raised, Unacknowledged, 50)]);
+    // Ticks count from the newest reading of x, too.
+    assert_eq!(rig.tick(351), []);
+    assert_eq!(rig.tick(352).len(), 2, "x is stale by its own clock");
 }
 
 #[test]
