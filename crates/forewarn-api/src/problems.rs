@@ -51,6 +51,7 @@ pub(crate) fn batch(error: &BatchError) -> Problem {
     match error {
         BatchError::UnknownJob(_) | BatchError::UnknownRun(_) => Problem::not_found(error.to_string()),
         BatchError::BadInterval { .. }
+        | BatchError::NotYet { .. }
         | BatchError::TooManyIntervals { .. }
         | BatchError::NoInterval { .. }
         | BatchError::NoSchedule(_) => Problem::bad_request(error.to_string()),

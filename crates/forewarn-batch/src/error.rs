@@ -32,6 +32,14 @@ pub enum BatchError {
         /// Its end.
         to: Timestamp,
     },
+    /// The interval asked for ends in the future. It would be computed from part of its data, and count as done.
+    #[error("the interval ends at {to}, which is still to come: it is {now}; leave out to for an interval that ends now")]
+    NotYet {
+        /// Its end.
+        to: Timestamp,
+        /// The server's time.
+        now: Timestamp,
+    },
     /// The request would wait behind too many others.
     #[error("{0} runs are waiting already; try again when some have finished, or cancel them")]
     QueueFull(usize),

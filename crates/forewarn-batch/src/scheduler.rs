@@ -133,8 +133,8 @@ impl SchedulerHandle {
     }
 
     /// Puts a run of `job` in line and gives its id, once that is durable. Without `to` the interval ends now; without `from` that of a SQL
-    /// job begins where its data is covered so far, and that of a model's job in 1970. A run that is in line for
-    /// the same interval already serves.
+    /// job begins where its data is covered so far, and that of a model's job in 1970. An interval must not end in the future. A run that
+    /// is in line for the same interval already serves.
     ///
     /// # Errors
     /// [`BatchError`] says what cannot be done and why.

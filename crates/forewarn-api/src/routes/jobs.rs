@@ -109,7 +109,7 @@ pub(crate) struct RunBody {
     /// Its start; left out: as the schedule would have it.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<TimeInput>,
-    /// Its end; left out: now.
+    /// Its end, which must not lie in the future; left out: now.
     #[schema(value_type = Option<String>, format = DateTime)]
     to: Option<TimeInput>,
 }

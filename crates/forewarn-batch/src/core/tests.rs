@@ -251,6 +251,9 @@ fn requests_are_checked() {
     assert_eq!(request(&mut core, "nobody", None, None, at(1)), Err(BatchError::UnknownJob("nobody".into())));
     let (from, to) = (at(HOUR), at(HOUR));
     assert_eq!(request(&mut core, "h", Some(from), Some(to), at(1)), Err(BatchError::BadInterval { from, to }));
+    let future = BatchError::NotYet { to: at(2), now: at(1) };
+    assert_eq!(request(&mut core, "h", Some(at(0)), Some(at(2)), at(1)), Err(future), "it would be computed from half of its data");
+    assert_eq!(core.status(at(1))[0].queued, 0);
     assert_eq!(core.plan_backfill("asked", at(0), at(DAY), at(DAY)).unwrap_err(), BatchError::NoSchedule("asked".into()));
     assert!(matches!(core.plan_backfill("h", at(0), at(HOUR - 1), at(DAY)), Err(BatchError::NoInterval { .. })));
     assert!(matches!(core.plan_backfill("h", at(0), at(1_001 * HOUR), at(2_000 * HOUR)), Err(BatchError::TooManyIntervals { .. })));

@@ -207,7 +207,7 @@ async fn nothing_starts_before_its_record_is_durable() {
     let (job, work) = job(Deed::Succeed);
     let rig = Rig::start(job).await;
     rig.journal.full.store(true, Ordering::SeqCst);
-    assert!(matches!(rig.handle.request("j", None, Some(at(1))).await, Err(BatchError::Journal(JournalError::Full(_)))));
+    assert!(matches!(rig.handle.request("j", Some(at(-HOUR)), Some(at(0))).await, Err(BatchError::Journal(JournalError::Full(_)))));
     rig.set(at(HOUR));
     rig.until(|rig| !rig.handle.runs("j").is_empty()).await;
     assert_eq!((work.begun.load(Ordering::SeqCst), rig.journal.records.lock().len()), (0, 0));
@@ -223,7 +223,7 @@ async fn shutdown_lets_runs_end_and_takes_no_more() {
     let go = Arc::new(Notify::new());
     let (job, _) = job(Deed::Wait(Arc::clone(&go)));
     let rig = Rig::start(job).await;
-    let run = rig.handle.request("j", None, Some(at(1))).await.unwrap();
+    let run = rig.handle.request("j", Some(at(-HOUR)), Some(at(0))).await.unwrap();
     rig.state(&run, RunState::Running).await;
     let (handle, journal) = (rig.handle.clone(), Arc::clone(&rig.journal));
     rig.stop.cancel();
