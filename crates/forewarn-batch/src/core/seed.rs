@@ -3,7 +3,7 @@
 use forewarn_spec::CatchUp;
 use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
 
-use super::{CATCH_UP, Core, Entry, MAX_ATTEMPTS, MAX_HISTORY, MAX_INTERVALS, SCHEDULE, attempt_of};
+use super::{CATCH_UP, Core, Entry, MAX_ATTEMPTS, MAX_INTERVALS, SCHEDULE, attempt_of};
 
 /// What is on record of one job.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct JobPast {
     pub(crate) covered_to: Option<Timestamp>,
     /// The earliest start of a scheduled interval that was ever put in line.
     pub(crate) first_from: Option<Timestamp>,
-    /// The newest state of the newest runs, oldest run first.
+    /// The newest state of the newest runs and of all that are not over, oldest run first.
     pub(crate) runs: Vec<JobRun>,
 }
 
@@ -26,9 +26,7 @@ impl Core {
         for entry in &mut self.entries {
             let past = past.remove(&entry.job.name).unwrap_or_default();
             entry.cursor = entry.cursor_after(&past, now);
-            for run in past.runs.into_iter().rev().take(MAX_HISTORY).rev() {
-                entry.remember(run);
-            }
+            past.runs.into_iter().for_each(|run| entry.remember(run));
             for mut left in entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>() {
                 let rerun = entry.rerun_of(&mut left, now);
                 entry.remember(left.clone());

@@ -159,6 +159,16 @@ fn runs_that_a_crash_cut_off_are_closed_and_run_again() {
 }
 
 #[test]
+fn however_many_runs_are_in_line_none_is_forgotten_at_a_restart() {
+    let left: Vec<JobRun> = (0..1_000).map(|hour| run_of(hour, hour + 1, 1, RunState::Queued, BACKFILL)).collect();
+    let mut core = core(hourly(CatchUp::All), past(1_000, left), at(1_000 * HOUR));
+    assert_eq!(core.status(at(0))[0].queued, 1_000);
+    let ran: Vec<i64> = run_all(&mut core, at(1_000 * HOUR)).iter().map(|run| run.0).collect();
+    assert_eq!(ran, (0..1_000).collect::<Vec<_>>());
+    assert_eq!(core.runs("h").len(), MAX_HISTORY, "what is over may be forgotten");
+}
+
+#[test]
 fn a_run_that_ends_the_server_is_not_tried_for_ever() {
     let left: Vec<JobRun> =
         (1..=3).map(|attempt| run_of(2, 3, attempt, if attempt < 3 { RunState::Failed } else { RunState::Running }, SCHEDULE)).collect();

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use forewarn_lake::{Branch, LakeOptions};
-use forewarn_log::{LocalLog, Log, LogOptions};
+use forewarn_log::{LocalLog, Log, LogOptions, Ticket};
 use forewarn_spec::CatchUp;
 use forewarn_types::{BoxFuture, JobKind, ManualClock, Offset, RunState, SeriesTable};
 use tokio::task::JoinHandle;
@@ -313,6 +313,42 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     let past = history::load(&plant.lake, &["j".to_owned(), "it's new".to_owned()]).await.unwrap();
     assert_eq!((past[0].covered_to, past[0].first_from, past[0].runs.len()), (Some(at(3 * HOUR)), Some(at(0)), 4));
     assert_eq!((past[1].covered_to, past[1].runs.len()), (None, 0));
+    plant.stop.cancel();
+    plant.branch.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_are_not_over_are_found_however_old_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let plant = Plant::open(folder.path(), &clock).await;
+    let record = |run: String, state| JobRun {
+        run,
+        job: "j".into(),
+        kind: JobKind::Sql,
+        state,
+        from: at(0),
+        to: at(HOUR),
+        time: at(HOUR),
+        trigger: "backfill".into(),
+        rows: None,
+        error: None,
+        details: None,
+    };
+    let open = [("a", RunState::Queued), ("b", RunState::Queued), ("a", RunState::Running), ("c", RunState::Queued)];
+    let over = (0..history::MAX_RECORDS).map(|n| record(format!("over-{n}"), RunState::Succeeded));
+    let open = open.map(|(run, state)| record(run.to_owned(), state));
+    let last = record("c".into(), RunState::Cancelled);
+    let tickets: Vec<Ticket> =
+        open.into_iter().chain(over).chain([last]).map(|run| plant.log.submit(Record::JobRun(run)).unwrap()).collect();
+    for ticket in tickets {
+        ticket.durable.await.unwrap();
+    }
+    let runs = history::load(&plant.lake, &["j".to_owned()]).await.unwrap().remove(0).runs;
+    let unfinished: Vec<(&str, RunState)> =
+        runs.iter().filter(|run| !run.state.is_final()).map(|run| (run.run.as_str(), run.state)).collect();
+    assert_eq!(unfinished, [("a", RunState::Running), ("b", RunState::Queued)]);
+    assert_eq!((runs[0].run.as_str(), runs[1].run.as_str()), ("a", "b"), "the oldest come first");
     plant.stop.cancel();
     plant.branch.await.unwrap().unwrap();
 }
