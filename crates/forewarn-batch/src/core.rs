@@ -5,11 +5,15 @@
 //! so intervals abut whatever happens between. Intervals are put in line one at a time, only when the job is idle; a job that
 //! is a thousand intervals behind takes no more room than one that is not, and cannot crowd out the others.
 //!
+//! A SQL job appends its rows, and what is appended stays. So each job knows the *written* stretches of time, and no run is started over any
+//! part of one: a scheduled run covers what is missing of its interval, a request for more is refused.
+//!
 //! A scheduled run that fails is tried three times in all, restarts of the server included; the fourth time a person must ask. A
 //! requested run is tried once, as the one who asked is there to see the error.
 
 mod plan;
 mod seed;
+mod stretches;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +24,7 @@ use forewarn_spec::CatchUp;
 use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
 
 pub(crate) use seed::JobPast;
+pub(crate) use stretches::Stretches;
 
 use crate::{BatchError, Job, JobStatus, Outcome, Schedule, Work};
 
@@ -29,7 +34,7 @@ pub(crate) const MAX_RUNNING: usize = 2;
 pub(crate) const MAX_QUEUED: usize = 1_000;
 /// Most intervals that are caught up with after the server was down, and that one backfill covers.
 pub(crate) const MAX_INTERVALS: usize = 1_000;
-/// Most runs remembered of each job.
+/// Most runs remembered of each job, beside those that are not over.
 pub(crate) const MAX_HISTORY: usize = 200;
 /// How often an interval is tried unasked.
 const MAX_ATTEMPTS: u32 = 3;
@@ -69,6 +74,8 @@ struct Entry {
     schedule: Schedule,
     /// The intervals of the schedule are done up to here.
     cursor: Timestamp,
+    /// What a SQL job has written rows for.
+    written: Stretches,
     waiting: Vec<Waiting>,
     active: Option<JobRun>,
     /// Whether the active run has been asked to stop.
@@ -101,6 +108,7 @@ impl Core {
                 job,
                 schedule,
                 cursor: Timestamp(0),
+                written: Stretches::default(),
                 waiting: Vec::new(),
                 active: None,
                 cancelled: false,
@@ -151,7 +159,11 @@ impl Core {
             if entry.job.catch_up != CatchUp::All && entry.skip_to_newest(now) {
                 continue;
             }
-            let (from, to) = (entry.cursor, fire);
+            let Some((from, to)) = entry.written.gaps(entry.cursor, fire).first().copied() else {
+                entry.cursor = fire;
+                continue;
+            };
+            entry.cursor = from;
             if entry.is_settled(from, to) {
                 entry.cursor = to;
                 continue;
@@ -203,6 +215,9 @@ impl Core {
         let retry = if record.state == RunState::Failed { entry.retry_of(&mut record, now) } else { None };
         if retry.is_none() {
             entry.settle(&record);
+        }
+        if has_written(&record) {
+            entry.written.add(record.from, record.to);
         }
         entry.remember(record.clone());
         self.outbox.push_back(record);
@@ -297,9 +312,12 @@ impl Entry {
 
     /// Whether nothing more is to be done unasked for an interval of the schedule.
     fn is_settled(&self, from: Timestamp, to: Timestamp) -> bool {
-        let mut same = self.history.iter().filter(|run| run.from == from && run.to == to).peekable();
-        same.peek().is_some()
-            && (self.attempts(from, to) >= MAX_ATTEMPTS || same.any(|run| matches!(run.state, RunState::Succeeded | RunState::Cancelled)))
+        let settles = |run: &JobRun| match run.state {
+            RunState::Succeeded => true,
+            // What became of a request is no reason to leave out data that the schedule calls for.
+            _ => is_scheduled(run) && (run.state == RunState::Cancelled || attempt_of(&run.run) >= MAX_ATTEMPTS),
+        };
+        self.history.iter().any(|run| run.from == from && run.to == to && settles(run))
     }
 
     fn attempts(&self, from: Timestamp, to: Timestamp) -> u32 {
@@ -339,21 +357,20 @@ impl Entry {
     /// A run is over for good: the cursor moves over its interval if that begins at or before it. A failed or cancelled interval of the
     /// schedule is passed over as well, so that the ones after it are computed.
     fn settle(&mut self, run: &JobRun) {
-        let scheduled = run.trigger == SCHEDULE || run.trigger == CATCH_UP;
-        let counts = scheduled || (run.kind == JobKind::Sql && run.state == RunState::Succeeded);
+        let counts = is_scheduled(run) || (run.kind == JobKind::Sql && run.state == RunState::Succeeded);
         if counts && run.from <= self.cursor && run.to > self.cursor {
             self.cursor = run.to;
         }
     }
 
-    /// Keeps the newest state of a run.
+    /// Keeps the newest state of a run, for as long as it is not over or is one of the newest of those that are.
     fn remember(&mut self, record: JobRun) {
-        if let Some(known) = self.history.iter_mut().rev().find(|known| known.run == record.run) {
-            *known = record;
-            return;
+        match self.history.iter_mut().rev().find(|known| known.run == record.run) {
+            Some(known) => *known = record,
+            None => self.history.push_back(record),
         }
-        self.history.push_back(record);
-        while self.history.len() > MAX_HISTORY
+        let over = self.history.iter().filter(|known| known.state.is_final()).count();
+        if over > MAX_HISTORY
             && let Some(place) = self.history.iter().position(|known| known.state.is_final())
         {
             self.history.remove(place);
@@ -380,6 +397,16 @@ impl Entry {
             note: self.note.clone(),
         }
     }
+}
+
+fn is_scheduled(run: &JobRun) -> bool {
+    run.trigger == SCHEDULE || run.trigger == CATCH_UP
+}
+
+/// Whether the run has left rows of its interval in the table. Where there were none, as a gateway was offline perhaps, the interval may
+/// be computed again. Details tell of rows that an earlier attempt had written.
+fn has_written(run: &JobRun) -> bool {
+    run.kind == JobKind::Sql && run.state == RunState::Succeeded && (run.rows != Some(0) || run.details.is_some())
 }
 
 /// Names a run: the job, the end of its interval, a fingerprint of both ends, the attempt. Only letters that a URL takes as they are.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use forewarn_lake::{Cell, Lake, LakeError, ResultSet, SqlRequest};
 use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
 
-use crate::core::{JobPast, MAX_HISTORY};
+use crate::core::{JobPast, MAX_HISTORY, Stretches};
 
 /// Most records read of one job: a run leaves three, or four if it was cut off.
 pub(crate) const MAX_RECORDS: usize = 4 * MAX_HISTORY;
@@ -23,7 +23,7 @@ pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, L
             "SELECT \"state\", max(\"to_time\") AS latest, min(\"from_time\") AS earliest FROM job_runs \
              WHERE \"job\" = '{name}' AND \"trigger\" IN ('schedule', 'catch-up') GROUP BY \"state\""
         );
-        let mut one = JobPast { job: job.clone(), runs: runs(lake, job, &name).await?, ..JobPast::default() };
+        let mut one = JobPast { job: job.clone(), runs: runs(lake, job, &name).await?, written: written(lake, &name).await?, ..JobPast::default() };
         let reach = query(lake, reach).await?;
         for row in 0..reach.row_count() {
             let (latest, earliest) = (time(reach.cell(row, 1)), time(reach.cell(row, 2)));
@@ -51,6 +51,41 @@ async fn runs(lake: &Lake, job: &str, name: &str) -> Result<Vec<JobRun>, LakeErr
         records.extend((0..rows.row_count()).filter_map(|row| job_run(job, &rows, row)));
     }
     Ok(newest_states(records.into_values()))
+}
+
+/// What a SQL job has written rows for. The ends at which one run goes on where another stopped cancel out already in the query, so that
+/// a year of runs without a gap is two rows.
+async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
+    let ends = |column, step| {
+        format!(
+            "SELECT \"{column}\" AS \"at\", {step} AS \"step\" FROM job_runs WHERE \"job\" = '{name}' AND \"kind\" = 'sql' \
+             AND \"state\" = 'succeeded' AND (\"rows\" > 0 OR \"rows\" IS NULL OR \"details\" IS NOT NULL)"
+        )
+    };
+    let (starts, ends) = (ends("from_time", 1), ends("to_time", -1));
+    let (mut written, mut depth, mut start) = (Stretches::default(), 0, Timestamp::MIN);
+    let mut after = Timestamp(0);
+    loop {
+        let sum = format!(
+            "SELECT \"at\", sum(\"step\") AS \"step\" FROM ({starts} UNION ALL {ends}) AS \"ends\" WHERE \"at\" > TIMESTAMP '{after}' \
+             GROUP BY \"at\" HAVING sum(\"step\") <> 0 ORDER BY \"at\""
+        );
+        let rows = query(lake, sum).await?;
+        for row in 0..rows.row_count() {
+            let (Some(at), Cell::Int(step)) = (time(rows.cell(row, 0)), rows.cell(row, 1)) else { continue };
+            if depth == 0 {
+                start = at;
+            }
+            depth += step;
+            if depth == 0 {
+                written.add(start, at);
+            }
+            after = at;
+        }
+        if !rows.truncated() {
+            return Ok(written);
+        }
+    }
 }
 
 async fn query(lake: &Lake, query: String) -> Result<ResultSet, LakeError> {

@@ -1,9 +1,9 @@
 //! What the scheduler makes of the past when it begins: how far each job is, what a crash left behind, what is to be caught up with.
 
 use forewarn_spec::CatchUp;
-use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
+use forewarn_types::{JobRun, RunState, Timestamp};
 
-use super::{CATCH_UP, Core, Entry, MAX_ATTEMPTS, MAX_INTERVALS, SCHEDULE, attempt_of};
+use super::{Core, Entry, MAX_ATTEMPTS, MAX_INTERVALS, Stretches, attempt_of};
 
 /// What is on record of one job.
 #[derive(Debug, Default)]
@@ -13,6 +13,8 @@ pub(crate) struct JobPast {
     pub(crate) covered_to: Option<Timestamp>,
     /// The earliest start of a scheduled interval that was ever put in line.
     pub(crate) first_from: Option<Timestamp>,
+    /// What a SQL job has written rows for.
+    pub(crate) written: Stretches,
     /// The newest state of the newest runs and of all that are not over, oldest run first.
     pub(crate) runs: Vec<JobRun>,
 }
@@ -26,6 +28,7 @@ impl Core {
         for entry in &mut self.entries {
             let past = past.remove(&entry.job.name).unwrap_or_default();
             entry.cursor = entry.cursor_after(&past, now);
+            entry.written = past.written;
             past.runs.into_iter().for_each(|run| entry.remember(run));
             for mut left in entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>() {
                 let rerun = entry.rerun_of(&mut left, now);
@@ -47,20 +50,11 @@ impl Entry {
         if self.schedule.next_after(now).is_none() {
             return Timestamp(0);
         }
-        let known = past.covered_to.or(past.first_from);
-        let mut cursor = known.unwrap_or_else(|| self.schedule.last_at(now).unwrap_or(now));
-        let asked = |run: &&JobRun| run.trigger != SCHEDULE && run.trigger != CATCH_UP && run.state == RunState::Succeeded;
-        if self.job.kind == JobKind::Sql && known.is_some() {
-            // Requested runs that went on from there have covered their data too.
-            let mut requested: Vec<&JobRun> = past.runs.iter().filter(asked).collect();
-            requested.sort_by_key(|run| run.from);
-            for run in requested {
-                if run.from <= cursor && run.to > cursor {
-                    cursor = run.to;
-                }
-            }
-        }
-        cursor
+        let Some(known) = past.covered_to.or(past.first_from) else {
+            return self.schedule.last_at(now).unwrap_or(now);
+        };
+        // Requested runs that went on from there have covered their data too.
+        past.written.overlap(known, known.plus_us(1)).map_or(known, |(_, end)| end)
     }
 
     /// Closes a run that the server's end has cut off, and gives the run that takes its place.

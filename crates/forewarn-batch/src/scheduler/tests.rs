@@ -189,7 +189,7 @@ async fn a_running_job_is_cancelled_and_backfills_wait_their_turn() {
     let (job, _) = job(Deed::Wait(Arc::new(Notify::new())));
     let rig = Rig::start(job).await;
     rig.set(at(HOUR / 2));
-    let runs = rig.handle.backfill("j", at(-2 * HOUR), at(0)).await.unwrap();
+    let runs = rig.handle.backfill("j", at(-2 * HOUR), at(0)).await.unwrap().runs;
     assert_eq!(runs.len(), 2);
     rig.state(&runs[0], RunState::Running).await;
     assert_eq!(rig.handle.run(&runs[1]).unwrap().state, RunState::Queued);
@@ -317,12 +317,9 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     plant.branch.await.unwrap().unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn runs_that_are_not_over_are_found_however_old_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let clock = Arc::new(ManualClock::new(at(0)));
-    let plant = Plant::open(folder.path(), &clock).await;
-    let record = |run: String, state| JobRun {
+/// A record of a run over the first hour.
+fn record(run: String, state: RunState) -> JobRun {
+    JobRun {
         run,
         job: "j".into(),
         kind: JobKind::Sql,
@@ -334,7 +331,47 @@ async fn runs_that_are_not_over_are_found_however_old_they_are() {
         rows: None,
         error: None,
         details: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_is_found_in_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let plant = Plant::open(folder.path(), &clock).await;
+    let done = |from: i64, to: i64, rows, details: Option<&str>| JobRun {
+        run: format!("{from}-{to}"),
+        from: at(from * HOUR),
+        to: at(to * HOUR),
+        rows,
+        details: details.map(str::to_owned),
+        ..record(String::new(), RunState::Succeeded)
     };
+    let runs = [
+        done(2, 3, Some(1), None),
+        done(1, 2, Some(1), None),
+        // Over the same rows, as an earlier version let it be.
+        done(0, 3, Some(1), None),
+        done(3, 4, Some(0), None),
+        done(4, 5, Some(0), Some("{}")),
+        JobRun { state: RunState::Failed, ..done(5, 6, None, None) },
+        JobRun { job: "k".into(), ..done(7, 8, Some(1), None) },
+    ];
+    for run in runs {
+        plant.log.append(Record::JobRun(run)).await.unwrap();
+    }
+    let past = history::load(&plant.lake, &["j".to_owned(), "none".to_owned()]).await.unwrap();
+    assert_eq!(past[0].written, [(at(0), at(3 * HOUR)), (at(4 * HOUR), at(5 * HOUR))].into_iter().collect());
+    assert_eq!(past[1].written, std::iter::empty().collect());
+    plant.stop.cancel();
+    plant.branch.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_are_not_over_are_found_however_old_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let plant = Plant::open(folder.path(), &clock).await;
     let open = [("a", RunState::Queued), ("b", RunState::Queued), ("a", RunState::Running), ("c", RunState::Queued)];
     let over = (0..history::MAX_RECORDS).map(|n| record(format!("over-{n}"), RunState::Succeeded));
     let open = open.map(|(run, state)| record(run.to_owned(), state));
