@@ -8,8 +8,9 @@
 //! A SQL job appends its rows, and what is appended stays. So each job knows the *written* stretches of time, and no run is started over any
 //! part of one: a scheduled run covers what is missing of its interval, a request for more is refused.
 //!
-//! A scheduled run that fails is tried three times in all, restarts of the server included; the fourth time a person must ask. A
-//! requested run is tried once, as the one who asked is there to see the error.
+//! A scheduled run that fails is tried three times in all; the fourth time a person must ask. A requested run is tried once, as the one
+//! who asked is there to see the error. A run that the server's end cuts off is run again, at most three times in all; one that was
+//! still in line has not been tried, and stays there.
 
 mod plan;
 mod seed;

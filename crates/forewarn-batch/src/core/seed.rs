@@ -24,23 +24,29 @@ impl Core {
     pub(crate) fn seed(&mut self, past: Vec<JobPast>, now: Timestamp) {
         self.began = now;
         let mut past: std::collections::HashMap<String, JobPast> = past.into_iter().map(|past| (past.job.clone(), past)).collect();
-        let mut again = Vec::new();
+        let (mut queued, mut again, mut closed) = (Vec::new(), Vec::new(), Vec::new());
         for entry in &mut self.entries {
             let past = past.remove(&entry.job.name).unwrap_or_default();
             entry.cursor = entry.cursor_after(&past, now);
             entry.written = past.written;
             past.runs.into_iter().for_each(|run| entry.remember(run));
             for mut left in entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>() {
-                let rerun = entry.rerun_of(&mut left, now);
+                let superseded = entry.attempts(left.from, left.to) > attempt_of(&left.run);
+                if left.state == RunState::Queued && !superseded {
+                    // It has not been tried yet, and its record is there.
+                    queued.push(left);
+                    continue;
+                }
+                again.extend(entry.rerun_of(&mut left, superseded, now));
                 entry.remember(left.clone());
-                self.outbox.push_back(left);
-                again.extend(rerun);
+                closed.push(left);
             }
             entry.catch_up(now);
         }
-        for run in again {
-            self.admit(run);
-        }
+        queued.into_iter().for_each(|run| self.admit_written(run, now));
+        // A run is closed when the one that takes its place is on record: should the server end in between, that one is found.
+        again.into_iter().for_each(|run| self.admit(run));
+        self.outbox.extend(closed);
     }
 }
 
@@ -58,9 +64,8 @@ impl Entry {
     }
 
     /// Closes a run that the server's end has cut off, and gives the run that takes its place.
-    fn rerun_of(&self, left: &mut JobRun, now: Timestamp) -> Option<JobRun> {
+    fn rerun_of(&self, left: &mut JobRun, superseded: bool, now: Timestamp) -> Option<JobRun> {
         let attempt = attempt_of(&left.run);
-        let superseded = self.attempts(left.from, left.to) > attempt;
         let rerun = (!superseded && attempt < MAX_ATTEMPTS).then(|| self.new_run(left.from, left.to, &left.trigger, now));
         let was = left.state.as_str();
         left.state = RunState::Failed;

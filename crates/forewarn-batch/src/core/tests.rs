@@ -151,12 +151,39 @@ fn runs_that_a_crash_cut_off_are_closed_and_run_again() {
         let mut core = core(hourly(policy), past(2, left.clone()), at(3 * HOUR));
         let records = drain(&mut core);
         let closed: Vec<&JobRun> = records.iter().filter(|run| run.state == RunState::Failed).collect();
-        assert_eq!(closed.len(), 2);
-        assert!(closed.iter().all(|run| run.error.as_ref().unwrap().contains("run again as h-2026")), "{closed:?}");
+        assert_eq!(closed.len(), 1);
+        assert!(closed[0].error.as_ref().unwrap().contains("run again as h-2026"), "{closed:?}");
         let again: Vec<u32> = records.iter().filter(|run| run.state == RunState::Queued).map(|run| attempt_of(&run.run)).collect();
-        assert_eq!(again, [2, 2]);
+        assert_eq!(again, [2]);
         assert_eq!(run_all(&mut core, at(3 * HOUR)), [(0, 1, REQUEST.to_owned()), (2, 3, SCHEDULE.to_owned())], "{policy:?}");
     }
+}
+
+#[test]
+fn a_run_in_line_stays_there_through_any_number_of_restarts() {
+    for trigger in [SCHEDULE, REQUEST, BACKFILL] {
+        let waiting = run_of(2, 3, 2, RunState::Queued, trigger);
+        for _ in 0..3 {
+            let mut restarted = core(hourly(CatchUp::All), past(2, vec![waiting.clone()]), at(3 * HOUR));
+            assert_eq!(drain(&mut restarted), [], "it is on record already");
+            assert_eq!(restarted.runs("h"), [waiting.clone()]);
+        }
+        let mut core = core(hourly(CatchUp::All), past(2, vec![waiting.clone()]), at(3 * HOUR));
+        assert_eq!(run_all(&mut core, at(3 * HOUR)), [(2, 3, trigger.to_owned())]);
+        assert_eq!(core.run(&waiting.run).unwrap().state, RunState::Succeeded);
+    }
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_restart_loses_no_run() {
+    let left = run_of(0, 1, 1, RunState::Running, REQUEST);
+    let first = core(hourly(CatchUp::All), past(2, vec![left.clone()]), at(2 * HOUR));
+    let again = first.unwritten().unwrap().clone();
+    assert_eq!((again.state, attempt_of(&again.run)), (RunState::Queued, 2), "before the first is closed");
+    let mut second = core(hourly(CatchUp::All), past(2, vec![left.clone(), again]), at(2 * HOUR));
+    let closed = drain(&mut second);
+    assert!(closed.len() == 1 && closed[0].run == left.run && closed[0].state == RunState::Failed, "{closed:?}");
+    assert_eq!(run_all(&mut second, at(2 * HOUR)), [(0, 1, REQUEST.to_owned())]);
 }
 
 #[test]
@@ -165,8 +192,11 @@ fn however_many_runs_are_in_line_none_is_forgotten_at_a_restart() {
     let mut core = core(hourly(CatchUp::All), past(1_000, left.clone()), at(1_000 * HOUR));
     assert_eq!(core.status(at(0))[0].queued, 1_000);
     assert!(left.iter().all(|run| core.run(&run.run).is_some()));
+    let first = core.poll(at(1_000 * HOUR)).remove(0).record.run;
+    core.finish(&first, End::Done(Outcome::default()), at(1_000 * HOUR));
+    assert_eq!(core.run(&first).unwrap().state, RunState::Succeeded, "what just ended is not forgotten for those in line");
     let ran: Vec<i64> = run_all(&mut core, at(1_000 * HOUR)).iter().map(|run| run.0).collect();
-    assert_eq!(ran, (0..1_000).collect::<Vec<_>>());
+    assert_eq!(ran, (1..1_000).collect::<Vec<_>>());
     assert_eq!(core.runs("h").len(), MAX_HISTORY, "what is over may be forgotten");
 }
 
