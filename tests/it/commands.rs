@@ -308,7 +308,12 @@ async fn jobs_are_listed_run_and_made_up_for() {
     assert_says(&told, &[" failed: ", "time"]);
 
     let told = done(&server, &[&["job", "backfill", "hottest"][..], &from, &to].concat()).await;
-    assert_says(&told, &["3 runs queued; `forewarn job runs hottest` shows them"]);
+    assert_says(&told, &["0 runs queued; 3 intervals are computed already"]);
+    let told = tell(&server, &[&["job", "run", "hottest"][..], &from, &to].concat()).await.complaint(1);
+    assert_says(&told, &["has written the rows from 2026-01-01T00:00:00Z to 2026-01-01T03:00:00Z already"]);
+    let told = done(&server, &[&["job", "backfill", "hottest", "--from", "2025-12-31T21:00:00Z"][..], &to].concat()).await;
+    assert_says(&told, &["3 runs queued; `forewarn job runs hottest` shows them; 3 intervals are computed already"]);
+    assert_eq!(json!(server.sql("SELECT asset, hottest FROM hottest_hourly").await), json!([["pump1", 62.0]]));
     let runs = done_json(&server, &["job", "runs", "hottest"]).await;
     let runs = runs["runs"].as_array().expect("runs");
     assert_eq!(runs.iter().filter(|run| run["trigger"] == "backfill").count(), 3, "{runs:?}");
@@ -316,7 +321,7 @@ async fn jobs_are_listed_run_and_made_up_for() {
         assert_eq!(server.run_ended(run["run"].as_str().expect("a run")).await["state"], "succeeded");
     }
     let shown = done(&server, &["job", "runs", "hottest"]).await;
-    assert_says(&shown, &["2026-01-01T02:00:00Z  2026-01-01T03:00:00Z  backfill", "request"]);
+    assert_says(&shown, &["2025-12-31T23:00:00Z  2026-01-01T00:00:00Z  backfill", "request"]);
     assert_eq!(shown.lines().count(), 1 + 5, "{shown}");
     assert_says(&done(&server, &["job", "runs", "hottest", "--limit", "2"]).await, &["(there are more: see --limit)"]);
 

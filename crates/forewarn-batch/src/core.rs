@@ -5,10 +5,16 @@
 //! so intervals abut whatever happens between. Intervals are put in line one at a time, only when the job is idle; a job that
 //! is a thousand intervals behind takes no more room than one that is not, and cannot crowd out the others.
 //!
-//! A scheduled run that fails is tried three times in all, restarts of the server included; the fourth time a person must ask. A
-//! requested run is tried once, as the one who asked is there to see the error.
+//! A SQL job appends its rows, and what is appended stays. So each job knows the *written* stretches of time, and no run is started over any
+//! part of one: a scheduled run covers what is missing of its interval, a request for more is refused.
+//!
+//! A scheduled run that fails is tried three times in all; the fourth time a person must ask. A requested run is tried once, as the one
+//! who asked is there to see the error. A run that the server's end cuts off is run again, at most three times in all; one that was
+//! still in line has not been tried, and stays there.
 
+mod plan;
 mod seed;
+mod stretches;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +25,7 @@ use forewarn_spec::CatchUp;
 use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
 
 pub(crate) use seed::JobPast;
+pub(crate) use stretches::Stretches;
 
 use crate::{BatchError, Job, JobStatus, Outcome, Schedule, Work};
 
@@ -28,7 +35,7 @@ pub(crate) const MAX_RUNNING: usize = 2;
 pub(crate) const MAX_QUEUED: usize = 1_000;
 /// Most intervals that are caught up with after the server was down, and that one backfill covers.
 pub(crate) const MAX_INTERVALS: usize = 1_000;
-/// Most runs remembered of each job.
+/// Most runs remembered of each job, beside those that are not over.
 pub(crate) const MAX_HISTORY: usize = 200;
 /// How often an interval is tried unasked.
 const MAX_ATTEMPTS: u32 = 3;
@@ -68,6 +75,8 @@ struct Entry {
     schedule: Schedule,
     /// The intervals of the schedule are done up to here.
     cursor: Timestamp,
+    /// What a SQL job has written rows for.
+    written: Stretches,
     waiting: Vec<Waiting>,
     active: Option<JobRun>,
     /// Whether the active run has been asked to stop.
@@ -100,6 +109,7 @@ impl Core {
                 job,
                 schedule,
                 cursor: Timestamp(0),
+                written: Stretches::default(),
                 waiting: Vec::new(),
                 active: None,
                 cancelled: false,
@@ -150,7 +160,11 @@ impl Core {
             if entry.job.catch_up != CatchUp::All && entry.skip_to_newest(now) {
                 continue;
             }
-            let (from, to) = (entry.cursor, fire);
+            let Some((from, to)) = entry.written.gaps(entry.cursor, fire).first().copied() else {
+                entry.cursor = fire;
+                continue;
+            };
+            entry.cursor = from;
             if entry.is_settled(from, to) {
                 entry.cursor = to;
                 continue;
@@ -160,56 +174,6 @@ impl Core {
             self.admit(record);
             return;
         }
-    }
-
-    /// The runs that would answer a request, of which none is in line yet, and the ids of all. Changes nothing.
-    pub(crate) fn plan_request(
-        &self,
-        job: &str,
-        from: Option<Timestamp>,
-        to: Option<Timestamp>,
-        now: Timestamp,
-    ) -> Result<(Option<JobRun>, String), BatchError> {
-        let entry = &self.entries[self.index_of(job)?];
-        let to = to.unwrap_or(now);
-        let start = from.unwrap_or_else(|| match entry.job.kind {
-            JobKind::Sql => entry.spoken_for(),
-            JobKind::Train | JobKind::Predict => Timestamp(0),
-        });
-        if start >= to {
-            return Err(match from {
-                Some(from) => BatchError::BadInterval { from, to },
-                None => BatchError::NothingToDo { job: job.to_owned(), until: start },
-            });
-        }
-        if let Some(run) = entry.in_hand(start, to) {
-            return Ok((None, run.run.clone()));
-        }
-        self.check_room(1)?;
-        let record = entry.new_run(start, to, REQUEST, now);
-        let run = record.run.clone();
-        Ok((Some(record), run))
-    }
-
-    /// The runs that would answer a backfill, oldest first. Changes nothing.
-    pub(crate) fn plan_backfill(&self, job: &str, from: Timestamp, to: Timestamp, now: Timestamp) -> Result<Vec<JobRun>, BatchError> {
-        let entry = &self.entries[self.index_of(job)?];
-        if from >= to {
-            return Err(BatchError::BadInterval { from, to });
-        }
-        if entry.schedule.next_after(Timestamp(0)).is_none() {
-            return Err(BatchError::NoSchedule(job.to_owned()));
-        }
-        let to = to.min(now);
-        let too_many = || BatchError::TooManyIntervals { job: job.to_owned(), limit: MAX_INTERVALS };
-        let intervals = entry.schedule.intervals(from, to, MAX_INTERVALS).ok_or_else(too_many)?;
-        if intervals.is_empty() {
-            return Err(BatchError::NoInterval { job: job.to_owned(), schedule: entry.job.trigger.to_string(), from, to });
-        }
-        let new = intervals.into_iter().filter(|(from, to)| entry.in_hand(*from, *to).is_none());
-        let runs: Vec<JobRun> = new.map(|(from, to)| entry.new_run(from, to, BACKFILL, now)).collect();
-        self.check_room(runs.len())?;
-        Ok(runs)
     }
 
     /// Puts a run in line. Its record goes to the outbox.
@@ -252,6 +216,9 @@ impl Core {
         let retry = if record.state == RunState::Failed { entry.retry_of(&mut record, now) } else { None };
         if retry.is_none() {
             entry.settle(&record);
+        }
+        if has_written(&record) {
+            entry.written.add(record.from, record.to);
         }
         entry.remember(record.clone());
         self.outbox.push_back(record);
@@ -319,11 +286,6 @@ impl Core {
     fn index_of(&self, job: &str) -> Result<usize, BatchError> {
         self.entries.iter().position(|entry| entry.job.name == job).ok_or_else(|| BatchError::UnknownJob(job.to_owned()))
     }
-
-    fn check_room(&self, runs: usize) -> Result<(), BatchError> {
-        let waiting: usize = self.entries.iter().map(|entry| entry.waiting.len()).sum();
-        if waiting + runs > MAX_QUEUED { Err(BatchError::QueueFull(waiting)) } else { Ok(()) }
-    }
 }
 
 impl Entry {
@@ -351,31 +313,16 @@ impl Entry {
 
     /// Whether nothing more is to be done unasked for an interval of the schedule.
     fn is_settled(&self, from: Timestamp, to: Timestamp) -> bool {
-        let mut same = self.history.iter().filter(|run| run.from == from && run.to == to).peekable();
-        same.peek().is_some()
-            && (self.attempts(from, to) >= MAX_ATTEMPTS || same.any(|run| matches!(run.state, RunState::Succeeded | RunState::Cancelled)))
+        let settles = |run: &JobRun| match run.state {
+            RunState::Succeeded => true,
+            // What became of a request is no reason to leave out data that the schedule calls for.
+            _ => is_scheduled(run) && (run.state == RunState::Cancelled || attempt_of(&run.run) >= MAX_ATTEMPTS),
+        };
+        self.history.iter().any(|run| run.from == from && run.to == to && settles(run))
     }
 
     fn attempts(&self, from: Timestamp, to: Timestamp) -> u32 {
         self.history.iter().filter(|run| run.from == from && run.to == to).map(|run| attempt_of(&run.run)).max().unwrap_or(0)
-    }
-
-    /// The run in line or at work for exactly this interval.
-    fn in_hand(&self, from: Timestamp, to: Timestamp) -> Option<&JobRun> {
-        let all = self.active.iter().chain(self.waiting.iter().map(|waiting| &waiting.record));
-        all.into_iter().find(|run| run.from == from && run.to == to)
-    }
-
-    /// How far the data is covered by what is done, at work or in line without a gap.
-    fn spoken_for(&self) -> Timestamp {
-        let mut reach = self.cursor;
-        loop {
-            let all = self.active.iter().chain(self.waiting.iter().map(|waiting| &waiting.record));
-            match all.filter(|run| run.from <= reach && run.to > reach).map(|run| run.to).max() {
-                Some(further) => reach = further,
-                None => return reach,
-            }
-        }
     }
 
     fn new_run(&self, from: Timestamp, to: Timestamp, trigger: &str, now: Timestamp) -> JobRun {
@@ -411,21 +358,20 @@ impl Entry {
     /// A run is over for good: the cursor moves over its interval if that begins at or before it. A failed or cancelled interval of the
     /// schedule is passed over as well, so that the ones after it are computed.
     fn settle(&mut self, run: &JobRun) {
-        let scheduled = run.trigger == SCHEDULE || run.trigger == CATCH_UP;
-        let counts = scheduled || (run.kind == JobKind::Sql && run.state == RunState::Succeeded);
+        let counts = is_scheduled(run) || (run.kind == JobKind::Sql && run.state == RunState::Succeeded);
         if counts && run.from <= self.cursor && run.to > self.cursor {
             self.cursor = run.to;
         }
     }
 
-    /// Keeps the newest state of a run.
+    /// Keeps the newest state of a run, for as long as it is not over or is one of the newest of those that are.
     fn remember(&mut self, record: JobRun) {
-        if let Some(known) = self.history.iter_mut().rev().find(|known| known.run == record.run) {
-            *known = record;
-            return;
+        match self.history.iter_mut().rev().find(|known| known.run == record.run) {
+            Some(known) => *known = record,
+            None => self.history.push_back(record),
         }
-        self.history.push_back(record);
-        while self.history.len() > MAX_HISTORY
+        let over = self.history.iter().filter(|known| known.state.is_final()).count();
+        if over > MAX_HISTORY
             && let Some(place) = self.history.iter().position(|known| known.state.is_final())
         {
             self.history.remove(place);
@@ -452,6 +398,16 @@ impl Entry {
             note: self.note.clone(),
         }
     }
+}
+
+fn is_scheduled(run: &JobRun) -> bool {
+    run.trigger == SCHEDULE || run.trigger == CATCH_UP
+}
+
+/// Whether the run has left rows of its interval in the table. Where there were none, as a gateway was offline perhaps, the interval may
+/// be computed again. Details tell of rows that an earlier attempt had written.
+fn has_written(run: &JobRun) -> bool {
+    run.kind == JobKind::Sql && run.state == RunState::Succeeded && (run.rows != Some(0) || run.details.is_some())
 }
 
 /// Names a run: the job, the end of its interval, a fingerprint of both ends, the attempt. Only letters that a URL takes as they are.

@@ -1,27 +1,29 @@
 //! The past of the jobs, read from the table `job_runs`: the scheduler keeps no state of its own on disk.
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+
 use forewarn_lake::{Cell, Lake, LakeError, ResultSet, SqlRequest};
 use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
 
-use crate::core::{JobPast, MAX_HISTORY};
+use crate::core::{JobPast, MAX_HISTORY, Stretches};
 
 /// Most records read of one job: a run leaves three, or four if it was cut off.
-const MAX_RECORDS: usize = 4 * MAX_HISTORY;
+pub(crate) const MAX_RECORDS: usize = 4 * MAX_HISTORY;
+
+/// What is read of a record.
+const COLUMNS: &str = "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \"rows\", \"error\", \"details\", \"offset\"";
 
 /// The past of each of `jobs`. It sees every run that was on record when it was called.
 pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, LakeError> {
     let mut past = Vec::with_capacity(jobs.len());
     for job in jobs {
         let name = job.replace('\'', "''");
-        let recent = format!(
-            "SELECT \"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \"rows\", \"error\", \"details\", \
-             \"offset\" FROM job_runs WHERE \"job\" = '{name}' ORDER BY \"offset\" DESC LIMIT {MAX_RECORDS}"
-        );
         let reach = format!(
             "SELECT \"state\", max(\"to_time\") AS latest, min(\"from_time\") AS earliest FROM job_runs \
              WHERE \"job\" = '{name}' AND \"trigger\" IN ('schedule', 'catch-up') GROUP BY \"state\""
         );
-        let mut one = JobPast { job: job.clone(), runs: newest_states(job, &query(lake, recent).await?), ..JobPast::default() };
+        let mut one = JobPast { job: job.clone(), runs: runs(lake, job, &name).await?, written: written(lake, &name).await?, ..JobPast::default() };
         let reach = query(lake, reach).await?;
         for row in 0..reach.row_count() {
             let (latest, earliest) = (time(reach.cell(row, 1)), time(reach.cell(row, 2)));
@@ -35,32 +37,87 @@ pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, L
     Ok(past)
 }
 
+/// The newest state of the newest runs and, however old they are, of those that are not over, oldest run first. `name` is the job's, quoted.
+async fn runs(lake: &Lake, job: &str, name: &str) -> Result<Vec<JobRun>, LakeError> {
+    let recent = format!("SELECT {COLUMNS} FROM job_runs WHERE \"job\" = '{name}' ORDER BY \"offset\" DESC LIMIT {MAX_RECORDS}");
+    let open = format!(
+        "WITH ended AS (SELECT \"run\" AS \"name\", 1 AS \"ended\" FROM job_runs \
+         WHERE \"job\" = '{name}' AND \"state\" NOT IN ('queued', 'running')) \
+         SELECT {COLUMNS} FROM job_runs LEFT JOIN ended ON job_runs.\"run\" = ended.\"name\" \
+         WHERE job_runs.\"job\" = '{name}' AND \"ended\" IS NULL"
+    );
+    let mut records = BTreeMap::new();
+    for rows in [query(lake, recent).await?, query(lake, open).await?] {
+        records.extend((0..rows.row_count()).filter_map(|row| job_run(job, &rows, row)));
+    }
+    Ok(newest_states(records.into_values()))
+}
+
+/// What a SQL job has written rows for. The ends at which one run goes on where another stopped cancel out already in the query, so that
+/// a year of runs without a gap is two rows.
+async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
+    let ends = |column, step| {
+        format!(
+            "SELECT \"{column}\" AS \"at\", {step} AS \"step\" FROM job_runs WHERE \"job\" = '{name}' AND \"kind\" = 'sql' \
+             AND \"state\" = 'succeeded' AND (\"rows\" > 0 OR \"rows\" IS NULL OR \"details\" IS NOT NULL)"
+        )
+    };
+    let (starts, ends) = (ends("from_time", 1), ends("to_time", -1));
+    let (mut written, mut depth, mut start) = (Stretches::default(), 0, Timestamp::MIN);
+    let mut after = Timestamp(0);
+    loop {
+        let sum = format!(
+            "SELECT \"at\", sum(\"step\") AS \"step\" FROM ({starts} UNION ALL {ends}) AS \"ends\" WHERE \"at\" > TIMESTAMP '{after}' \
+             GROUP BY \"at\" HAVING sum(\"step\") <> 0 ORDER BY \"at\""
+        );
+        let rows = query(lake, sum).await?;
+        for row in 0..rows.row_count() {
+            let (Some(at), Cell::Int(step)) = (time(rows.cell(row, 0)), rows.cell(row, 1)) else { continue };
+            if depth == 0 {
+                start = at;
+            }
+            depth += step;
+            if depth == 0 {
+                written.add(start, at);
+            }
+            after = at;
+        }
+        if !rows.truncated() {
+            return Ok(written);
+        }
+    }
+}
+
 async fn query(lake: &Lake, query: String) -> Result<ResultSet, LakeError> {
     lake.sql(SqlRequest { query, ..SqlRequest::default() }).await
 }
 
-/// The newest state of each run, oldest run first. `rows` stand newest first.
-fn newest_states(job: &str, rows: &ResultSet) -> Vec<JobRun> {
+/// The newest state of each run, oldest run first. `records` come oldest first, so that a run keeps the place at which it was first put
+/// in line.
+fn newest_states(records: impl Iterator<Item = JobRun>) -> Vec<JobRun> {
     let mut runs: Vec<JobRun> = Vec::new();
-    // Walked from the oldest record on, so that a run keeps the place at which it was first put in line.
-    for row in (0..rows.row_count()).rev() {
-        let Some(run) = job_run(job, rows, row) else { continue };
-        match runs.iter_mut().find(|known| known.run == run.run) {
-            Some(known) => *known = run,
-            None => runs.push(run),
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for record in records {
+        match places.entry(record.run.clone()) {
+            Entry::Occupied(place) => runs[*place.get()] = record,
+            Entry::Vacant(place) => {
+                place.insert(runs.len());
+                runs.push(record);
+            }
         }
     }
     runs
 }
 
-/// One record; `None` if it was written by a version that knew more kinds or states.
-fn job_run(job: &str, rows: &ResultSet, row: usize) -> Option<JobRun> {
+/// One record and its offset; `None` if it was written by a version that knew more kinds or states.
+fn job_run(job: &str, rows: &ResultSet, row: usize) -> Option<(i64, JobRun)> {
     let text = |column: usize| match rows.cell(row, column) {
         Cell::Text(text) => Some(text.to_owned()),
         _ => None,
     };
     let (kind, state) = (text(1)?, text(2)?);
-    Some(JobRun {
+    let Cell::Int(offset) = rows.cell(row, 10) else { return None };
+    let run = JobRun {
         run: text(0)?,
         job: job.to_owned(),
         kind: [JobKind::Sql, JobKind::Train, JobKind::Predict].into_iter().find(|known| kind_name(*known) == kind)?,
@@ -77,7 +134,8 @@ fn job_run(job: &str, rows: &ResultSet, row: usize) -> Option<JobRun> {
         },
         error: text(8),
         details: text(9),
-    })
+    };
+    Some((offset, run))
 }
 
 /// The name that the lake writes.

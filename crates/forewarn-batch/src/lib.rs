@@ -18,5 +18,5 @@ pub use error::BatchError;
 pub use forewarn_spec::CatchUp;
 pub use job::{Job, JobStatus, Outcome, RunContext, Work};
 pub use lower::lower;
-pub use scheduler::{Scheduler, SchedulerHandle};
+pub use scheduler::{Backfill, Scheduler, SchedulerHandle};
 pub use sql_job::SqlWork;

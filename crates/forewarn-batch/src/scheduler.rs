@@ -54,7 +54,16 @@ struct Shared {
 
 enum Command {
     Request { job: String, from: Option<Timestamp>, to: Option<Timestamp>, reply: oneshot::Sender<Result<String, BatchError>> },
-    Backfill { job: String, from: Timestamp, to: Timestamp, reply: oneshot::Sender<Result<Vec<String>, BatchError>> },
+    Backfill { job: String, from: Timestamp, to: Timestamp, reply: oneshot::Sender<Result<Backfill, BatchError>> },
+}
+
+/// What a backfill comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backfill {
+    /// The runs, oldest first.
+    pub runs: Vec<String>,
+    /// How many intervals need no run, as one has written their rows, or is in line or at work.
+    pub skipped: usize,
 }
 
 struct Worker {
@@ -133,8 +142,8 @@ impl SchedulerHandle {
     }
 
     /// Puts a run of `job` in line and gives its id, once that is durable. Without `to` the interval ends now; without `from` that of a SQL
-    /// job begins where its data is covered so far, and that of a model's job in 1970. A run that is in line for
-    /// the same interval already serves.
+    /// job begins where its data is covered so far, and that of a model's job in 1970. An interval must not end in the future, nor, for a
+    /// SQL job, overlap one whose rows are written or will be. A run that is in line for the same interval already serves.
     ///
     /// # Errors
     /// [`BatchError`] says what cannot be done and why.
@@ -145,11 +154,11 @@ impl SchedulerHandle {
     }
 
     /// Puts a run in line for each interval of the job's schedule that lies wholly in `[from, to)` and has passed, and gives their
-    /// ids, oldest first, once that is durable.
+    /// ids once that is durable. What is written of a SQL job's interval is left out: there are runs only for what is missing.
     ///
     /// # Errors
     /// [`BatchError`] says what cannot be done and why.
-    pub async fn backfill(&self, job: &str, from: Timestamp, to: Timestamp) -> Result<Vec<String>, BatchError> {
+    pub async fn backfill(&self, job: &str, from: Timestamp, to: Timestamp) -> Result<Backfill, BatchError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Backfill { job: job.to_owned(), from, to, reply }).await?;
         answer.await.map_err(|_| BatchError::Stopped)?
@@ -306,14 +315,14 @@ impl Worker {
         Ok(run)
     }
 
-    async fn backfill(&self, job: &str, from: Timestamp, to: Timestamp) -> Result<Vec<String>, BatchError> {
-        let records = self.shared.core.lock().plan_backfill(job, from, to, self.now())?;
+    async fn backfill(&self, job: &str, from: Timestamp, to: Timestamp) -> Result<Backfill, BatchError> {
+        let (records, skipped) = self.shared.core.lock().plan_backfill(job, from, to, self.now())?;
         let mut runs = Vec::with_capacity(records.len());
         for record in records {
             runs.push(record.run.clone());
             self.put_in_line(record).await?;
         }
-        Ok(runs)
+        Ok(Backfill { runs, skipped })
     }
 
     /// The record first: who is told that a run is in line finds it there after a crash too.

@@ -63,9 +63,13 @@ impl SqlWork {
             ));
         }
         // The lake takes only rising versions of one writer, and intervals may come in any order (a backfill), so each
-        // interval is a writer of its own: its rows are there once, however often it is run.
-        let writer = format!("job {} {}..{}", self.job.name, context.from.0, context.to.0);
-        let version = context.to.0.max(1);
+        // interval is a writer of its own: its rows are there once, however often it is run. An interval without rows leaves
+        // nothing but the table, so that it can be computed again should its data come late.
+        let (writer, version) = if rows.row_count() == 0 {
+            (format!("job {}", self.job.name), 1)
+        } else {
+            (format!("job {} {}..{}", self.job.name, context.from.0, context.to.0), context.to.0.max(1))
+        };
         let written = self.lake.append_rows(&self.job.into, &rows, &writer, version).await;
         let written = written.map_err(|error| format!("the rows of job {} could not be written: {error}", self.job.name))?;
         let already = written == 0 && rows.row_count() > 0;

@@ -1,6 +1,6 @@
 //! Jobs and their runs. Training and predicting are jobs too: `train:MODEL` and `predict:MODEL`.
 
-use forewarn_batch::{BatchError, JobStatus};
+use forewarn_batch::{Backfill, BatchError, JobStatus};
 use std::time::Duration;
 
 use axum::Json;
@@ -59,7 +59,7 @@ pub(crate) struct RunView {
     /// When this state was reached.
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
-    /// What started it: `schedule`, `catch-up`, `backfill` or `request`.
+    /// What started it: `schedule`, `catch-up`, `request` or `backfill`.
     trigger: String,
     /// Rows written, models trained or assets predicted.
     rows: Option<u64>,
@@ -102,21 +102,24 @@ pub(crate) struct RunStarted {
 pub(crate) struct RunsStarted {
     /// One for each data interval, oldest first.
     runs: Vec<String>,
+    /// How many intervals need no run, as their rows are written or a run is in line or at work for them.
+    skipped: usize,
 }
 
-/// The data interval of a run.
+/// The data interval of a run. A SQL job writes its rows once: the interval must not overlap one whose rows are written. One that
+/// yielded no rows may be computed again.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunBody {
     /// Its start; left out: as the schedule would have it.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<TimeInput>,
-    /// Its end; left out: now.
+    /// Its end, which must not lie in the future; left out: now.
     #[schema(value_type = Option<String>, format = DateTime)]
     to: Option<TimeInput>,
 }
 
-/// The range whose data intervals shall be computed again.
+/// The range whose data intervals shall be computed. What a SQL job has written rows for is left out, models compute again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackfillBody {
@@ -169,7 +172,7 @@ pub(crate) async fn list_runs(
     (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
     (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "There is nothing to do", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "There is nothing to compute, or its rows are written", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
@@ -183,14 +186,14 @@ pub(crate) async fn run_job(
     request(&api, &job, body.from.map(|time| time.0), body.to.map(|time| time.0)).await
 }
 
-/// Runs a job for every data interval of its schedule within a range.
+/// Runs a job for every data interval of its schedule within a range, as far as it has passed and its rows are missing.
 #[utoipa::path(post, path = "/v1/jobs/{job}/backfill", tag = "jobs", request_body = BackfillBody,
     params(("job" = String, Path, description = "The job")), responses(
     (status = 202, description = "The runs have been queued", body = RunsStarted),
     (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
     (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "There is nothing to do", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "There is nothing to compute, or its rows are written", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
@@ -205,8 +208,8 @@ pub(crate) async fn backfill(
     if from >= to {
         return Err(Problem::bad_request(format!("from ({from}) must be earlier than to ({to})")));
     }
-    let runs = answer(api.scheduler.backfill(&job, from, to)).await?;
-    Ok((StatusCode::ACCEPTED, Json(RunsStarted { runs })))
+    let Backfill { runs, skipped } = answer(api.scheduler.backfill(&job, from, to)).await?;
+    Ok((StatusCode::ACCEPTED, Json(RunsStarted { runs, skipped })))
 }
 
 /// One run.

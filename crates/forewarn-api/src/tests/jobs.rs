@@ -28,6 +28,7 @@ async fn a_run_is_asked_for_and_followed_to_its_end() {
     assert_eq!((runs["runs"].as_array().unwrap().len(), &runs["truncated"]), (1, &serde_json::json!(false)));
 
     server.post("/v1/jobs/count/run", r#"{"from":5,"to":5}"#).await.problem(400);
+    server.post("/v1/jobs/count/run", r#"{"from":0,"to":"2999-01-01T00:00:00Z"}"#).await.problem(400);
     server.post("/v1/jobs/count/run", "[1]").await.problem(400);
     server.post("/v1/jobs/count/backfill", r#"{"from":0,"to":1000}"#).await.problem(400);
     server.post("/v1/jobs/nothing/backfill", r#"{"from":0,"to":1000}"#).await.problem(404);

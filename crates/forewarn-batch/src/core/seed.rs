@@ -1,9 +1,9 @@
 //! What the scheduler makes of the past when it begins: how far each job is, what a crash left behind, what is to be caught up with.
 
 use forewarn_spec::CatchUp;
-use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
+use forewarn_types::{JobRun, RunState, Timestamp};
 
-use super::{CATCH_UP, Core, Entry, MAX_ATTEMPTS, MAX_HISTORY, MAX_INTERVALS, SCHEDULE, attempt_of};
+use super::{Core, Entry, MAX_ATTEMPTS, MAX_INTERVALS, Stretches, attempt_of};
 
 /// What is on record of one job.
 #[derive(Debug, Default)]
@@ -13,7 +13,9 @@ pub(crate) struct JobPast {
     pub(crate) covered_to: Option<Timestamp>,
     /// The earliest start of a scheduled interval that was ever put in line.
     pub(crate) first_from: Option<Timestamp>,
-    /// The newest state of the newest runs, oldest run first.
+    /// What a SQL job has written rows for.
+    pub(crate) written: Stretches,
+    /// The newest state of the newest runs and of all that are not over, oldest run first.
     pub(crate) runs: Vec<JobRun>,
 }
 
@@ -22,24 +24,29 @@ impl Core {
     pub(crate) fn seed(&mut self, past: Vec<JobPast>, now: Timestamp) {
         self.began = now;
         let mut past: std::collections::HashMap<String, JobPast> = past.into_iter().map(|past| (past.job.clone(), past)).collect();
-        let mut again = Vec::new();
+        let (mut queued, mut again, mut closed) = (Vec::new(), Vec::new(), Vec::new());
         for entry in &mut self.entries {
             let past = past.remove(&entry.job.name).unwrap_or_default();
             entry.cursor = entry.cursor_after(&past, now);
-            for run in past.runs.into_iter().rev().take(MAX_HISTORY).rev() {
-                entry.remember(run);
-            }
+            entry.written = past.written;
+            past.runs.into_iter().for_each(|run| entry.remember(run));
             for mut left in entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>() {
-                let rerun = entry.rerun_of(&mut left, now);
+                let superseded = entry.attempts(left.from, left.to) > attempt_of(&left.run);
+                if left.state == RunState::Queued && !superseded {
+                    // It has not been tried yet, and its record is there.
+                    queued.push(left);
+                    continue;
+                }
+                again.extend(entry.rerun_of(&mut left, superseded, now));
                 entry.remember(left.clone());
-                self.outbox.push_back(left);
-                again.extend(rerun);
+                closed.push(left);
             }
             entry.catch_up(now);
         }
-        for run in again {
-            self.admit(run);
-        }
+        queued.into_iter().for_each(|run| self.admit_written(run, now));
+        // A run is closed when the one that takes its place is on record: should the server end in between, that one is found.
+        again.into_iter().for_each(|run| self.admit(run));
+        self.outbox.extend(closed);
     }
 }
 
@@ -49,26 +56,16 @@ impl Entry {
         if self.schedule.next_after(now).is_none() {
             return Timestamp(0);
         }
-        let known = past.covered_to.or(past.first_from);
-        let mut cursor = known.unwrap_or_else(|| self.schedule.last_at(now).unwrap_or(now));
-        let asked = |run: &&JobRun| run.trigger != SCHEDULE && run.trigger != CATCH_UP && run.state == RunState::Succeeded;
-        if self.job.kind == JobKind::Sql && known.is_some() {
-            // Requested runs that went on from there have covered their data too.
-            let mut requested: Vec<&JobRun> = past.runs.iter().filter(asked).collect();
-            requested.sort_by_key(|run| run.from);
-            for run in requested {
-                if run.from <= cursor && run.to > cursor {
-                    cursor = run.to;
-                }
-            }
-        }
-        cursor
+        let Some(known) = past.covered_to.or(past.first_from) else {
+            return self.schedule.last_at(now).unwrap_or(now);
+        };
+        // Requested runs that went on from there have covered their data too.
+        past.written.overlap(known, known.plus_us(1)).map_or(known, |(_, end)| end)
     }
 
     /// Closes a run that the server's end has cut off, and gives the run that takes its place.
-    fn rerun_of(&self, left: &mut JobRun, now: Timestamp) -> Option<JobRun> {
+    fn rerun_of(&self, left: &mut JobRun, superseded: bool, now: Timestamp) -> Option<JobRun> {
         let attempt = attempt_of(&left.run);
-        let superseded = self.attempts(left.from, left.to) > attempt;
         let rerun = (!superseded && attempt < MAX_ATTEMPTS).then(|| self.new_run(left.from, left.to, &left.trigger, now));
         let was = left.state.as_str();
         left.state = RunState::Failed;

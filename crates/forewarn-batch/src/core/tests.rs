@@ -71,7 +71,8 @@ fn request(core: &mut Core, job: &str, from: Option<Timestamp>, to: Option<Times
 
 /// A past in which the hours before `covered` are done.
 fn past(covered: i64, runs: Vec<JobRun>) -> Vec<JobPast> {
-    vec![JobPast { job: "h".into(), covered_to: Some(at(covered * HOUR)), first_from: Some(at(0)), runs }]
+    let written = runs.iter().filter(|run| has_written(run)).map(|run| (run.from, run.to)).collect();
+    vec![JobPast { job: "h".into(), covered_to: Some(at(covered * HOUR)), first_from: Some(at(0)), written, runs }]
 }
 
 fn run_of(from: i64, to: i64, attempt: u32, state: RunState, trigger: &str) -> JobRun {
@@ -150,12 +151,53 @@ fn runs_that_a_crash_cut_off_are_closed_and_run_again() {
         let mut core = core(hourly(policy), past(2, left.clone()), at(3 * HOUR));
         let records = drain(&mut core);
         let closed: Vec<&JobRun> = records.iter().filter(|run| run.state == RunState::Failed).collect();
-        assert_eq!(closed.len(), 2);
-        assert!(closed.iter().all(|run| run.error.as_ref().unwrap().contains("run again as h-2026")), "{closed:?}");
+        assert_eq!(closed.len(), 1);
+        assert!(closed[0].error.as_ref().unwrap().contains("run again as h-2026"), "{closed:?}");
         let again: Vec<u32> = records.iter().filter(|run| run.state == RunState::Queued).map(|run| attempt_of(&run.run)).collect();
-        assert_eq!(again, [2, 2]);
+        assert_eq!(again, [2]);
         assert_eq!(run_all(&mut core, at(3 * HOUR)), [(0, 1, REQUEST.to_owned()), (2, 3, SCHEDULE.to_owned())], "{policy:?}");
     }
+}
+
+#[test]
+fn a_run_in_line_stays_there_through_any_number_of_restarts() {
+    for trigger in [SCHEDULE, REQUEST, BACKFILL] {
+        let waiting = run_of(2, 3, 2, RunState::Queued, trigger);
+        for _ in 0..3 {
+            let mut restarted = core(hourly(CatchUp::All), past(2, vec![waiting.clone()]), at(3 * HOUR));
+            assert_eq!(drain(&mut restarted), [], "it is on record already");
+            assert_eq!(restarted.runs("h"), [waiting.clone()]);
+        }
+        let mut core = core(hourly(CatchUp::All), past(2, vec![waiting.clone()]), at(3 * HOUR));
+        assert_eq!(run_all(&mut core, at(3 * HOUR)), [(2, 3, trigger.to_owned())]);
+        assert_eq!(core.run(&waiting.run).unwrap().state, RunState::Succeeded);
+    }
+}
+
+#[test]
+fn a_restart_in_the_middle_of_a_restart_loses_no_run() {
+    let left = run_of(0, 1, 1, RunState::Running, REQUEST);
+    let first = core(hourly(CatchUp::All), past(2, vec![left.clone()]), at(2 * HOUR));
+    let again = first.unwritten().unwrap().clone();
+    assert_eq!((again.state, attempt_of(&again.run)), (RunState::Queued, 2), "before the first is closed");
+    let mut second = core(hourly(CatchUp::All), past(2, vec![left.clone(), again]), at(2 * HOUR));
+    let closed = drain(&mut second);
+    assert!(closed.len() == 1 && closed[0].run == left.run && closed[0].state == RunState::Failed, "{closed:?}");
+    assert_eq!(run_all(&mut second, at(2 * HOUR)), [(0, 1, REQUEST.to_owned())]);
+}
+
+#[test]
+fn however_many_runs_are_in_line_none_is_forgotten_at_a_restart() {
+    let left: Vec<JobRun> = (0..1_000).map(|hour| run_of(hour, hour + 1, 1, RunState::Queued, BACKFILL)).collect();
+    let mut core = core(hourly(CatchUp::All), past(1_000, left.clone()), at(1_000 * HOUR));
+    assert_eq!(core.status(at(0))[0].queued, 1_000);
+    assert!(left.iter().all(|run| core.run(&run.run).is_some()));
+    let first = core.poll(at(1_000 * HOUR)).remove(0).record.run;
+    core.finish(&first, End::Done(Outcome::default()), at(1_000 * HOUR));
+    assert_eq!(core.run(&first).unwrap().state, RunState::Succeeded, "what just ended is not forgotten for those in line");
+    let ran: Vec<i64> = run_all(&mut core, at(1_000 * HOUR)).iter().map(|run| run.0).collect();
+    assert_eq!(ran, (1..1_000).collect::<Vec<_>>());
+    assert_eq!(core.runs("h").len(), MAX_HISTORY, "what is over may be forgotten");
 }
 
 #[test]
@@ -251,15 +293,18 @@ fn requests_are_checked() {
     assert_eq!(request(&mut core, "nobody", None, None, at(1)), Err(BatchError::UnknownJob("nobody".into())));
     let (from, to) = (at(HOUR), at(HOUR));
     assert_eq!(request(&mut core, "h", Some(from), Some(to), at(1)), Err(BatchError::BadInterval { from, to }));
+    let future = BatchError::NotYet { to: at(2), now: at(1) };
+    assert_eq!(request(&mut core, "h", Some(at(0)), Some(at(2)), at(1)), Err(future), "it would be computed from half of its data");
+    assert_eq!(core.status(at(1))[0].queued, 0);
     assert_eq!(core.plan_backfill("asked", at(0), at(DAY), at(DAY)).unwrap_err(), BatchError::NoSchedule("asked".into()));
     assert!(matches!(core.plan_backfill("h", at(0), at(HOUR - 1), at(DAY)), Err(BatchError::NoInterval { .. })));
     assert!(matches!(core.plan_backfill("h", at(0), at(1_001 * HOUR), at(2_000 * HOUR)), Err(BatchError::TooManyIntervals { .. })));
-    assert_eq!(core.plan_backfill("h", at(0), at(DAY), at(5 * HOUR)).unwrap().len(), 5, "what has not passed is no backfill");
+    assert_eq!(core.plan_backfill("h", at(0), at(DAY), at(5 * HOUR)).unwrap().0.len(), 5, "what has not passed is no backfill");
 
     for minute in 0..1_000 {
-        request(&mut core, "asked", Some(at(0)), Some(at(minute + 1)), at(DAY)).unwrap();
+        request(&mut core, "asked", Some(at(minute)), Some(at(minute + 1)), at(DAY)).unwrap();
     }
-    assert_eq!(request(&mut core, "asked", Some(at(1)), Some(at(2)), at(DAY)), Err(BatchError::QueueFull(1_000)));
+    assert_eq!(request(&mut core, "asked", Some(at(2_000)), Some(at(2_001)), at(DAY)), Err(BatchError::QueueFull(1_000)));
     let twins = vec![job("twin", Trigger::OnRequest, CatchUp::All), job("twin", Trigger::OnRequest, CatchUp::All)];
     assert!(matches!(Core::new(twins), Err(BatchError::DuplicateJob(_))));
     assert!(matches!(Core::new(vec![job("b", Trigger::Every(0), CatchUp::All)]), Err(BatchError::BadSchedule { .. })));
@@ -268,13 +313,93 @@ fn requests_are_checked() {
 #[test]
 fn a_backfill_runs_oldest_first_and_leaves_the_schedule_alone() {
     let mut core = core(hourly(CatchUp::All), past(5, vec![]), at(5 * HOUR));
-    for record in core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap().into_iter().rev() {
+    for record in core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap().0.into_iter().rev() {
         core.admit_written(record, at(5 * HOUR));
     }
-    assert!(core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap().is_empty(), "they are in line already");
+    assert_eq!(core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap(), (vec![], 3), "they are in line already");
     let ran: Vec<(i64, i64, String)> = run_all(&mut core, at(6 * HOUR));
     let back = |from| (from, from + 1, BACKFILL.to_owned());
     assert_eq!(ran, [back(1), back(2), back(3), (5, 6, SCHEDULE.to_owned())]);
+}
+
+#[test]
+fn no_row_is_written_twice() {
+    let mut core = core(hourly(CatchUp::All), vec![], at(0));
+    run_all(&mut core, at(4 * HOUR));
+    let now = at(4 * HOUR + HOUR / 2);
+    let refused = |core: &mut Core, from, to| request(core, "h", Some(from), Some(to), now).unwrap_err().to_string();
+    let run = |from| run_id("h", at(from * HOUR), at((from + 1) * HOUR), 1);
+    for (from, to, overlapped) in [(at(3 * HOUR), now, 3), (at(0), at(3 * HOUR), 0), (at(-HOUR), at(1), 0)] {
+        let text = refused(&mut core, from, to);
+        let other = format!("overlaps the one from {} to {} of run {} ", at(overlapped * HOUR), at((overlapped + 1) * HOUR), run(overlapped));
+        assert!(text.contains(&other), "{text}");
+    }
+    for (from, to) in [(at(HOUR), at(2 * HOUR)), (at(HOUR + 1), at(HOUR + 2))] {
+        let text = refused(&mut core, from, to);
+        assert!(text.starts_with(&format!("run {} of job h has written the rows from {from} to {to} already", run(1))), "{text}");
+    }
+    let (runs, skipped) = core.plan_backfill("h", at(-2 * HOUR), at(4 * HOUR), now).unwrap();
+    assert_eq!((runs.iter().map(hours).collect::<Vec<_>>(), skipped), (vec![(-2, -1), (-1, 0)], 4));
+    // What is in line is as good as written.
+    runs.into_iter().for_each(|run| core.admit_written(run, now));
+    let text = refused(&mut core, at(-HOUR - 1), at(0));
+    assert!(text.contains(&format!("of run {} ", run(-2))), "{text}");
+}
+
+#[test]
+fn what_was_written_is_known_after_a_restart_when_the_runs_are_forgotten() {
+    let mut past = past(5, vec![]);
+    past[0].written = [(at(0), at(5 * HOUR)), (at(7 * HOUR), at(8 * HOUR))].into_iter().collect();
+    let mut core = core(hourly(CatchUp::All), past, at(9 * HOUR));
+    let text = request(&mut core, "h", Some(at(HOUR)), Some(at(2 * HOUR)), at(9 * HOUR)).unwrap_err().to_string();
+    assert!(text.starts_with("an earlier run of job h has written the rows"), "{text}");
+    let ran: Vec<i64> = run_all(&mut core, at(9 * HOUR)).iter().map(|run| run.0).collect();
+    assert_eq!(ran, [5, 6, 8]);
+}
+
+#[test]
+fn a_scheduled_run_covers_what_requests_have_left_of_its_interval() {
+    let (minute, now) = (HOUR / 60, at(HOUR / 2));
+    let mut core = core(hourly(CatchUp::All), vec![], at(0));
+    request(&mut core, "h", Some(at(10 * minute)), Some(at(20 * minute)), now).unwrap();
+    run_all(&mut core, now);
+    // Without an interval, a request takes the first stretch that is missing.
+    let run = request(&mut core, "h", None, None, now).unwrap();
+    let asked = core.run(&run).unwrap();
+    assert_eq!((asked.from, asked.to), (at(0), at(10 * minute)));
+    core.cancel(&run, now).unwrap();
+    let mut ran = Vec::new();
+    while let Some(start) = core.poll(at(HOUR)).pop() {
+        ran.push((start.record.from, start.record.to));
+        core.finish(&start.record.run, End::Done(Outcome { rows: 1, details: None }), at(HOUR));
+    }
+    assert_eq!(ran, [(at(0), at(10 * minute)), (at(20 * minute), at(HOUR))]);
+}
+
+#[test]
+fn an_interval_without_rows_can_be_computed_again() {
+    let mut core = core(hourly(CatchUp::All), vec![], at(0));
+    let mut succeed = |outcome: Outcome| {
+        let start = core.poll(at(HOUR)).remove(0);
+        core.finish(&start.record.run, End::Done(outcome), at(HOUR));
+        request(&mut core, "h", Some(at(0)), Some(at(HOUR)), at(HOUR))
+    };
+    assert!(succeed(Outcome::default()).is_ok());
+    // The rows of an attempt that was cut off after it had written them are there too.
+    assert!(matches!(succeed(Outcome { rows: 0, details: Some("{}".into()) }), Err(BatchError::Computed { .. })));
+}
+
+#[test]
+fn stretches_are_joined_and_cut_out() {
+    let stretches = |all: &[(i64, i64)]| -> Stretches { all.iter().map(|(from, to)| (at(*from), at(*to))).collect() };
+    assert_eq!(stretches(&[(5, 6), (1, 2), (3, 4), (2, 3), (9, 9)]), stretches(&[(1, 4), (5, 6)]));
+    assert_eq!(stretches(&[(1, 2), (4, 5), (0, 9)]), stretches(&[(0, 9)]));
+    let set = stretches(&[(1, 3), (5, 7)]);
+    assert_eq!(set.gaps(at(0), at(9)), [(at(0), at(1)), (at(3), at(5)), (at(7), at(9))]);
+    assert_eq!(set.gaps(at(2), at(6)), [(at(3), at(5))]);
+    assert_eq!(set.gaps(at(5), at(7)), []);
+    assert_eq!(set.overlap(at(3), at(5)), None);
+    assert_eq!(set.overlap(at(2), at(3)), Some((at(1), at(3))));
 }
 
 #[test]

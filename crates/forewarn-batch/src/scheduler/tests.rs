@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use forewarn_lake::{Branch, LakeOptions};
-use forewarn_log::{LocalLog, Log, LogOptions};
+use forewarn_log::{LocalLog, Log, LogOptions, Ticket};
 use forewarn_spec::CatchUp;
 use forewarn_types::{BoxFuture, JobKind, ManualClock, Offset, RunState, SeriesTable};
 use tokio::task::JoinHandle;
@@ -189,7 +189,7 @@ async fn a_running_job_is_cancelled_and_backfills_wait_their_turn() {
     let (job, _) = job(Deed::Wait(Arc::new(Notify::new())));
     let rig = Rig::start(job).await;
     rig.set(at(HOUR / 2));
-    let runs = rig.handle.backfill("j", at(-2 * HOUR), at(0)).await.unwrap();
+    let runs = rig.handle.backfill("j", at(-2 * HOUR), at(0)).await.unwrap().runs;
     assert_eq!(runs.len(), 2);
     rig.state(&runs[0], RunState::Running).await;
     assert_eq!(rig.handle.run(&runs[1]).unwrap().state, RunState::Queued);
@@ -207,7 +207,7 @@ async fn nothing_starts_before_its_record_is_durable() {
     let (job, work) = job(Deed::Succeed);
     let rig = Rig::start(job).await;
     rig.journal.full.store(true, Ordering::SeqCst);
-    assert!(matches!(rig.handle.request("j", None, Some(at(1))).await, Err(BatchError::Journal(JournalError::Full(_)))));
+    assert!(matches!(rig.handle.request("j", Some(at(-HOUR)), Some(at(0))).await, Err(BatchError::Journal(JournalError::Full(_)))));
     rig.set(at(HOUR));
     rig.until(|rig| !rig.handle.runs("j").is_empty()).await;
     assert_eq!((work.begun.load(Ordering::SeqCst), rig.journal.records.lock().len()), (0, 0));
@@ -223,7 +223,7 @@ async fn shutdown_lets_runs_end_and_takes_no_more() {
     let go = Arc::new(Notify::new());
     let (job, _) = job(Deed::Wait(Arc::clone(&go)));
     let rig = Rig::start(job).await;
-    let run = rig.handle.request("j", None, Some(at(1))).await.unwrap();
+    let run = rig.handle.request("j", Some(at(-HOUR)), Some(at(0))).await.unwrap();
     rig.state(&run, RunState::Running).await;
     let (handle, journal) = (rig.handle.clone(), Arc::clone(&rig.journal));
     rig.stop.cancel();
@@ -313,6 +313,79 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     let past = history::load(&plant.lake, &["j".to_owned(), "it's new".to_owned()]).await.unwrap();
     assert_eq!((past[0].covered_to, past[0].first_from, past[0].runs.len()), (Some(at(3 * HOUR)), Some(at(0)), 4));
     assert_eq!((past[1].covered_to, past[1].runs.len()), (None, 0));
+    plant.stop.cancel();
+    plant.branch.await.unwrap().unwrap();
+}
+
+/// A record of a run over the first hour.
+fn record(run: String, state: RunState) -> JobRun {
+    JobRun {
+        run,
+        job: "j".into(),
+        kind: JobKind::Sql,
+        state,
+        from: at(0),
+        to: at(HOUR),
+        time: at(HOUR),
+        trigger: "backfill".into(),
+        rows: None,
+        error: None,
+        details: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_written_is_found_in_the_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let plant = Plant::open(folder.path(), &clock).await;
+    let done = |from: i64, to: i64, rows, details: Option<&str>| JobRun {
+        run: format!("{from}-{to}"),
+        from: at(from * HOUR),
+        to: at(to * HOUR),
+        rows,
+        details: details.map(str::to_owned),
+        ..record(String::new(), RunState::Succeeded)
+    };
+    let runs = [
+        done(2, 3, Some(1), None),
+        done(1, 2, Some(1), None),
+        // Over the same rows, as an earlier version let it be.
+        done(0, 3, Some(1), None),
+        done(3, 4, Some(0), None),
+        done(4, 5, Some(0), Some("{}")),
+        JobRun { state: RunState::Failed, ..done(5, 6, None, None) },
+        JobRun { job: "k".into(), ..done(7, 8, Some(1), None) },
+    ];
+    for run in runs {
+        plant.log.append(Record::JobRun(run)).await.unwrap();
+    }
+    let past = history::load(&plant.lake, &["j".to_owned(), "none".to_owned()]).await.unwrap();
+    assert_eq!(past[0].written, [(at(0), at(3 * HOUR)), (at(4 * HOUR), at(5 * HOUR))].into_iter().collect());
+    assert_eq!(past[1].written, std::iter::empty().collect());
+    plant.stop.cancel();
+    plant.branch.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn runs_that_are_not_over_are_found_however_old_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let plant = Plant::open(folder.path(), &clock).await;
+    let open = [("a", RunState::Queued), ("b", RunState::Queued), ("a", RunState::Running), ("c", RunState::Queued)];
+    let over = (0..history::MAX_RECORDS).map(|n| record(format!("over-{n}"), RunState::Succeeded));
+    let open = open.map(|(run, state)| record(run.to_owned(), state));
+    let last = record("c".into(), RunState::Cancelled);
+    let tickets: Vec<Ticket> =
+        open.into_iter().chain(over).chain([last]).map(|run| plant.log.submit(Record::JobRun(run)).unwrap()).collect();
+    for ticket in tickets {
+        ticket.durable.await.unwrap();
+    }
+    let runs = history::load(&plant.lake, &["j".to_owned()]).await.unwrap().remove(0).runs;
+    let unfinished: Vec<(&str, RunState)> =
+        runs.iter().filter(|run| !run.state.is_final()).map(|run| (run.run.as_str(), run.state)).collect();
+    assert_eq!(unfinished, [("a", RunState::Running), ("b", RunState::Queued)]);
+    assert_eq!((runs[0].run.as_str(), runs[1].run.as_str()), ("a", "b"), "the oldest come first");
     plant.stop.cancel();
     plant.branch.await.unwrap().unwrap();
 }

@@ -75,7 +75,21 @@ async fn each_interval_is_written_once_in_any_order() {
     }
     assert_eq!(work.run(context(2, 3)).await.unwrap().rows, 1);
     assert_eq!(counts(&lake).await, [(0, 6), (1, 6), (2, 6)]);
-    // An interval without readings.
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interval_that_was_empty_is_computed_again_when_its_data_has_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let lake = lake(folder.path(), 1_000).await;
+    let empty = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < :to AND value > 99 GROUP BY asset";
+    let work = SqlWork::new(lake.clone(), sql_job(empty));
+    for _ in 0..2 {
+        assert_eq!(work.run(context(0, 1)).await.unwrap(), Outcome { rows: 0, details: None });
+        assert_eq!(counts(&lake).await, [], "the table is there, without rows");
+    }
+    let work = SqlWork::new(lake.clone(), sql_job(&empty.replace(" AND value > 99", "")));
+    assert_eq!(work.run(context(0, 1)).await.unwrap(), Outcome { rows: 1, details: None });
+    assert_eq!(counts(&lake).await, [(0, 6)]);
     assert_eq!(work.run(context(7, 8)).await.unwrap(), Outcome { rows: 0, details: None });
 }
 
