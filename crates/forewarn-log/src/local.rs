@@ -14,7 +14,7 @@ use crate::cache::Cache;
 use crate::checkpoints::{Checkpoints, sync_dir};
 use crate::disk::Disk;
 use crate::segment::{HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
-use crate::writer::{Pending, Writer};
+use crate::writer::{Outcome, Pending, Writer};
 use crate::{Log, LogError, LogOptions, Ticket};
 
 /// A log in segment files of one directory, for one process at a time.
@@ -204,7 +204,7 @@ impl Shared {
     }
 
     /// Encodes records that are to be put in line together; the receiver hears of the last of them.
-    fn prepare(&self, records: Vec<Record>) -> Result<(Vec<Pending>, oneshot::Receiver<Result<(), JournalError>>), JournalError> {
+    fn prepare(&self, records: Vec<Record>) -> Result<(Vec<Pending>, oneshot::Receiver<Outcome>), JournalError> {
         let most = usize::try_from(self.options.max_bytes / 2).unwrap_or(usize::MAX);
         let largest = MAX_PAYLOAD_BYTES.min(most);
         let mut pending: Vec<Pending> = Vec::with_capacity(records.len());

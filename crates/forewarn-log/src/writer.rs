@@ -18,11 +18,14 @@ use crate::disk::{Disk, is_full};
 use crate::local::Shared;
 use crate::segment::{FRAME_BYTES, HEADER_BYTES, Mark, push_frame};
 
+/// What a sender hears of its record: it is durable, or never will be.
+pub(crate) type Outcome = Result<(), JournalError>;
+
 /// A record in line for the disk.
 pub(crate) struct Pending {
     pub(crate) record: Arc<Record>,
     pub(crate) payload: Vec<u8>,
-    pub(crate) done: oneshot::Sender<Result<(), JournalError>>,
+    pub(crate) done: oneshot::Sender<Outcome>,
 }
 
 impl Pending {

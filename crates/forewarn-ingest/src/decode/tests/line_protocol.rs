@@ -117,7 +117,7 @@ fn texts_are_passed_over_and_no_refusal() {
 #[test]
 fn series_are_bounded_and_the_known_ones_go_on() {
     let most = crate::raw::MAX_NAMES;
-    let mut body: String = (0..most + 2).map(|number| format!("m,t={number} v=1 0\n")).collect();
+    let mut body = (0..most + 2).map(|number| format!("m,t={number} v=1 0\n")).collect::<Vec<_>>().concat();
     body.push_str("m,t=5 v=2 0\nm,t=5 v=2,w=3 0");
     let batch = decode_ns(&body);
     assert_eq!((batch.names.len(), batch.len(), batch.rejected), (most, most + 2, 3));
