@@ -182,7 +182,13 @@ pub(super) fn check(raw: &RawPipeline, names: &mut Names, report: &mut Report<'_
     raw.routes.refuse("routes", "leave it out; `GET /v1/alerts/stream` gives every alert to whoever passes it on", report);
     let sources = sources(raw, report);
     let signals = signals(&raw.signals, &known, report);
-    let rules = raw.rules.iter().filter_map(|rule| rule::check(rule, &raw.pipeline.value, &known, names, report)).collect();
+    let mut rules = Vec::new();
+    for rule in &raw.rules {
+        if report.is_full() {
+            break;
+        }
+        rules.extend(rule::check(rule, &raw.pipeline.value, &known, names, report));
+    }
     let jobs = raw.jobs.iter().map(|job| sql_job(job, names, report)).collect();
     (report.found.len() == before).then(|| Pipeline { name: raw.pipeline.value.clone(), sources, signals, rules, jobs })
 }
