@@ -14,7 +14,7 @@ use super::known::Known;
 use super::rule::{self, RawRule};
 use super::{Names, cron, glob, is_name, timezone};
 use crate::diagnostics::Report;
-use crate::{CatchUp, Expr, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type};
+use crate::{CatchUp, Expr, ExprError, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type};
 
 /// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One file of the pipelines
 /// folder.
@@ -324,13 +324,21 @@ fn topic_wildcards(topic: &Text<Topic>, report: &mut Report<'_>) -> usize {
 }
 
 fn check_template(template: &Text<TopicTemplate>, wildcards: usize, report: &mut Report<'_>) {
-    for part in template.value.split('{').skip(1) {
-        let number = part.split('}').next().and_then(|text| text.parse::<usize>().ok());
-        if !number.is_some_and(|n| (1..=wildcards).contains(&n)) {
+    let text = &template.value;
+    let mut at = 0;
+    while let Some(open) = text[at..].find('{').map(|open| at + open) {
+        let close = text[open..].find('}').map(|close| open + close);
+        let message = match close.map(|close| text[open + 1..close].parse::<usize>()) {
+            Some(Ok(number)) if (1..=wildcards).contains(&number) => None,
+            Some(_) => Some(format!("'{text}' names a wildcard that is not in the topic")),
+            None => Some(format!("in '{text}', a `{{` has no `}}`")),
+        };
+        if let Some(message) = message {
             let hint = format!("the topic has {wildcards} wildcard(s): {{1}} is what the first one took");
-            report.on(template, format!("'{}' names a wildcard that is not in the topic", template.value), Some(hint));
+            report.inside(template, &ExprError { span: open..open + 1, message, hint: Some(hint) });
             return;
         }
+        at = close.map_or(text.len(), |close| close + 1);
     }
 }
 

@@ -347,3 +347,20 @@ fn hostile_files_are_refused_and_do_not_hold_the_loader_up() {
         assert!(error.to_string().len() < 1_000_000, "{name}");
     }
 }
+
+#[test]
+fn a_template_closes_its_braces_and_names_wildcards_of_the_topic() {
+    for (asset, column, message) in [
+        ("plant1/{1", 59, "a `{` has no `}`"),
+        ("{1}/{2", 56, "a `{` has no `}`"),
+        ("{1{1}", 52, "names a wildcard"),
+        ("{1}/{2}", 56, "names a wildcard"),
+        ("{1}/{0}", 56, "names a wildcard"),
+        ("{}", 52, "names a wildcard"),
+    ] {
+        let source = format!("pipeline: p\nsources:\n  - mqtt: {{ url: \"mqtt://b\", topic: \"a/+\", asset: \"{asset}\", signal: v, payload: number }}\n");
+        let error = pipelines(&source).unwrap_err();
+        assert_eq!((error.0.len(), error.0[0].line, error.0[0].column), (1, 3, column), "{error}");
+        assert!(error.0[0].message.contains(message), "{error}");
+    }
+}
