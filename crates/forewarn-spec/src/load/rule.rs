@@ -288,12 +288,12 @@ fn detector(raw: &RawDeviation, report: &mut Report<'_>) -> Option<Detector> {
     Some(Detector::RobustZ { baseline, above: raw.above.as_ref().map_or(6.0, |above| positive(above, report)) })
 }
 
-/// The condition as a text in which everything that decides stands, and nothing else.
+/// The condition as a text in which everything that decides stands, and nothing else: two ways to write an expression are one text.
 fn canonical(condition: &Condition) -> String {
     match condition {
         Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
-            let until = until.as_ref().map_or("", |until| until.source());
-            format!("when {} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance_us}", when.source())
+            let until = until.as_ref().map_or_else(String::new, ToString::to_string);
+            format!("when {when} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance_us}")
         }
         Condition::Deviation { signal, detector: Detector::LearnedLimits { tolerance, timezone } } => {
             format!("learned_limits {signal} {tolerance} {}", timezone.name())

@@ -120,6 +120,23 @@ fn a_version_changes_with_the_condition_only() {
 }
 
 #[test]
+fn a_version_does_not_depend_on_how_an_expression_is_written() {
+    let version = |when: &str, until: &str| {
+        let rule = format!("  - {{ name: a, assets: \"**\", when: \"{when}\", until: \"{until}\", severity: major }}\n");
+        pipelines(&format!("{RULE_HEAD}{rule}")).unwrap().pipelines[0].rules[0].version.clone()
+    };
+    let a = version("temperature > 1.0 && !(temperature > 9.0)", "temperature < 0.5");
+    assert_eq!(a, version("(temperature>1)&&\n   !(`temperature` > 9)", "temperature<.5"));
+    for (when, until) in [
+        ("temperature > 1.0 && !(temperature > 9.0)", "temperature <= 0.5"),
+        ("temperature > 1.0 || !(temperature > 9.0)", "temperature < 0.5"),
+        ("!(temperature > 1.0 && temperature > 9.0)", "temperature < 0.5"),
+    ] {
+        assert_ne!(a, version(when, until), "{when} {until}");
+    }
+}
+
+#[test]
 fn settings_have_defaults_sizes_and_variables() {
     let text = "listen: \"${HOST:-0.0.0.0}:9000\"\nlake: \"${LAKE}\"\nlog: { max_bytes: 5MB }\n";
     let lake = |name: &str| (name == "LAKE").then(|| "s3://b/p".to_owned());
