@@ -1,5 +1,6 @@
 //! YAML to checked definitions: raw structs that mirror the files, then a validation that collects every mistake.
 
+mod derived;
 mod field;
 mod form;
 mod kinds;
@@ -36,27 +37,28 @@ pub use self::server::parse_server_config;
 /// All mistakes of all files at once. Only a fault of YAML's syntax hides what else is wrong with its file.
 pub fn load_definitions(pipelines: &[(String, String)], models: &[(String, String)]) -> Result<Definitions, Diagnostics> {
     let mut definitions = Definitions::default();
-    let mut diagnostics = Diagnostics::default();
     let mut names = Names::default();
     let mut known = Known::default();
-    for (path, text) in pipelines {
-        let mut report = Report::new(path, text);
-        match read::<RawPipeline>(text, &mut report) {
+    let mut derived = Vec::new();
+    let mut reports: Vec<Report<'_>> = pipelines.iter().map(|(path, text)| Report::new(path, text)).collect();
+    for (number, ((_, text), report)) in pipelines.iter().zip(&mut reports).enumerate() {
+        match read::<RawPipeline>(text, report) {
             Some(raw) => {
                 known.add(raw.signals());
-                definitions.pipelines.extend(pipeline::check(&raw, &mut names, &mut report));
+                definitions.pipelines.extend(pipeline::check(&raw, number, &mut names, &mut derived, report));
             }
             None => known.lose(),
         }
-        diagnostics.0.append(&mut report.found);
     }
+    derived::check(&derived, &mut definitions.pipelines, &mut reports);
     for (path, text) in models {
         let mut report = Report::new(path, text);
         if let Some(raw) = read(text, &mut report) {
             definitions.models.extend(model::check(&raw, &known, &mut names, &mut report));
         }
-        diagnostics.0.append(&mut report.found);
+        reports.push(report);
     }
+    let mut diagnostics = Diagnostics(reports.into_iter().flat_map(|report| report.found).collect());
     diagnostics.0.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
     // A mistake in what an alias stands for is found at each key of it.
     diagnostics.0.dedup();

@@ -107,8 +107,42 @@ fn derived_signals_are_ordered_and_cycles_are_refused() {
     let definitions = pipelines(text).unwrap();
     let order: Vec<&str> = definitions.pipelines[0].signals.iter().map(|signal| &*signal.name).collect();
     assert_eq!(order, ["b", "c"]);
+    // What a signal of another pipeline rests on counts, too.
+    let other = "pipeline: q\nsignals:\n  - { name: d, assets: \"**\", expr: \"e + 1.0\" }\n  - { name: a, assets: \"**\", expr: \"d + 1.0\" }\n";
+    let third = "pipeline: r\nsignals:\n  - { name: f, assets: \"**\", expr: \"c + 1.0\" }\n  - { name: e, assets: \"**\", expr: \"x + 1.0\" }\n";
+    let files = [text, other, third].map(|text| (text.chars().take(12).collect(), text.to_owned()));
+    let definitions = load_definitions(&files, &[]).unwrap();
+    let order: Vec<&str> = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals).map(|signal| &*signal.name).collect();
+    assert_eq!(order, ["b", "c", "d", "a", "e", "f"]);
     let error = pipelines(&text.replace("a + 1.0", "c + 1.0")).unwrap_err().to_string();
     assert!(error.contains("depends on itself"), "{error}");
+}
+
+/// Every mistake of several pipelines, each with signals given as `name assets expression`, as `file:line: message hint`.
+fn mistakes_of_signals(files: &[&[&str]]) -> Vec<String> {
+    let text = |(number, signals): (usize, &&[&str])| {
+        let signal = |line: &&str| {
+            let [name, assets, expr] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            format!("  - {{ name: {name}, assets: \"{assets}\", expr: \"{expr}\" }}\n")
+        };
+        (format!("{number}.yaml"), format!("pipeline: p{number}\nsignals:\n{}", signals.iter().map(signal).collect::<String>()))
+    };
+    let files: Vec<(String, String)> = files.iter().enumerate().map(text).collect();
+    let Diagnostics(found) = load_definitions(&files, &[]).map(|_| ()).err().unwrap_or_default();
+    found.iter().map(|at| format!("{}:{}: {}; {}", at.file, at.line, at.message, at.hint.clone().unwrap_or_default())).collect()
+}
+
+#[test]
+fn derived_signals_are_judged_over_all_pipelines() {
+    let x = "0.yaml:3: the derived signal 'x' depends on itself; 'x' (0.yaml:3) is computed from 'y' (1.yaml:3) is computed from 'x'";
+    let y = "1.yaml:3: the derived signal 'y' depends on itself; 'y' (1.yaml:3) is computed from 'x' (0.yaml:3) is computed from 'y'";
+    assert_eq!(mistakes_of_signals(&[&["x ** y + 1", "z ** x + 1"], &["y ** x + 1"]]), [x, y]);
+    let itself = "0.yaml:3: the derived signal 'x' depends on itself; 'x' (0.yaml:3) is computed from 'x'";
+    assert_eq!(mistakes_of_signals(&[&["x ** x + 1"]]), [itself]);
+    let twice = "1.yaml:3: the derived signal 'x' is defined twice for the same assets; the other one is at 0.yaml:3; rename one, or select assets that the other one does not";
+    assert_eq!(mistakes_of_signals(&[&["x plant1/** y + 1"], &["x **/pump* y + 2"]]), [twice]);
+    assert_eq!(mistakes_of_signals(&[&["x ** y + 1", "x ** y + 1"]]), [twice.replace("1.yaml:3", "0.yaml:4")]);
+    assert_eq!(mistakes_of_signals(&[&["x plant1/** y + 1"], &["x plant2/** y + 2", "z ** x + y"]]), Vec::<String>::new());
 }
 
 #[test]
