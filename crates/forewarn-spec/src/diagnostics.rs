@@ -2,8 +2,40 @@
 
 use std::fmt;
 
+use serde_saphyr::Location;
+
 use crate::ExprError;
-use serde_saphyr::{Location, Spanned};
+
+/// Where something stands in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Line, from 1; 0 if the place is unknown.
+    pub(crate) line: usize,
+    /// Column in characters, from 1.
+    pub(crate) column: usize,
+}
+
+impl Place {
+    /// Nowhere: the place of what could not be read.
+    pub(crate) const UNKNOWN: Self = Self { line: 0, column: 0 };
+
+    pub(crate) const fn is_unknown(self) -> bool {
+        self.line == 0
+    }
+}
+
+impl From<Location> for Place {
+    fn from(location: Location) -> Self {
+        let number = |number: u64| usize::try_from(number).unwrap_or(0);
+        Self { line: number(location.line()), column: number(location.column()) }
+    }
+}
+
+/// A value of a file, with its place.
+pub(crate) struct Placed<T> {
+    pub(crate) value: T,
+    pub(crate) place: Place,
+}
 
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +50,7 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
-    /// The line's text.
+    /// The line's text; empty if the line is too long to be shown.
     pub source: String,
 }
 
@@ -26,12 +58,17 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.line == 0 {
             write!(f, "{}: {}", self.file, self.message)?;
+        } else if self.source.is_empty() {
+            write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
         } else {
             writeln!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
             let number = self.line.to_string();
             let margin = " ".repeat(number.len());
             writeln!(f, " {number} | {}", self.source)?;
-            write!(f, " {margin} | {}^", " ".repeat(self.column.saturating_sub(1)))?;
+            // A tab stays one, so that the caret stands below its character however wide tabs are.
+            let before = self.source.chars().map(|c| if c == '\t' { c } else { ' ' }).chain(std::iter::repeat(' '));
+            let before: String = before.take(self.column.saturating_sub(1)).collect();
+            write!(f, " {margin} | {before}^")?;
         }
         match &self.hint {
             Some(hint) => write!(f, "\n  hint: {hint}"),
@@ -56,68 +93,93 @@ impl fmt::Display for Diagnostics {
     }
 }
 
+/// More mistakes of one file than this help nobody.
+pub(crate) const MAX_MISTAKES: usize = 1_000;
+/// Longer lines are not shown.
+const MAX_SHOWN_BYTES: usize = 1_000;
+
 /// Collects the mistakes of one file.
 pub(crate) struct Report<'a> {
     file: &'a str,
-    text: &'a str,
+    lines: Vec<&'a str>,
     pub(crate) found: Vec<Diagnostic>,
 }
 
 impl<'a> Report<'a> {
-    pub(crate) const fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, text, found: Vec::new() }
+    pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
+        Self { file, lines: text.trim_start_matches('\u{feff}').lines().collect(), found: Vec::new() }
     }
 
     pub(crate) const fn file(&self) -> &'a str {
         self.file
     }
 
-    pub(crate) fn at(&mut self, place: Location, message: impl Into<String>, hint: Option<String>) {
-        let line = usize::try_from(place.line()).unwrap_or(0);
-        self.add(line, usize::try_from(place.column()).unwrap_or(1), message.into(), hint);
+    /// Whether further mistakes are no longer taken.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.found.len() >= MAX_MISTAKES
     }
 
-    pub(crate) fn on<T>(&mut self, value: &Spanned<T>, message: impl Into<String>, hint: Option<String>) {
-        self.at(value.referenced, message, hint);
-    }
-
-    /// A mistake that is a key: the caret points at the key of the value at `place`, the last such word before it.
-    pub(crate) fn at_key(&mut self, key: &str, place: Location, message: impl Into<String>, hint: Option<String>) {
-        let line = usize::try_from(place.line()).unwrap_or(0);
-        let mut column = usize::try_from(place.column()).unwrap_or(1);
-        for number in (1..=line).rev() {
-            let text = self.line(number);
-            let before = if number == line { text.chars().take(column.saturating_sub(1)).collect() } else { text.to_owned() };
-            if let Some(start) = before.rfind(key) {
-                column = before[..start].chars().count() + 1;
-                return self.add(number, column, message.into(), hint);
-            }
+    /// A mistake at `place`. One at an unknown place follows from a fault of form, which has been reported, and is none by itself.
+    pub(crate) fn at(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        if !place.is_unknown() {
+            self.fault(place, message, hint);
         }
-        self.add(line, column, message.into(), hint);
     }
 
-    /// A mistake inside an expression: the caret points into the text where the text stands on one line as it was written.
-    pub(crate) fn inside(&mut self, text: &Spanned<String>, error: &ExprError) {
-        let line = usize::try_from(text.referenced.line()).unwrap_or(0);
-        let column = usize::try_from(text.referenced.column()).unwrap_or(1);
-        let before: String = text.value.chars().take(text.value[..error.span.start.min(text.value.len())].chars().count()).collect();
-        let source: String = self.line(line).chars().skip(column.saturating_sub(1)).collect();
-        let quote = usize::from(source.starts_with(['"', '\'']));
-        let verbatim = source.chars().skip(quote).collect::<String>().starts_with(&text.value);
-        let column = if verbatim { column + quote + before.chars().count() } else { column };
-        self.add(line, column, error.message.clone(), error.hint.clone());
+    pub(crate) fn on<T>(&mut self, value: &Placed<T>, message: impl Into<String>, hint: Option<String>) {
+        self.at(value.place, message, hint);
+    }
+
+    /// A mistake inside an expression: the caret points into the text where it can be found there as it was written.
+    pub(crate) fn inside(&mut self, text: &Placed<String>, error: &ExprError) {
+        let before = text.value.get(..error.span.start).unwrap_or(&text.value);
+        let place = self.end_of(before, before.len() < text.value.len(), text.place).unwrap_or(text.place);
+        self.at(place, error.message.clone(), error.hint.clone());
+    }
+
+    /// Where `before` ends in the file if it begins at `place`, behind a quote or the mark of a block; with `to_word`, where the next
+    /// word begins. Blanks are passed over, since YAML folds them.
+    fn end_of(&self, before: &str, to_word: bool, place: Place) -> Option<Place> {
+        let mut letters = self.letters(place).peekable();
+        match letters.peek()?.1 {
+            '"' | '\'' => drop(letters.next()),
+            '|' | '>' => while letters.next_if(|(at, _)| at.line == place.line).is_some() {},
+            _ => {}
+        }
+        let mut end = place;
+        for wanted in before.chars().filter(|c| !c.is_whitespace()) {
+            let (at, _) = letters.next_if(|(_, c)| *c == wanted)?;
+            end = Place { column: at.column + 1, ..at };
+        }
+        if to_word { letters.next().map(|(at, _)| at) } else { Some(end) }
+    }
+
+    /// What is not blank from `place` on, with its places.
+    fn letters(&self, place: Place) -> impl Iterator<Item = (Place, char)> {
+        let lines = (1..).zip(&self.lines).skip(place.line.saturating_sub(1));
+        lines
+            .flat_map(|(line, text)| (1..).zip(text.chars()).map(move |(column, c)| (Place { line, column }, c)))
+            .skip_while(move |(at, _)| at.line == place.line && at.column < place.column)
+            .filter(|(_, c)| !c.is_whitespace())
     }
 
     pub(crate) fn whole_file(&mut self, message: impl Into<String>) {
-        self.add(0, 0, message.into(), None);
+        self.fault(Place::UNKNOWN, message, None);
     }
 
-    fn add(&mut self, line: usize, column: usize, message: String, hint: Option<String>) {
-        let source = self.line(line).to_owned();
-        self.found.push(Diagnostic { file: self.file.to_owned(), line, column, message, hint, source });
-    }
-
-    fn line(&self, line: usize) -> &'a str {
-        self.text.lines().nth(line.wrapping_sub(1)).unwrap_or("")
+    /// A mistake at `place`, or of the file as a whole if the place is unknown.
+    pub(crate) fn fault(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
+        if self.is_full() {
+            return;
+        }
+        let Place { line, column } = place;
+        let shown = self.lines.get(line.wrapping_sub(1)).filter(|text| text.len() <= MAX_SHOWN_BYTES);
+        let source = shown.map_or_else(String::new, |text| (*text).to_owned());
+        self.found.push(Diagnostic { file: self.file.to_owned(), line, column, message: message.into(), hint, source });
+        if self.is_full() {
+            let message = format!("these are the first {MAX_MISTAKES} mistakes; there may be more");
+            let file = self.file.to_owned();
+            self.found.push(Diagnostic { file, line: 0, column: 0, message, hint: None, source: String::new() });
+        }
     }
 }

@@ -55,6 +55,27 @@ impl AssetGlob {
         reachable[levels.len()]
     }
 
+    /// Whether some asset can be selected by both.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        match (self.is_path(), other.is_path()) {
+            (true, true) => self == other,
+            (true, false) => other.matches(&self.text),
+            (false, true) => self.matches(&other.text),
+            (false, false) => {
+                let (a, b): (Vec<&str>, Vec<&str>) = (self.text.split('/').collect(), other.text.split('/').collect());
+                meet(&a, &b, |level| *level == "**", |a, b| {
+                    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+                    meet(&a, &b, |c| *c == '*', |a, b| a == b || *a == '?' || *b == '?')
+                })
+            }
+        }
+    }
+
+    /// Whether it has no wildcard.
+    fn is_path(&self) -> bool {
+        !self.text.contains(['*', '?'])
+    }
+
     /// The text it was read from.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -66,6 +87,27 @@ impl fmt::Display for AssetGlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Whether two patterns can stand for the same sequence: parts that are `any` stand for any number of parts, others for one each, and
+/// two of those can be the same if they are `equal`.
+fn meet<T>(a: &[T], b: &[T], any: impl Fn(&T) -> bool, equal: impl Fn(&T, &T) -> bool) -> bool {
+    // Dynamic programming from the ends: row[j] says whether a[i..] and b[j..] meet, and below[j] whether a[i + 1..] and b[j..] do.
+    let mut below: Vec<bool> = Vec::new();
+    for i in (0..=a.len()).rev() {
+        let mut row = vec![false; b.len() + 1];
+        for j in (0..=b.len()).rev() {
+            row[j] = match (a.get(i), b.get(j)) {
+                (None, None) => true,
+                (Some(part), _) if any(part) => below[j] || (j < b.len() && row[j + 1]),
+                (_, Some(part)) if any(part) => row[j + 1] || (i < a.len() && below[j]),
+                (Some(left), Some(right)) => equal(left, right) && below[j + 1],
+                _ => false,
+            };
+        }
+        below = row;
+    }
+    below[0]
 }
 
 /// Wildcards within one level, by backtracking to the last `*` only, so it takes no more than length × length steps.
@@ -122,6 +164,29 @@ mod tests {
             ("pump7", "plant1/pump7", false),
         ] {
             assert_eq!(AssetGlob::parse(glob).unwrap().matches(asset), expected, "{glob} on {asset}");
+        }
+    }
+
+    #[test]
+    fn selectors_meet_where_one_asset_is_selected_by_both() {
+        for (a, b, expected) in [
+            ("**", "**", true),
+            ("plant1/**", "plant2/**", false),
+            ("plant1/**", "plant1", true),
+            ("plant1/**", "**/pump*", true),
+            ("plant1/**/pump*", "plant1/**/fan*", false),
+            ("plant1/**/pump*", "plant1/*/pump7", true),
+            ("plant1/*", "plant1/*/*", false),
+            ("*a", "b*", true),
+            ("a*b", "a*c", false),
+            ("p?mp", "pu*", true),
+            ("p?mp", "pü*", true),
+            ("p?mp", "p*mmmp", false),
+            ("pump1", "pump1", true),
+            ("pump1", "pump2", false),
+        ] {
+            let (a, b) = (AssetGlob::parse(a).unwrap(), AssetGlob::parse(b).unwrap());
+            assert_eq!((a.meets(&b), b.meets(&a)), (expected, expected), "{a} and {b}");
         }
     }
 

@@ -4,32 +4,44 @@
 //! the JSON Schema is derived from the same type. So the schema and the loader say the same, or the code does not compile.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::IgnoredAny;
+use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use serde_saphyr::{Location, Spanned};
 
-use crate::diagnostics::Report;
-
-/// A number or a list, with its place.
-pub(super) struct Placed<T>(Spanned<T>);
-
-impl<T> Deref for Placed<T> {
-    type Target = Spanned<T>;
-
-    fn deref(&self) -> &Spanned<T> {
-        &self.0
-    }
-}
+use super::read::{PLACE_OF_KEY, PLACED};
+pub(super) use crate::diagnostics::Placed;
+use crate::diagnostics::{Place, Report};
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::deserialize(deserializer).map(Self)
+        struct Parts<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Parts<T> {
+            type Value = Placed<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value, its line and its column")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Placed<T>, A::Error> {
+                let value = next(&mut parts, 0)?;
+                let (line, column) = (next(&mut parts, 1)?, next(&mut parts, 2)?);
+                Ok(Placed { value, place: Place { line, column } })
+            }
+        }
+
+        deserializer.deserialize_tuple_struct(PLACED, 3, Parts(PhantomData))
     }
+}
+
+/// The next of the parts of something with its place; `number` is how many came before it.
+fn next<'de, T: Deserialize<'de>, A: SeqAccess<'de>>(parts: &mut A, number: usize) -> Result<T, A::Error> {
+    parts.next_element()?.ok_or_else(|| de::Error::invalid_length(number, &"a place"))
 }
 
 impl<T: JsonSchema> JsonSchema for Placed<T> {
@@ -48,21 +60,21 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
 
 /// A text of kind `K`, with its place.
 pub(super) struct Text<K> {
-    text: Spanned<String>,
+    text: Placed<String>,
     kind: PhantomData<K>,
 }
 
 impl<K> Deref for Text<K> {
-    type Target = Spanned<String>;
+    type Target = Placed<String>;
 
-    fn deref(&self) -> &Spanned<String> {
+    fn deref(&self) -> &Placed<String> {
         &self.text
     }
 }
 
 impl<'de, K> Deserialize<'de> for Text<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::deserialize(deserializer).map(|text| Self { text, kind: PhantomData })
+        Placed::deserialize(deserializer).map(|text| Self { text, kind: PhantomData })
     }
 }
 
@@ -154,13 +166,28 @@ pub(super) fn choice<T: Choice>(text: &Chosen<T>, report: &mut Report<'_>) -> Op
 /// The keys of [`Unsupported`] values: they are not offered to somebody who mistyped a key.
 pub(super) const UNSUPPORTED_KEYS: [&str; 4] = ["views", "routes", "stuck", "sequence"];
 
-/// The value of a key that is reserved for what is not supported yet. It may be anything, and its presence is a mistake.
+/// The place of a key that is reserved for what is not supported yet, if it is there. Its presence is a mistake, whatever its value.
 #[derive(Default)]
-pub(super) struct Unsupported(Option<Location>);
+pub(super) struct Unsupported(Option<Place>);
 
 impl<'de> Deserialize<'de> for Unsupported {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::<IgnoredAny>::deserialize(deserializer).map(|value| Self(Some(value.referenced)))
+        struct Parts;
+
+        impl<'de> Visitor<'de> for Parts {
+            type Value = Unsupported;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the line and the column of a key")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Unsupported, A::Error> {
+                let place = Place { line: next(&mut parts, 0)?, column: next(&mut parts, 1)? };
+                Ok(Unsupported(Some(place).filter(|place| !place.is_unknown())))
+            }
+        }
+
+        deserializer.deserialize_tuple_struct(PLACE_OF_KEY, 2, Parts)
     }
 }
 
@@ -168,7 +195,7 @@ impl Unsupported {
     /// Reports the key if it is there, and says whether it is.
     pub(super) fn refuse(&self, key: &str, instead: &str, report: &mut Report<'_>) -> bool {
         if let Some(place) = self.0 {
-            report.at_key(key, place, format!("`{key}` is not supported yet"), Some(instead.to_owned()));
+            report.at(place, format!("`{key}` is not supported yet"), Some(instead.to_owned()));
         }
         self.0.is_some()
     }

@@ -18,7 +18,7 @@ pub(super) struct Known {
     names: BTreeSet<String>,
     /// Whether a sensor's signal is declared. Derived signals alone say nothing of what sensors send.
     declared: bool,
-    /// Whether declarations may be missing, since a file could not be read.
+    /// Whether declarations may be missing, since a file or the name of a signal could not be read.
     incomplete: bool,
 }
 
@@ -27,6 +27,7 @@ impl Known {
     pub(super) fn add(&mut self, signals: &[RawSignal]) {
         self.names.extend(signals.iter().map(|signal| signal.name().value.clone()));
         self.declared |= signals.iter().any(|signal| !signal.is_derived());
+        self.incomplete |= signals.iter().any(|signal| signal.name().place.is_unknown());
     }
 
     /// Says that a pipeline could not be read: what it declares is not known.
@@ -41,7 +42,7 @@ impl Known {
     /// Reports every signal of `expr` that is not known, at its place in `text`.
     pub(super) fn check_expr<K>(&self, text: &Text<K>, expr: &Expr, report: &mut Report<'_>) {
         for (signal, span) in expr.signals().iter().zip(expr.signal_spans()) {
-            if self.is_unknown(signal) {
+            if self.is_unknown(signal) && !report.is_full() {
                 report.inside(text, &self.unknown(signal, span.clone()));
             }
         }
@@ -51,7 +52,7 @@ impl Known {
     pub(super) fn check_name(&self, name: &Text<SignalText>, report: &mut Report<'_>) -> SignalName {
         if let Err(error) = check_signal(&name.value) {
             report.on(name, error.to_string(), None);
-        } else if self.is_unknown(&name.value) {
+        } else if self.is_unknown(&name.value) && !report.is_full() {
             report.inside(name, &self.unknown(&name.value, 0..0));
         }
         name.value.as_str().into()

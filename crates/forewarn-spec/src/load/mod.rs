@@ -1,25 +1,28 @@
 //! YAML to checked definitions: raw structs that mirror the files, then a validation that collects every mistake.
 
+mod derived;
 mod field;
 mod form;
 mod kinds;
 mod known;
 mod model;
 mod pipeline;
+mod read;
 mod rule;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 use forewarn_types::parse_duration_us;
-use serde::de::DeserializeOwned;
 
 use self::field::{Kind, Text};
 use self::kinds::{Assets, CronText, Duration, Name, PositiveDuration, Zone};
 use self::known::Known;
+use self::read::read;
 use crate::diagnostics::Report;
 use crate::{AssetGlob, Definitions, Diagnostics};
 
@@ -31,31 +34,34 @@ pub use self::server::parse_server_config;
 /// Reads pipelines and models, given as `(path, text)`; the path is for messages only.
 ///
 /// # Errors
-/// All mistakes of all files at once. Within one file, a fault of YAML's form hides those behind it.
+/// All mistakes of all files at once. Only a fault of YAML's syntax hides what else is wrong with its file.
 pub fn load_definitions(pipelines: &[(String, String)], models: &[(String, String)]) -> Result<Definitions, Diagnostics> {
     let mut definitions = Definitions::default();
-    let mut diagnostics = Diagnostics::default();
     let mut names = Names::default();
     let mut known = Known::default();
-    for (path, text) in pipelines {
-        let mut report = Report::new(path, text);
-        match read::<RawPipeline>(text, &mut report) {
+    let mut derived = Vec::new();
+    let mut reports: Vec<Report<'_>> = pipelines.iter().map(|(path, text)| Report::new(path, text)).collect();
+    for (number, ((_, text), report)) in pipelines.iter().zip(&mut reports).enumerate() {
+        match read::<RawPipeline>(text, report) {
             Some(raw) => {
                 known.add(raw.signals());
-                definitions.pipelines.extend(pipeline::check(&raw, &mut names, &mut report));
+                definitions.pipelines.extend(pipeline::check(&raw, number, &mut names, &mut derived, report));
             }
             None => known.lose(),
         }
-        diagnostics.0.append(&mut report.found);
     }
+    derived::check(&derived, &mut definitions.pipelines, &mut reports);
     for (path, text) in models {
         let mut report = Report::new(path, text);
         if let Some(raw) = read(text, &mut report) {
             definitions.models.extend(model::check(&raw, &known, &mut names, &mut report));
         }
-        diagnostics.0.append(&mut report.found);
+        reports.push(report);
     }
+    let mut diagnostics = Diagnostics(reports.into_iter().flat_map(|report| report.found).collect());
     diagnostics.0.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    // A mistake in what an alias stands for is found at each key of it.
+    diagnostics.0.dedup();
     if diagnostics.0.is_empty() { Ok(definitions) } else { Err(diagnostics) }
 }
 
@@ -72,7 +78,7 @@ impl Names {
                 Some("use letters, digits, _ and -, beginning with a letter".to_owned()),
             );
         }
-        let place = format!("{}:{}", report.file(), name.referenced.line());
+        let place = format!("{}:{}", report.file(), name.place.line);
         if let Some(first) = self.0.insert((kind, name.value.clone()), place) {
             report.on(
                 name,
@@ -87,20 +93,6 @@ fn is_name(text: &str) -> bool {
     text.len() <= 128
         && text.starts_with(|c: char| c.is_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
-}
-
-fn read<T: DeserializeOwned>(text: &str, report: &mut Report<'_>) -> Option<T> {
-    match serde_saphyr::from_str(text) {
-        Ok(raw) => Some(raw),
-        Err(error) => {
-            let (message, hint) = form::explain(error.without_snippet());
-            match error.location() {
-                Some(place) => report.at(place, message, hint),
-                None => report.whole_file(message),
-            }
-            None
-        }
-    }
 }
 
 fn duration(text: &Text<Duration>, report: &mut Report<'_>) -> i64 {

@@ -58,12 +58,8 @@ struct RawFeatures {
     #[schemars(extend("minItems" = 1, "default" = ["last", "mean", "slope"]))]
     statistics: Option<Placed<Vec<Chosen<Statistic>>>>,
     /// Whether the age since installation or repair is a feature; it assumes a healthy start and a full history.
-    #[serde(default = "yes")]
-    age: bool,
-}
-
-const fn yes() -> bool {
-    true
+    #[schemars(extend("default" = true))]
+    age: Option<bool>,
 }
 
 /// What a model predicts.
@@ -234,7 +230,7 @@ fn features(raw: &RawFeatures, report: &mut Report<'_>) -> Features {
         Some(names) => chosen(names, "statistic", report),
         None => vec![Statistic::Last, Statistic::Mean, Statistic::Slope],
     };
-    Features { every_us, windows_us, statistics, age: raw.age }
+    Features { every_us, windows_us, statistics, age: raw.age.unwrap_or(true) }
 }
 
 /// The values that a list names; a list without any leaves nothing to compute.

@@ -1,10 +1,10 @@
 //! A pipeline file.
 
-use forewarn_types::SignalName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::derived::Derived;
 use super::field::{Choice, Chosen, Kind, Placed, Text, Unsupported, choice};
 use super::kinds::{
     Assets, BUILT_IN_TABLES, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic, TopicTemplate, Truth,
@@ -14,7 +14,7 @@ use super::known::Known;
 use super::rule::{self, RawRule};
 use super::{Names, cron, glob, is_name, timezone};
 use crate::diagnostics::Report;
-use crate::{CatchUp, Expr, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type};
+use crate::{CatchUp, Expr, ExprError, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type};
 
 /// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One file of the pipelines
 /// folder.
@@ -173,7 +173,15 @@ impl Expression for Truth {
     const TYPE: Type = Type::Bool;
 }
 
-pub(super) fn check(raw: &RawPipeline, names: &mut Names, report: &mut Report<'_>) -> Option<Pipeline> {
+/// Checks a pipeline; `number` is that of its report. What concerns its derived signals among those of all pipelines is left to
+/// [`super::derived::check`].
+pub(super) fn check(
+    raw: &RawPipeline,
+    number: usize,
+    names: &mut Names,
+    derived: &mut Vec<Derived>,
+    report: &mut Report<'_>,
+) -> Option<Pipeline> {
     let before = report.found.len();
     names.claim("pipeline", &raw.pipeline, report);
     let mut known = Known::default();
@@ -181,38 +189,33 @@ pub(super) fn check(raw: &RawPipeline, names: &mut Names, report: &mut Report<'_
     raw.views.refuse("views", "leave it out; a job computes such a table: its `sql` aggregates `readings`", report);
     raw.routes.refuse("routes", "leave it out; `GET /v1/alerts/stream` gives every alert to whoever passes it on", report);
     let sources = sources(raw, report);
-    let signals = signals(&raw.signals, &known, report);
-    let rules = raw.rules.iter().filter_map(|rule| rule::check(rule, &raw.pipeline.value, &known, names, report)).collect();
+    let signals = signals(&raw.signals, &known, number, derived, report);
+    let mut rules = Vec::new();
+    for rule in &raw.rules {
+        if report.is_full() {
+            break;
+        }
+        rules.extend(rule::check(rule, &raw.pipeline.value, &known, names, report));
+    }
     let jobs = raw.jobs.iter().map(|job| sql_job(job, names, report)).collect();
     (report.found.len() == before).then(|| Pipeline { name: raw.pipeline.value.clone(), sources, signals, rules, jobs })
 }
 
-/// Checks the signals and puts each derived one after those it is computed from.
-fn signals(raw: &[RawSignal], known: &Known, report: &mut Report<'_>) -> Vec<Signal> {
-    let mut waiting = Vec::new();
+/// Checks each of the signals by itself. The derived ones among them are added to `derived`.
+fn signals(raw: &[RawSignal], known: &Known, number: usize, derived: &mut Vec<Derived>, report: &mut Report<'_>) -> Vec<Signal> {
+    let mut signals = Vec::new();
     for signal in raw {
-        known.check_name(&signal.name, report);
+        let name = known.check_name(&signal.name, report);
         let expr = signal.expr.as_ref().and_then(|text| expression(text, known, report));
         let unit = signal.unit.as_ref().map(|unit| unit.value.clone());
-        if let Some(assets) = glob(&signal.assets, report) {
-            waiting.push((signal, Signal { name: signal.name.value.as_str().into(), assets, unit, expr }));
+        let assets = glob(&signal.assets, report);
+        if signal.is_derived() && !signal.name.place.is_unknown() {
+            let inputs = expr.as_ref().map_or_else(Vec::new, |expr| expr.signals().to_vec());
+            derived.push(Derived { report: number, place: signal.name.place, name: name.clone(), assets: assets.clone(), inputs });
         }
+        signals.extend(assets.map(|assets| Signal { name, assets, unit, expr }));
     }
-    let mut ordered: Vec<Signal> = Vec::new();
-    while !waiting.is_empty() {
-        let names: Vec<SignalName> = waiting.iter().filter(|(_, s)| s.expr.is_some()).map(|(_, s)| s.name.clone()).collect();
-        let blocked = |signal: &Signal| signal.expr.as_ref().is_some_and(|expr| expr.signals().iter().any(|input| names.contains(input)));
-        let (stuck, ready): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|(_, signal)| blocked(signal));
-        if ready.is_empty() {
-            for (raw, _) in &stuck {
-                report.on(&raw.name, format!("the derived signal '{}' depends on itself", raw.name.value), None);
-            }
-            return ordered;
-        }
-        ordered.extend(ready.into_iter().map(|(_, signal)| signal));
-        waiting = stuck;
-    }
-    ordered
+    signals
 }
 
 /// Reads an expression that must be of the type that its kind says.
@@ -318,13 +321,21 @@ fn topic_wildcards(topic: &Text<Topic>, report: &mut Report<'_>) -> usize {
 }
 
 fn check_template(template: &Text<TopicTemplate>, wildcards: usize, report: &mut Report<'_>) {
-    for part in template.value.split('{').skip(1) {
-        let number = part.split('}').next().and_then(|text| text.parse::<usize>().ok());
-        if !number.is_some_and(|n| (1..=wildcards).contains(&n)) {
+    let text = &template.value;
+    let mut at = 0;
+    while let Some(open) = text[at..].find('{').map(|open| at + open) {
+        let close = text[open..].find('}').map(|close| open + close);
+        let message = match close.map(|close| text[open + 1..close].parse::<usize>()) {
+            Some(Ok(number)) if (1..=wildcards).contains(&number) => None,
+            Some(_) => Some(format!("'{text}' names a wildcard that is not in the topic")),
+            None => Some(format!("in '{text}', a `{{` has no `}}`")),
+        };
+        if let Some(message) = message {
             let hint = format!("the topic has {wildcards} wildcard(s): {{1}} is what the first one took");
-            report.on(template, format!("'{}' names a wildcard that is not in the topic", template.value), Some(hint));
+            report.inside(template, &ExprError { span: open..open + 1, message, hint: Some(hint) });
             return;
         }
+        at = close.map_or(text.len(), |close| close + 1);
     }
 }
 

@@ -204,10 +204,10 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
     }
     if raw.when.is_none() {
         let places = [
-            raw.hold.as_ref().map(|text| text.referenced),
-            raw.until.as_ref().map(|text| text.referenced),
-            raw.clear_for.as_ref().map(|text| text.referenced),
-            raw.tolerance.as_ref().map(|text| text.referenced),
+            raw.hold.as_ref().map(|text| text.place),
+            raw.until.as_ref().map(|text| text.place),
+            raw.clear_for.as_ref().map(|text| text.place),
+            raw.tolerance.as_ref().map(|text| text.place),
         ];
         for (key, place) in KEYS_OF_WHEN.into_iter().zip(places) {
             if let Some(place) = place {
@@ -257,12 +257,12 @@ fn positive(number: &Placed<f64>, report: &mut Report<'_>) -> f64 {
 fn detector(raw: &RawDeviation, report: &mut Report<'_>) -> Option<Detector> {
     let method = raw.method.as_ref().map_or(Some(Method::LearnedLimits), |method| choice(method, report))?;
     let of_learned_limits = [
-        ("sensitivity", raw.sensitivity.as_ref().map(|text| text.referenced)),
-        ("tolerance", raw.tolerance.as_ref().map(|number| number.referenced)),
-        ("timezone", raw.timezone.as_ref().map(|text| text.referenced)),
+        ("sensitivity", raw.sensitivity.as_ref().map(|text| text.place)),
+        ("tolerance", raw.tolerance.as_ref().map(|number| number.place)),
+        ("timezone", raw.timezone.as_ref().map(|text| text.place)),
     ];
     let of_robust_z =
-        [("baseline", raw.baseline.as_ref().map(|text| text.referenced)), ("above", raw.above.as_ref().map(|number| number.referenced))];
+        [("baseline", raw.baseline.as_ref().map(|text| text.place)), ("above", raw.above.as_ref().map(|number| number.place))];
     let (other, foreign, instead) = match method {
         Method::LearnedLimits => ("robust_z", &of_robust_z[..], "use `sensitivity` or `tolerance`"),
         Method::RobustZ => ("learned_limits", &of_learned_limits[..], "use `baseline` or `above`"),
@@ -288,12 +288,12 @@ fn detector(raw: &RawDeviation, report: &mut Report<'_>) -> Option<Detector> {
     Some(Detector::RobustZ { baseline, above: raw.above.as_ref().map_or(6.0, |above| positive(above, report)) })
 }
 
-/// The condition as a text in which everything that decides stands, and nothing else.
+/// The condition as a text in which everything that decides stands, and nothing else: two ways to write an expression are one text.
 fn canonical(condition: &Condition) -> String {
     match condition {
         Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
-            let until = until.as_ref().map_or("", |until| until.source());
-            format!("when {} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance_us}", when.source())
+            let until = until.as_ref().map_or_else(String::new, ToString::to_string);
+            format!("when {when} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance_us}")
         }
         Condition::Deviation { signal, detector: Detector::LearnedLimits { tolerance, timezone } } => {
             format!("learned_limits {signal} {tolerance} {}", timezone.name())

@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::field::{Kind, Placed, Text};
 use super::kinds::{Address, PositiveDuration, Setting, Size};
-use super::{positive_duration, read};
+use super::positive_duration;
+use super::read::read;
 use crate::diagnostics::Report;
 use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, ServerConfig};
 

@@ -1,0 +1,306 @@
+//! From the tree of a file to the raw structs, without stopping at faults of form.
+//!
+//! Each fault is noted with its place, something neutral takes the place of what could not be read, and reading goes on, so that all
+//! faults of a file are found in one go. What is neutral stands nowhere: its place is unknown, and mistakes found there later are
+//! not reported, since the fault of form is.
+
+use std::cell::{Cell, RefCell};
+
+use serde::de::value::{BorrowedStrDeserializer, Error};
+use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::{Deserializer, forward_to_deserialize_any};
+
+use super::form;
+use super::tree::{Key, Node, Value};
+use crate::diagnostics::{MAX_MISTAKES, Place, Report};
+use crate::suggest::did_you_mean;
+
+/// The name under which a value is asked for together with its place: the value, its line and its column, in this order.
+pub(super) const PLACED: &str = "placed";
+/// The name under which the place of a key is asked for, whatever its value: line and column.
+pub(super) const PLACE_OF_KEY: &str = "place of key";
+
+/// Larger files are refused before they are read.
+const MAX_BYTES: usize = 8 << 20;
+
+/// Reads a file. Faults of form go into `report`; what they concern is neutral in the result.
+pub(super) fn read<T: DeserializeOwned>(text: &str, report: &mut Report<'_>) -> Option<T> {
+    if text.len() > MAX_BYTES {
+        report.whole_file(format!("the file is larger than {} MiB", MAX_BYTES >> 20));
+        return None;
+    }
+    let text = text.trim_start_matches('\u{feff}');
+    let root = match Node::parse(text) {
+        Ok(Node { value: Value::Null, place }) => {
+            let (message, hint) = form::empty();
+            report.fault(place, message, Some(hint.to_owned()));
+            return None;
+        }
+        Ok(root) => root,
+        Err(error) => {
+            let (message, hint) = form::explain(error.without_snippet());
+            report.fault(error.location().map_or(Place::UNKNOWN, Place::from), message, hint);
+            return None;
+        }
+    };
+    let notes = Notes { text, faults: RefCell::default() };
+    let reader = Reader { source: Source::Node(&root), key: Place::UNKNOWN, notes: &notes };
+    let raw = T::deserialize(reader);
+    for (place, message, hint) in notes.faults.into_inner() {
+        report.fault(place, message, hint);
+    }
+    raw.map_err(|error| report.whole_file(error.to_string())).ok()
+}
+
+/// The file and the faults found so far.
+struct Notes<'t> {
+    text: &'t str,
+    faults: RefCell<Vec<(Place, String, Option<String>)>>,
+}
+
+impl Notes<'_> {
+    fn add(&self, place: Place, message: impl Into<String>, hint: Option<&str>) {
+        self.faults.borrow_mut().push((place, message.into(), hint.map(str::to_owned)));
+    }
+
+    fn count(&self) -> usize {
+        self.faults.borrow().len()
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy)]
+enum Source<'t> {
+    /// It stands in the file.
+    Node(&'t Node),
+    /// Its key is not there. That is a fault if somebody asks for more than an optional value.
+    Absent(&'t Absent),
+    /// Its fault has been noted, or that of what it is part of.
+    Nothing,
+}
+
+/// A key that is not there.
+struct Absent {
+    key: &'static str,
+    /// Where its fellows stand.
+    place: Place,
+    noted: Cell<bool>,
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'t> {
+    source: Source<'t>,
+    /// The place of the key of which this is the value.
+    key: Place,
+    notes: &'t Notes<'t>,
+}
+
+impl<'t> Reader<'t> {
+    fn with(self, source: Source<'t>) -> Self {
+        Self { source, ..self }
+    }
+
+    /// The text of a single value; a fault is noted if there is none.
+    fn scalar(self) -> Option<String> {
+        let Source::Node(node) = self.source else { return None };
+        if let Some(text) = node.scalar(self.notes.text) {
+            return Some(text.into_owned());
+        }
+        match node.value {
+            Value::Null => self.notes.add(node.place, "a value is missing here", Some("write one; an empty text is \"\"")),
+            _ => self.notes.add(node.place, "a single value is expected here", Some("put a text with `[`, `{` or `: ` in quotes")),
+        }
+        None
+    }
+
+    /// A number or a truth value as YAML writes it, or the neutral one of its type.
+    fn parsed<T: DeserializeOwned + Default>(self, what: &str) -> T {
+        let Some(text) = self.scalar() else { return T::default() };
+        let word = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c));
+        word.then(|| serde_saphyr::from_str(&text).ok()).flatten().unwrap_or_else(|| {
+            if let Source::Node(node) = self.source {
+                self.notes.add(node.place, format!("{what} is expected here"), None);
+            }
+            T::default()
+        })
+    }
+
+    /// The sources of `fields`, in this order, from the keys of the file. Keys that are not among them are noted.
+    fn fields(self, entries: &'t [(Key, Node)], fields: &[&str]) -> Vec<Option<&'t (Key, Node)>> {
+        let mut found = vec![None; fields.len()];
+        let mut unknown = Vec::new();
+        for entry in entries {
+            let (key, _) = entry;
+            match fields.iter().position(|field| *field == key.name) {
+                Some(at) if found[at].is_none() => found[at] = Some(entry),
+                Some(_) => self.notes.add(key.place, format!("the key '{}' stands twice", key.name), None),
+                None => unknown.push(entry),
+            }
+        }
+        // Beyond the bound of mistakes nothing is reported, and guessing what each key was meant to be takes time.
+        for entry in unknown.into_iter().take(MAX_MISTAKES.saturating_sub(self.notes.count())) {
+            let (key, _) = entry;
+            let (message, hint) = form::unknown_key(&key.name, fields);
+            self.notes.add(key.place, message, Some(&hint));
+            // A slip is read as what it was meant to be, so that nothing seems to be missing and its value is checked, too.
+            let meant = did_you_mean(&key.name, form::offered(fields)).and_then(|meant| fields.iter().position(|field| *field == meant));
+            if let Some(at) = meant.filter(|at| found[*at].is_none()) {
+                found[at] = Some(entry);
+            }
+        }
+        found
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'_> {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        match self.source {
+            Source::Node(node) if !matches!(node.value, Value::Null) => visitor.visit_some(self),
+            _ => visitor.visit_none(),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_string(self.scalar().unwrap_or_default())
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_bool(self.parsed("true or false"))
+    }
+
+    fn deserialize_u8<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_u8(self.parsed("a whole number, zero or above,"))
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_u64(self.parsed("a whole number, zero or above,"))
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_f64(self.parsed("a number"))
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let items = match self.source {
+            Source::Node(Node { value: Value::List(items), .. }) => items.iter().map(Source::Node).collect(),
+            Source::Node(node) => {
+                self.notes.add(node.place, "a list is expected here", Some("begin each item with `- `, or write `[]` for none"));
+                vec![Source::Nothing]
+            }
+            Source::Absent(_) => Vec::new(),
+            // One item that could not be read: a list without any would say that nothing is declared.
+            Source::Nothing => vec![Source::Nothing],
+        };
+        visitor.visit_seq(Items { reader: self, items: items.into_iter() })
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        let all = |source| fields.iter().map(|field| (*field, self.with(source))).collect::<Vec<_>>();
+        let Source::Node(node) = self.source else { return visitor.visit_map(Fields::new(&all(self.source))) };
+        let Value::Keys(entries) = &node.value else {
+            self.notes.add(node.place, "keys with values are expected here", Some("write `key: value`"));
+            return visitor.visit_map(Fields::new(&all(Source::Nothing)));
+        };
+        let absent: Vec<Absent> = fields.iter().map(|key| Absent { key, place: node.place, noted: Cell::new(false) }).collect();
+        let sources = self.fields(entries, fields).into_iter().zip(&absent).map(|(entry, absent)| match entry {
+            Some((key, value)) => Reader { source: Source::Node(value), key: key.place, notes: self.notes },
+            None => Reader { source: Source::Absent(absent), key: Place::UNKNOWN, notes: self.notes },
+        });
+        let sources: Vec<(&'static str, Reader<'_>)> = fields.iter().copied().zip(sources).collect();
+        visitor.visit_map(Fields::new(&sources))
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(self, name: &'static str, _: usize, visitor: V) -> Result<V::Value, Error> {
+        if name == PLACE_OF_KEY {
+            let place = if matches!(self.source, Source::Node(_)) { self.key } else { Place::UNKNOWN };
+            return visitor.visit_seq(PlacedAccess { reader: None, place, next: 1 });
+        }
+        let mut reader = self;
+        if let Source::Absent(absent) = self.source {
+            if !absent.noted.replace(true) {
+                self.notes.add(absent.place, format!("the key '{}' is missing", absent.key), None);
+            }
+            reader = self.with(Source::Nothing);
+        }
+        let place = if let Source::Node(node) = reader.source { node.place } else { Place::UNKNOWN };
+        visitor.visit_seq(PlacedAccess { reader: Some(reader), place, next: 0 })
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u16 u32 u128 f32 char str bytes byte_buf unit unit_struct newtype_struct tuple map enum identifier ignored_any
+    }
+}
+
+struct Items<'t, I> {
+    reader: Reader<'t>,
+    items: I,
+}
+
+impl<'de, 't, I: Iterator<Item = Source<'t>>> SeqAccess<'de> for Items<'t, I> {
+    type Error = Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        self.items.next().map(|source| seed.deserialize(self.reader.with(source))).transpose()
+    }
+}
+
+struct Fields<'a, 't> {
+    fields: std::slice::Iter<'a, (&'static str, Reader<'t>)>,
+    value: Option<Reader<'t>>,
+}
+
+impl<'a, 't> Fields<'a, 't> {
+    fn new(fields: &'a [(&'static str, Reader<'t>)]) -> Self {
+        Self { fields: fields.iter(), value: None }
+    }
+}
+
+impl<'de> MapAccess<'de> for Fields<'_, '_> {
+    type Error = Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        let Some((name, value)) = self.fields.next() else { return Ok(None) };
+        self.value = Some(*value);
+        seed.deserialize(BorrowedStrDeserializer::new(name)).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        let value = self.value.take().ok_or_else(|| serde::de::Error::custom("a value was asked for before its key"))?;
+        seed.deserialize(value)
+    }
+}
+
+/// A value, if one is asked for, and then its line and column. The value comes first, since a fault in it makes its place unknown.
+struct PlacedAccess<'t> {
+    reader: Option<Reader<'t>>,
+    place: Place,
+    next: u8,
+}
+
+impl<'de> SeqAccess<'de> for PlacedAccess<'_> {
+    type Error = Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        use serde::de::IntoDeserializer;
+        self.next += 1;
+        match (self.next, self.reader) {
+            (1, Some(reader)) => {
+                let before = reader.notes.count();
+                let value = seed.deserialize(reader)?;
+                if reader.notes.count() > before {
+                    self.place = Place::UNKNOWN;
+                }
+                Ok(Some(value))
+            }
+            (2, _) => seed.deserialize(self.place.line.into_deserializer()).map(Some),
+            (3, _) => seed.deserialize(self.place.column.into_deserializer()).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
