@@ -55,10 +55,9 @@ pub(crate) fn batch(error: &BatchError) -> Problem {
         | BatchError::TooManyIntervals { .. }
         | BatchError::NoInterval { .. }
         | BatchError::NoSchedule(_) => Problem::bad_request(error.to_string()),
-        BatchError::NothingToDo { .. }
-        | BatchError::Computed { .. }
-        | BatchError::Overlap { .. }
-        | BatchError::NotCancellable { .. } => Problem::conflict(error.to_string()),
+        BatchError::NothingToDo { .. } | BatchError::Computed { .. } | BatchError::Overlap { .. } | BatchError::NotCancellable { .. } => {
+            Problem::conflict(error.to_string())
+        }
         BatchError::QueueFull(_) | BatchError::History(_) | BatchError::Stopped => Problem::unavailable(error.to_string()),
         BatchError::Journal(error) => error.clone().into(),
         BatchError::BadSchedule { .. } | BatchError::DuplicateJob(_) => Problem::internal(error),

@@ -5,8 +5,8 @@
 //! so intervals abut whatever happens between. Intervals are put in line one at a time, only when the job is idle; a job that
 //! is a thousand intervals behind takes no more room than one that is not, and cannot crowd out the others.
 //!
-//! A SQL job appends its rows, and what is appended stays. So each job knows the *written* stretches of time, and no run is started over any
-//! part of one: a scheduled run covers what is missing of its interval, a request for more is refused.
+//! A SQL job appends its rows, and what is appended stays. So each job knows the *written* stretches of time, and no run is started
+//! over any part of one: a scheduled run covers what is missing of its interval, a request for more is refused.
 //!
 //! A scheduled run that fails is tried three times in all; the fourth time a person must ask. A requested run is tried once, as the one
 //! who asked is there to see the error. A run that the server's end cuts off is run again, at most three times in all; one that was
@@ -68,6 +68,13 @@ struct Waiting {
     not_before: Timestamp,
     /// Place in line among all jobs.
     order: u64,
+}
+
+impl Waiting {
+    /// Whether it may start. A pause is over as well when the clock has been set back to before it began: by that clock it could be long.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.not_before <= now || now < self.record.time
+    }
 }
 
 struct Entry {
@@ -156,6 +163,10 @@ impl Core {
         if entry.active.is_some() || !entry.waiting.is_empty() {
             return;
         }
+        if entry.cursor > now {
+            // The clock has been set back. A clock that was wrong by years shall not keep the job from its work for years.
+            entry.cursor = entry.schedule.last_at(now).unwrap_or(entry.cursor);
+        }
         while let Some(fire) = entry.schedule.next_after(entry.cursor).filter(|fire| *fire <= now) {
             if entry.job.catch_up != CatchUp::All && entry.skip_to_newest(now) {
                 continue;
@@ -209,7 +220,8 @@ impl Core {
             }
             End::Cancelled => record.state = RunState::Cancelled,
             End::Failed(error) => {
-                record.state = RunState::Failed;
+                // Who wants it stopped does not want it tried again.
+                record.state = if entry.cancelled { RunState::Cancelled } else { RunState::Failed };
                 record.error = Some(error);
             }
         }
@@ -273,7 +285,7 @@ impl Core {
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         self.entries.iter().all(|entry| {
             entry.active.is_none()
-                && entry.waiting.iter().all(|waiting| waiting.not_before > now)
+                && entry.waiting.iter().all(|waiting| !waiting.is_due(now))
                 && (!entry.waiting.is_empty() || entry.schedule.next_after(entry.cursor).is_none_or(|fire| fire > now))
         })
     }
@@ -296,7 +308,7 @@ impl Entry {
             return None;
         }
         let first = self.waiting.iter().enumerate().min_by_key(|(_, w)| (w.record.from, w.record.to, w.order));
-        first.filter(|(_, waiting)| waiting.not_before <= now).map(|(place, waiting)| (waiting.order, place))
+        first.filter(|(_, waiting)| waiting.is_due(now)).map(|(place, waiting)| (waiting.order, place))
     }
 
     /// Passes over all due intervals but the newest. Says whether there were any.

@@ -12,7 +12,8 @@ use crate::core::{JobPast, MAX_HISTORY, Stretches};
 pub(crate) const MAX_RECORDS: usize = 4 * MAX_HISTORY;
 
 /// What is read of a record.
-const COLUMNS: &str = "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \"rows\", \"error\", \"details\", \"offset\"";
+const COLUMNS: &str =
+    "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \"rows\", \"error\", \"details\", \"offset\"";
 
 /// The past of each of `jobs`. It sees every run that was on record when it was called.
 pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, LakeError> {
@@ -23,7 +24,8 @@ pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, L
             "SELECT \"state\", max(\"to_time\") AS latest, min(\"from_time\") AS earliest FROM job_runs \
              WHERE \"job\" = '{name}' AND \"trigger\" IN ('schedule', 'catch-up') GROUP BY \"state\""
         );
-        let mut one = JobPast { job: job.clone(), runs: runs(lake, job, &name).await?, written: written(lake, &name).await?, ..JobPast::default() };
+        let mut one =
+            JobPast { job: job.clone(), runs: runs(lake, job, &name).await?, written: written(lake, &name).await?, ..JobPast::default() };
         let reach = query(lake, reach).await?;
         for row in 0..reach.row_count() {
             let (latest, earliest) = (time(reach.cell(row, 1)), time(reach.cell(row, 2)));

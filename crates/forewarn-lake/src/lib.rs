@@ -31,5 +31,5 @@ pub use history::{ReadingsQuery, SeriesReadings};
 pub use lake::{Lake, LakeOptions};
 pub use result::ResultSet;
 pub use schema::{ColumnInfo, ColumnType, TableInfo};
-pub use sql::SqlRequest;
+pub use sql::{SqlRequest, check_query};
 pub use store::{ObjectFiles, StoredFile};

@@ -14,6 +14,6 @@ mod suggest;
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};
 pub use glob::AssetGlob;
-pub use load::{load_definitions, parse_server_config};
+pub use load::{check_queries, load_definitions, parse_server_config};
 pub use model::*;
 pub use schema::schemas;

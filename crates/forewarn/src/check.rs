@@ -54,4 +54,38 @@ mod tests {
         fs::write(&config, format!("pipelines: {}\n", dir.path().display())).unwrap();
         assert_eq!(run(&config).unwrap(), ExitCode::FAILURE);
     }
+
+    #[test]
+    fn mistakes_in_queries_are_told_with_their_place_beside_all_others() {
+        const JOBS: &str = "\
+pipeline: p
+jobs:
+  - { name: a, schedule: '0 * * * *', into: a, sql: 'SELECT asset FROM readings WHERE time >= :since' }
+  - { name: b, schedule: '0 * * * *', into: b, sql: 'SELECT asset FROM readings WHERE time >= :from AND time < :to' }
+  - name: c
+    schedule: '61 * * * *'
+    into: c
+    sql: DELETE FROM readings
+  - { name: d, schedule: '0 * * * *', into: d, sql: SELEC asset FROM readings }
+  - { name: e, schedule: '0 * * * *', into: e, sql: SELECT 1; SELECT 2 }
+";
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("forewarn.yaml");
+        fs::create_dir(dir.path().join("p")).unwrap();
+        fs::write(dir.path().join("p/jobs.yaml"), JOBS).unwrap();
+        fs::write(&config, format!("pipelines: {}\n", dir.path().join("p").display())).unwrap();
+        let mistakes = crate::config::read(&config).unwrap().err().unwrap();
+        let told: Vec<(usize, usize, &str)> = mistakes.0.iter().map(|m| (m.line, m.column, m.message.as_str())).collect();
+        let expected = [
+            (3, 53, ":since is no parameter; there are :from and :to"),
+            (6, 15, "schedule"),
+            (8, 10, "DELETE is not allowed"),
+            (9, 53, "the query is not SQL"),
+            (10, 53, "more than one statement"),
+        ];
+        assert_eq!(told.len(), expected.len(), "{mistakes}");
+        for (told, expected) in told.iter().zip(expected) {
+            assert!((told.0, told.1) == (expected.0, expected.1) && told.2.contains(expected.2), "{told:?} is not {expected:?}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use forewarn_spec::{Diagnostics, ServerConfig, load_definitions, parse_server_config};
+use forewarn_spec::{Diagnostics, ServerConfig, check_queries, load_definitions, parse_server_config};
 use forewarn_types::{DefinitionFile, Definitions};
 
 /// A definition tree that has been read and checked.
@@ -36,10 +36,17 @@ pub(crate) fn read(config: &Path) -> Result<Result<Tree, Diagnostics>> {
 pub(crate) fn read_folders(settings: ServerConfig) -> Result<Result<Tree, Diagnostics>> {
     let pipelines = yaml_files(&settings.pipelines)?;
     let models = yaml_files(&settings.models)?;
-    Ok(load_definitions(&pipelines, &models).map(|definitions| {
-        let files = pipelines.into_iter().map(|(path, text)| DefinitionFile { path, text: text.into() }).collect();
-        Tree { settings, definitions, texts: Definitions { files } }
-    }))
+    let mut mistakes = check_queries(&pipelines, |query| forewarn_lake::check_query(query).map_err(|error| error.to_string()));
+    let definitions = match load_definitions(&pipelines, &models) {
+        Ok(definitions) if mistakes.0.is_empty() => definitions,
+        others => {
+            mistakes.0.extend(others.err().unwrap_or_default().0);
+            mistakes.0.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+            return Ok(Err(mistakes));
+        }
+    };
+    let files = pipelines.into_iter().map(|(path, text)| DefinitionFile { path, text: text.into() }).collect();
+    Ok(Ok(Tree { settings, definitions, texts: Definitions { files } }))
 }
 
 /// The YAML files of a folder as (path, text), by name. A folder that is missing is an empty one.

@@ -331,7 +331,8 @@ fn no_row_is_written_twice() {
     let run = |from| run_id("h", at(from * HOUR), at((from + 1) * HOUR), 1);
     for (from, to, overlapped) in [(at(3 * HOUR), now, 3), (at(0), at(3 * HOUR), 0), (at(-HOUR), at(1), 0)] {
         let text = refused(&mut core, from, to);
-        let other = format!("overlaps the one from {} to {} of run {} ", at(overlapped * HOUR), at((overlapped + 1) * HOUR), run(overlapped));
+        let other =
+            format!("overlaps the one from {} to {} of run {} ", at(overlapped * HOUR), at((overlapped + 1) * HOUR), run(overlapped));
         assert!(text.contains(&other), "{text}");
     }
     for (from, to) in [(at(HOUR), at(2 * HOUR)), (at(HOUR + 1), at(HOUR + 2))] {
@@ -435,6 +436,70 @@ fn cancelling_takes_out_of_line_or_marks() {
     core.finish(&working, End::Cancelled, at(HOUR));
     assert_eq!(core.run(&working).unwrap().state, RunState::Cancelled);
     assert_eq!(run_all(&mut core, at(2 * HOUR)), [(1, 2, SCHEDULE.to_owned())], "a cancelled interval is passed over");
+}
+
+#[test]
+fn a_run_that_fails_while_it_is_cancelled_is_not_tried_again() {
+    let mut core = core(hourly(CatchUp::All), vec![], at(0));
+    let working = core.poll(at(HOUR)).remove(0).record.run;
+    core.cancel(&working, at(HOUR)).unwrap();
+    core.finish(&working, End::Failed("out of memory".into()), at(HOUR));
+    let run = core.run(&working).unwrap();
+    assert_eq!((run.state, run.error.as_deref()), (RunState::Cancelled, Some("out of memory")));
+    assert_eq!(run_all(&mut core, at(2 * HOUR)), [(1, 2, SCHEDULE.to_owned())]);
+}
+
+#[test]
+fn a_clock_that_was_far_ahead_does_not_stop_the_schedule() {
+    for policy in [CatchUp::All, CatchUp::Latest, CatchUp::None] {
+        let mut core = core(hourly(policy), past(10_000, vec![]), at(2 * HOUR));
+        assert!(core.poll(at(2 * HOUR + 1)).is_empty());
+        assert_eq!(run_all(&mut core, at(3 * HOUR)), [(2, 3, SCHEDULE.to_owned())], "{policy:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_repeats_no_interval() {
+    for rows in [0, 1] {
+        let mut core = core(hourly(CatchUp::All), vec![], at(0));
+        let mut ran = Vec::new();
+        for now in [at(HOUR), at(2 * HOUR), at(2 * HOUR - 1), at(HOUR / 2), at(HOUR), at(2 * HOUR), at(3 * HOUR)] {
+            for start in core.poll(now) {
+                ran.push(hours(&start.record).0);
+                core.finish(&start.record.run, End::Done(Outcome { rows, details: None }), now);
+            }
+        }
+        assert_eq!(ran, [0, 1, 2], "with {rows} rows");
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_does_not_stretch_a_pause() {
+    let mut core = core(hourly(CatchUp::All), vec![], at(0));
+    let start = core.poll(at(HOUR)).remove(0).record;
+    core.finish(&start.run, End::Failed("no such table".into()), at(HOUR));
+    assert!(core.poll(at(HOUR + 1)).is_empty() && core.is_idle(at(HOUR + 1)));
+    assert!(!core.is_idle(at(-DAY)));
+    assert_eq!(core.poll(at(-DAY)).len(), 1);
+}
+
+#[test]
+fn a_daily_job_covers_the_short_and_the_long_day_once() {
+    // Oslo's clocks went forward on 2026-03-29 and back on 2026-10-25.
+    for (noon, lengths) in [("2026-03-27T12:00:00Z", [24, 24, 23, 24]), ("2026-10-23T12:00:00Z", [24, 24, 25, 24])] {
+        let midnight = Trigger::Cron { expr: "0 0 * * *".into(), tz: chrono_tz::Europe::Oslo };
+        let noon = Timestamp::parse(noon).unwrap();
+        let mut core = core(vec![job("daily", midnight, CatchUp::All)], vec![], noon);
+        let mut ran: Vec<(Timestamp, Timestamp)> = Vec::new();
+        for hour in 0..4 * 24 {
+            for start in core.poll(noon.plus_us(hour * HOUR)) {
+                ran.push((start.record.from, start.record.to));
+                core.finish(&start.record.run, End::Done(Outcome { rows: 1, details: None }), start.record.to);
+            }
+        }
+        assert!(ran.windows(2).all(|pair| pair[0].1 == pair[1].0), "{ran:?}");
+        assert_eq!(ran.iter().map(|(from, to)| to.since_us(*from) / HOUR).collect::<Vec<_>>(), lengths);
+    }
 }
 
 #[test]

@@ -40,6 +40,16 @@ pub struct SqlRequest {
     pub internal: bool,
 }
 
+/// Checks what can be told of a query without the tables: that it is one reading statement, that `:from` and `:to` are its only
+/// parameters, that times are written as times.
+///
+/// # Errors
+/// [`LakeError::Query`] says what is wrong.
+pub fn check_query(query: &str) -> Result<(), LakeError> {
+    let (mut query, any) = (rewrite::parse(query)?, Timestamp(0));
+    rewrite::rewrite(&mut query, &[], &View::default(), Some((any, any)), any)
+}
+
 impl Lake {
     /// Answers `request` over all that the log held durably when this was called, each row once.
     ///

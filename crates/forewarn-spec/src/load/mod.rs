@@ -8,6 +8,7 @@ mod known;
 mod model;
 mod pipeline;
 mod read;
+mod queries;
 mod rule;
 mod server;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use crate::{AssetGlob, Definitions, Diagnostics};
 
 pub(crate) use self::model::RawModel;
 pub(crate) use self::pipeline::RawPipeline;
+pub use self::queries::check_queries;
 pub(crate) use self::server::RawServer;
 pub use self::server::parse_server_config;
 
