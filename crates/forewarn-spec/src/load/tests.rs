@@ -406,11 +406,12 @@ fn a_caret_finds_its_place_in_any_way_to_write_a_text() {
 #[test]
 fn hostile_files_are_refused_and_do_not_hold_the_loader_up() {
     let many = |count: usize, item: &str| format!("pipeline: p\nrules:\n{}", item.repeat(count));
-    let bombs = (0..9).map(|i| format!("b{}: &b{} [{}]\n", i + 1, i + 1, vec![format!("*b{i}"); 9].join(", "))).collect::<String>();
+    let bombs =
+        (0..9).map(|i| format!("b{}: &b{} [{}]\n", i + 1, i + 1, vec![format!("*b{i}"); 9].join(", "))).collect::<Vec<_>>().concat();
     for (name, text) in [
         ("flow", format!("pipeline: {}", "[".repeat(1_000_000))),
         ("keys", format!("pipeline: {}", "{a: ".repeat(1_000_000))),
-        ("block", (0..2_000).map(|i| format!("{}a:\n", " ".repeat(i))).collect()),
+        ("block", (0..2_000).map(|i| format!("{}a:\n", " ".repeat(i))).collect::<Vec<_>>().concat()),
         ("dashes", format!("pipeline: p\nrules:\n  {}x\n", "- ".repeat(100_000))),
         ("aliases", format!("pipeline: p\nb0: &b0 [x, x, x, x, x, x, x, x, x]\n{bombs}")),
         ("mistakes", many(20_000, "  - { name: a b, assets: \"x**\", whom: 1, severity: huge }\n")),
