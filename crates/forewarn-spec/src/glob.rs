@@ -63,10 +63,15 @@ impl AssetGlob {
             (false, true) => self.matches(&other.text),
             (false, false) => {
                 let (a, b): (Vec<&str>, Vec<&str>) = (self.text.split('/').collect(), other.text.split('/').collect());
-                meet(&a, &b, |level| *level == "**", |a, b| {
-                    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-                    meet(&a, &b, |c| *c == '*', |a, b| a == b || *a == '?' || *b == '?')
-                })
+                meet(
+                    &a,
+                    &b,
+                    |level| *level == "**",
+                    |a, b| {
+                        let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+                        meet(&a, &b, |c| *c == '*', |a, b| a == b || *a == '?' || *b == '?')
+                    },
+                )
             }
         }
     }

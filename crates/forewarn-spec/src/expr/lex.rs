@@ -78,7 +78,7 @@ fn token(rest: &str, first: char) -> Result<(Token, usize), ExprError> {
         '&' => return Err(ExprError::new(0..1, "`&` is not an operator").hint("write `&&`")),
         '|' => return Err(ExprError::new(0..1, "`|` is not an operator").hint("write `||`")),
         '"' | '\'' => return Err(ExprError::new(0..1, "texts are not allowed in an expression")),
-        c => return Err(ExprError::new(0..c.len_utf8(), format!("unexpected character `{}`", c.escape_default()))),
+        c => return Err(ExprError::new(0..c.len_utf8(), format!("unexpected character `{}`", c.escape_debug()))),
     };
     Ok((single, 1))
 }

@@ -184,6 +184,9 @@ impl Parser {
     fn call(&mut self, name: &str, span: Range<usize>) -> Result<Typed, ExprError> {
         let Some(function) = Function::ALL.into_iter().find(|function| function.as_str() == name) else {
             let error = ExprError::new(span, format!("unknown function '{name}'"));
+            if name.eq_ignore_ascii_case("not") {
+                return Err(error.hint("write `!`"));
+            }
             return Err(match did_you_mean(name, Function::ALL.iter().map(|function| function.as_str())) {
                 Some(close) => error.hint(format!("did you mean '{close}'?")),
                 None => error.hint("the functions are abs, min, max, sqrt, pow, floor, ceil, round, ln, exp and clamp"),
@@ -212,7 +215,11 @@ fn want(found: &Typed, ty: Type, what: &str) -> Result<(), ExprError> {
         return Ok(());
     }
     let error = ExprError::new(found.span.clone(), format!("{what} must be a {ty}, but this is a {}", found.ty));
-    Err(if ty == Type::Bool { error.hint("compare it with something: `… > 0.0`") } else { error })
+    Err(match (ty, found.ty) {
+        (Type::Bool, Type::Duration) => error.hint("compare it with something: `… > 0s`"),
+        (Type::Bool, _) => error.hint("compare it with something: `… > 0.0`"),
+        _ => error,
+    })
 }
 
 fn result_type(op: BinaryOp, left: &Typed, right: &Typed) -> Result<Type, ExprError> {

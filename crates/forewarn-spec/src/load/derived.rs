@@ -48,7 +48,8 @@ pub(super) fn check(derived: &[Derived], pipelines: &mut [Pipeline], reports: &m
 /// Reports those of one name that some asset would have twice.
 fn twice(signals: &[&Derived], reports: &mut [Report<'_>]) {
     for (number, second) in signals.iter().enumerate() {
-        let meets = |first: &&&Derived| first.assets.as_ref().zip(second.assets.as_ref()).is_some_and(|(first, second)| first.meets(second));
+        let meets =
+            |first: &&&Derived| first.assets.as_ref().zip(second.assets.as_ref()).is_some_and(|(first, second)| first.meets(second));
         let Some(first) = signals[..number].iter().find(meets) else { continue };
         let place = format!("{}:{}", reports[first.report].file(), first.place.line);
         let message = format!("the derived signal '{}' is defined twice for the same assets", second.name);

@@ -6,6 +6,29 @@ use serde_saphyr::budget::BudgetBreach;
 use super::field::UNSUPPORTED_KEYS;
 use crate::suggest::did_you_mean;
 
+type Said = (&'static str, &'static str);
+
+const NESTED_TOO_DEEPLY: Said = ("lists and keys are nested too deeply here", "a bracket may not be closed");
+const TOO_MUCH: Said = ("the file holds too much", "write out what its aliases stand for, or divide it");
+
+/// Words of the YAML reader, and what to say in their place.
+const SYNTAX: [(&str, Said); 8] = [
+    ("recursion limit exceeded", NESTED_TOO_DEEPLY),
+    ("alias replay limit exceeded", TOO_MUCH),
+    ("budget breached", TOO_MUCH),
+    (
+        "mapping values are not allowed",
+        ("a key with a value cannot stand here", "put a text with `: ` in quotes, and indent keys that belong together alike"),
+    ),
+    ("tabs disallowed", ("a tab cannot stand here", "indent with blanks")),
+    ("unclosed quote", ("a quote is not closed", "end the text with the same quote")),
+    (
+        "alias references unknown anchor",
+        ("this alias stands for nothing", "name what it stands for with `&` before it, or put the text in quotes"),
+    ),
+    ("recursive references", ("this alias is part of what it stands for", "write it out")),
+];
+
 /// What is wrong with the syntax of a file, and what to do.
 pub(super) fn explain(error: &Error) -> (String, Option<String>) {
     let (message, hint) = match error {
@@ -13,26 +36,22 @@ pub(super) fn explain(error: &Error) -> (String, Option<String>) {
         Error::MultipleDocuments { .. } => {
             ("a second document begins here", "a file holds one definition; put the other one in a file of its own")
         }
-        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => nested_too_deeply(),
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => NESTED_TOO_DEEPLY,
         Error::Unexpected { expected: "string scalar", .. } => ("a single value is expected here", "a key is a word"),
         Error::NullIntoString { .. } => ("a key is missing here", "write `key: value`"),
-        other => match unlocated(&other.to_string()) {
-            text if text == "recursion limit exceeded" => nested_too_deeply(),
-            text if text.starts_with("alias replay limit exceeded") || text.starts_with("budget breached") => {
-                ("the file holds too much", "write out what its aliases stand for, or divide it")
+        other => {
+            let text = unlocated(&other.to_string());
+            match SYNTAX.iter().find(|(words, _)| text.contains(words)) {
+                Some((_, said)) => *said,
+                None => return (text, None),
             }
-            text => return (text, None),
-        },
+        }
     };
     (message.to_owned(), Some(hint.to_owned()))
 }
 
-const fn nested_too_deeply() -> (&'static str, &'static str) {
-    ("lists and keys are nested too deeply here", "a bracket may not be closed")
-}
-
 /// What to say of a file in which nothing stands.
-pub(super) const fn empty() -> (&'static str, &'static str) {
+pub(super) const fn empty() -> Said {
     ("the file ends too early", "it may hold no keys at all, or a bracket or quote may not be closed")
 }
 

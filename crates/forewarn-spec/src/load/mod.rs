@@ -60,10 +60,7 @@ pub fn load_definitions(pipelines: &[(String, String)], models: &[(String, Strin
         }
         reports.push(report);
     }
-    let mut diagnostics = Diagnostics(reports.into_iter().flat_map(|report| report.found).collect());
-    diagnostics.0.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-    // A mistake in what an alias stands for is found at each key of it.
-    diagnostics.0.dedup();
+    let diagnostics = Diagnostics::sorted(reports.into_iter().flat_map(|report| report.found).collect());
     if diagnostics.0.is_empty() { Ok(definitions) } else { Err(diagnostics) }
 }
 

@@ -259,8 +259,10 @@ fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<Mqt
         report.on(&raw.url, format!("'{}' is no broker", raw.url.value), Some("write mqtt://host:1883 or mqtts://host:8883".to_owned()));
     }
     let wildcards = topic_wildcards(&raw.topic, report);
-    for template in [&raw.asset, &raw.signal] {
-        check_template(template, wildcards, report);
+    if !raw.topic.place.is_unknown() {
+        for template in [&raw.asset, &raw.signal] {
+            check_template(template, wildcards, report);
+        }
     }
     let qos = raw.qos.as_ref().map_or(1, |qos| {
         if qos.value > 2 {
@@ -274,7 +276,7 @@ fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<Mqt
     };
     Some(MqttSource {
         url: raw.url.value.clone(),
-        client_id: raw.client_id.as_ref().map_or(client_id, |id| id.value.clone()),
+        client_id: raw.client_id.as_ref().filter(|id| !id.place.is_unknown()).map_or(client_id, |id| id.value.clone()),
         topic: raw.topic.value.clone(),
         asset: raw.asset.value.clone(),
         signal: raw.signal.value.clone(),

@@ -122,7 +122,7 @@ pub fn parse_server_config(path: &str, text: &str, variable: &dyn Fn(&str) -> Op
     let config = raw.map(|raw| settings(&raw, variable, &mut report));
     match config {
         Some(config) if report.found.is_empty() => Ok(config),
-        _ => Err(Diagnostics(report.found)),
+        _ => Err(Diagnostics::sorted(report.found)),
     }
 }
 

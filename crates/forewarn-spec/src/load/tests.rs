@@ -108,8 +108,10 @@ fn derived_signals_are_ordered_and_cycles_are_refused() {
     let order: Vec<&str> = definitions.pipelines[0].signals.iter().map(|signal| &*signal.name).collect();
     assert_eq!(order, ["b", "c"]);
     // What a signal of another pipeline rests on counts, too.
-    let other = "pipeline: q\nsignals:\n  - { name: d, assets: \"**\", expr: \"e + 1.0\" }\n  - { name: a, assets: \"**\", expr: \"d + 1.0\" }\n";
-    let third = "pipeline: r\nsignals:\n  - { name: f, assets: \"**\", expr: \"c + 1.0\" }\n  - { name: e, assets: \"**\", expr: \"x + 1.0\" }\n";
+    let other =
+        "pipeline: q\nsignals:\n  - { name: d, assets: \"**\", expr: \"e + 1.0\" }\n  - { name: a, assets: \"**\", expr: \"d + 1.0\" }\n";
+    let third =
+        "pipeline: r\nsignals:\n  - { name: f, assets: \"**\", expr: \"c + 1.0\" }\n  - { name: e, assets: \"**\", expr: \"x + 1.0\" }\n";
     let files = [text, other, third].map(|text| (text.chars().take(12).collect(), text.to_owned()));
     let definitions = load_definitions(&files, &[]).unwrap();
     let order: Vec<&str> = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals).map(|signal| &*signal.name).collect();
@@ -234,6 +236,21 @@ fn faults_of_form_are_told_in_plain_words() {
         ("pipeline: [p]\n", 1, "a single value is expected here", Some("put a text with `[`, `{` or `: ` in quotes")),
         ("pipeline:\n", 1, "a value is missing here", Some("write one; an empty text is \"\"")),
         ("pipeline: p\npipeline: q\n", 2, "the key 'pipeline' stands twice", None),
+        (
+            "pipeline: a: b\n",
+            1,
+            "a key with a value cannot stand here",
+            Some("put a text with `: ` in quotes, and indent keys that belong together alike"),
+        ),
+        ("pipeline: p\nrules:\n\t- name: x\n", 3, "a tab cannot stand here", Some("indent with blanks")),
+        ("pipeline: \"p\n", 1, "a quote is not closed", Some("end the text with the same quote")),
+        (
+            "pipeline: *p\n",
+            1,
+            "this alias stands for nothing",
+            Some("name what it stands for with `&` before it, or put the text in quotes"),
+        ),
+        ("pipeline: &p [*p]\n", 1, "this alias is part of what it stands for", Some("write it out")),
         ("# no keys\n", 2, "the file ends too early", Some("it may hold no keys at all, or a bracket or quote may not be closed")),
         (
             "pipeline: p\n---\npipeline: q\n",
@@ -254,6 +271,8 @@ fn faults_of_form_are_told_in_plain_words() {
         let error = parse_server_config("f.yaml", text, &|_| None).unwrap_err();
         assert_eq!(error.0[0].message, message, "{text}");
     }
+    let error = parse_server_config("f.yaml", "listen: 8080\nlogs: {}\nlog: x\n", &|_| None).unwrap_err();
+    assert_eq!(error.0.iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [1, 2, 3], "{error}");
     let error = with_model(&[], &MODEL.replace("cap: 720", "cap: much")).unwrap_err();
     assert_eq!(error.0[0].message, "a number is expected here");
     let error = with_model(&[], &MODEL.replace("windows: [6h]", "windows: [6h], age: old")).unwrap_err();
@@ -317,13 +336,20 @@ fn what_could_not_be_read_is_not_missed_elsewhere() {
             "pipeline: p\nsignals:\n  - { name: x, assets: \"**\" }\n  - { name: [flow], assets: \"**\" }\nrules:\n  - { name: a, assets: \"**\", when: \"flow > 1\", severity: minor }\n",
             &["4:13: a single value is expected here"],
         ),
-        ("pipeline: [p]\nrules:\n  - { name: a, assets: \"**\", when: \"1 >\", severity: minor }\n", &[
-            "1:11: a single value is expected here",
-            "3:40: the expression ends too early",
-        ]),
-        ("rules: x\njobs: [3]\n", &["1:1: the key 'pipeline' is missing", "1:8: a list is expected here", "2:8: keys with values are expected here"]),
+        (
+            "pipeline: [p]\nrules:\n  - { name: a, assets: \"**\", when: \"1 >\", severity: minor }\n",
+            &["1:11: a single value is expected here", "3:40: the expression ends too early"],
+        ),
+        (
+            "rules: x\njobs: [3]\n",
+            &["1:1: the key 'pipeline' is missing", "1:8: a list is expected here", "2:8: keys with values are expected here"],
+        ),
         ("pipeline: p\nsources: [ {} ]\n", &["2:12: the key 'mqtt' is missing"]),
         ("pipeline: p\nviews: x\nviews: y\n", &["2:1: `views` is not supported yet", "3:1: the key 'views' stands twice"]),
+        (
+            "pipeline: p\nsources:\n  - mqtt: { url: mqtt://b, topic: [x], asset: \"{1}\", signal: v, payload: number, client_id: [x] }\n",
+            &["3:35: a single value is expected here", "3:93: a single value is expected here"],
+        ),
         ("nothing\n", &["1:1: keys with values are expected here"]),
     ] {
         assert_eq!(mistakes(text), expected, "{text}");
@@ -380,11 +406,12 @@ fn a_caret_finds_its_place_in_any_way_to_write_a_text() {
 #[test]
 fn hostile_files_are_refused_and_do_not_hold_the_loader_up() {
     let many = |count: usize, item: &str| format!("pipeline: p\nrules:\n{}", item.repeat(count));
-    let bombs = (0..9).map(|i| format!("b{}: &b{} [{}]\n", i + 1, i + 1, vec![format!("*b{i}"); 9].join(", "))).collect::<String>();
+    let bombs =
+        (0..9).map(|i| format!("b{}: &b{} [{}]\n", i + 1, i + 1, vec![format!("*b{i}"); 9].join(", "))).collect::<Vec<_>>().concat();
     for (name, text) in [
         ("flow", format!("pipeline: {}", "[".repeat(1_000_000))),
         ("keys", format!("pipeline: {}", "{a: ".repeat(1_000_000))),
-        ("block", (0..2_000).map(|i| format!("{}a:\n", " ".repeat(i))).collect()),
+        ("block", (0..2_000).map(|i| format!("{}a:\n", " ".repeat(i))).collect::<Vec<_>>().concat()),
         ("dashes", format!("pipeline: p\nrules:\n  {}x\n", "- ".repeat(100_000))),
         ("aliases", format!("pipeline: p\nb0: &b0 [x, x, x, x, x, x, x, x, x]\n{bombs}")),
         ("mistakes", many(20_000, "  - { name: a b, assets: \"x**\", whom: 1, severity: huge }\n")),
@@ -409,7 +436,9 @@ fn a_template_closes_its_braces_and_names_wildcards_of_the_topic() {
         ("{1}/{0}", 56, "names a wildcard"),
         ("{}", 52, "names a wildcard"),
     ] {
-        let source = format!("pipeline: p\nsources:\n  - mqtt: {{ url: \"mqtt://b\", topic: \"a/+\", asset: \"{asset}\", signal: v, payload: number }}\n");
+        let source = format!(
+            "pipeline: p\nsources:\n  - mqtt: {{ url: \"mqtt://b\", topic: \"a/+\", asset: \"{asset}\", signal: v, payload: number }}\n"
+        );
         let error = pipelines(&source).unwrap_err();
         assert_eq!((error.0.len(), error.0[0].line, error.0[0].column), (1, 3, column), "{error}");
         assert!(error.0[0].message.contains(message), "{error}");

@@ -109,9 +109,9 @@ impl<'de> Deserialize<'de> for Value {
 
 struct Any;
 
-impl Any {
-    fn plain<E>(text: impl ToString) -> Result<Value, E> {
-        Ok(Value::Plain(Plain { span: None, text: text.to_string() }))
+impl Value {
+    fn plain(text: String) -> Self {
+        Self::Plain(Plain { span: None, text })
     }
 }
 
@@ -135,19 +135,19 @@ impl<'de> Visitor<'de> for Any {
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Value, E> {
-        Self::plain(value)
+        Ok(Value::plain(value.to_string()))
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Value, E> {
-        Self::plain(value)
+        Ok(Value::plain(value.to_string()))
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Value, E> {
-        Self::plain(value)
+        Ok(Value::plain(value.to_string()))
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Value, E> {
-        Self::plain(value)
+        Ok(Value::plain(value.to_string()))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
