@@ -7,8 +7,8 @@ mod kinds;
 mod known;
 mod model;
 mod pipeline;
-mod read;
 mod queries;
+mod read;
 mod rule;
 mod server;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::Diagnostics;
-use crate::diagnostics::Report;
+use crate::diagnostics::{Place, Report};
 
 #[derive(Deserialize)]
 struct File {
@@ -27,7 +27,7 @@ pub fn check_queries(pipelines: &[(String, String)], check: impl Fn(&str) -> Res
         let jobs = serde_saphyr::from_str::<File>(text).ok().and_then(|file| file.jobs).unwrap_or_default();
         for sql in jobs.into_iter().filter_map(|job| job.sql) {
             if let Err(problem) = check(&sql.value) {
-                report.on(&sql, problem, None);
+                report.fault(Place::from(sql.defined), problem, None);
             }
         }
         diagnostics.0.append(&mut report.found);
