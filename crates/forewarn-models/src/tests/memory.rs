@@ -11,6 +11,9 @@ use parking_lot::{Mutex, RwLock};
 use crate::ModelError;
 use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
 
+/// Time, value, and which [`Memory::add`] brought it.
+type Reading = (i64, f64, Offset);
+
 /// Holds everything, and counts the readings it has handed out.
 pub(super) struct Memory {
     pub(super) series: Arc<RwLock<SeriesTable>>,
@@ -18,8 +21,7 @@ pub(super) struct Memory {
     pub(super) handed_out: Mutex<usize>,
     /// More readings than this are refused.
     pub(super) most: Mutex<usize>,
-    /// Times, values, and which [`Memory::add`] brought them.
-    readings: Mutex<BTreeMap<SeriesId, Vec<(i64, f64, Offset)>>>,
+    readings: Mutex<BTreeMap<SeriesId, Vec<Reading>>>,
     added: Mutex<Offset>,
     events: Mutex<Vec<LifeEventRow>>,
     records: Mutex<Vec<Record>>,
@@ -107,7 +109,7 @@ impl History for Memory {
     fn readings(&self, series: &[SeriesId], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
         let all = self.readings.lock();
         let pick = |&id: &SeriesId| {
-            let mut rows: Vec<(i64, f64, Offset)> = all[&id].iter().copied().filter(|(time, ..)| (from.0..to.0).contains(time)).collect();
+            let mut rows: Vec<Reading> = all[&id].iter().copied().filter(|(time, ..)| (from.0..to.0).contains(time)).collect();
             rows.sort_by_key(|row| row.0);
             GoodReadings { id, time: rows.iter().map(|row| row.0).collect(), value: rows.iter().map(|row| row.1).collect() }
         };
