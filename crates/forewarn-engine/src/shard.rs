@@ -258,7 +258,11 @@ impl Shard {
             let (time, value) = if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
             if matches!(instance.state, State::Missing(_)) {
                 // What rests on other signals has not been heard before it had a value.
-                let heard = if source.known { instance.spoke(&scene, row.arrived, events) } else { instance.muttered(&scene, row.arrived, slot == row.slot, events) };
+                let heard = if source.known {
+                    instance.spoke(&scene, row.arrived, events)
+                } else {
+                    instance.muttered(&scene, row.arrived, slot == row.slot, events)
+                };
                 if heard {
                     deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
                 }
@@ -325,7 +329,11 @@ impl Shard {
         let Self { slots, assets, instances, events, .. } = self;
         let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
         for &index in &*slots[row.slot as usize].watchers {
-            instances[index as usize].advance(&scene, |clock| Passed { at: clock.newest, to: clock.newest.max(row.time), inclusive: false }, events);
+            instances[index as usize].advance(
+                &scene,
+                |clock| Passed { at: clock.newest, to: clock.newest.max(row.time), inclusive: false },
+                events,
+            );
         }
     }
 

@@ -129,7 +129,8 @@ impl Profile {
     fn learn(&mut self, hour: usize, x: f64, seen: u32, rates: &Rates) {
         self.bucket(hour, x, rates.week);
         self.bucket(WEEK + hour % DAY, x, rates.day);
-        self.overall = if seen == 0 { x } else { self.overall + rates.overall.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.overall) };
+        self.overall =
+            if seen == 0 { x } else { self.overall + rates.overall.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.overall) };
     }
 
     fn bucket(&mut self, index: usize, x: f64, rate: f64) {
