@@ -56,8 +56,12 @@ impl Shard {
         }
         if all {
             let AssetState { instances, derived, .. } = &self.assets[asset as usize];
-            instances.iter().for_each(|index| self.instances[*index as usize].for_each_slot(|slot| _ = touched.insert(slot)));
-            derived.iter().for_each(|index| touched.extend(self.derived[*index as usize].inputs.iter().copied()));
+            for index in instances {
+                self.instances[*index as usize].for_each_slot(|slot| _ = touched.insert(slot));
+            }
+            for index in derived {
+                touched.extend(self.derived[*index as usize].inputs.iter().copied());
+            }
         }
         touched.remove(&NO_SLOT);
         if !touched.is_empty() {

@@ -128,7 +128,9 @@ fn sorted_by_series(records: &[Record], backwards: bool) -> Vec<Record> {
             }
         }
         rows.sort_by_key(|row| if backwards { u32::MAX - row.series.0 } else { row.series.0 });
-        rows.iter().for_each(|row| whole.push(row.series, row.time, row.value, row.flags));
+        for row in rows {
+            whole.push(row.series, row.time, row.value, row.flags);
+        }
         sorted.push(Record::Readings(whole));
     }
     sorted
