@@ -67,6 +67,10 @@ impl Journal for FakeLog {
 }
 
 impl Log for FakeLog {
+    fn id(&self) -> &str {
+        "fake"
+    }
+
     fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
         let mut room = self.room.lock();
         *room = room.checked_sub(1).ok_or_else(|| JournalError::Full("a test says so".into()))?;

@@ -8,6 +8,7 @@ mod cache;
 mod checkpoints;
 mod error;
 mod follow;
+mod identity;
 mod local;
 mod options;
 mod read;
@@ -28,6 +29,9 @@ pub use options::LogOptions;
 
 /// A durable, ordered, replayable sequence of records.
 pub trait Log: Journal {
+    /// What tells this log from every other one, for as long as it lives: an offset means something only together with it.
+    fn id(&self) -> &str;
+
     /// Puts `record` in line. Its offset is fixed by the order of these calls; it is durable once the ticket says so.
     ///
     /// # Errors

@@ -14,13 +14,14 @@ use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
 use crate::segment::{FRAME_BYTES, HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
 use crate::writer::{Pending, SyncFile, Writer};
-use crate::{Log, LogError, LogOptions, Ticket};
+use crate::{Log, LogError, LogOptions, Ticket, identity};
 
 /// A log in segment files of one directory, for one process at a time.
 pub struct LocalLog {
     shared: Arc<Shared>,
     end: watch::Receiver<Offset>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    id: String,
     /// Holds the directory's lock for as long as this log lives.
     _lock: File,
 }
@@ -88,6 +89,7 @@ impl LocalLog {
         options.check()?;
         std::fs::create_dir_all(&options.dir).map_err(LogError::io("create the folder", &options.dir))?;
         let lock = lock_dir(&options.dir)?;
+        let id = identity::open(&options.dir)?;
         let checkpoints = Checkpoints::open(&options.dir)?;
         let mut segments = list_segments(&options.dir)?;
         let (last, file, next) = match segments.pop() {
@@ -113,7 +115,7 @@ impl LocalLog {
             .name("forewarn-log".into())
             .spawn(move || writer.run())
             .map_err(LogError::io("start the writer's thread for", &shared.options.dir))?;
-        Ok(Arc::new(Self { shared, end, writer: Mutex::new(Some(thread)), _lock: lock }))
+        Ok(Arc::new(Self { shared, end, writer: Mutex::new(Some(thread)), id, _lock: lock }))
     }
 
     /// Takes no more records, waits until those in line are durable, and stops. Reading still works. Blocks on the disk.
@@ -223,6 +225,10 @@ impl Journal for LocalLog {
 }
 
 impl Log for LocalLog {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
         self.shared.submit(record)
     }

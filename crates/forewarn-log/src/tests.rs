@@ -313,6 +313,10 @@ impl Journal for SlowLog {
 }
 
 impl Log for SlowLog {
+    fn id(&self) -> &str {
+        self.log.id()
+    }
+
     fn submit(&self, record: Record) -> Result<crate::Ticket, JournalError> {
         self.log.submit(record)
     }
