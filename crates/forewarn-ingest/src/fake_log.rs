@@ -67,7 +67,7 @@ impl Journal for FakeLog {
 }
 
 impl Log for FakeLog {
-    fn id(&self) -> &str {
+    fn id(&self) -> &'static str {
         "fake"
     }
 
