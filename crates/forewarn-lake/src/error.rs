@@ -50,6 +50,9 @@ pub enum LakeError {
     /// The query took too long.
     #[error("the query took longer than {0} s and was given up; narrow its time range or raise the timeout")]
     Timeout(u64),
+    /// The stage that feeds the lake can take in no more records until the store works again.
+    #[error("the lake is behind: {0}; nothing is lost, try again once the store can be reached and written")]
+    Behind(String),
     /// The stage that feeds the lake is not running.
     #[error("the lake is not being fed: {0}")]
     Stopped(String),
@@ -65,7 +68,7 @@ impl LakeError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Store { .. } | Self::Table { .. } | Self::Timeout(_) | Self::Stopped(_))
+        matches!(self, Self::Store { .. } | Self::Table { .. } | Self::Timeout(_) | Self::Behind(_) | Self::Stopped(_))
     }
 
     pub(crate) fn store(action: impl Into<String>, problem: impl std::fmt::Display) -> Self {
