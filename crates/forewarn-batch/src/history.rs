@@ -36,7 +36,7 @@ pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, L
 }
 
 async fn query(lake: &Lake, query: String) -> Result<ResultSet, LakeError> {
-    lake.sql(SqlRequest { query, ..SqlRequest::default() }).await
+    lake.sql(SqlRequest { query, internal: true, ..SqlRequest::default() }).await
 }
 
 /// The newest state of each run, oldest run first. `rows` stand newest first.

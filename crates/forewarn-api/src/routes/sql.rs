@@ -57,7 +57,7 @@ pub(crate) async fn post_sql(
 ) -> Result<Response, Problem> {
     let form = wanted(&headers)?;
     let _turn = api.queries.acquire().await.map_err(|error| Problem::internal(&error))?;
-    let request = SqlRequest { query: body.query, params: None, max_rows: body.max_rows, timeout: None };
+    let request = SqlRequest { query: body.query, max_rows: body.max_rows, ..SqlRequest::default() };
     let rows = api.lake.sql(request).await.map_err(|error| problems::lake(&error))?;
     let truncated = rows.truncated();
     let bytes = off_thread(usize::MAX, move || encode(&rows, form)).await?;
