@@ -223,6 +223,17 @@ async fn input_that_is_nested_without_end_does_not_exhaust_the_stack() {
     check_problem(&server, Method::POST, "/v1/sql", query.to_string(), 400, "").await;
     let query = json!({ "query": format!("SELECT {}1", "- ".repeat(DEPTH)) });
     check_problem(&server, Method::POST, "/v1/sql", query.to_string(), 400, "").await;
+    for (link, links, words) in [
+        ("+1", 32_000, "150 operators in a row"),
+        (" OR 1=1", 9_000, "150 operators in a row"),
+        (" IS NULL", 8_000, "150 operators in a row"),
+        (" UNION SELECT 1", 4_000, "64 tables or subqueries"),
+    ] {
+        let query = json!({ "query": format!("SELECT 1{}", link.repeat(links)) });
+        check_problem(&server, Method::POST, "/v1/sql", query.to_string(), 400, words).await;
+    }
+    let longest = format!("SELECT count(*) FROM readings WHERE value = 0{}", " OR value = 0".repeat(149));
+    assert_eq!(server.count(&longest).await, 0);
     check_problem(&server, Method::POST, "/v1/sql", "{\"query\":".repeat(DEPTH), 400, "").await;
     check_problem(&server, Method::POST, "/v1/sql", b"{\"query\":\"SELECT \xff\"}".to_vec(), 400, "").await;
     for body in ["[".repeat(DEPTH), "{\"asset\":".repeat(DEPTH)] {

@@ -22,6 +22,7 @@ pub(crate) fn lake(error: &LakeError) -> Problem {
     match error {
         LakeError::Query(_) | LakeError::TooLarge(_) | LakeError::Schema { .. } => Problem::bad_request(error.to_string()),
         LakeError::Timeout(_) => Problem::bad_request(error.to_string()).hint("narrow the query's time range"),
+        LakeError::Behind(_) => Problem::unavailable(error.to_string()),
         _ if error.is_retryable() => {
             tracing::error!(%error, "the lake failed");
             Problem::unavailable("the lake cannot be read now").hint("see the server's log; try again later")

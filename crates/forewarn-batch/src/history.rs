@@ -91,7 +91,7 @@ async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
 }
 
 async fn query(lake: &Lake, query: String) -> Result<ResultSet, LakeError> {
-    lake.sql(SqlRequest { query, ..SqlRequest::default() }).await
+    lake.sql(SqlRequest { query, internal: true, ..SqlRequest::default() }).await
 }
 
 /// The newest state of each run, oldest run first. `records` come oldest first, so that a run keeps the place at which it was first put

@@ -12,22 +12,23 @@ use forewarn_types::{BoxFuture, JobKind};
 
 use crate::{Job, Outcome, RunContext, Trigger, Work};
 
-/// Most rows one interval may yield; the lake's own limit holds where it is smaller.
+/// Most rows one interval may yield. The limits of users' queries do not hold for jobs.
 const MAX_ROWS: usize = 1_000_000;
-/// Longest time one interval may take; the lake's own limit holds where it is shorter.
+/// Longest time one interval may take.
 const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Runs a pipeline's SQL job.
 pub struct SqlWork {
     lake: Lake,
     job: SqlJob,
+    max_rows: usize,
 }
 
 impl SqlWork {
     /// The work of `job` on `lake`.
     #[must_use]
     pub const fn new(lake: Lake, job: SqlJob) -> Self {
-        Self { lake, job }
+        Self { lake, job, max_rows: MAX_ROWS }
     }
 
     /// The job as the scheduler takes it.
@@ -47,15 +48,15 @@ impl SqlWork {
         let request = SqlRequest {
             query: self.job.sql.clone(),
             params: Some((context.from, context.to)),
-            max_rows: Some(MAX_ROWS),
+            max_rows: Some(self.max_rows),
             timeout: Some(TIMEOUT),
-            internal: false,
+            internal: true,
         };
         let rows = self.lake.sql(request).await.map_err(|error| format!("the query of job {} failed: {error}", self.job.name))?;
         if rows.truncated() {
             return Err(format!(
                 "the query of job {} yields more than the {} rows that one run may write from {} to {}; nothing was written: \
-                 aggregate more, run it over shorter intervals, or raise limits.max_sql_rows",
+                 aggregate more, or run it over shorter intervals",
                 self.job.name,
                 rows.row_count(),
                 context.from,

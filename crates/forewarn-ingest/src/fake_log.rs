@@ -67,6 +67,10 @@ impl Journal for FakeLog {
 }
 
 impl Log for FakeLog {
+    fn id(&self) -> &'static str {
+        "fake"
+    }
+
     fn submit_all(&self, new: Vec<Record>) -> Result<Ticket, JournalError> {
         let mut room = self.room.lock();
         *room = room.checked_sub(new.len()).ok_or_else(|| JournalError::Full("a test says so".into()))?;

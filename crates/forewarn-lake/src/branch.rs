@@ -8,11 +8,13 @@
 //! restart records below it are passed over for this table. A table without rows in the round has nothing to repeat, so its older
 //! offset does no harm: the marker, not the tables, says where reading begins. It spares tables of rare records an empty commit
 //! each round, and a marker that is missing or old only costs time.
+//!
+//! Offsets mean something only within one log, so the marker and the application's name in `txn` carry the log's id, and a lake
+//! that is fed from another log is refused.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use forewarn_log::{Follower, Log};
 use forewarn_types::{Clock, Offset, Timestamp};
 use tokio::sync::mpsc;
@@ -20,11 +22,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::lake::{BRANCH_APP, FlushReply, MARKER};
+use crate::lake::{FlushReply, branch_app};
 use crate::parquet::file_of_columns;
 use crate::schema::{READINGS, TableSchema};
 use crate::table::Appended;
-use crate::tail::{Columns, files_by_day};
+use crate::tail::{Columns, files_by_day, series_of};
 use crate::view::View;
 use crate::{Lake, LakeError, records};
 
@@ -38,6 +40,9 @@ const READ_RECORDS: usize = 4096;
 const MAX_FLUSHES: usize = 64;
 /// Waits between attempts while the store fails: the first, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
+
+/// How long the end waits for the store. What is not committed by then is in the log, and is committed after the next start.
+const FINISH: Duration = Duration::from_secs(15);
 
 /// The stage. See the module's text.
 pub struct Branch {
@@ -55,6 +60,9 @@ pub struct Branch {
     /// After a failure: when to try again, and how long to wait after the next one.
     retry: Option<Instant>,
     backoff: Duration,
+    /// Since when rounds have failed, and why the last one did.
+    failure: Option<(Timestamp, String)>,
+    finish_within: Duration,
 }
 
 impl Branch {
@@ -65,7 +73,20 @@ impl Branch {
         *lake.inner.flush.write() = Some(sender);
         *lake.inner.log_end.write() = Some(log.watch());
         let (last_round, noted) = (clock.now(), lake.resume_offset());
-        Self { lake, log, clock, flushes, waiting: Vec::new(), round: None, last_round, noted, retry: None, backoff: BACKOFF.0 }
+        Self {
+            lake,
+            log,
+            clock,
+            flushes,
+            waiting: Vec::new(),
+            round: None,
+            last_round,
+            noted,
+            retry: None,
+            backoff: BACKOFF.0,
+            failure: None,
+            finish_within: FINISH,
+        }
     }
 
     /// Runs until `shutdown`, then commits the rest.
@@ -82,11 +103,12 @@ impl Branch {
     }
 
     async fn follow(&mut self, shutdown: &CancellationToken) -> Result<(), LakeError> {
-        let start = self.check_log()?;
+        let start = self.check_log().await?;
         let mut follower = Follower::new(Arc::clone(&self.log), start);
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
             let room = self.lake.tail_rows() < self.lake.inner.options.tail_max_rows.max(1);
+            self.tell_behind(room);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -110,19 +132,33 @@ impl Branch {
     }
 
     /// Where reading begins.
-    fn check_log(&self) -> Result<Offset, LakeError> {
+    async fn check_log(&self) -> Result<Offset, LakeError> {
+        self.lake.claim(self.log.id()).await?;
+        let (lake, id) = (self.lake.clone(), self.log.id().to_owned());
+        let adopt = tokio::task::spawn_blocking(move || lake.adopt(&id));
+        let newest = adopt.await.map_err(|error| LakeError::cut_off(&error))??;
         let (start, end, resume) = (self.log.start(), self.log.end(), self.lake.resume_offset());
-        let newest = self.lake.inner.view.read().tables.values().filter_map(|table| table.committed).max().unwrap_or(resume);
         if newest > end {
             return Err(LakeError::Mismatch(format!(
                 "the lake holds records up to offset {newest}, but the log ends at {end}; \
                  the log was deleted or belongs to another lake: restore it, or start with another lake URL"
             )));
         }
-        if resume < start && resume > Offset(0) {
-            tracing::warn!(%resume, %start, "the log begins behind the offset the lake ends at; records between them are missing from the lake");
+        if newest < start {
+            tracing::warn!(%newest, %start, "the log begins behind the offset the lake ends at; records between them are missing from the lake");
         }
         Ok(resume.max(start))
+    }
+
+    /// While the tail is full and the store fails, those who wait for newer records are told so at once.
+    fn tell_behind(&self, room: bool) {
+        let told = self.failure.as_ref().filter(|_| !room);
+        let behind = told.map(|(since, reason)| format!("the store has failed since {since}: {reason}"));
+        self.lake.inner.progress.send_if_modified(|progress| {
+            let changed = progress.behind != behind;
+            progress.behind = behind;
+            changed
+        });
     }
 
     /// Whether a round should begin: on request, at a bound, or when the time has come and there is something to do.
@@ -161,12 +197,15 @@ impl Branch {
             Ok(end) => {
                 self.noted = end;
                 self.backoff = BACKOFF.0;
+                self.failure = None;
                 self.answer(&Ok(end));
                 Ok(())
             }
             Err(error) if error.is_retryable() => {
                 tracing::warn!(%error, wait = ?self.backoff, "a commit to the lake failed; it is tried again");
                 self.answer(&Err(error.to_string()));
+                let since = self.failure.take().map_or_else(|| self.clock.now(), |(since, _)| since);
+                self.failure = Some((since, error.to_string()));
                 self.retry = Some(Instant::now() + self.backoff);
                 self.backoff = (self.backoff * 2).min(BACKOFF.1);
                 Ok(())
@@ -187,8 +226,14 @@ impl Branch {
         }
     }
 
-    /// Commits what is left.
+    /// Commits what is left, if the store lets it.
     async fn finish(&mut self) -> Result<(), LakeError> {
+        let committed = tokio::time::timeout(self.finish_within, self.commit_rest()).await;
+        let late = "it did not answer in time; the records are in the log and are committed after the next start";
+        committed.unwrap_or_else(|_| Err(LakeError::store("committing the last records", late)))
+    }
+
+    async fn commit_rest(&mut self) -> Result<(), LakeError> {
         if self.round.is_some() {
             let done = finished(&mut self.round).await;
             self.end_round(done)?;
@@ -211,23 +256,33 @@ async fn finished(round: &mut Option<JoinHandle<Result<Offset, LakeError>>>) -> 
 async fn round(lake: &Lake, log: Arc<dyn Log>) -> Result<Offset, LakeError> {
     let view = Arc::new(lake.inner.view.read().clone());
     let end = view.applied;
+    let mut failed = None;
     for (name, table) in &view.tables {
         if table.committed.is_some_and(|committed| committed < end) {
-            let (lake, view, name) = (lake.clone(), Arc::clone(&view), name.clone());
-            let commit = move || commit_table(&lake, &view, &name);
-            tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))??;
+            let (lake, view, name, app_id) = (lake.clone(), Arc::clone(&view), name.clone(), branch_app(log.id()));
+            let commit = move || commit_table(&lake, &view, &name, &app_id);
+            match tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))? {
+                // One table that cannot be written does not keep the rows of the others out of the lake.
+                Err(error) if error.is_retryable() => failed = failed.or(Some(error)),
+                other => other?,
+            }
         }
     }
-    let marker = serde_json::json!({ "offset": end }).to_string();
-    lake.store().put(MARKER, Bytes::from(marker), false).await?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    lake.put_marker(end, log.id(), false).await?;
     lake.inner.view.write().trim(end);
     let note = tokio::task::spawn_blocking(move || log.checkpoint(CONSUMER, end));
-    note.await.map_err(|error| LakeError::cut_off(&error))?.map_err(|error| LakeError::Log(error.to_string()))?;
+    // The lake has the records; the log only keeps them longer. The next round notes a newer offset, perhaps with more luck.
+    if let Err(error) = note.await.map_err(|error| LakeError::cut_off(&error))? {
+        tracing::warn!(%error, %end, "the log could not note what the lake has; it is not trimmed until it can");
+    }
     Ok(end)
 }
 
 /// Commits the rows one table has in the tail of `view`. Blocks.
-fn commit_table(lake: &Lake, view: &View, name: &str) -> Result<(), LakeError> {
+fn commit_table(lake: &Lake, view: &View, name: &str, app_id: &str) -> Result<(), LakeError> {
     let (Some(table), Some(writer)) = (view.tables.get(name), lake.existing_writer(name)) else { return Ok(()) };
     let version = i64::try_from(view.applied.0).unwrap_or(i64::MAX);
     loop {
@@ -235,7 +290,7 @@ fn commit_table(lake: &Lake, view: &View, name: &str) -> Result<(), LakeError> {
         let committed = lake.inner.view.read().tables.get(name).and_then(|table| table.committed);
         let Some(from) = committed.filter(|from| *from < view.applied) else { return Ok(()) };
         let files = files(lake, view, &table.schema, from)?;
-        if files.is_empty() || lake.commit(&writer, files, BRANCH_APP, version, Some(from))? != Appended::Overtaken {
+        if files.is_empty() || lake.commit(&writer, files, app_id, version, Some(from))? != Appended::Overtaken {
             return Ok(());
         }
     }
@@ -244,7 +299,7 @@ fn commit_table(lake: &Lake, view: &View, name: &str) -> Result<(), LakeError> {
 fn files(lake: &Lake, view: &View, table: &TableSchema, from: Offset) -> Result<Vec<crate::parquet::NewFile>, LakeError> {
     if table.name == READINGS {
         let columns = Columns::all(&view.tail, from);
-        return files_by_day(table, &columns, &lake.inner.series.read());
+        return files_by_day(table, &columns, &series_of(&columns, &lake.inner.series)?);
     }
     let columns = records::columns(table, view.records_from(from));
     if columns.iter().all(crate::ColumnData::is_empty) {

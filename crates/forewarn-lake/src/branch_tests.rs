@@ -1,6 +1,7 @@
 //! Rows written are rows read, at any moment and after any crash.
 
 use super::*;
+use crate::lake::MARKER;
 use crate::testing::{NEW_YEAR, Plant, Running};
 use crate::{LakeOptions, ReadingsQuery};
 use forewarn_types::{AssetPath, LifeEvent, LifeEventKind, Record};
@@ -258,5 +259,130 @@ async fn a_store_that_fails_for_a_while_loses_nothing() {
     running.lake.flush().await.unwrap();
     assert_eq!(running.lake.tail_rows(), 0);
     check_unique(&running, 2).await;
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_fails_does_not_end_the_branch() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.log.full.store(true, std::sync::atomic::Ordering::Relaxed);
+    plant.push(&[("p1", "t", 0, 0.0)]);
+    running.lake.flush().await.unwrap();
+    assert!(plant.log.checkpoints.lock().is_empty());
+    plant.log.full.store(false, std::sync::atomic::Ordering::Relaxed);
+    plant.push(&[("p1", "t", 1, 1.0)]);
+    running.lake.flush().await.unwrap();
+    assert_eq!(*plant.log.checkpoints.lock(), [Offset(2)]);
+    check_unique(&running, 2).await;
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_lake_of_another_log_is_refused() {
+    let mut plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p1", "t", 0, 0.0)]);
+    running.lake.flush().await.unwrap();
+    // As long as the first log, so that no offset tells them apart.
+    let first = std::mem::replace(&mut plant.log, crate::testing::MemoryLog::with_id("other"));
+    plant.push(&[("p1", "t", 1, 1.0)]);
+    let other = plant.start().await;
+    let error = other.task.await.unwrap().unwrap_err().to_string();
+    assert!(error.contains("fed from the log memory, and this server's log is other"), "{error}");
+    assert!(error.contains("a lake URL of its own"), "{error}");
+    assert!(plant.log.checkpoints.lock().is_empty(), "that log keeps its records");
+    running.shut_down().await;
+    // Taken over on purpose: the rows of both are there.
+    std::fs::remove_file(plant.folder.path().join(MARKER)).unwrap();
+    let other = plant.start().await;
+    check_unique(&other, 2).await;
+    other.lake.flush().await.unwrap();
+    check_unique(&other, 2).await;
+    other.shut_down().await;
+    plant.log = first;
+    let back = plant.start().await;
+    assert!(back.task.await.unwrap().unwrap_err().to_string().contains("fed from the log other"));
+}
+
+#[tokio::test]
+async fn a_lake_that_is_empty_is_its_log_s_from_the_start() {
+    let mut plant = Plant::new();
+    let running = plant.start().await;
+    assert_eq!(running.int(COUNT).await, 0);
+    plant.log = crate::testing::MemoryLog::with_id("other");
+    plant.push(&[("p1", "t", 1, 1.0)]);
+    running.lake.wait_applied(Offset(0)).await.unwrap();
+    running.kill().await;
+    assert!(plant.start().await.task.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn queries_are_told_at_once_that_the_store_fails_and_the_tail_is_full() {
+    let plant = Plant::new();
+    let running = plant.run(plant.open(LakeOptions { tail_max_rows: 2, ..plant.options() }).await);
+    running.lake.flush().await.unwrap();
+    let (folder, away) = (plant.folder.path().join("readings"), plant.folder.path().join("_away"));
+    std::fs::rename(&folder, &away).unwrap();
+    std::fs::write(&folder, "not a folder").unwrap();
+    plant.push(&[("p1", "t", 0, 0.0), ("p1", "t", 1, 1.0)]);
+    assert_eq!(running.int(COUNT).await, 2, "the tail itself can be read");
+    plant.push(&[("p1", "t", 2, 2.0)]);
+    let error = running.sql(COUNT).await.unwrap_err();
+    assert!(error.is_retryable() && error.to_string().contains("the lake is behind: the store has failed since 2026-01-01"), "{error}");
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+    while running.sql(COUNT).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    check_unique(&running, 3).await;
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_does_not_hold_up_the_end() {
+    let plant = Plant::new();
+    let lake = plant.open(plant.options()).await;
+    let mut branch = Branch::build(lake.clone(), Arc::clone(&plant.log) as Arc<dyn Log>, Arc::clone(&plant.clock) as Arc<dyn Clock>);
+    branch.finish_within = Duration::ZERO;
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(branch.run(stop.clone()));
+    plant.push(&[("p1", "t", 0, 0.0)]);
+    lake.wait_applied(plant.log.end()).await.unwrap();
+    let writer = lake.existing_writer(crate::schema::READINGS).unwrap();
+    let (held, is_held) = tokio::sync::oneshot::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        let _table = writer.lock();
+        held.send(()).unwrap();
+        let _ = released.recv();
+    });
+    is_held.await.unwrap();
+    stop.cancel();
+    let error = task.await.unwrap().unwrap_err();
+    assert!(error.is_retryable() && error.to_string().contains("are committed after the next start"), "{error}");
+    drop(release);
+    holder.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_table_that_cannot_be_written_does_not_hold_up_the_others() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p1", "t", 0, 0.0)]);
+    plant.log.push(life_event("p1"));
+    let (folder, away) = (plant.folder.path().join("life_events"), plant.folder.path().join("_away"));
+    std::fs::rename(&folder, &away).unwrap();
+    std::fs::write(&folder, "not a folder").unwrap();
+    let error = running.lake.flush().await.unwrap_err();
+    assert!(error.to_string().contains("life_events"), "{error}");
+    assert!(plant.folder.path().join("readings/_delta_log/00000000000000000001.json").exists(), "readings are committed");
+    assert!(plant.log.checkpoints.lock().is_empty(), "the log keeps what is missing");
+    check_unique(&running, 1).await;
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+    running.lake.flush().await.unwrap();
+    check_unique(&running, 1).await;
+    assert_eq!(running.int("SELECT count(*) FROM life_events").await, 1);
     running.shut_down().await;
 }

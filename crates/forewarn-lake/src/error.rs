@@ -50,9 +50,9 @@ pub enum LakeError {
     /// The query took too long.
     #[error("the query took longer than {0} s and was given up; narrow its time range or raise the timeout")]
     Timeout(u64),
-    /// What the log holds did not become visible in time.
-    #[error("the lake is behind the log: it took longer than {0} s to take in what was stored; its store may not be reachable")]
-    Behind(u64),
+    /// What was stored is not visible in time, or the stage that feeds the lake can take in no more until the store works again.
+    #[error("the lake is behind: {0}; nothing is lost, try again once the store can be reached and written")]
+    Behind(String),
     /// The stage that feeds the lake is not running.
     #[error("the lake is not being fed: {0}")]
     Stopped(String),
@@ -69,6 +69,11 @@ impl LakeError {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Store { .. } | Self::Table { .. } | Self::Timeout(_) | Self::Behind(_) | Self::Stopped(_))
+    }
+
+    /// What the log holds did not become visible within `waited`.
+    pub(crate) fn behind(waited: std::time::Duration) -> Self {
+        Self::Behind(format!("it has not taken in what was stored within {} s", waited.as_secs()))
     }
 
     pub(crate) fn store(action: impl Into<String>, problem: impl std::fmt::Display) -> Self {

@@ -107,7 +107,7 @@ impl Lake {
     /// [`LakeError::Stopped`] if the branch has ended.
     pub async fn readings(&self, query: ReadingsQuery) -> Result<Vec<SeriesReadings>, LakeError> {
         let limit = self.inner.options.sql_timeout;
-        tokio::time::timeout(limit, self.wait_current()).await.map_err(|_| LakeError::Behind(limit.as_secs()))??;
+        tokio::time::timeout(limit, self.wait_current()).await.map_err(|_| LakeError::behind(limit))??;
         let view = self.inner.view.read().clone();
         let mut found: Vec<SeriesReadings> = query.series.iter().copied().map(SeriesReadings::new).collect();
         let Some(table) = view.tables.get(READINGS) else { return Ok(found) };

@@ -18,10 +18,12 @@ use crate::{LakeError, ResultSet};
 
 /// Queries that run at the same time; more wait. Each may use every core.
 const MAX_QUERIES: usize = 4;
+/// The same for those of the server itself: its jobs and models.
+const MAX_INTERNAL_QUERIES: usize = 2;
 /// Where the branch notes how far it is.
 pub(crate) const MARKER: &str = "_forewarn/branch.json";
-/// The application id of the branch in `txn` actions.
-pub(crate) const BRANCH_APP: &str = "forewarn-branch";
+/// How the application id of the branch in `txn` actions begins; the id of its log follows.
+const BRANCH_APP: &str = "forewarn-branch";
 
 /// Where the lake is and how it behaves.
 #[derive(Debug, Clone)]
@@ -59,6 +61,8 @@ impl Default for LakeOptions {
 pub(crate) struct Progress {
     pub(crate) applied: Offset,
     pub(crate) stopped: Option<String>,
+    /// The tail is full and cannot be committed.
+    pub(crate) behind: Option<String>,
 }
 
 pub(crate) type FlushReply = oneshot::Sender<Result<Offset, String>>;
@@ -74,12 +78,21 @@ pub(crate) struct Inner {
     pub(crate) log_end: RwLock<Option<watch::Receiver<Offset>>>,
     pub(crate) flush: RwLock<Option<mpsc::Sender<FlushReply>>>,
     pub(crate) queries: Arc<Semaphore>,
+    pub(crate) internal_queries: Arc<Semaphore>,
     /// Files handed to a scan so far: what pruning left.
     pub(crate) files_scanned: AtomicUsize,
     writers: RwLock<BTreeMap<String, Arc<Mutex<DeltaTable>>>>,
     /// Held while a table is created, so that two jobs do not both create it.
     creating: tokio::sync::Mutex<()>,
-    resume: Offset,
+    /// What the marker said when the lake was opened.
+    marker: Option<Marker>,
+}
+
+/// The object that says which log the lake belongs to, and up to which offset everything is in the files.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Marker {
+    offset: Offset,
+    log: String,
 }
 
 /// The lake. Clones share it.
@@ -107,12 +120,13 @@ impl Lake {
         let engine = engine(&files)?;
         let opening = (Arc::clone(&engine), files.clone());
         let open = move || open_tables(&names, &opening.0, &opening.1);
-        let (tables, newest) = tokio::task::spawn_blocking(open).await.map_err(|error| LakeError::cut_off(&error))??;
+        let tables = tokio::task::spawn_blocking(open).await.map_err(|error| LakeError::cut_off(&error))??;
         // Without a marker every record is read again; the tables' own transactions tell which rows they have.
-        let resume = marker.unwrap_or_default();
+        let resume = marker.as_ref().map(|marker| marker.offset).unwrap_or_default();
+        let of_log: Vec<String> = built_in().into_iter().map(|schema| schema.name).collect();
         let mut view = View { applied: resume, ..View::default() };
         for table in &tables {
-            let committed = newest.get(&table.schema.name).map(|offset| (*offset).max(resume));
+            let committed = of_log.contains(&table.schema.name).then_some(resume);
             let entry = TableView { schema: Arc::clone(&table.schema), files: table.files(), committed };
             view.tables.insert(table.schema.name.clone(), entry);
         }
@@ -124,14 +138,15 @@ impl Lake {
             series,
             clock,
             view: RwLock::new(view),
-            progress: watch::Sender::new(Progress { applied: resume, stopped: None }),
+            progress: watch::Sender::new(Progress { applied: resume, ..Progress::default() }),
             log_end: RwLock::new(None),
             flush: RwLock::new(None),
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            internal_queries: Arc::new(Semaphore::new(MAX_INTERNAL_QUERIES)),
             files_scanned: AtomicUsize::new(0),
             writers: RwLock::new(writers),
             creating: tokio::sync::Mutex::new(()),
-            resume,
+            marker,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -139,20 +154,72 @@ impl Lake {
     /// The offset the branch reads the log from: everything before it is in the files.
     #[must_use]
     pub fn resume_offset(&self) -> Offset {
-        self.inner.resume
+        self.inner.marker.as_ref().map(|marker| marker.offset).unwrap_or_default()
+    }
+
+    /// Makes sure that the lake belongs to the log `log`; one that belongs to none yet is its from now on. Offsets of two logs would
+    /// be taken for one another, and records for such as are in the lake already.
+    ///
+    /// # Errors
+    /// [`LakeError::Mismatch`] if it belongs to another log.
+    pub(crate) async fn claim(&self, log: &str) -> Result<(), LakeError> {
+        let owner = match &self.inner.marker {
+            Some(marker) => marker.log.clone(),
+            None if self.put_marker(Offset(0), log, true).await? => return Ok(()),
+            // Another server was faster.
+            None => read_marker(self.store()).await?.map(|marker| marker.log).unwrap_or_default(),
+        };
+        if owner == log {
+            return Ok(());
+        }
+        Err(LakeError::Mismatch(format!(
+            "the lake {} is fed from the log {owner}, and this server's log is {log}; \
+             give each server a lake URL of its own, or restore the data_dir that this lake was fed from. To feed the lake from this \
+             log from now on, with what it holds kept, stop the other server and delete {MARKER} in the lake",
+            self.inner.options.url
+        )))
+    }
+
+    /// Asks each table of the log's records for the offset up to which it has those of the log `log`; the newest comes back. Blocks.
+    pub(crate) fn adopt(&self, log: &str) -> Result<Offset, LakeError> {
+        let (resume, app_id) = (self.resume_offset(), branch_app(log));
+        let names: Vec<String> = {
+            let view = self.inner.view.read();
+            view.tables.iter().filter(|(_, table)| table.committed.is_some()).map(|(name, _)| name.clone()).collect()
+        };
+        let mut newest = resume;
+        for name in names {
+            let Some(writer) = self.existing_writer(&name) else { continue };
+            let version = writer.lock().version_of(&app_id)?.unwrap_or(0);
+            let committed = Offset(u64::try_from(version).unwrap_or(0)).max(resume);
+            newest = newest.max(committed);
+            if let Some(table) = self.inner.view.write().tables.get_mut(&name) {
+                table.committed = Some(committed);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Notes that everything of the log `log` before `offset` is in the files. With `if_absent` an older note stays, and the answer
+    /// is false.
+    pub(crate) async fn put_marker(&self, offset: Offset, log: &str, if_absent: bool) -> Result<bool, LakeError> {
+        let marker = Marker { offset, log: log.to_owned() };
+        let text = serde_json::to_vec(&marker).map_err(|error| LakeError::store(format!("writing {MARKER}"), error))?;
+        self.store().put(MARKER, text.into(), if_absent).await
     }
 
     /// Waits until queries see every record before `offset`.
     ///
     /// # Errors
-    /// [`LakeError::Stopped`] if the branch has ended before.
+    /// [`LakeError::Stopped`] if the branch has ended before, [`LakeError::Behind`] if it can take in nothing more for now.
     pub async fn wait_applied(&self, offset: Offset) -> Result<(), LakeError> {
         let mut progress = self.inner.progress.subscribe();
-        let reached = progress.wait_for(|progress| progress.applied >= offset || progress.stopped.is_some()).await;
-        let reached = reached.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
-        match &reached.stopped {
-            Some(reason) if reached.applied < offset => Err(LakeError::Stopped(reason.clone())),
-            _ => Ok(()),
+        let settled = |progress: &Progress| progress.applied >= offset || progress.stopped.is_some() || progress.behind.is_some();
+        let reached = progress.wait_for(settled).await.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
+        match (&reached.stopped, &reached.behind) {
+            _ if reached.applied >= offset => Ok(()),
+            (Some(reason), _) => Err(LakeError::Stopped(reason.clone())),
+            (None, reason) => Err(LakeError::Behind(reason.clone().unwrap_or_default())),
         }
     }
 
@@ -275,15 +342,16 @@ impl Lake {
     }
 }
 
-/// Opens every table found, creates the built-in ones that are missing, and asks each built-in one for the offset it ends at.
-fn open_tables(
-    found: &[String],
-    engine: &Arc<LakeEngine>,
-    files: &ObjectFiles,
-) -> Result<(Vec<DeltaTable>, BTreeMap<String, Offset>), LakeError> {
-    let (mut tables, mut newest) = (Vec::new(), BTreeMap::new());
+/// The application id of the branch that feeds the lake from the log `log`.
+pub(crate) fn branch_app(log: &str) -> String {
+    format!("{BRANCH_APP}:{log}")
+}
+
+/// Opens every table found, and creates the built-in ones that are missing.
+fn open_tables(found: &[String], engine: &Arc<LakeEngine>, files: &ObjectFiles) -> Result<Vec<DeltaTable>, LakeError> {
+    let mut tables = Vec::new();
     for schema in built_in() {
-        let mut table = if found.contains(&schema.name) {
+        let table = if found.contains(&schema.name) {
             DeltaTable::open(&schema.name, engine, files)?
         } else {
             DeltaTable::create(&schema, engine, files)?
@@ -291,29 +359,27 @@ fn open_tables(
         if let Some(problem) = schema.difference(&table.schema.columns) {
             return Err(LakeError::Schema { table: schema.name, problem: format!("{problem}; the lake was written by another version") });
         }
-        let version = table.version_of(BRANCH_APP)?.unwrap_or(0);
-        newest.insert(schema.name, Offset(u64::try_from(version).unwrap_or(0)));
         tables.push(table);
     }
-    for name in found.iter().filter(|name| !newest.contains_key(*name)) {
+    let of_jobs = found.iter().filter(|name| built_in().iter().all(|schema| schema.name != **name));
+    for name in of_jobs {
         match DeltaTable::open(name, engine, files) {
             Ok(table) => tables.push(table),
             Err(error) => tracing::warn!(table = name, %error, "this table is left out"),
         }
     }
-    Ok((tables, newest))
+    Ok(tables)
 }
 
-async fn read_marker(files: &ObjectFiles) -> Result<Option<Offset>, LakeError> {
-    #[derive(serde::Deserialize)]
-    struct Marker {
-        offset: Offset,
-    }
+async fn read_marker(files: &ObjectFiles) -> Result<Option<Marker>, LakeError> {
     let Some(bytes) = files.get(MARKER).await? else { return Ok(None) };
-    let marker: Marker = serde_json::from_slice(&bytes).map_err(|error| {
-        LakeError::Mismatch(format!("{MARKER} is not readable: {error}; delete it, and the log is read again from its start"))
+    let marker = serde_json::from_slice(&bytes).map_err(|error| {
+        LakeError::Mismatch(format!(
+            "{MARKER} is not readable: {error}; if an earlier version wrote this lake, start with another lake URL; \
+             if the file is damaged, delete it, and the log is read again from its start"
+        ))
     })?;
-    Ok(Some(marker.offset))
+    Ok(Some(marker))
 }
 
 fn check_table_name(table: &str) -> Result<(), LakeError> {

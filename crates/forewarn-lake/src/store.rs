@@ -4,19 +4,30 @@
 //! the caller has. So one small runtime belongs to the process; it is never dropped, as a runtime must not be dropped from
 //! async code.
 
+use std::collections::BTreeSet;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, RetryConfig};
 use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::LakeError;
+
+/// Files written, or forced to disk, at the same time.
+const CONCURRENT_WRITES: usize = 16;
+/// Fewer files than this are not worth a thread.
+const FEWEST_SYNCS: usize = 8;
+/// How long a request to S3 is repeated before the failure is reported. The branch repeats its rounds anyway, and a start or an end
+/// must not wait for minutes. A single attempt is given up by the client's own timeouts (30 s, 5 s to connect; `AWS_TIMEOUT` and
+/// `AWS_CONNECT_TIMEOUT` set others).
+const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Files under the lake's URL that are no tables: model artefacts, markers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -79,7 +90,8 @@ impl ObjectFiles {
         if bucket.is_empty() {
             return Err("names no bucket; write s3://bucket/prefix".into());
         }
-        let store = AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(|error| {
+        let retry = RetryConfig { max_retries: 3, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
+        let store = AmazonS3Builder::from_env().with_retry(retry).with_bucket_name(bucket).build().map_err(|error| {
             format!("{error}; set AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for other S3 stores, AWS_ENDPOINT")
         })?;
         let directory = if url.ends_with('/') { url.to_owned() } else { format!("{url}/") };
@@ -191,10 +203,14 @@ impl ObjectFiles {
         below.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), object_store::path::Path::join)
     }
 
-    /// Writes a data file from a thread that may block.
-    pub(crate) fn put_blocking(&self, location: &Path, bytes: Bytes) -> Result<(), LakeError> {
-        let put = self.store.put_opts(location, bytes.into(), PutOptions::default());
-        runtime()?.block_on(put).map(drop).map_err(|error| LakeError::store(format!("writing {location}"), error))
+    /// Writes data files from a thread that may block, several at a time: an imported history has one for each day.
+    pub(crate) fn put_all_blocking(&self, files: Vec<(Path, Bytes)>) -> Result<(), LakeError> {
+        let put = |(location, bytes): (Path, Bytes)| async move {
+            let put = self.store.put_opts(&location, bytes.into(), PutOptions::default());
+            put.await.map(drop).map_err(|error| LakeError::store(format!("writing {location}"), error))
+        };
+        let puts = futures::stream::iter(files).map(put).buffer_unordered(CONCURRENT_WRITES);
+        runtime()?.block_on(puts.try_collect::<()>())
     }
 
     /// Forces local files and the folders that name them to disk: the log may be trimmed once the lake has its records, and
@@ -208,13 +224,24 @@ impl ObjectFiles {
             std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed)
         };
         let root = local_path(&self.prefix);
-        let mut folders = std::collections::BTreeSet::new();
+        let mut paths = BTreeSet::new();
         for location in locations {
-            let path = local_path(location);
-            sync(&path)?;
-            folders.extend(path.ancestors().skip(1).take_while(|folder| folder.starts_with(&root)).map(FsPath::to_path_buf));
+            // The file, and the folders that name it.
+            paths.extend(local_path(location).ancestors().take_while(|path| path.starts_with(&root)).map(FsPath::to_path_buf));
         }
-        folders.iter().try_for_each(|folder| sync(folder))
+        // Disks take many at a time better than one after the other.
+        let paths: Vec<PathBuf> = paths.into_iter().collect();
+        let share = paths.len().div_ceil(CONCURRENT_WRITES).max(FEWEST_SYNCS);
+        if paths.len() <= share {
+            return paths.iter().try_for_each(|path| sync(path));
+        }
+        std::thread::scope(|scope| {
+            let threads: Vec<_> =
+                paths.chunks(share).map(|paths| scope.spawn(move || paths.iter().try_for_each(|path| sync(path)))).collect();
+            threads
+                .into_iter()
+                .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(LakeError::store("syncing", "a thread broke off"))))
+        })
     }
 }
 

@@ -99,6 +99,7 @@ impl DeltaTable {
         let made = builder.build(engine.as_ref(), committer).and_then(|transaction| transaction.commit(engine.as_ref()));
         match made {
             Ok(CommitResult::Committed(done)) => {
+                store.make_durable(&[commit_location(&schema.name, store, 0)?])?;
                 if let Some(snapshot) = done.post_commit_snapshot() {
                     return Self::at(schema.clone(), Arc::clone(snapshot), engine, store);
                 }
@@ -150,7 +151,7 @@ impl DeltaTable {
         after: Option<i64>,
         now: Timestamp,
     ) -> Result<Appended, LakeError> {
-        let mut uploaded: Vec<(Url, NewFile)> = Vec::new();
+        let mut uploaded = Vec::new();
         let mut waiting = Some(files);
         for _ in 0..MAX_ATTEMPTS {
             let there = self.version_of(app_id)?;
@@ -161,12 +162,7 @@ impl DeltaTable {
                 return Ok(Appended::Overtaken);
             }
             if let Some(files) = waiting.take() {
-                for file in files {
-                    let url = self.upload(&file)?;
-                    uploaded.push((url, file));
-                }
-                let locations: Vec<Path> = uploaded.iter().map(|(url, _)| location(&self.schema.name, url)).collect::<Result<_, _>>()?;
-                self.store.make_durable(&locations)?;
+                uploaded = self.upload(files)?;
             }
             if self.try_commit(&uploaded, app_id, version, now)? {
                 return Ok(Appended::Added);
@@ -179,15 +175,23 @@ impl DeltaTable {
         ))
     }
 
-    fn upload(&self, file: &NewFile) -> Result<Url, LakeError> {
-        let folder = match file.date {
-            Some(days) => format!("{DATE}={}/", Timestamp(i64::from(days) * 86_400_000_000).date()),
-            None => String::new(),
-        };
-        let url = self.store.table_url(&self.schema.name)?.join(&format!("{folder}part-{:016x}.zstd.parquet", store::unique()));
-        let url = url.map_err(|error| LakeError::table(&self.schema.name, error))?;
-        self.store.put_blocking(&location(&self.schema.name, &url)?, file.bytes.clone())?;
-        Ok(url)
+    /// Uploads `files`, durably, and says where each is.
+    fn upload(&self, files: Vec<NewFile>) -> Result<Vec<(Url, NewFile)>, LakeError> {
+        let (mut uploaded, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
+        for file in files {
+            let folder = match file.date {
+                Some(days) => format!("{DATE}={}/", Timestamp(i64::from(days) * 86_400_000_000).date()),
+                None => String::new(),
+            };
+            let url = self.store.table_url(&self.schema.name)?.join(&format!("{folder}part-{:016x}.zstd.parquet", store::unique()));
+            let url = url.map_err(|error| LakeError::table(&self.schema.name, error))?;
+            locations.push(location(&self.schema.name, &url)?);
+            uploaded.push((url, file));
+        }
+        let files = locations.iter().zip(&uploaded).map(|(location, (_, file))| (location.clone(), file.bytes.clone()));
+        self.store.put_all_blocking(files.collect())?;
+        self.store.make_durable(&locations)?;
+        Ok(uploaded)
     }
 
     /// One attempt; false after a conflict.
@@ -220,9 +224,7 @@ impl DeltaTable {
                     Some(snapshot) => self.adopt(Arc::clone(snapshot), files, app_id, version)?,
                     None => self.refresh()?,
                 }
-                let log = self.store.table_url(&self.schema.name)?.join(&format!("_delta_log/{commit:020}.json"));
-                let log = log.map_err(|error| LakeError::table(&self.schema.name, error))?;
-                self.store.make_durable(&[location(&self.schema.name, &log)?])?;
+                self.store.make_durable(&[commit_location(&self.schema.name, &self.store, commit)?])?;
                 if since_checkpoint >= COMMITS_PER_CHECKPOINT {
                     self.checkpoint();
                 }
@@ -292,7 +294,10 @@ impl DeltaTable {
                 continue;
             }
             if vectors.is_valid(row) {
-                return Err(LakeError::table(&self.schema.name, "has deletion vectors, which Forewarn does not read; rewrite it without"));
+                let hint = "another program has deleted rows with deletion vectors, which Forewarn does not read; set \
+                            delta.enableDeletionVectors to false and have that program rewrite the table's files (in Spark: REORG TABLE … \
+                            APPLY (PURGE))";
+                return Err(LakeError::table(&self.schema.name, hint));
             }
             let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
             let bounds = if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { Vec::new() };
@@ -320,6 +325,12 @@ impl DeltaTable {
         };
         self.schema.columns.iter().filter_map(|column| Some((column.name.clone(), bound(&column.name, column.ty)?))).collect()
     }
+}
+
+/// The path in the store of the Delta log's entry for version `version` of `table`.
+fn commit_location(table: &str, store: &ObjectFiles, version: u64) -> Result<Path, LakeError> {
+    let url = store.table_url(table)?.join(&format!("_delta_log/{version:020}.json"));
+    location(table, &url.map_err(|error| LakeError::table(table, error))?)
 }
 
 /// The path in the store of the file at `url`.

@@ -34,3 +34,24 @@ fn a_table_takes_each_version_once_and_lists_its_files() {
     let Bounds::Time(low, high) = listed[0].bounds[0].1 else { panic!("time has bounds") };
     assert!(low <= 5 && high >= 1_000_001, "{low} {high}");
 }
+
+#[test]
+fn many_files_are_uploaded_in_one_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url)).unwrap();
+    let engine = engine(&store).unwrap();
+    let schema = TableSchema::new("t", &[("time", ColumnType::Time)], true);
+    let mut table = DeltaTable::create(&schema, &engine, &store).unwrap();
+    let file = |day: i32| {
+        let time = ColumnData::Time(vec![Some(Timestamp(i64::from(day) * 86_400_000_000))]);
+        NewFile { date: Some(day), ..file_of_columns(&schema, &[time]).unwrap() }
+    };
+    assert_eq!(table.append((0..300).map(file).collect(), "app", 1, None, Timestamp(0)).unwrap(), Appended::Added);
+    let listed = DeltaTable::open("t", &engine, &store).unwrap().files();
+    assert_eq!(listed.len(), 300);
+    for file in listed.iter() {
+        let size = std::fs::metadata(store::local_path(&file.location)).unwrap().len();
+        assert_eq!(size, file.size_bytes);
+    }
+}

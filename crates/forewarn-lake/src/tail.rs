@@ -9,7 +9,8 @@ use arrow::array::{
     ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use forewarn_types::{Offset, ReadingBatch, ReadingFlags, Record, SeriesId, SeriesTable};
+use forewarn_types::{Offset, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, SeriesTable};
+use parking_lot::RwLock;
 use polars::prelude as pl;
 use polars::prelude::{IntoColumn as _, NewChunkedArray as _};
 
@@ -85,6 +86,21 @@ fn batches(chunks: &[Arc<Chunk>], from: Offset) -> impl Iterator<Item = (i64, &R
     })
 }
 
+/// The series that occur in `columns`, in the order of their ids. The table of series is locked only while they are picked, not
+/// while rows are sorted and encoded: the intake waits for it whenever it meets a new series.
+pub(crate) fn series_of(columns: &Columns, table: &RwLock<SeriesTable>) -> Result<Vec<SeriesDef>, LakeError> {
+    let mut present = Vec::new();
+    for id in &columns.series {
+        if id.index() >= present.len() {
+            present.resize(id.index() + 1, false);
+        }
+        present[id.index()] = true;
+    }
+    let ids = (0..).zip(present).filter(|(_, present)| *present).map(|(id, _)| SeriesId(id));
+    let table = table.read();
+    ids.map(|id| table.def(id).cloned().ok_or_else(|| unknown_series(id))).collect()
+}
+
 /// Dense numbers for the distinct names of some series: `key_of_series[id]` points into `names`.
 struct Names {
     names: Vec<Arc<str>>,
@@ -92,26 +108,17 @@ struct Names {
 }
 
 impl Names {
-    /// The assets (or the signals) of the series that occur in `columns`, numbered in the order of their names.
-    fn collect(
-        columns: &Columns,
-        table: &SeriesTable,
-        name_of: impl Fn(&forewarn_types::SeriesDef) -> &Arc<str>,
-    ) -> Result<Self, LakeError> {
-        let mut present = vec![false; table.len()];
-        for id in &columns.series {
-            *present.get_mut(id.index()).ok_or_else(|| unknown_series(*id))? = true;
-        }
-        let defs = || table.defs().iter().filter(|def| present[def.id.index()]);
-        let mut names: Vec<Arc<str>> = defs().map(|def| Arc::clone(name_of(def))).collect();
+    /// The assets (or the signals) of `series`, numbered in the order of their names.
+    fn collect(series: &[SeriesDef], name_of: impl Fn(&SeriesDef) -> &Arc<str>) -> Self {
+        let mut names: Vec<Arc<str>> = series.iter().map(|def| Arc::clone(name_of(def))).collect();
         names.sort_unstable();
         names.dedup();
-        let mut key_of_series = vec![0; table.len()];
-        for def in defs() {
+        let mut key_of_series = vec![0; series.last().map_or(0, |def| def.id.index() + 1)];
+        for def in series {
             let key = names.binary_search(name_of(def)).unwrap_or(0);
             key_of_series[def.id.index()] = i32::try_from(key).unwrap_or(i32::MAX);
         }
-        Ok(Self { names, key_of_series })
+        Self { names, key_of_series }
     }
 
     fn dictionary(&self, keys: impl Iterator<Item = SeriesId>) -> Result<ArrayRef, arrow::error::ArrowError> {
@@ -136,11 +143,11 @@ fn unknown_series(id: SeriesId) -> LakeError {
     LakeError::Mismatch(format!("a reading is of series {}, which the table of series does not know; records are missing", id.0))
 }
 
-/// One file a day: rows sorted by asset, signal, time and then as they came.
-pub(crate) fn files_by_day(table: &TableSchema, columns: &Columns, series: &SeriesTable) -> Result<Vec<NewFile>, LakeError> {
-    let assets = Names::collect(columns, series, |def| &def.asset)?;
-    let signals = Names::collect(columns, series, |def| &def.signal)?;
-    let rank: Vec<u64> = (0..series.len())
+/// One file a day: rows sorted by asset, signal, time and then as they came. `series` are those of [`series_of`].
+pub(crate) fn files_by_day(table: &TableSchema, columns: &Columns, series: &[SeriesDef]) -> Result<Vec<NewFile>, LakeError> {
+    let assets = Names::collect(series, |def| &def.asset);
+    let signals = Names::collect(series, |def| &def.signal);
+    let rank: Vec<u64> = (0..assets.key_of_series.len())
         .map(|i| u64::from(assets.key_of_series[i].unsigned_abs()) << 32 | u64::from(signals.key_of_series[i].unsigned_abs()))
         .collect();
     let mut order: Vec<u32> = (0..u32::try_from(columns.len()).unwrap_or(u32::MAX)).collect();
@@ -197,11 +204,11 @@ fn file(table: &TableSchema, columns: &Columns, rows: &[u32], assets: &Names, si
     Ok(NewFile { date: Some(date), bytes: encode(table, &batch)?, rows: rows.len() as u64, bounds })
 }
 
-/// The columns of `table` that `needed` names, as polars columns with naive UTC times.
+/// The columns of `table` that `needed` names, as polars columns with naive UTC times. `series` are those of [`series_of`].
 pub(crate) fn to_polars(
     table: &TableSchema,
     columns: &Columns,
-    series: &SeriesTable,
+    series: &[SeriesDef],
     needed: impl Fn(&str) -> bool,
 ) -> Result<Vec<pl::Column>, LakeError> {
     let failed = |error: pl::PolarsError| LakeError::table(&table.name, error);
@@ -214,8 +221,8 @@ pub(crate) fn to_polars(
         made.push(match name {
             "time" => time(name, &columns.time),
             "arrived" => time(name, &columns.arrived),
-            "asset" => Names::collect(columns, series, |def| &def.asset)?.to_polars(name, columns).map_err(failed)?,
-            "signal" => Names::collect(columns, series, |def| &def.signal)?.to_polars(name, columns).map_err(failed)?,
+            "asset" => Names::collect(series, |def| &def.asset).to_polars(name, columns).map_err(failed)?,
+            "signal" => Names::collect(series, |def| &def.signal).to_polars(name, columns).map_err(failed)?,
             "value" => pl::Float64Chunked::from_slice(name.into(), &columns.value).into_column(),
             "late" => pl::BooleanChunked::from_iter_values(name.into(), columns.flags.iter().map(|flags| flags.is_late())).into_column(),
             "offset" => pl::Int64Chunked::from_slice(name.into(), &columns.offset).into_column(),

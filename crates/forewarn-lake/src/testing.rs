@@ -1,6 +1,7 @@
 //! What the tests share: a log in memory, a lake in a temporary folder, and a branch between them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use forewarn_log::{Log, LogError, Ticket};
 use forewarn_types::{
@@ -19,6 +20,9 @@ pub(crate) const NEW_YEAR: i64 = 1_767_225_600_000_000;
 
 /// A log in memory: durable at once.
 pub(crate) struct MemoryLog {
+    id: &'static str,
+    /// Checkpoints fail, as on a full disk.
+    pub(crate) full: AtomicBool,
     records: Mutex<Vec<Arc<Record>>>,
     end: watch::Sender<Offset>,
     pub(crate) checkpoints: Mutex<Vec<Offset>>,
@@ -26,7 +30,12 @@ pub(crate) struct MemoryLog {
 
 impl MemoryLog {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { records: Mutex::default(), end: watch::Sender::new(Offset(0)), checkpoints: Mutex::default() })
+        Self::with_id("memory")
+    }
+
+    pub(crate) fn with_id(id: &'static str) -> Arc<Self> {
+        let end = watch::Sender::new(Offset(0));
+        Arc::new(Self { id, full: AtomicBool::new(false), records: Mutex::default(), end, checkpoints: Mutex::default() })
     }
 
     pub(crate) fn push(&self, record: Record) -> Offset {
@@ -46,6 +55,10 @@ impl Journal for MemoryLog {
 }
 
 impl Log for MemoryLog {
+    fn id(&self) -> &str {
+        self.id
+    }
+
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
         let offset = records.into_iter().map(|record| self.push(record)).last().ok_or_else(|| JournalError::Refused("no record".into()))?;
         Ok(Ticket { offset, durable: Box::pin(async { Ok(()) }) })
@@ -70,6 +83,9 @@ impl Log for MemoryLog {
     }
 
     fn checkpoint(&self, _consumer: &str, offset: Offset) -> Result<(), LogError> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(LogError::Stopped("no space left on device".into()));
+        }
         self.checkpoints.lock().push(offset);
         Ok(())
     }

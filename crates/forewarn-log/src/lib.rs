@@ -9,6 +9,7 @@ mod checkpoints;
 mod disk;
 mod error;
 mod follow;
+mod identity;
 mod local;
 mod options;
 mod read;
@@ -29,6 +30,9 @@ pub use options::LogOptions;
 
 /// A durable, ordered, replayable sequence of records.
 pub trait Log: Journal {
+    /// What tells this log from every other one, for as long as it lives: an offset means something only together with it.
+    fn id(&self) -> &str;
+
     /// Puts `records` in line, one behind the other, all of them or none. Their offsets are fixed by the order of these calls. The
     /// ticket is that of the last one: once it is durable, all are.
     ///

@@ -15,13 +15,14 @@ use crate::checkpoints::{Checkpoints, sync_dir};
 use crate::disk::Disk;
 use crate::segment::{HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
 use crate::writer::{Outcome, Pending, Writer};
-use crate::{Log, LogError, LogOptions, Ticket};
+use crate::{Log, LogError, LogOptions, Ticket, identity};
 
 /// A log in segment files of one directory, for one process at a time.
 pub struct LocalLog {
     shared: Arc<Shared>,
     end: watch::Receiver<Offset>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    id: String,
     /// Holds the directory's lock for as long as this log lives.
     _lock: File,
 }
@@ -91,6 +92,7 @@ impl LocalLog {
         options.check()?;
         create_dir(&options.dir)?;
         let lock = lock_dir(&options.dir)?;
+        let id = identity::open(&options.dir)?;
         let checkpoints = Checkpoints::open(&options.dir)?;
         let mut segments = list_segments(&options.dir)?;
         let (last, file, next) = match segments.pop() {
@@ -116,7 +118,7 @@ impl LocalLog {
             .name("forewarn-log".into())
             .spawn(move || writer.run())
             .map_err(LogError::io("start the writer's thread for", &shared.options.dir))?;
-        Ok(Arc::new(Self { shared, end, writer: Mutex::new(Some(thread)), _lock: lock }))
+        Ok(Arc::new(Self { shared, end, writer: Mutex::new(Some(thread)), id, _lock: lock }))
     }
 
     /// Takes no more records, waits until those in line are durable, and stops. Reading still works. Blocks on the disk.
@@ -252,6 +254,10 @@ impl Journal for LocalLog {
 }
 
 impl Log for LocalLog {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
         self.shared.submit_all(records)
     }

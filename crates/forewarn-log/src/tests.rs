@@ -341,6 +341,10 @@ impl Journal for SlowLog {
 }
 
 impl Log for SlowLog {
+    fn id(&self) -> &str {
+        self.log.id()
+    }
+
     fn submit_all(&self, records: Vec<Record>) -> Result<crate::Ticket, JournalError> {
         self.log.submit_all(records)
     }

@@ -387,6 +387,8 @@ pub struct BranchConfig {
     pub commit_rows: usize,
     /// So long after the first uncommitted row, µs.
     pub commit_every_us: i64,
+    /// Most uncommitted rows held in memory.
+    pub max_tail_rows: usize,
 }
 
 /// Bounds on what senders may do.

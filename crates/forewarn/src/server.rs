@@ -211,9 +211,9 @@ async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, c
         url: settings.lake.clone(),
         commit_rows: settings.branch.commit_rows,
         commit_every_us: settings.branch.commit_every_us,
+        tail_max_rows: settings.branch.max_tail_rows,
         sql_max_rows: settings.limits.max_sql_rows,
         sql_timeout: Duration::from_micros(settings.limits.max_sql_us.unsigned_abs()),
-        ..LakeOptions::default()
     };
     let lake = Lake::open(options, Arc::clone(series), Arc::clone(clock)).await;
     lake.with_context(|| format!("cannot open the lake {}", settings.lake))

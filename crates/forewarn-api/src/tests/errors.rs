@@ -125,7 +125,7 @@ async fn a_full_log_says_come_back() {
 
 #[test]
 fn a_lake_that_is_behind_is_no_fault_of_the_query() {
-    let behind = problems::lake(&LakeError::Behind(30));
+    let behind = problems::lake(&LakeError::Behind("its store has failed".into()));
     assert_eq!((behind.status().as_u16(), behind.retry_after_s().is_some()), (503, true));
     assert_eq!(problems::lake(&LakeError::Timeout(30)).status(), 400);
 }

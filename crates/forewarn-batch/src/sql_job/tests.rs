@@ -98,10 +98,14 @@ async fn an_interval_that_was_empty_is_computed_again_when_its_data_has_come() {
 async fn a_cut_answer_is_an_error_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let lake = lake(folder.path(), 4).await;
-    let work = SqlWork::new(lake.clone(), sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"));
+    let mut work = SqlWork::new(lake.clone(), sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"));
+    work.max_rows = 4;
     let error = work.run(context(0, 1)).await.unwrap_err();
     assert!(error.contains("more than the 4 rows") && error.contains("nothing was written"), "{error}");
     assert!(lake.tables().iter().all(|table| table.name != "health_hourly"));
+    // The limits for people do not hold for jobs.
+    let work = SqlWork::new(lake.clone(), sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"));
+    assert_eq!(work.run(context(0, 1)).await.unwrap().rows, 6);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

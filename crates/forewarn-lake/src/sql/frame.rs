@@ -157,17 +157,21 @@ fn tail_frame(
     let failed = |error: pl::PolarsError| LakeError::table(&table.schema.name, error);
     let stored = |column: &str| wanted(column) || (column == "time" && wanted(DATE));
     let columns = if table.schema.name == READINGS {
-        let series = lake.inner.series.read();
         let (low, high) = bounds.time("time").unwrap_or((i64::MIN, i64::MAX));
         let fits = |texts: Option<&std::collections::BTreeSet<String>>, name: &str| texts.is_none_or(|texts| texts.contains(name));
         let (assets, signals) = (bounds.texts("asset"), bounds.texts("signal"));
         let all = assets.is_none() && signals.is_none();
-        let pass: Vec<bool> =
-            if all { Vec::new() } else { series.defs().iter().map(|def| fits(assets, &def.asset) && fits(signals, &def.signal)).collect() };
+        let pass: Vec<bool> = if all {
+            Vec::new()
+        } else {
+            let series = lake.inner.series.read();
+            series.defs().iter().map(|def| fits(assets, &def.asset) && fits(signals, &def.signal)).collect()
+        };
         let wanted_row = |id: SeriesId, time: i64| low <= time && time <= high && (all || pass.get(id.index()).copied().unwrap_or(true));
         let from = table.committed.unwrap_or_default();
         let everything = all && (low, high) == (i64::MIN, i64::MAX);
         let columns = if everything { Columns::all(&view.tail, from) } else { Columns::collect(&view.tail, from, wanted_row) };
+        let series = tail::series_of(&columns, &lake.inner.series)?;
         tail::to_polars(&table.schema, &columns, &series, stored)?
     } else {
         let data = match table.committed {

@@ -6,6 +6,8 @@
 //! cast of times that would stop polars from pushing the query's own filter down.
 
 mod frame;
+mod joins;
+mod limits;
 mod prune;
 mod rewrite;
 mod time;
@@ -37,6 +39,7 @@ pub struct SqlRequest {
     /// The longest it may take; the lake's own limit if none or larger.
     pub timeout: Option<Duration>,
     /// Whether the server itself asks. The lake's own limits are for its users' queries; here `max_rows` and `timeout` go beyond them.
+    /// Such a query does not wait for those of users either.
     pub internal: bool,
 }
 
@@ -63,30 +66,32 @@ impl Lake {
         match tokio::time::timeout(timeout, self.answer(request)).await {
             Ok(outcome) => outcome,
             // The time went by waiting for the branch; the query is not to blame.
-            Err(_) if held.is_some_and(|held| self.inner.progress.borrow().applied < held) => Err(LakeError::Behind(timeout.as_secs())),
+            Err(_) if held.is_some_and(|held| self.inner.progress.borrow().applied < held) => Err(LakeError::behind(timeout)),
             Err(_) => Err(LakeError::Timeout(timeout.as_secs())),
         }
     }
 
     async fn answer(&self, request: SqlRequest) -> Result<ResultSet, LakeError> {
         // Refuse what can be refused before anything is waited for.
-        let now = self.inner.clock.now();
-        let plan = Plan::new(&request, &self.inner.view.read(), now)?;
-        self.wait_current().await?;
-        let slot = Arc::clone(&self.inner.queries).acquire_owned().await;
-        let slot = slot.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
-        let (lake, view) = (self.clone(), self.inner.view.read().clone());
+        let slots = if request.internal { &self.inner.internal_queries } else { &self.inner.queries };
         let limit = self.inner.options.sql_max_rows;
         let max_rows = request.max_rows.map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
+        let (lake, now) = (self.clone(), self.inner.clock.now());
+        let plan = limits::on_deep_stack(move || {
+            let view = lake.inner.view.read().clone();
+            Plan::new(&request, &view, now)
+        });
+        let plan = plan.await?;
+        self.wait_current().await?;
+        let slot = Arc::clone(slots).acquire_owned().await;
+        let slot = slot.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
+        let (lake, view) = (self.clone(), self.inner.view.read().clone());
         let run = move || {
             // A query that was given up goes on to its end, and keeps its slot until then.
             let _slot = slot;
             plan.run(&lake, &view, max_rows)
         };
-        // polars panics on some plans it does not know; that is the query's fault as far as its author can tell.
-        let failed =
-            |_| LakeError::Query("the SQL engine gave up on this query; write it in another way, for example in steps with WITH".into());
-        tokio::task::spawn_blocking(run).await.map_err(failed)?
+        limits::on_deep_stack(run).await
     }
 }
 

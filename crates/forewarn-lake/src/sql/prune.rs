@@ -291,6 +291,9 @@ impl Visitor for Names {
         if select.projection.iter().any(wild) {
             return ControlFlow::Break(());
         }
+        if select.from.iter().flat_map(factors).any(|factor| matches!(factor, TableFactor::NestedJoin { .. })) {
+            return ControlFlow::Break(());
+        }
         for join in select.from.iter().flat_map(|tables| &tables.joins) {
             match constraint(&join.join_operator) {
                 Some(JoinConstraint::On(_) | JoinConstraint::None) => {}

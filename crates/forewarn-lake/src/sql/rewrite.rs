@@ -18,7 +18,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
 use super::time::{interval_us, literal, literal_value, parse_any, parse_naive, parse_zoned, unit_us};
-use super::{distance, nearest};
+use super::{distance, joins, limits, nearest};
 use crate::LakeError;
 use crate::schema::ColumnType;
 use crate::view::View;
@@ -35,6 +35,7 @@ pub(super) fn parse(text: &str) -> Result<Query, LakeError> {
     }
     let wrong = |problem: String| LakeError::Query(format!("the query is not SQL: {}", problem.trim_start_matches("sql parser error: ")));
     let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location().map_err(|error| wrong(error.to_string()))?;
+    limits::check(&tokens)?;
     let mut parser = Parser::new(&GenericDialect).with_tokens_with_locations(offsets_quoted(tokens));
     let statements = parser.parse_statements().map_err(|error| wrong(error.to_string()))?;
     let mut statements = statements.into_iter();
@@ -50,7 +51,7 @@ pub(super) fn parse(text: &str) -> Result<Query, LakeError> {
             return Err(LakeError::Query(format!("{word} is not allowed; the lake is read with SELECT only")));
         }
     };
-    match query.visit(&mut ReadOnly) {
+    match query.visit(&mut ReadOnly::default()) {
         ControlFlow::Continue(()) => Ok(query),
         ControlFlow::Break(problem) => Err(LakeError::Query(problem)),
     }
@@ -82,7 +83,11 @@ fn offsets_quoted(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 }
 
 /// Finds what is no plain reading of tables, wherever it is nested.
-struct ReadOnly;
+#[derive(Default)]
+struct ReadOnly {
+    /// Tables and subqueries met so far.
+    tables: usize,
+}
 
 impl Visitor for ReadOnly {
     type Break = String;
@@ -101,6 +106,13 @@ impl Visitor for ReadOnly {
         if select.into.is_some() {
             return ControlFlow::Break("SELECT … INTO is not allowed; a job with `into` writes a table".into());
         }
+        if joins::multiplies(select) {
+            return ControlFlow::Break(
+                "tables are joined without a condition, so each row with each; write JOIN … ON a.x = b.x, or take a single value with \
+                 a subquery"
+                    .into(),
+            );
+        }
         ControlFlow::Continue(())
     }
 
@@ -112,6 +124,10 @@ impl Visitor for ReadOnly {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<String> {
+        self.tables += 1;
+        if let Err(problem) = limits::check_tables(self.tables) {
+            return ControlFlow::Break(problem);
+        }
         match factor {
             TableFactor::Table { args: None, .. }
             | TableFactor::Derived { .. }
@@ -139,6 +155,10 @@ fn writes(body: &SetExpr) -> Option<&'static str> {
 pub(super) fn tables(query: &Query, view: &View) -> Result<Vec<String>, LakeError> {
     let mut names = Relations::default();
     let _ = query.visit(&mut names);
+    // polars looks for a table of this name first, and would pass over what WITH says.
+    if let Some(name) = names.defined.iter().find(|name| view.tables.contains_key(*name)) {
+        return Err(LakeError::Query(format!("WITH names {name}, which is a table; choose another name")));
+    }
     let mut tables = Vec::new();
     for name in names.used {
         if view.tables.contains_key(&name) {
@@ -400,10 +420,15 @@ fn date_trunc(unit: &str, time: &Expr) -> Result<Expr, String> {
 /// Buckets of `us`, counted from a Monday: for whole parts of a day that is the same as from midnight.
 fn bucket(us: i64, time: &Expr) -> Result<Expr, String> {
     let origin = MONDAY_US.rem_euclid(us);
-    parse_expr(&format!("CAST(((CAST({time} AS BIGINT) - {origin}) // {us}) * {us} + {origin} AS TIMESTAMP)"))
+    // A date is turned into a time first: as a number it would count days.
+    parse_expr(&format!("CAST(((CAST(CAST({time} AS TIMESTAMP) AS BIGINT) - {origin}) // {us}) * {us} + {origin} AS TIMESTAMP)"))
 }
 
 fn parse_expr(text: &str) -> Result<Expr, String> {
+    // A truncation may name its argument several times, so one within the other would grow without bound.
+    if text.len() > MAX_QUERY_BYTES {
+        return Err("the functions of time in this query stand too deep in one another; take it apart with WITH".into());
+    }
     let parsed = Parser::new(&GenericDialect).try_with_sql(text).and_then(|mut parser| parser.parse_expr());
     parsed.map_err(|error| format!("a function of time cannot be rewritten: {error}"))
 }

@@ -76,6 +76,14 @@ fn what_does_not_read_is_refused() {
         ("SELECT time_bucket('1 month', time) FROM readings", "fixed length"),
         ("SELECT datetrunc('hour', time) FROM readings", "did you mean date_trunc?"),
         ("SELECT * FROM readings WHERE time > :start", "there are :from and :to"),
+        ("SELECT * FROM readings, life_events WHERE event = 'failed'", "joined without a condition"),
+        ("SELECT * FROM readings a, readings b WHERE a.asset = a.signal", "joined without a condition"),
+        ("SELECT * FROM readings a, readings b, commands c WHERE a.asset = b.asset", "joined without a condition"),
+        ("SELECT * FROM readings a CROSS JOIN readings b", "write JOIN … ON"),
+        ("SELECT * FROM readings a JOIN readings b", "joined without a condition"),
+        ("SELECT 1 FROM (SELECT * FROM (readings a CROSS JOIN readings b) WHERE a.asset = b.asset) x", "joined without a condition"),
+        ("WITH readings AS (SELECT 1 AS one) SELECT * FROM readings", "WITH names readings, which is a table; choose another name"),
+        ("SELECT * FROM (WITH commands AS (SELECT 1 AS a) SELECT * FROM commands) x", "WITH names commands"),
     ];
     for (query, expected) in table {
         let error = plan(query).map(|plan| plan.sql).unwrap_err();
@@ -106,7 +114,7 @@ fn conditions_become_bounds() {
         "SELECT * FROM readings WHERE NOT (asset = 'p1')",
         "SELECT * FROM readings WHERE asset NOT IN ('p1')",
         "SELECT * FROM readings WHERE asset > 'p1'",
-        "SELECT * FROM readings, alert_events WHERE asset = 'p1'",
+        "SELECT * FROM readings r, alert_events e WHERE r.asset = e.asset AND signal = 'p1'",
         "WITH r AS (SELECT * FROM readings) SELECT * FROM r WHERE asset = 'p1'",
         "SELECT * FROM (readings a JOIN life_events b ON a.asset = b.asset) WHERE a.asset = 'p1'",
     ] {
@@ -154,6 +162,10 @@ async fn answers_span_files_and_tail() {
             "2026-01-01T00:00:00Z,2026-01-01T00:00:00Z",
         ),
         ("SELECT DISTINCT date_trunc('week', time) AS w FROM readings", "2025-12-29T00:00:00Z"),
+        (
+            "SELECT date_trunc('hour', date) AS h, time_bucket('7d', date) AS w, date_trunc('month', date) AS m FROM readings WHERE time > '2026-01-02' LIMIT 1",
+            "2026-01-02T00:00:00Z,2025-12-29T00:00:00Z,2026-01-01T00:00:00Z",
+        ),
         ("SELECT date FROM readings WHERE asset = 'b' AND value = 102 ORDER BY offset", "2026-01-01\n2026-01-02\n2026-01-03"),
         ("SELECT \"offset\", offset + 1 AS next FROM readings WHERE value = 3 AND date < '2026-01-02'", "0,1"),
         (
@@ -169,6 +181,7 @@ async fn answers_span_files_and_tail() {
         ("SELECT count(*) AS n FROM readings WHERE asset IN ('a', 'zz') AND time BETWEEN '2026-01-02' AND '2026-01-03T00:00:00Z'", "4"),
         ("SELECT count(*) FROM readings WHERE time > now() - INTERVAL '1 day' AND time < now() + INTERVAL '2 days'", "16"),
         ("SELECT value FROM readings WHERE value > 1000", ""),
+        ("SELECT count(*) FROM readings a, readings b WHERE a.asset = b.asset AND a.time = b.time", "24"),
         (
             "SELECT time, offset FROM readings AS r WHERE r.offset = 1 AND offset >= 0 ORDER BY offset, time LIMIT 1 OFFSET 2",
             "2026-01-01T02:00:00.000001Z,1",
@@ -230,8 +243,88 @@ async fn whoever_waits_for_the_branch_is_not_told_that_the_query_is_slow() {
     let _stalled = Branch::build(lake.clone(), Arc::clone(&plant.log) as Arc<dyn Log>, clock);
     plant.push(&[("a", "t", 0, 1.0)]);
     let error = crate::testing::sql(&lake, "SELECT value FROM readings").await.unwrap_err();
-    assert!(matches!(error, LakeError::Behind(0)), "{error}");
+    assert!(matches!(error, LakeError::Behind(_)), "{error}");
     let query = crate::ReadingsQuery { series: vec![plant.series("a", "t")], from: Timestamp::MIN, to: Timestamp::MAX };
     let error = lake.readings(query).await.unwrap_err();
-    assert!(matches!(error, LakeError::Behind(0)) && error.is_retryable(), "{error}");
+    assert!(matches!(error, LakeError::Behind(_)) && error.is_retryable(), "{error}");
+}
+
+#[test]
+fn a_join_in_parentheses_may_mean_every_column() {
+    let names = |query: &str| plan(query).unwrap().names;
+    assert!(names("SELECT value FROM (readings a JOIN life_events b USING (asset))").is_none());
+    assert!(names("SELECT value FROM readings a JOIN life_events b USING (asset)").is_some_and(|names| names.contains("asset")));
+}
+
+/// Queries with `links` operators in a row, each of which makes the tree one level deeper.
+fn chains(links: usize) -> Vec<String> {
+    let chain = |head: &str, link: &str, links: usize| format!("{head}{}", link.repeat(links));
+    let select = |expr: String| format!("SELECT {expr} AS x FROM readings LIMIT 1");
+    let count = |condition: String| format!("SELECT count(*) FROM readings WHERE {condition}");
+    vec![
+        format!("SELECT {} AS x", chain("1", "+1", links)),
+        select(chain("value", "+1", links)),
+        select(chain("value", "::DOUBLE", links)),
+        select(format!("CASE {} ELSE 0 END", chain("", "WHEN late THEN 1 ", links))),
+        select(chain("asset", "||'x'", links)),
+        count(chain("value=1", " OR value=1", links - 1)),
+        count(chain("value>-1", " AND value<>9", links - 2)),
+        count(chain("late", " IS NULL", links)),
+        select(chain(&format!("({})", chain("value", "+1", links / 2)), "+1", links.div_ceil(2))),
+        select(chain(&format!("abs(abs({}))", chain("value", "+1", links / 2)), "+1", links.div_ceil(2))),
+        select(chain(&format!("coalesce({}, 1)", chain("value", "+1", links / 2)), "+1", links.div_ceil(2))),
+    ]
+}
+
+#[tokio::test]
+async fn long_chains_are_answered_up_to_the_bound_and_refused_above() {
+    let (_plant, running) = filled().await;
+    let unions = |n: usize| format!("SELECT 1 AS x{}", " UNION ALL SELECT 1".repeat(n - 1));
+    let wide = format!("SELECT {} FROM readings LIMIT 1", vec!["value + 1 > 2 AND late"; 200].join(" AS x, "));
+    let wide = (0..200).fold(wide, |wide, n| wide.replacen(" AS x,", &format!(" AS x{n},"), 1));
+    for query in [chains(limits::MAX_CHAIN), vec![unions(limits::MAX_TABLES), wide]].concat() {
+        let answer = running.sql(&query).await;
+        let wrong = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        assert!(answer.is_ok(), "{}: {wrong}", &query[..80]);
+    }
+    // The last one is as long as a query may be.
+    let longest = vec![format!("SELECT 1{}", "+1".repeat(32_000))];
+    for query in [chains(limits::MAX_CHAIN + 1), chains(8 * limits::MAX_CHAIN), longest].concat() {
+        let error = running.sql(&query).await.unwrap_err();
+        let text = error.to_string();
+        assert!(error.is_callers_mistake() && text.contains("more than 150 operators in a row") && text.contains("x IN (…)"), "{text}");
+    }
+    let tables = format!("SELECT 1 FROM readings{}", " JOIN readings USING (time)".repeat(limits::MAX_TABLES));
+    for query in [unions(limits::MAX_TABLES + 1), tables] {
+        assert!(running.sql(&query).await.unwrap_err().to_string().contains("more than 64 tables or subqueries"));
+    }
+    for query in [format!("SELECT {}1", "(".repeat(60_000)), format!("SELECT 1{}", ")".repeat(60_000))] {
+        assert!(running.sql(&query).await.unwrap_err().is_callers_mistake());
+    }
+    let nested = (0..30).fold("time".to_owned(), |inner, _| format!("date_trunc('quarter', {inner})"));
+    let error = running.sql(&format!("SELECT {nested} FROM readings")).await.unwrap_err();
+    assert!(error.to_string().contains("too deep in one another"), "{error}");
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn the_servers_own_queries_have_limits_and_slots_of_their_own() {
+    let plant = Plant::new();
+    let options = crate::LakeOptions { sql_max_rows: 1, ..plant.options() };
+    let running = plant.run(plant.open(options).await);
+    plant.push(&[("a", "t", 0, 1.0), ("a", "t", 1, 2.0)]);
+    let queries = Arc::clone(&running.lake.inner.queries);
+    let taken = queries.acquire_many(u32::try_from(queries.available_permits()).unwrap()).await.unwrap();
+    let query = |internal, max_rows| SqlRequest {
+        query: "SELECT value FROM readings".into(),
+        max_rows: Some(max_rows),
+        internal,
+        ..SqlRequest::default()
+    };
+    let all = running.lake.sql(query(true, 10)).await.unwrap();
+    assert_eq!((all.row_count(), all.truncated()), (2, false), "with every slot of the users taken");
+    drop(taken);
+    assert!(running.lake.sql(query(true, 1)).await.unwrap().truncated());
+    assert!(running.lake.sql(query(false, 10)).await.unwrap().truncated());
+    running.shut_down().await;
 }

@@ -64,6 +64,9 @@ struct RawBranch {
     /// So long after the first uncommitted row.
     #[schemars(extend("default" = "10s"))]
     commit_every: Option<Text<PositiveDuration>>,
+    /// Most uncommitted rows held in memory, 24 bytes or more each. While the store fails and so many wait, queries are refused.
+    #[schemars(extend("default" = 4_000_000))]
+    max_tail_rows: Option<Placed<usize>>,
 }
 
 /// Bounds on what senders and readers may do.
@@ -158,6 +161,7 @@ fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: 
         branch: BranchConfig {
             commit_rows: count(raw.branch.commit_rows.as_ref(), 500_000).max(1),
             commit_every_us: raw.branch.commit_every.as_ref().map_or(10_000_000, |text| positive_duration(text, report)),
+            max_tail_rows: count(raw.branch.max_tail_rows.as_ref(), 4_000_000).max(1),
         },
         limits: limits(&raw.limits, report),
         influx,

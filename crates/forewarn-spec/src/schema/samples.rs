@@ -67,7 +67,7 @@ lake: s3://bucket/prefix
 pipelines: ./p
 models: ./m
 log: { max_bytes: 512MB, segment_bytes: 1048576 }
-branch: { commit_rows: 1000, commit_every: 5s }
+branch: { commit_rows: 1000, commit_every: 5s, max_tail_rows: 100000 }
 limits: { max_series: 10, max_body_bytes: 1MB, max_line_bytes: 1 KiB, max_future: 1h, max_sql_rows: 5, max_sql: 5s }
 influx: { asset: "{tag:host}", signal: "{field}" }
 "#;
