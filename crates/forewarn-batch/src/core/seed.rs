@@ -43,9 +43,13 @@ impl Core {
             }
             entry.catch_up(now);
         }
-        queued.into_iter().for_each(|run| self.admit_written(run, now));
+        for run in queued {
+            self.admit_written(run, now);
+        }
         // A run is closed when the one that takes its place is on record: should the server end in between, that one is found.
-        again.into_iter().for_each(|run| self.admit(run));
+        for run in again {
+            self.admit(run);
+        }
         self.outbox.extend(closed);
     }
 }

@@ -97,12 +97,12 @@ pub(crate) async fn run(args: JobArgs) -> Result<ExitCode> {
             let count = answer["runs"].as_array().map_or(0, Vec::len);
             let mut text = format!("{} queued", counted(count as u64, "run"));
             if count > 0 {
-                text += &format!("; `forewarn job runs {job}` shows them");
+                text.extend(["; `forewarn job runs ", &job, "` shows them"]);
             }
             match answer["skipped"].as_u64().unwrap_or(0) {
                 0 => {}
                 1 => text += "; 1 interval is computed already",
-                skipped => text += &format!("; {skipped} intervals are computed already"),
+                skipped => text.extend(["; ", &skipped.to_string(), " intervals are computed already"]),
             }
             if json { print_json(&answer)? } else { print(&(text + "\n"))? }
         }
