@@ -29,7 +29,9 @@ impl Core {
             let past = past.remove(&entry.job.name).unwrap_or_default();
             entry.cursor = entry.cursor_after(&past, now);
             entry.written = past.written;
-            past.runs.into_iter().for_each(|run| entry.remember(run));
+            for run in past.runs {
+                entry.remember(run);
+            }
             for mut left in entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>() {
                 let superseded = entry.attempts(left.from, left.to) > attempt_of(&left.run);
                 if left.state == RunState::Queued && !superseded {
@@ -43,9 +45,13 @@ impl Core {
             }
             entry.catch_up(now);
         }
-        queued.into_iter().for_each(|run| self.admit_written(run, now));
+        for run in queued {
+            self.admit_written(run, now);
+        }
         // A run is closed when the one that takes its place is on record: should the server end in between, that one is found.
-        again.into_iter().for_each(|run| self.admit(run));
+        for run in again {
+            self.admit(run);
+        }
         self.outbox.extend(closed);
     }
 }
