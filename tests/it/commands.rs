@@ -308,11 +308,11 @@ async fn jobs_are_listed_run_and_made_up_for() {
     assert_says(&told, &[" failed: ", "time"]);
 
     let told = done(&server, &[&["job", "backfill", "hottest"][..], &from, &to].concat()).await;
-    assert_says(&told, &["0 runs queued; 3 intervals are computed already"]);
+    assert_says(&told, &["0 runs queued; 3 intervals computed already, or about to be"]);
     let told = tell(&server, &[&["job", "run", "hottest"][..], &from, &to].concat()).await.complaint(1);
     assert_says(&told, &["has written the rows from 2026-01-01T00:00:00Z to 2026-01-01T03:00:00Z already"]);
     let told = done(&server, &[&["job", "backfill", "hottest", "--from", "2025-12-31T21:00:00Z"][..], &to].concat()).await;
-    assert_says(&told, &["3 runs queued; `forewarn job runs hottest` shows them; 3 intervals are computed already"]);
+    assert_says(&told, &["3 runs queued; `forewarn job runs hottest` shows them; 3 intervals computed already, or about to be"]);
     assert_eq!(json!(server.sql("SELECT asset, hottest FROM hottest_hourly").await), json!([["pump1", 62.0]]));
     let runs = done_json(&server, &["job", "runs", "hottest"]).await;
     let runs = runs["runs"].as_array().expect("runs");

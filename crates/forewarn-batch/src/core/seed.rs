@@ -29,7 +29,9 @@ impl Core {
             let past = past.remove(&entry.job.name).unwrap_or_default();
             entry.cursor = entry.cursor_after(&past, now);
             entry.written = past.written;
-            past.runs.into_iter().for_each(|run| entry.remember(run));
+            for run in past.runs {
+                entry.remember(run);
+            }
             for mut left in entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>() {
                 let superseded = entry.attempts(left.from, left.to) > attempt_of(&left.run);
                 if left.state == RunState::Queued && !superseded {

@@ -48,7 +48,9 @@ impl Stretches {
 impl FromIterator<(Timestamp, Timestamp)> for Stretches {
     fn from_iter<I: IntoIterator<Item = (Timestamp, Timestamp)>>(stretches: I) -> Self {
         let mut all = Self::default();
-        stretches.into_iter().for_each(|(from, to)| all.add(from, to));
+        for (from, to) in stretches {
+            all.add(from, to);
+        }
         all
     }
 }

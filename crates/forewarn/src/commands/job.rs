@@ -94,17 +94,16 @@ pub(crate) async fn run(args: JobArgs) -> Result<ExitCode> {
         }
         Action::Backfill { job, from, to } => {
             let answer = client.post(&["v1", "jobs", &job, "backfill"], &json!({ "from": from.to_string(), "to": to.to_string() })).await?;
-            let count = answer["runs"].as_array().map_or(0, Vec::len);
-            let mut text = format!("{} queued", counted(count as u64, "run"));
-            if count > 0 {
-                text.extend(["; `forewarn job runs ", &job, "` shows them"]);
+            let queued = answer["runs"].as_array().map_or(0, Vec::len) as u64;
+            let skipped = answer["skipped"].as_u64().unwrap_or(0);
+            let mut told = vec![format!("{} queued", counted(queued, "run"))];
+            if queued > 0 {
+                told.push(format!("`forewarn job runs {job}` shows them"));
             }
-            match answer["skipped"].as_u64().unwrap_or(0) {
-                0 => {}
-                1 => text += "; 1 interval is computed already",
-                skipped => text.extend(["; ", &skipped.to_string(), " intervals are computed already"]),
+            if skipped > 0 {
+                told.push(format!("{} computed already, or about to be", counted(skipped, "interval")));
             }
-            if json { print_json(&answer)? } else { print(&(text + "\n"))? }
+            if json { print_json(&answer)? } else { print(&format!("{}\n", told.join("; ")))? }
         }
         Action::Cancel { run } => {
             let answer = client.post(&["v1", "jobs", "runs", &run, "cancel"], &json!({})).await?;
