@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use forewarn_tests::site::{Server, Site};
+use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 
 /// So small that several segments lie between two snapshots, and are trimmed as soon as nobody needs them.
@@ -73,4 +73,47 @@ async fn a_damaged_snapshot_loses_nothing_though_the_log_is_trimmed() {
     let (code, _, complaint) = site.run(&["serve", "--config", &site.config().display().to_string()]).await;
     assert_eq!(code, 2, "{complaint}");
     assert!(complaint.contains("none of the snapshots in") && complaint.contains("from a copy"), "{complaint}");
+}
+
+#[tokio::test]
+async fn rules_that_are_put_back_after_a_crash_are_in_force() {
+    let site = Site::new();
+    let hotter = HOT.replace("name: hot", "name: hotter").replace("90.0", "200.0");
+    site.pipeline(HOT);
+    let server = site.start().await;
+    work(&server, 0).await;
+    // This leaves a snapshot, in which the first rule is in force.
+    assert!(server.stop().await.success(), "{}", site.log());
+    site.pipeline(&hotter);
+    site.start().await.kill().await;
+    site.pipeline(HOT);
+    let server = site.start().await;
+    let reading = json!({ "asset": "plant1/other", "signal": "temperature", "time": 1_767_225_600_000_i64, "value": 95.0 });
+    server.post("/v1/readings", &reading).await;
+    let alerts = server.alerts("&asset=plant1/other").await;
+    let rules: Vec<&Value> = alerts.iter().map(|alert| &alert["rule"]).collect();
+    assert_eq!(rules, ["hot"], "{alerts:?}");
+}
+
+#[tokio::test]
+async fn a_server_whose_log_has_no_room_for_alerts_still_ends_and_loses_none() {
+    const FLIPS: usize = 2_000;
+    let mut site = Site::new();
+    site.settings.push_str("log: { max_bytes: 200KB, segment_bytes: 16KB }\n");
+    site.pipeline(HOT);
+    let server = site.start().await;
+    let flip = |index: usize| {
+        let time = 1_767_225_600_000_i64 + i64::try_from(index).expect("a small number") * 1_000;
+        let value = if index.is_multiple_of(2) { 95.0 } else { 70.0 };
+        format!("{}\n", json!({ "asset": "plant1/pump0", "signal": "temperature", "time": time, "value": value }))
+    };
+    let (status, answer) = server.send("/v1/readings", (0..FLIPS).map(flip).collect::<String>()).await;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(FLIPS)), "{answer}");
+    let reading = json!({ "asset": "plant1/pump1", "signal": "temperature", "value": 1.0 });
+    eventually("a full log", async || server.send("/v1/readings", reading.to_string()).await.0 == 503).await;
+    assert!(server.stop().await.success(), "{}", site.log());
+
+    site.settings = site.settings.replace("200KB", "100MB");
+    let server = site.start().await;
+    eventually("every alert", async || server.count("SELECT count(*) FROM alert_events").await == FLIPS as u64).await;
 }

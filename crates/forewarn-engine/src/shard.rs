@@ -61,6 +61,8 @@ pub(crate) struct Slot {
     pub(crate) signal: u32,
     /// Whether the newest reading was usable.
     pub(crate) known: bool,
+    /// Event time between the last values, µs: the newest such gap and the one before; 0 where there was none.
+    gaps: [i64; 2],
     /// Derived signals that a reading changes, each after what it rests on.
     pub(crate) derived: Box<[u32]>,
     /// Instances that judge after a reading, by rule.
@@ -76,6 +78,7 @@ impl Slot {
             asset,
             signal,
             known: false,
+            gaps: [0; 2],
             derived: Box::default(),
             watchers: Box::default(),
         }
@@ -86,9 +89,21 @@ impl Slot {
         self.known && at.saturating_sub(self.time) <= tolerance_us
     }
 
-    /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from the value.
+    /// A usable value takes the place of the last one.
+    fn take(&mut self, value: f64, time: i64) {
+        if self.time != NO_TIME && time > self.time {
+            self.gaps = [time.saturating_sub(self.time), self.gaps[0]];
+        }
+        self.value = value;
+        self.time = time;
+        self.known = true;
+    }
+
+    /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from the value. A slow series is
+    /// given time for three readings. The shorter of two gaps counts, so that one outage does not make a fast series a slow one.
     pub(crate) fn stale_after(&self) -> i64 {
-        self.time.saturating_add(DEFAULT_TOLERANCE_US)
+        let rhythm = self.gaps[0].min(self.gaps[1]);
+        self.time.saturating_add(DEFAULT_TOLERANCE_US.max(rhythm.saturating_mul(3)))
     }
 }
 
@@ -170,10 +185,10 @@ impl Shard {
         }
         let slot = &mut self.slots[row.slot as usize];
         slot.clock = slot.clock.max(Clock { newest: row.time, arrived: row.arrived });
-        slot.known = usable;
         if usable {
-            slot.value = row.value;
-            slot.time = row.time;
+            slot.take(row.value, row.time);
+        } else {
+            slot.known = false;
         }
         for index in 0..slot.derived.len() {
             let derived = self.slots[row.slot as usize].derived[index];
@@ -314,11 +329,7 @@ impl Shard {
         let slot = &mut self.slots[*slot as usize];
         slot.clock = clock;
         match value.filter(|value| value.is_finite()) {
-            Some(value) => {
-                slot.value = value;
-                slot.time = oldest;
-                slot.known = true;
-            }
+            Some(value) => slot.take(value, oldest),
             None => slot.known = false,
         }
     }

@@ -191,7 +191,7 @@ impl Shared {
         let disk_bytes = self.disk_bytes.load(Ordering::Relaxed);
         if disk_bytes + frames as u64 + headers > limit {
             return Err(JournalError::Full(format!(
-                "it takes {disk_bytes} of log.max_bytes = {} since the lake has not taken its records in",
+                "it takes {disk_bytes} of log.max_bytes = {} since not all of its records are in the lake and in snapshots yet",
                 self.options.max_bytes
             )));
         }

@@ -13,6 +13,7 @@ use forewarn_engine::{Actions, Engine};
 use forewarn_ingest::Intake;
 use forewarn_log::{Follower, Log, Ticket};
 use forewarn_types::{Definitions, JournalError, Offset, Record};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::RealTimeMetrics;
@@ -22,12 +23,16 @@ use crate::snapshot::{Snapshot, SnapshotStore};
 pub(crate) const CONSUMER: &str = "state";
 const MAX_RECORDS: usize = 256;
 const SNAPSHOT_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
+/// How often it is looked whether the log wants to be trimmed sooner than the next snapshot is due.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 const RETRY: std::time::Duration = std::time::Duration::from_millis(100);
 
 /// What the runner works with.
 pub(crate) struct RealTime {
     /// The log it follows and appends to.
     pub(crate) log: Arc<dyn Log>,
+    /// Whether the log is so full that it should be trimmed soon, for which it waits for snapshots.
+    pub(crate) pressed: Box<dyn Fn() -> bool + Send + Sync>,
     /// The engine, as of `from`.
     pub(crate) engine: Engine,
     /// The read model, as of `from`.
@@ -52,24 +57,37 @@ impl RealTime {
     /// Runs until `shutdown`, then takes a last snapshot.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
         let mut follower = Follower::new(Arc::clone(&self.log), self.from);
-        let mut pace = tokio::time::interval(SNAPSHOT_EVERY);
+        let mut pace = tokio::time::interval(LOOK_EVERY);
         pace.tick().await;
+        let mut taken = Instant::now();
         self.metrics.snapshot_offset.store(self.saved.map_or(0, |saved| saved.0), Ordering::Relaxed);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = pace.tick() => self.snapshot(follower.position()).await?,
-                records = follower.next(MAX_RECORDS) => self.take(&records.context("the real-time path cannot read the log")?).await?,
+                _ = pace.tick() => if taken.elapsed() >= SNAPSHOT_EVERY || (self.pressed)() {
+                    taken = Instant::now();
+                    self.snapshot(follower.position()).await?;
+                },
+                records = follower.next(MAX_RECORDS) => {
+                    let records = records.context("the real-time path cannot read the log")?;
+                    if !self.take(&records, &shutdown).await? {
+                        return Ok(());
+                    }
+                }
             }
         }
         while follower.position() < self.log.end() {
             let records = follower.next(MAX_RECORDS).await?;
-            self.take(&records).await?;
+            if !self.take(&records, &shutdown).await? {
+                return Ok(());
+            }
         }
         self.snapshot(follower.position()).await
     }
 
-    async fn take(&mut self, records: &[(Offset, Arc<Record>)]) -> Result<()> {
+    /// Takes in `records`. False: the log has no room for what the engine decided, and the server is to end. The state then holds
+    /// decisions that are not on record, so no snapshot may be taken of it; the next start decides the same again.
+    async fn take(&mut self, records: &[(Offset, Arc<Record>)], shutdown: &CancellationToken) -> Result<bool> {
         let mut actions = Actions::default();
         let Self { engine, definitions, .. } = self;
         tokio::task::block_in_place(|| {
@@ -84,13 +102,16 @@ impl RealTime {
             self.metrics.problems.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(problem, "the engine could not do something");
         }
-        self.emit(actions).await?;
-        self.state.apply(records);
-        Ok(())
+        let emitted = self.emit(actions, shutdown).await?;
+        if emitted {
+            self.state.apply(records);
+        }
+        Ok(emitted)
     }
 
-    /// Appends what is not in the log yet, in order, and waits until all of it is durable: a snapshot may then rest on it.
-    async fn emit(&mut self, actions: Actions) -> Result<()> {
+    /// Appends what is not in the log yet, in order, and waits until all of it is durable: a snapshot may then rest on it. False as
+    /// in [`RealTime::take`].
+    async fn emit(&mut self, actions: Actions, shutdown: &CancellationToken) -> Result<bool> {
         let mut last: Option<Ticket> = None;
         for transition in actions.transitions {
             let key = (transition.cause, transition.ordinal);
@@ -99,24 +120,30 @@ impl RealTime {
             }
             self.emitted = Some(key);
             self.metrics.transitions.fetch_add(1, Ordering::Relaxed);
-            last = Some(self.submit(Record::Alert(transition)).await?);
+            match self.submit(Record::Alert(transition), shutdown).await? {
+                Some(ticket) => last = Some(ticket),
+                None => return Ok(false),
+            }
         }
-        match last {
-            Some(ticket) => ticket.durable.await.context("the log did not take an alert"),
-            None => Ok(()),
+        if let Some(ticket) = last {
+            ticket.durable.await.context("the log did not take an alert")?;
         }
+        Ok(true)
     }
 
-    /// Submits, and waits where the log is full: alerts are never dropped.
-    async fn submit(&self, record: Record) -> Result<Ticket> {
+    /// Submits, and waits where the log is full: alerts are never dropped. Nothing if the server is to end meanwhile.
+    async fn submit(&self, record: Record, shutdown: &CancellationToken) -> Result<Option<Ticket>> {
         let mut waited = false;
         loop {
             match self.log.submit(record.clone()) {
-                Ok(ticket) => return Ok(ticket),
+                Ok(ticket) => return Ok(Some(ticket)),
                 Err(JournalError::Full(reason)) => {
                     if !waited {
                         tracing::warn!(reason, "the log is full; an alert waits for room");
                         waited = true;
+                    }
+                    if shutdown.is_cancelled() {
+                        return Ok(None);
                     }
                     tokio::time::sleep(RETRY).await;
                 }
@@ -147,12 +174,21 @@ impl RealTime {
             engine: self.engine.snapshot().context("cannot take a snapshot of the engine")?,
             state: self.state.snapshot().context("cannot take a snapshot of the read model")?,
         };
-        let (store, before) = (self.snapshots.clone(), self.saved.replace(offset));
-        tokio::task::spawn_blocking(move || store.save(&snapshot, before)).await.context("saving a snapshot was cut off")??;
-        self.metrics.snapshot_offset.store(offset.0, Ordering::Relaxed);
-        match before {
-            Some(before) => self.log.checkpoint(CONSUMER, before).context("cannot note the older snapshot's offset in the log"),
-            None => Ok(()),
+        let (store, before) = (self.snapshots.clone(), self.saved);
+        let saved = tokio::task::spawn_blocking(move || store.save(&snapshot, before)).await.context("saving a snapshot was cut off")?;
+        if let Err(error) = saved {
+            // The log keeps what the snapshot would have spared it; a disk that is full now may have room later.
+            let error = format!("{error:#}");
+            tracing::error!(error, "a snapshot could not be saved; the log grows until one can");
+            return Ok(());
         }
+        self.saved = Some(offset);
+        self.metrics.snapshot_offset.store(offset.0, Ordering::Relaxed);
+        if let Some(before) = before
+            && let Err(error) = self.log.checkpoint(CONSUMER, before)
+        {
+            tracing::error!(%error, "the older snapshot's offset could not be noted in the log, which grows until it can");
+        }
+        Ok(())
     }
 }

@@ -57,7 +57,10 @@ pub(crate) enum Ticks {
 struct Restored {
     engine: Engine,
     state: State,
+    /// The definitions in force at `from`.
     definitions: forewarn_types::Definitions,
+    /// The definitions in force at the end of the log.
+    in_force: forewarn_types::Definitions,
     emitted: Option<(Offset, u32)>,
     /// The snapshot that this rests on; none: the whole log.
     snapshot: Option<Offset>,
@@ -80,15 +83,14 @@ impl Server {
         let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
         let snapshots = SnapshotStore::open(&settings.data_dir.join("snapshots"))?;
         let restored = restore(&snapshots, &dyn_log, &intake)?;
-        if restored.definitions != texts {
-            log.append(Record::Definitions(texts)).await.context("the log did not take the definitions")?;
-        }
+        put_in_force(texts, &restored.in_force, &log, &settings).await?;
         let lake = open_lake(&settings, &series, &clock).await?;
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
         let counted = Arc::new(RealTimeMetrics::default());
         let real_time = RealTime {
             log: Arc::clone(&dyn_log),
+            pressed: pressed(&log),
             engine: restored.engine,
             state: state.clone(),
             intake: Arc::clone(&intake),
@@ -206,6 +208,32 @@ fn open_log(settings: &ServerConfig) -> Result<Arc<LocalLog>> {
     LocalLog::open(options).context("cannot open the log")
 }
 
+/// Appends the definitions on disk, unless they are those in force already.
+async fn put_in_force(
+    texts: forewarn_types::Definitions,
+    in_force: &forewarn_types::Definitions,
+    log: &Arc<LocalLog>,
+    settings: &ServerConfig,
+) -> Result<()> {
+    if *in_force == texts {
+        return Ok(());
+    }
+    if texts.files.is_empty() {
+        let folder = settings.pipelines.display();
+        tracing::warn!(%folder, "there is no pipeline in this folder: the rules that were in force are dropped");
+    }
+    log.append(Record::Definitions(texts)).await.map(drop).context("the log did not take the definitions")
+}
+
+/// Whether the log has used up half of its room.
+fn pressed(log: &Arc<LocalLog>) -> Box<dyn Fn() -> bool + Send + Sync> {
+    let log = Arc::clone(log);
+    Box::new(move || {
+        let metrics = log.metrics();
+        metrics.disk_bytes > metrics.max_bytes / 2
+    })
+}
+
 async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, clock: &Arc<dyn Clock>) -> Result<Lake> {
     let options = LakeOptions {
         url: settings.lake.clone(),
@@ -237,6 +265,7 @@ fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Re
             engine: Engine::new(EngineOptions::default()),
             state: State::default(),
             definitions: forewarn_types::Definitions::default(),
+            in_force: forewarn_types::Definitions::default(),
             emitted: None,
             snapshot: None,
             from: start,
@@ -246,8 +275,10 @@ fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Re
     while next < log.end() {
         for (offset, record) in log.read(next, READ_RECORDS, READ_BYTES).context("cannot read the log")? {
             intake.replay(offset, &record).context("the log does not fit the snapshot")?;
-            if let Record::Alert(alert) = record.as_ref() {
-                restored.emitted = restored.emitted.max(Some((alert.cause, alert.ordinal)));
+            match record.as_ref() {
+                Record::Alert(alert) => restored.emitted = restored.emitted.max(Some((alert.cause, alert.ordinal))),
+                Record::Definitions(definitions) => restored.in_force.clone_from(definitions),
+                _ => {}
             }
             next = offset.next();
         }
@@ -263,6 +294,7 @@ fn from_snapshot(snapshot: Snapshot, start: Offset) -> Result<(Restored, IntakeS
     let restored = Restored {
         engine: Engine::restore(&snapshot.engine).context("cannot restore the engine from it")?,
         state: State::from_bytes(&snapshot.state).context("cannot restore the read model from it")?,
+        in_force: snapshot.definitions.clone(),
         definitions: snapshot.definitions,
         emitted: snapshot.emitted,
         snapshot: Some(snapshot.offset),

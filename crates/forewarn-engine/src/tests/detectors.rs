@@ -97,6 +97,23 @@ fn silence_puts_a_detectors_alert_in_doubt() {
 }
 
 #[test]
+fn a_slow_series_is_given_time_for_three_readings() {
+    let mut rig = calm();
+    // From here on a reading comes every hour.
+    for hour in 1..=3 {
+        rig.read("p", "temperature", hour * 3_600, 60.0);
+    }
+    let raised = rig.read("p", "temperature", 4 * 3_600, 100.0);
+    assert!(raised.iter().any(|one| &*one.rule == "drift" && one.state == Unacknowledged), "{raised:?}");
+    let of_drift = |transitions: Vec<AlertTransition>| transitions.into_iter().filter(|one| &*one.rule == "drift").collect::<Vec<_>>();
+    assert_eq!(of_drift(rig.tick(5 * 3_600)), [], "the next reading is only just due");
+    let next = of_drift(rig.read("p", "temperature", 5 * 3_600 + 60, 100.0));
+    assert!(next.iter().all(|one| !matches!(one.transition, T::Unknown | T::Known)), "{next:?}");
+    let doubt = of_drift(rig.tick(10 * 3_600));
+    assert_eq!(brief(&doubt), [(T::Unknown, Unacknowledged, 8 * 3_600 + 60)]);
+}
+
+#[test]
 fn a_tick_that_ran_ahead_does_not_turn_a_detectors_time_back() {
     let mut rig = calm();
     rig.read("p", "temperature", 300, 100.0);
