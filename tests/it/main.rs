@@ -8,6 +8,7 @@ mod clients;
 mod commands;
 mod demo;
 mod kill;
+mod maintenance;
 mod mqtt;
 mod nab;
 mod readers;

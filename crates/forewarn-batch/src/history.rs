@@ -122,7 +122,7 @@ fn job_run(job: &str, rows: &ResultSet, row: usize) -> Option<(i64, JobRun)> {
     let run = JobRun {
         run: text(0)?,
         job: job.to_owned(),
-        kind: [JobKind::Sql, JobKind::Train, JobKind::Predict].into_iter().find(|known| kind_name(*known) == kind)?,
+        kind: JobKind::ALL.into_iter().find(|known| known.as_str() == kind)?,
         state: [RunState::Queued, RunState::Running, RunState::Succeeded, RunState::Failed, RunState::Cancelled]
             .into_iter()
             .find(|known| known.as_str() == state)?,
@@ -138,15 +138,6 @@ fn job_run(job: &str, rows: &ResultSet, row: usize) -> Option<(i64, JobRun)> {
         details: text(9),
     };
     Some((offset, run))
-}
-
-/// The name that the lake writes.
-const fn kind_name(kind: JobKind) -> &'static str {
-    match kind {
-        JobKind::Sql => "sql",
-        JobKind::Train => "train",
-        JobKind::Predict => "predict",
-    }
 }
 
 fn time(cell: Cell<'_>) -> Option<Timestamp> {

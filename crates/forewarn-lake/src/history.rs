@@ -199,7 +199,7 @@ async fn read_file(lake: Lake, table: Arc<TableSchema>, file: Arc<DataFile>, wan
 }
 
 /// Names are read as dictionaries: one look-up for each name of a batch instead of one a row.
-fn dictionary_schema(table: &TableSchema) -> Arc<Schema> {
+pub(crate) fn dictionary_schema(table: &TableSchema) -> Arc<Schema> {
     let field = |column: &crate::ColumnInfo| match column.ty {
         ColumnType::Text => Field::new_dictionary(&column.name, DataType::Int32, DataType::Utf8, true),
         ty => Field::new(&column.name, ty.to_arrow(), true),

@@ -84,6 +84,8 @@ pub(crate) struct Inner {
     writers: RwLock<BTreeMap<String, Arc<Mutex<DeltaTable>>>>,
     /// Held while a table is created, so that two jobs do not both create it.
     creating: tokio::sync::Mutex<()>,
+    /// Held by whoever compacts, deletes or vacuums.
+    pub(crate) maintaining: tokio::sync::Mutex<()>,
     /// What the marker said when the lake was opened.
     marker: Option<Marker>,
 }
@@ -146,6 +148,7 @@ impl Lake {
             files_scanned: AtomicUsize::new(0),
             writers: RwLock::new(writers),
             creating: tokio::sync::Mutex::new(()),
+            maintaining: tokio::sync::Mutex::new(()),
             marker,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -314,6 +317,13 @@ impl Lake {
             entry.committed = border.or(entry.committed);
         }
         Ok(appended)
+    }
+
+    /// Shows queries the files that `table` has now, which hold the same records of the log as before.
+    pub(crate) fn show_files(&self, table: &DeltaTable) {
+        if let Some(entry) = self.inner.view.write().tables.get_mut(&table.schema.name) {
+            entry.files = table.files();
+        }
     }
 
     /// The writer of `table`.

@@ -63,7 +63,8 @@ async fn files_lie_beside_the_tables() {
     assert_eq!(files.get("models/pump/1.json").await.unwrap().as_deref(), Some(b"two".as_slice()));
     assert_eq!(files.get("models/pump/2.json").await.unwrap(), None);
     let listed = files.list("models").await.unwrap();
-    assert_eq!(listed, [crate::StoredFile { path: "models/pump/1.json".into(), size_bytes: 3 }]);
+    let listed: Vec<(&str, u64)> = listed.iter().map(|file| (file.path.as_str(), file.size_bytes)).collect();
+    assert_eq!(listed, [("models/pump/1.json", 3)]);
     drop(plant.open(plant.options()).await);
 }
 

@@ -9,9 +9,11 @@
 
 mod branch;
 mod column;
+mod compact;
 mod error;
 mod history;
 mod lake;
+mod maintain;
 mod parquet;
 mod records;
 mod result;
@@ -26,9 +28,11 @@ mod view;
 
 pub use branch::{Branch, CONSUMER};
 pub use column::{Cell, ColumnData};
+pub use compact::{CompactOptions, Compacted};
 pub use error::LakeError;
 pub use history::{ReadingsQuery, SeriesReadings};
 pub use lake::{Lake, LakeOptions};
+pub use maintain::{Retained, Vacuumed};
 pub use result::ResultSet;
 pub use schema::{ColumnInfo, ColumnType, TableInfo};
 pub use sql::{SqlRequest, check_query};

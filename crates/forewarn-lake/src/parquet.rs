@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Field, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -26,6 +26,18 @@ pub(crate) enum Bounds {
     Time(i64, i64),
 }
 
+impl Bounds {
+    /// The bounds of both together. Those of different types have none.
+    pub(crate) fn merge(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Int(a, b), Self::Int(c, d)) => Some(Self::Int(*a.min(c), *b.max(d))),
+            (Self::Time(a, b), Self::Time(c, d)) => Some(Self::Time(*a.min(c), *b.max(d))),
+            (Self::Text(a, b), Self::Text(c, d)) => Some(Self::Text(Arc::clone(a.min(c)), Arc::clone(b.max(d)))),
+            _ => None,
+        }
+    }
+}
+
 /// A file ready to be uploaded.
 #[derive(Debug)]
 pub(crate) struct NewFile {
@@ -36,21 +48,49 @@ pub(crate) struct NewFile {
     pub(crate) bounds: Vec<(String, Bounds)>,
 }
 
-/// Encodes one batch as a Parquet file. No Arrow schema is embedded, so that readers see plain strings where we pass dictionaries.
+/// Encodes one batch as a Parquet file.
 pub(crate) fn encode(table: &TableSchema, batch: &RecordBatch) -> Result<Bytes, LakeError> {
-    let failed = |error: parquet::errors::ParquetError| LakeError::table(&table.name, error);
-    let level = ZstdLevel::try_new(3).map_err(failed)?;
-    let mut properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(level))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_created_by("forewarn".to_owned());
-    for name in ["value", "time"] {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+    let mut file = FileWriter::new(table, batch.schema())?;
+    file.write(batch)?;
+    file.finish()
+}
+
+/// A Parquet file that is encoded piece by piece. No Arrow schema is embedded, so that readers see plain strings where we pass
+/// dictionaries.
+pub(crate) struct FileWriter {
+    table: String,
+    writer: ArrowWriter<Vec<u8>>,
+}
+
+impl FileWriter {
+    /// Batches will have the columns of `table` in the form of `schema`.
+    pub(crate) fn new(table: &TableSchema, schema: Arc<Schema>) -> Result<Self, LakeError> {
+        let failed = |error: parquet::errors::ParquetError| LakeError::table(&table.name, error);
+        let level = ZstdLevel::try_new(3).map_err(failed)?;
+        let mut properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(level))
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            .set_created_by("forewarn".to_owned());
+        for name in ["value", "time"] {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+        }
+        let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)?;
+        Ok(Self { table: table.name.clone(), writer })
     }
-    let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
-    let mut writer = ArrowWriter::try_new_with_options(Vec::new(), batch.schema(), options).map_err(failed)?;
-    writer.write(batch).map_err(failed)?;
-    writer.into_inner().map(Bytes::from).map_err(failed)
+
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        self.writer.write(batch).map_err(|error| LakeError::table(&self.table, error))
+    }
+
+    /// About how many bytes the file would have if it ended here.
+    pub(crate) fn bytes(&self) -> usize {
+        self.writer.bytes_written() + self.writer.in_progress_size()
+    }
+
+    pub(crate) fn finish(self) -> Result<Bytes, LakeError> {
+        self.writer.into_inner().map(Bytes::from).map_err(|error| LakeError::table(&self.table, error))
+    }
 }
 
 /// A file of the columns of `table`, in its order.

@@ -90,11 +90,7 @@ fn push_alert(columns: &mut [ColumnData], alert: &AlertTransition, offset: Cell<
 }
 
 fn push_run(columns: &mut [ColumnData], run: &JobRun, offset: Cell<'_>) {
-    let kind = match run.kind {
-        forewarn_types::JobKind::Sql => "sql",
-        forewarn_types::JobKind::Train => "train",
-        forewarn_types::JobKind::Predict => "predict",
-    };
+    let kind = run.kind.as_str();
     push_row(
         columns,
         &[

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use forewarn_types::Timestamp;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
@@ -45,6 +46,8 @@ pub struct StoredFile {
     pub path: String,
     /// Its size.
     pub size_bytes: u64,
+    /// When it was written, by the clock of the store.
+    pub modified: Timestamp,
 }
 
 /// The runtime on which the kernel does its I/O.
@@ -155,10 +158,24 @@ impl ObjectFiles {
         let metas: Vec<_> =
             self.store.list(Some(&at)).try_collect().await.map_err(|error| LakeError::store(format!("listing {folder}"), error))?;
         let below = |path: &Path| path.prefix_match(&self.prefix).map(|parts| parts.collect::<Path>().to_string());
-        let file = |meta: object_store::ObjectMeta| Some(StoredFile { path: below(&meta.location)?, size_bytes: meta.size });
+        let file = |meta: object_store::ObjectMeta| {
+            let modified = Timestamp(meta.last_modified.timestamp_micros());
+            Some(StoredFile { path: below(&meta.location)?, size_bytes: meta.size, modified })
+        };
         let mut found: Vec<StoredFile> = metas.into_iter().filter_map(file).collect();
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
+    }
+
+    /// Deletes the file at `path`; one that is not there is as good as deleted.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] if the store fails.
+    pub async fn delete(&self, path: &str) -> Result<(), LakeError> {
+        match self.store.delete(&self.path(path)).await {
+            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+            Err(error) => Err(LakeError::store(format!("deleting {path}"), error)),
+        }
     }
 
     /// The names of the folders that hold a Delta log.
@@ -199,8 +216,20 @@ impl ObjectFiles {
         self.local
     }
 
+    /// Where the file at `path` is in the store.
+    pub(crate) fn location(&self, path: &str) -> Path {
+        self.path(path)
+    }
+
     fn path(&self, below: &str) -> Path {
         below.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), object_store::path::Path::join)
+    }
+
+    /// Reads a data file from a thread that may block.
+    pub(crate) fn get_blocking(&self, location: &Path) -> Result<Bytes, LakeError> {
+        let failed = |error| LakeError::store(format!("reading {location}"), error);
+        let get = async { self.store.get(location).await?.bytes().await };
+        runtime()?.block_on(get).map_err(failed)
     }
 
     /// Writes data files from a thread that may block, several at a time: an imported history has one for each day.

@@ -3,6 +3,8 @@
 //! All calls block and are made from threads that may. The kernel has no call that rebases a transaction: after a conflict the
 //! snapshot is renewed, the application's version is asked for again, and only then a new transaction is tried.
 
+mod replace;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::expressions::Scalar;
 use delta_kernel::transaction::create_table::create_table;
 use delta_kernel::transaction::data_layout::DataLayout;
-use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
+use delta_kernel::transaction::{CommitResult, CommittedTransaction, Transaction, UpdateTableOperation};
 use delta_kernel::{FileMeta, Snapshot, SnapshotRef};
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use delta_kernel_default_engine::parquet::DataFileMetadata;
@@ -26,6 +28,8 @@ use crate::LakeError;
 use crate::parquet::{Bounds, NewFile, delta_stats};
 use crate::schema::{ColumnType, DATE, TableSchema};
 use crate::store::{self, ObjectFiles};
+
+pub(crate) use self::replace::{Change, Uploaded};
 
 /// What the commits say wrote them.
 const ENGINE_INFO: &str = concat!("forewarn/", env!("CARGO_PKG_VERSION"));
@@ -47,6 +51,8 @@ pub(crate) fn engine(files: &ObjectFiles) -> Result<Arc<LakeEngine>, LakeError> 
 pub(crate) struct DataFile {
     pub(crate) location: Path,
     pub(crate) size_bytes: u64,
+    /// How many rows it has, if the table says so.
+    pub(crate) rows: Option<u64>,
     /// What is known of its columns; a column that is not named here may hold anything.
     pub(crate) bounds: Vec<(String, Bounds)>,
 }
@@ -162,36 +168,19 @@ impl DeltaTable {
                 return Ok(Appended::Overtaken);
             }
             if let Some(files) = waiting.take() {
-                uploaded = self.upload(files)?;
+                uploaded = upload(&self.store, &self.schema.name, files)?;
             }
             if self.try_commit(&uploaded, app_id, version, now)? {
                 return Ok(Appended::Added);
             }
             self.refresh()?;
         }
-        Err(LakeError::table(
-            &self.schema.name,
-            format!("{MAX_ATTEMPTS} commits in a row met another writer's; does another server share the lake?"),
-        ))
+        Err(self.overtaken())
     }
 
-    /// Uploads `files`, durably, and says where each is.
-    fn upload(&self, files: Vec<NewFile>) -> Result<Vec<(Url, NewFile)>, LakeError> {
-        let (mut uploaded, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
-        for file in files {
-            let folder = match file.date {
-                Some(days) => format!("{DATE}={}/", Timestamp(i64::from(days) * 86_400_000_000).date()),
-                None => String::new(),
-            };
-            let url = self.store.table_url(&self.schema.name)?.join(&format!("{folder}part-{:016x}.zstd.parquet", store::unique()));
-            let url = url.map_err(|error| LakeError::table(&self.schema.name, error))?;
-            locations.push(location(&self.schema.name, &url)?);
-            uploaded.push((url, file));
-        }
-        let files = locations.iter().zip(&uploaded).map(|(location, (_, file))| (location.clone(), file.bytes.clone()));
-        self.store.put_all_blocking(files.collect())?;
-        self.store.make_durable(&locations)?;
-        Ok(uploaded)
+    fn overtaken(&self) -> LakeError {
+        let problem = format!("{MAX_ATTEMPTS} commits in a row met another writer's; does another server share the lake?");
+        LakeError::table(&self.schema.name, problem)
     }
 
     /// One attempt; false after a conflict.
@@ -204,6 +193,27 @@ impl DeltaTable {
             .with_transaction_id(app_id, version)
             .build(engine, Box::new(FileSystemCommitter::new()))
             .map_err(failed)?;
+        self.stage(&mut transaction, files, now)?;
+        match transaction.commit(engine).map_err(failed)? {
+            CommitResult::Conflicted(_) => Ok(false),
+            CommitResult::Retryable(retry) => Err(failed(retry.error)),
+            CommitResult::Committed(done) => {
+                match done.post_commit_snapshot() {
+                    Some(snapshot) => {
+                        self.add_to_list(Arc::clone(snapshot), files)?;
+                        self.versions.insert(app_id.to_owned(), version);
+                    }
+                    None => self.refresh()?,
+                }
+                self.settle(&done)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Puts `files`, which are uploaded, into a transaction.
+    fn stage(&self, transaction: &mut Transaction, files: &[(Url, NewFile)], now: Timestamp) -> Result<(), LakeError> {
+        let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let state = transaction.write_state().map_err(failed)?;
         for (url, file) in files {
             let mut context = state.write_context_builder();
@@ -215,34 +225,28 @@ impl DeltaTable {
             let data = DataFileMetadata::new(meta, delta_stats(file.rows, &file.bounds));
             transaction.add_files(build_add_file_metadata(data, &context).map_err(failed)?);
         }
-        match transaction.commit(engine).map_err(failed)? {
-            CommitResult::Conflicted(_) => Ok(false),
-            CommitResult::Retryable(retry) => Err(failed(retry.error)),
-            CommitResult::Committed(done) => {
-                let (since_checkpoint, commit) = (done.post_commit_stats().commits_since_checkpoint, done.commit_version());
-                match done.post_commit_snapshot() {
-                    Some(snapshot) => self.adopt(Arc::clone(snapshot), files, app_id, version)?,
-                    None => self.refresh()?,
-                }
-                self.store.make_durable(&[commit_location(&self.schema.name, &self.store, commit)?])?;
-                if since_checkpoint >= COMMITS_PER_CHECKPOINT {
-                    self.checkpoint();
-                }
-                Ok(true)
-            }
+        Ok(())
+    }
+
+    /// Makes a commit durable, and writes a checkpoint when it is time for one.
+    fn settle(&mut self, done: &CommittedTransaction) -> Result<(), LakeError> {
+        self.store.make_durable(&[commit_location(&self.schema.name, &self.store, done.commit_version())?])?;
+        if done.post_commit_stats().commits_since_checkpoint >= COMMITS_PER_CHECKPOINT {
+            self.checkpoint();
         }
+        Ok(())
     }
 
     /// Takes over the state after an own commit without listing the table again.
-    fn adopt(&mut self, snapshot: SnapshotRef, added: &[(Url, NewFile)], app_id: &str, version: i64) -> Result<(), LakeError> {
+    fn add_to_list(&mut self, snapshot: SnapshotRef, added: &[(Url, NewFile)]) -> Result<(), LakeError> {
         let mut files = Vec::clone(&self.files);
         for (url, file) in added {
             let location = location(&self.schema.name, url)?;
-            files.push(Arc::new(DataFile { location, size_bytes: file.bytes.len() as u64, bounds: file.bounds.clone() }));
+            let size_bytes = file.bytes.len() as u64;
+            files.push(Arc::new(DataFile { location, size_bytes, rows: Some(file.rows), bounds: file.bounds.clone() }));
         }
         self.files = Arc::new(files);
         self.snapshot = snapshot;
-        self.versions.insert(app_id.to_owned(), version);
         Ok(())
     }
 
@@ -255,7 +259,7 @@ impl DeltaTable {
     }
 
     /// Catches up with other writers.
-    fn refresh(&mut self) -> Result<(), LakeError> {
+    pub(crate) fn refresh(&mut self) -> Result<(), LakeError> {
         let renewed = Snapshot::builder_from(Arc::clone(&self.snapshot)).build(self.engine.as_ref());
         self.snapshot = renewed.map_err(|error| self.failed(error))?;
         self.versions.clear();
@@ -300,16 +304,16 @@ impl DeltaTable {
                 return Err(LakeError::table(&self.schema.name, hint));
             }
             let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
-            let bounds = if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { Vec::new() };
+            let (rows, bounds) = if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { (None, Vec::new()) };
             let size_bytes = u64::try_from(sizes.value(row)).unwrap_or(0);
-            files.push(Arc::new(DataFile { location: location(&self.schema.name, &url)?, size_bytes, bounds }));
+            files.push(Arc::new(DataFile { location: location(&self.schema.name, &url)?, size_bytes, rows, bounds }));
         }
         Ok(())
     }
 
-    /// Bounds from the JSON statistics. What cannot be read says nothing, so the file is read.
-    fn read_stats(&self, json: &str) -> Vec<(String, Bounds)> {
-        let Ok(stats) = serde_json::from_str::<serde_json::Value>(json) else { return Vec::new() };
+    /// The count of rows and bounds from the JSON statistics. What cannot be read says nothing, so the file is read.
+    fn read_stats(&self, json: &str) -> (Option<u64>, Vec<(String, Bounds)>) {
+        let Ok(stats) = serde_json::from_str::<serde_json::Value>(json) else { return (None, Vec::new()) };
         let bound = |name: &str, ty: ColumnType| {
             let (low, high) = (stats.get("minValues")?.get(name)?, stats.get("maxValues")?.get(name)?);
             match ty {
@@ -323,7 +327,8 @@ impl DeltaTable {
                 ColumnType::Bool | ColumnType::Float => None,
             }
         };
-        self.schema.columns.iter().filter_map(|column| Some((column.name.clone(), bound(&column.name, column.ty)?))).collect()
+        let bounds = self.schema.columns.iter().filter_map(|column| Some((column.name.clone(), bound(&column.name, column.ty)?))).collect();
+        (stats["numRecords"].as_u64(), bounds)
     }
 }
 
@@ -331,6 +336,26 @@ impl DeltaTable {
 fn commit_location(table: &str, store: &ObjectFiles, version: u64) -> Result<Path, LakeError> {
     let url = store.table_url(table)?.join(&format!("_delta_log/{version:020}.json"));
     location(table, &url.map_err(|error| LakeError::table(table, error))?)
+}
+
+/// Uploads `files`, durably, to where the table's files are, and says where each is. They are no part of the table before a commit says
+/// so.
+fn upload(store: &ObjectFiles, table: &str, files: Vec<NewFile>) -> Result<Vec<(Url, NewFile)>, LakeError> {
+    let (mut uploaded, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
+    for file in files {
+        let folder = match file.date {
+            Some(days) => format!("{DATE}={}/", Timestamp(i64::from(days) * 86_400_000_000).date()),
+            None => String::new(),
+        };
+        let url = store.table_url(table)?.join(&format!("{folder}part-{:016x}.zstd.parquet", store::unique()));
+        let url = url.map_err(|error| LakeError::table(table, error))?;
+        locations.push(location(table, &url)?);
+        uploaded.push((url, file));
+    }
+    let files = locations.iter().zip(&uploaded).map(|(location, (_, file))| (location.clone(), file.bytes.clone()));
+    store.put_all_blocking(files.collect())?;
+    store.make_durable(&locations)?;
+    Ok(uploaded)
 }
 
 /// The path in the store of the file at `url`.

@@ -365,6 +365,8 @@ pub struct ServerConfig {
     pub log: LogConfig,
     /// The branch to the lake.
     pub branch: BranchConfig,
+    /// Upkeep of the lake.
+    pub maintenance: MaintenanceConfig,
     /// Bounds.
     pub limits: Limits,
     /// How Influx line protocol becomes assets and signals.
@@ -378,6 +380,21 @@ pub struct LogConfig {
     pub max_bytes: u64,
     /// Bytes of one segment file.
     pub segment_bytes: u64,
+}
+
+/// Upkeep of the lake's tables.
+#[derive(Debug, Clone)]
+pub struct MaintenanceConfig {
+    /// How often, µs.
+    pub every_us: i64,
+    /// Small files are merged into files of about this many bytes.
+    pub file_bytes: u64,
+    /// A file that belongs to no table any more is deleted after this time, µs.
+    pub delete_after_us: i64,
+    /// Entries of a Delta log that a checkpoint covers are deleted at this age, µs.
+    pub keep_log_us: i64,
+    /// Tables of which rows older than so many µs are dropped.
+    pub retain_us: Vec<(&'static str, i64)>,
 }
 
 /// When the branch commits: whichever comes first.

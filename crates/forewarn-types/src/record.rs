@@ -109,6 +109,24 @@ pub enum JobKind {
     Train,
     /// Predictions of a model.
     Predict,
+    /// Upkeep of the lake's tables.
+    Maintain,
+}
+
+impl JobKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Sql, Self::Train, Self::Predict, Self::Maintain];
+
+    /// The name used in JSON and in the lake.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sql => "sql",
+            Self::Train => "train",
+            Self::Predict => "predict",
+            Self::Maintain => "maintain",
+        }
+    }
 }
 
 /// How far a run is.

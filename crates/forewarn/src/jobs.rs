@@ -1,15 +1,17 @@
 //! The jobs that the definitions call for: queries, and the training and predicting of models behind the scheduler's idea of work.
 
+mod maintenance;
+
 use std::sync::Arc;
 
 use forewarn_batch::{Job, Outcome, RunContext, SqlWork, Trigger, Work};
 use forewarn_lake::Lake;
 use forewarn_models::ModelService;
-use forewarn_spec::{CatchUp, Definitions, Model};
+use forewarn_spec::{CatchUp, Definitions, MaintenanceConfig, Model};
 use forewarn_types::{BoxFuture, JobKind};
 
-/// One job for each query of a pipeline, and two for each model.
-pub(crate) fn of(definitions: &Definitions, lake: &Lake, models: &ModelService) -> Vec<Job> {
+/// One job for each query of a pipeline, two for each model, and the upkeep of the lake.
+pub(crate) fn of(definitions: &Definitions, upkeep: MaintenanceConfig, lake: &Lake, models: &ModelService) -> Vec<Job> {
     let sql = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs).map(|job| Job {
         name: job.name.clone(),
         kind: JobKind::Sql,
@@ -18,7 +20,8 @@ pub(crate) fn of(definitions: &Definitions, lake: &Lake, models: &ModelService) 
         description: format!("writes the rows of its query to the table {}", job.into),
         work: Arc::new(SqlWork::new(lake.clone(), job.clone())),
     });
-    sql.chain(definitions.models.iter().flat_map(|model| model_jobs(model, models))).collect()
+    let models = definitions.models.iter().flat_map(|model| model_jobs(model, models));
+    sql.chain(models).chain([maintenance::job(lake.clone(), upkeep)]).collect()
 }
 
 fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {

@@ -112,7 +112,7 @@ impl Server {
             ModelService::open(definitions.models.clone(), lake.clone(), Arc::clone(&journal), Arc::clone(&series), Arc::clone(&clock))
                 .await
                 .context("cannot open the models")?;
-        let jobs = jobs::of(&definitions, &lake, &models);
+        let jobs = jobs::of(&definitions, settings.maintenance, &lake, &models);
         let (scheduler, handle) =
             Scheduler::build(jobs, journal, lake.clone(), Arc::clone(&clock)).context("cannot build the scheduler")?;
         let mut front_tasks = JoinSet::new();

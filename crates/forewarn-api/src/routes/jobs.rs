@@ -1,4 +1,4 @@
-//! Jobs and their runs. Training and predicting are jobs too: `train:MODEL` and `predict:MODEL`.
+//! Jobs and their runs. Training and predicting are jobs too, `train:MODEL` and `predict:MODEL`, and so is the upkeep of the lake, `maintain`.
 
 use forewarn_batch::{Backfill, BatchError, JobStatus};
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub(crate) struct RunView {
     run: String,
     /// The job.
     job: String,
-    /// `sql`, `train` or `predict`.
+    /// `sql`, `train`, `predict` or `maintain`.
     #[schema(value_type = String)]
     kind: forewarn_types::JobKind,
     /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.

@@ -17,7 +17,7 @@ impl Core {
         let entry = &self.entries[self.index_of(job)?];
         let start = from.unwrap_or_else(|| match entry.job.kind {
             JobKind::Sql => entry.spoken_for(),
-            JobKind::Train | JobKind::Predict => Timestamp(0),
+            JobKind::Train | JobKind::Predict | JobKind::Maintain => Timestamp(0),
         });
         let to = to.unwrap_or_else(|| match entry.taken(start, now) {
             // Nothing was said about the interval, so it is one that is free.

@@ -8,7 +8,7 @@ use super::kinds::{Address, PositiveDuration, Setting, Size};
 use super::positive_duration;
 use super::read::read;
 use crate::diagnostics::Report;
-use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, ServerConfig};
+use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, MaintenanceConfig, ServerConfig};
 
 /// The settings of a server; every key may be left out.
 #[derive(Deserialize, Default, JsonSchema)]
@@ -34,6 +34,8 @@ pub(crate) struct RawServer {
     log: RawLog,
     /// The branch to the lake.
     branch: RawBranch,
+    /// Upkeep of the lake's tables.
+    maintenance: RawMaintenance,
     /// The bounds on what senders and readers may do.
     limits: RawLimits,
     /// How Influx line protocol becomes assets and signals.
@@ -67,6 +69,40 @@ struct RawBranch {
     /// Most uncommitted rows held in memory, 24 bytes or more each. While the store fails and so many wait, queries are refused.
     #[schemars(extend("default" = 4_000_000))]
     max_tail_rows: Option<Placed<usize>>,
+}
+
+/// Upkeep of the lake's tables: small files are merged, what is too old is dropped, files that nothing needs any more are deleted.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Maintenance")]
+struct RawMaintenance {
+    /// How often.
+    #[schemars(extend("default" = "1h"))]
+    every: Option<Text<PositiveDuration>>,
+    /// The size of the files that small ones are merged into.
+    #[schemars(extend("default" = "128MiB"))]
+    file_bytes: Option<Text<Size>>,
+    /// A file that belongs to no table any more is deleted after this time: the longest that a query or another program may still read it.
+    #[schemars(extend("default" = "7d"))]
+    delete_after: Option<Text<PositiveDuration>>,
+    /// Entries of a table's Delta log that a checkpoint covers are deleted at this age.
+    #[schemars(extend("default" = "30d"))]
+    keep_log: Option<Text<PositiveDuration>>,
+    /// How long rows are kept; without an entry, for ever.
+    retain: RawRetain,
+}
+
+/// How long rows of a table are kept, by their time. Files go as a whole, once their newest row is too old.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Retain")]
+struct RawRetain {
+    /// Raw readings.
+    readings: Option<Text<PositiveDuration>>,
+    /// Transitions of alerts.
+    alert_events: Option<Text<PositiveDuration>>,
+    /// Predictions of models.
+    predictions: Option<Text<PositiveDuration>>,
 }
 
 /// Bounds on what senders and readers may do.
@@ -163,9 +199,20 @@ fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: 
             commit_every_us: raw.branch.commit_every.as_ref().map_or(10_000_000, |text| positive_duration(text, report)),
             max_tail_rows: count(raw.branch.max_tail_rows.as_ref(), 4_000_000).max(1),
         },
+        maintenance: maintenance(&raw.maintenance, report),
         limits: limits(&raw.limits, report),
         influx,
     }
+}
+
+fn maintenance(raw: &RawMaintenance, report: &mut Report<'_>) -> MaintenanceConfig {
+    let mut duration = |text: Option<&Text<PositiveDuration>>, default| text.map_or(default, |text| positive_duration(text, report));
+    let (every_us, delete_after_us) = (duration(raw.every.as_ref(), 60 * MINUTE_US), duration(raw.delete_after.as_ref(), 7 * DAY_US));
+    let keep_log_us = duration(raw.keep_log.as_ref(), 30 * DAY_US);
+    let RawRetain { readings, alert_events, predictions } = &raw.retain;
+    let tables = [("readings", readings), ("alert_events", alert_events), ("predictions", predictions)];
+    let retain_us = tables.into_iter().filter_map(|(table, age)| Some((table, duration(Some(age.as_ref()?), 0)))).collect();
+    MaintenanceConfig { every_us, file_bytes: size(raw.file_bytes.as_ref(), 128 << 20, report), delete_after_us, keep_log_us, retain_us }
 }
 
 fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {

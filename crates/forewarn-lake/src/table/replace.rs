@@ -1,0 +1,105 @@
+//! Files of a table that give way to others: what compaction and retention commit.
+
+use std::collections::HashSet;
+
+use delta_kernel::committer::FileSystemCommitter;
+use delta_kernel::engine_data::FilteredEngineData;
+
+use super::*;
+
+/// Why files go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Their rows stand in the files that are added: whoever follows the table has seen them.
+    Rearranged,
+    /// Their rows are no longer wanted.
+    Deleted,
+}
+
+/// Files that are uploaded but no part of the table yet.
+pub(crate) struct Uploaded(Vec<(Url, NewFile)>);
+
+impl Uploaded {
+    /// No files.
+    pub(crate) const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Uploads `files` for `table` and makes them durable. Blocks.
+    pub(crate) fn new(store: &ObjectFiles, table: &str, files: Vec<NewFile>) -> Result<Self, LakeError> {
+        upload(store, table, files).map(Self)
+    }
+}
+
+impl DeltaTable {
+    /// Takes the files at `gone` out of the table and `added` in, in one commit. If one of `gone` is no longer in the table, as another
+    /// writer was faster, nothing is done and the answer is false: `added` may hold rows that are gone or stand elsewhere by now.
+    pub(crate) fn replace(&mut self, gone: &[Path], added: &Uploaded, change: Change, now: Timestamp) -> Result<bool, LakeError> {
+        let gone: HashSet<&Path> = gone.iter().collect();
+        for _ in 0..MAX_ATTEMPTS {
+            if self.files.iter().filter(|file| gone.contains(&file.location)).count() < gone.len() {
+                return Ok(false);
+            }
+            if self.try_replace(&gone, added, change, now)? {
+                return Ok(true);
+            }
+            self.refresh()?;
+        }
+        Err(self.overtaken())
+    }
+
+    /// One attempt; false after a conflict.
+    fn try_replace(&mut self, gone: &HashSet<&Path>, added: &Uploaded, change: Change, now: Timestamp) -> Result<bool, LakeError> {
+        let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
+        let engine = Arc::clone(&self.engine);
+        let (operation, data_change) = match change {
+            Change::Rearranged => (UpdateTableOperation::Optimize, false),
+            Change::Deleted => (UpdateTableOperation::Delete, true),
+        };
+        let mut transaction = Arc::clone(&self.snapshot)
+            .update_table(operation, ENGINE_INFO, data_change)
+            .build(engine.as_ref(), Box::new(FileSystemCommitter::new()))
+            .map_err(failed)?;
+        let scan = Arc::clone(&self.snapshot).scan_builder().build().map_err(failed)?;
+        for metadata in scan.scan_metadata(engine.as_ref()).map_err(failed)? {
+            let (data, selected) = metadata.map_err(failed)?.scan_files.into_parts();
+            let picked = self.pick(data.any_ref().downcast_ref::<ArrowEngineData>(), &selected, gone)?;
+            if picked.contains(&true) {
+                transaction.remove_files(FilteredEngineData::try_new(data, picked).map_err(failed)?);
+            }
+        }
+        self.stage(&mut transaction, &added.0, now)?;
+        match transaction.commit(engine.as_ref()).map_err(failed)? {
+            CommitResult::Conflicted(_) => Ok(false),
+            CommitResult::Retryable(retry) => Err(failed(retry.error)),
+            CommitResult::Committed(done) => {
+                match done.post_commit_snapshot() {
+                    Some(snapshot) => {
+                        let left = self.files.iter().filter(|file| !gone.contains(&file.location)).cloned().collect();
+                        self.files = Arc::new(left);
+                        self.add_to_list(Arc::clone(snapshot), &added.0)?;
+                    }
+                    None => self.refresh()?,
+                }
+                self.settle(&done)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Which rows of a piece of the file list stand for files that go.
+    fn pick(&self, data: Option<&ArrowEngineData>, selected: &[bool], gone: &HashSet<&Path>) -> Result<Vec<bool>, LakeError> {
+        let odd = || LakeError::table(&self.schema.name, "its file list is not in the expected form");
+        let batch = data.ok_or_else(odd)?.record_batch();
+        let paths = batch.column_by_name("path").and_then(|column| column.as_string_opt::<i32>()).ok_or_else(odd)?;
+        let root = self.store.table_url(&self.schema.name)?;
+        let mut picked = vec![false; batch.num_rows()];
+        for (row, picked) in picked.iter_mut().enumerate() {
+            if selected.get(row).copied().unwrap_or(true) {
+                let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
+                *picked = gone.contains(&location(&self.schema.name, &url)?);
+            }
+        }
+        Ok(picked)
+    }
+}
