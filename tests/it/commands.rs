@@ -433,6 +433,8 @@ async fn alerts_are_listed_shown_and_acted_on() {
     let by = |verb, who| ["alert", verb, id.as_str(), "--actor", who];
     let told = done(&server, &[&by("ack", "anna")[..], &["-m", "on my way", "--reason", "true"]].concat()).await;
     assert_eq!(told, format!("{id} is acknowledged\n"));
+    let complaint = tell(&server, &by("ack", "bob")).await.complaint(1);
+    assert_says(&complaint, &["the alert has been acknowledged already", "`forewarn alert comment`"]);
     let told = done(&server, &[&by("comment", "anna")[..], &["-m", "seal replaced"]].concat()).await;
     assert_eq!(told, format!("the comment on {id} is recorded\n"));
     assert_eq!(done(&server, &[&by("shelve", "bob")[..], &["--for", "2h"]].concat()).await, format!("{id} is shelved\n"));

@@ -8,6 +8,7 @@ mod clients;
 mod commands;
 mod demo;
 mod kill;
+mod log;
 mod maintenance;
 mod mqtt;
 mod nab;

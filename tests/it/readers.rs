@@ -57,3 +57,19 @@ async fn deltalake_duckdb_and_polars_count_the_same_readings_as_the_api() {
     }
     assert!(versions.is_sorted_by(|a, b| a < b), "the table was read while it grew: {versions:?}");
 }
+
+#[tokio::test]
+async fn polars_reads_answers_in_columns() {
+    let site = Site::new();
+    let server = site.start().await;
+    for (minute, value) in [(0, 1.5), (1, -2.0)] {
+        let time = format!("2026-01-01T00:0{minute}:00Z");
+        server.post("/v1/readings", &json!({ "asset": "plant1/pumpé", "signal": "flow", "time": time, "value": value })).await;
+    }
+    let Some(read) = peer("read_answers.py", &server.url).await else { return };
+    let rows = json!([["2026-01-01T00:00:00+00:00", "plant1/pumpé", 1.5], ["2026-01-01T00:01:00+00:00", "plant1/pumpé", -2.0]]);
+    for form in ["parquet", "arrow"] {
+        assert_eq!(read[form]["rows"], rows, "{form}");
+        assert_eq!(read[form]["types"], json!(["Datetime(time_unit='us', time_zone='UTC')", "String", "Float64"]), "{form}");
+    }
+}

@@ -1,9 +1,15 @@
-//! Answers: rows in typed columns, and their JSON and CSV forms.
+//! Answers: rows in typed columns, and their forms: JSON and CSV for people, Parquet and Arrow for programs.
 
 use std::io::Write as _;
 
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::error::ArrowError;
+use arrow_ipc::writer::StreamWriter;
+use bytes::Bytes;
 use polars::prelude as pl;
 
+use crate::parquet::file_of_columns;
+use crate::schema::TableSchema;
 use crate::{Cell, ColumnData, ColumnInfo, LakeError};
 
 /// The rows a query found, or the rows a job writes.
@@ -107,6 +113,33 @@ impl ResultSet {
         out.push(b'}');
     }
 
+    /// The rows as a Parquet file, zstd-compressed. Times are UTC.
+    ///
+    /// # Errors
+    /// [`LakeError::Table`] if they cannot be encoded.
+    pub fn to_parquet(&self) -> Result<Bytes, LakeError> {
+        Ok(file_of_columns(&self.as_table(), &self.data)?.bytes)
+    }
+
+    /// The rows as an Arrow IPC stream of one batch. Times are UTC.
+    ///
+    /// # Errors
+    /// [`LakeError::Table`] if they cannot be encoded.
+    pub fn to_arrow_stream(&self) -> Result<Bytes, LakeError> {
+        let table = self.as_table();
+        let failed = |error: ArrowError| LakeError::table(&table.name, error);
+        let columns = self.data.iter().map(ColumnData::to_arrow).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let batch = RecordBatch::try_new_with_options(table.to_arrow(), columns, &options).map_err(failed)?;
+        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).map_err(failed)?;
+        writer.write(&batch).map_err(failed)?;
+        writer.into_inner().map(Bytes::from).map_err(failed)
+    }
+
+    fn as_table(&self) -> TableSchema {
+        TableSchema { name: "of the answer".to_owned(), columns: self.schema(), by_date: false }
+    }
+
     /// Appends CSV after RFC 4180: a header line, CRLF line ends, quotes where needed. Null is an empty field, an empty text is `""`.
     pub fn write_csv(&self, out: &mut Vec<u8>) {
         for (index, name) in self.names.iter().enumerate() {
@@ -208,3 +241,7 @@ fn write_csv_text(out: &mut Vec<u8>, text: &str) {
     }
     out.push(b'"');
 }
+
+#[cfg(test)]
+#[path = "result_tests.rs"]
+mod tests;

@@ -10,6 +10,7 @@ mod disk;
 mod error;
 mod follow;
 mod identity;
+mod inspect;
 mod local;
 mod options;
 mod read;
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 pub use error::LogError;
 pub use follow::Follower;
+pub use inspect::{SegmentReport, inspect};
 pub use local::{LocalLog, LogMetrics};
 pub use options::LogOptions;
 

@@ -338,7 +338,7 @@ fn begin(dir: &Path) -> Result<(Segment, File, Offset), LogError> {
 }
 
 /// The segments of `dir` in order, with their lengths.
-fn list_segments(dir: &Path) -> Result<Vec<Segment>, LogError> {
+pub(crate) fn list_segments(dir: &Path) -> Result<Vec<Segment>, LogError> {
     let mut segments = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(LogError::io("list", dir))? {
         let entry = entry.map_err(LogError::io("list", dir))?;

@@ -292,7 +292,7 @@ pub(crate) fn check_header(path: &Path, base: Offset) -> Result<bool, LogError> 
 }
 
 /// Fails if a frame behind `position` proves that the file had been durable beyond `position`.
-fn reject_damage(path: &Path, position: u64, problem: &str) -> Result<(), LogError> {
+pub(crate) fn reject_damage(path: &Path, position: u64, problem: &str) -> Result<(), LogError> {
     let mut file = File::open(path).map_err(LogError::io("open", path))?;
     let mut rest = Vec::new();
     file.seek(SeekFrom::Start(position)).and_then(|_| file.read_to_end(&mut rest)).map_err(LogError::io("read", path))?;

@@ -65,6 +65,24 @@ pub enum RecordKind {
     LifeEvent = 9,
 }
 
+impl RecordKind {
+    /// A name for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Readings => "readings",
+            Self::Series => "series",
+            Self::Tick => "tick",
+            Self::Definitions => "definitions",
+            Self::Command => "command",
+            Self::Alert => "alert",
+            Self::JobRun => "job_run",
+            Self::Prediction => "prediction",
+            Self::LifeEvent => "life_event",
+        }
+    }
+}
+
 impl Record {
     /// Its kind.
     #[must_use]

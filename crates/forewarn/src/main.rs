@@ -24,7 +24,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{ReaderGone, alert, import, job, model, sql};
+use crate::commands::{ReaderGone, alert, import, job, log, model, sql};
 
 /// What still works in the background when a command is done gets this long.
 const GRACE: Duration = Duration::from_secs(1);
@@ -65,6 +65,8 @@ enum Command {
     Model(model::ModelArgs),
     /// Look at alerts, act on them, watch them come.
     Alert(alert::AlertArgs),
+    /// Look into the files of a log and check them, with or without a server that runs.
+    Log(log::LogArgs),
 }
 
 /// What the server tells of itself; the table format's library tells every step of every commit.
@@ -96,6 +98,7 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Job(args) => job::run(args).await,
             Command::Model(args) => model::run(args).await,
             Command::Alert(args) => alert::run(args).await,
+            Command::Log(args) => log::run(args),
         }
     });
     runtime.shutdown_timeout(GRACE);

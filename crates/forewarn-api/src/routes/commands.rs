@@ -159,6 +159,7 @@ fn check_state(state: &str, action: &CommandAction) -> Result<(), Problem> {
     let problem = match action {
         CommandAction::Acknowledge | CommandAction::Shelve { .. } if state == AlertState::Normal.as_str() => "the alert is over",
         CommandAction::Acknowledge | CommandAction::Shelve { .. } if state == AlertState::Pending.as_str() => "the alert is not raised yet",
+        CommandAction::Acknowledge if state == AlertState::Acknowledged.as_str() => "the alert has been acknowledged already",
         CommandAction::Unshelve if state != AlertState::Shelved.as_str() => "the alert is not shelved",
         _ => return Ok(()),
     };

@@ -1,10 +1,10 @@
 //! Read-only SQL over every table.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State as Extract;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
-use forewarn_lake::{ResultSet, SqlRequest};
+use forewarn_lake::{LakeError, ResultSet, SqlRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -39,13 +39,31 @@ pub(crate) struct SqlRows {
 enum Form {
     Json,
     Csv,
+    Parquet,
+    Arrow,
+}
+
+impl Form {
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Parquet => "application/vnd.apache.parquet",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+        }
+    }
 }
 
 /// Answers a SELECT over all tables, up to the newest stored record.
 ///
 /// Tables: readings, `alert_events`, `job_runs`, predictions, `life_events`, commands, and one per job output. Times are UTC.
 #[utoipa::path(post, path = "/v1/sql", tag = "sql", request_body = SqlBody, responses(
-    (status = 200, description = "The rows", content((SqlRows = "application/json"), (String = "text/csv"))),
+    (status = 200, description = "The rows", content(
+        (SqlRows = "application/json"),
+        (String = "text/csv"),
+        (Vec<u8> = "application/vnd.apache.parquet"),
+        (Vec<u8> = "application/vnd.apache.arrow.stream")
+    )),
     (status = 400, description = "The query is not valid or asks for too much", body = Problem, content_type = "application/problem+json"),
     (status = 406, description = "No form of the answer is accepted", body = Problem, content_type = "application/problem+json"),
     (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
@@ -63,26 +81,24 @@ pub(crate) async fn post_sql(
     let request = SqlRequest { query: body.query, max_rows: body.max_rows, ..SqlRequest::default() };
     let rows = api.lake.sql(request).await.map_err(|error| problems::lake(&error))?;
     let truncated = rows.truncated();
-    let bytes = off_thread(usize::MAX, move || encode(&rows, form)).await?;
-    let kind = match form {
-        Form::Json => "application/json",
-        Form::Csv => "text/csv; charset=utf-8; header=present",
-    };
-    let mut response = ([(header::CONTENT_TYPE, kind)], Body::from(bytes)).into_response();
+    let bytes = off_thread(usize::MAX, move || encode(&rows, form)).await?.map_err(|error| Problem::internal(&error))?;
+    let mut response = ([(header::CONTENT_TYPE, form.media_type())], Body::from(bytes)).into_response();
     if truncated {
-        // CSV has no other place to say it.
+        // Only JSON has another place to say it.
         response.headers_mut().insert("x-forewarn-truncated", axum::http::HeaderValue::from_static("true"));
     }
     Ok(response)
 }
 
-fn encode(rows: &ResultSet, form: Form) -> Vec<u8> {
+fn encode(rows: &ResultSet, form: Form) -> Result<Bytes, LakeError> {
     let mut out = Vec::new();
     match form {
         Form::Json => rows.write_json(&mut out),
         Form::Csv => rows.write_csv(&mut out),
+        Form::Parquet => return rows.to_parquet(),
+        Form::Arrow => return rows.to_arrow_stream(),
     }
-    out
+    Ok(out.into())
 }
 
 /// The first form in `Accept` that exists. Weights are passed over: clients that care name one form.
@@ -92,11 +108,14 @@ fn wanted(headers: &HeaderMap) -> Result<Form, Problem> {
         match item.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "" | "*/*" | "application/*" | "application/json" => return Ok(Form::Json),
             "text/csv" | "text/*" => return Ok(Form::Csv),
+            "application/vnd.apache.parquet" => return Ok(Form::Parquet),
+            "application/vnd.apache.arrow.stream" => return Ok(Form::Arrow),
             _ => {}
         }
     }
     let accept: String = accept.chars().take(80).collect();
-    Err(Problem::not_acceptable(format!("rows cannot be sent as {accept:?}")).hint("accept application/json or text/csv"))
+    Err(Problem::not_acceptable(format!("rows cannot be sent as {accept:?}"))
+        .hint("accept application/json, text/csv, application/vnd.apache.parquet or application/vnd.apache.arrow.stream"))
 }
 
 #[cfg(test)]
@@ -112,8 +131,10 @@ mod tests {
         };
         check("*/*", Some(Form::Json));
         check("text/csv", Some(Form::Csv));
-        check("application/vnd.apache.parquet, text/csv;q=0.5", Some(Form::Csv));
-        check("application/vnd.apache.parquet", None);
+        check("application/vnd.apache.parquet, text/csv;q=0.5", Some(Form::Parquet));
+        check("application/vnd.apache.arrow.stream", Some(Form::Arrow));
+        check("application/xml, text/csv;q=0.5", Some(Form::Csv));
+        check("application/xml", None);
         assert_eq!(wanted(&HeaderMap::new()).ok(), Some(Form::Json));
     }
 }

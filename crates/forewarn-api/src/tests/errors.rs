@@ -28,8 +28,8 @@ async fn mistakes_are_explained() {
     server.post("/v1/sql", r#"{"query":"SELEC 1"}"#).await.problem(400);
     server.post("/v1/sql", r#"{"sql":"SELECT 1"}"#).await.problem(400);
     server.post("/v1/sql", r#"{"query":"DELETE FROM readings"}"#).await.problem(400);
-    let parquet = Request::post("/v1/sql").header("accept", "application/vnd.apache.parquet");
-    server.send(parquet.body(Body::from(r#"{"query":"SELECT 1"}"#)).unwrap()).await.problem(406);
+    let xml = Request::post("/v1/sql").header("accept", "application/xml");
+    server.send(xml.body(Body::from(r#"{"query":"SELECT 1"}"#)).unwrap()).await.problem(406);
 
     for path in ["state=wrong", "severity=huge", "from=yesterday", "limit=0", "cursor=x", "asset=a**%5B", "colour=red", "from=2&to=1"] {
         server.get(&format!("/v1/alerts?{path}")).await.problem(400);

@@ -69,6 +69,15 @@ fn reasons(batch: &RawBatch) -> Vec<(usize, &str)> {
 }
 
 #[test]
+fn one_odd_cell_does_not_hide_a_column() {
+    let content = "time,pump,shake,remark\n10,p,1.0,ok\n20,p,n/a,17\n30,p,1.5,worn\n";
+    let (_, batch) = import(content.as_bytes(), "data.csv", &ImportMapping { time_unit: Some(TimeUnit::S), ..mapping("{pump}", "time") });
+    assert_eq!(rows(&batch), [(10, "p", "shake", 1.0, 2), (30, "p", "shake", 1.5, 4)]);
+    let reasons = reasons(&batch);
+    assert!(reasons.len() == 1 && reasons[0].0 == 3 && reasons[0].1.contains("shake") && reasons[0].1.contains("n/a"), "{reasons:?}");
+}
+
+#[test]
 fn a_csv_file_with_all_its_oddities() {
     let content = "\u{feff}time,\"unit\",Volume Flow,temp,note\r\n\
                    1970-01-01 00:00:10,7,1.5,\"2.5\",\"a, \"\"b\"\"\"\r\n\

@@ -97,9 +97,10 @@ impl TextRows {
         Ok(self.record.iter().map(|cell| cell.trim().to_owned()).collect())
     }
 
-    /// Reads the first rows and tells which columns hold nothing but numbers in them.
+    /// Reads the first rows and tells which columns hold numbers: more of them than texts. The texts among them are refused by line then.
     fn look_ahead(&mut self) -> Result<Vec<bool>, String> {
-        let mut numeric = vec![true; self.columns];
+        let mut lead = vec![0_i32; self.columns];
+        let mut texts = vec![false; self.columns];
         let mut ahead = VecDeque::new();
         while ahead.len() < LOOK_AHEAD_ROWS {
             let step = self.advance()?;
@@ -107,18 +108,20 @@ impl TextRows {
                 break;
             }
             if matches!(step, Step::Row(_)) {
-                for (column, text) in numeric.iter_mut().zip(&self.record) {
-                    *column &= match cell(text) {
-                        Cell::Missing => true,
+                for ((lead, texts), text) in lead.iter_mut().zip(&mut texts).zip(&self.record) {
+                    let is_number = match cell(text) {
+                        Cell::Missing => continue,
                         Cell::Text(text) => text.parse::<f64>().is_ok(),
                         _ => false,
                     };
+                    *lead += if is_number { 1 } else { -1 };
+                    *texts |= !is_number;
                 }
             }
             ahead.push_back((step, self.record.clone()));
         }
         self.ahead = ahead;
-        Ok(numeric)
+        Ok(lead.into_iter().zip(texts).map(|(lead, texts)| lead > 0 || !texts).collect())
     }
 }
 

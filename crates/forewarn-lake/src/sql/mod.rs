@@ -5,6 +5,7 @@
 //! the syntax tree as well (see [`prune`]): it decides which files are opened, and stands as a filter on the scan itself, below the
 //! cast of times that would stop polars from pushing the query's own filter down.
 
+mod aggregates;
 mod frame;
 mod joins;
 mod limits;

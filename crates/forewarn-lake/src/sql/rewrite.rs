@@ -18,7 +18,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
 use super::time::{interval_us, literal, literal_value, parse_any, parse_naive, parse_zoned, unit_us};
-use super::{distance, joins, limits, nearest};
+use super::{aggregates, distance, joins, limits, nearest};
 use crate::LakeError;
 use crate::schema::ColumnType;
 use crate::view::View;
@@ -112,6 +112,12 @@ impl Visitor for ReadOnly {
                  a subquery"
                     .into(),
             );
+        }
+        if let Some(column) = aggregates::stray_column(select) {
+            return ControlFlow::Break(format!(
+                "{column} is taken from each row, beside an aggregate over all rows; add GROUP BY, or make an aggregate of it, such as \
+                 max({column})"
+            ));
         }
         ControlFlow::Continue(())
     }

@@ -216,6 +216,32 @@ async fn pruning_skips_files() {
     running.shut_down().await;
 }
 
+#[test]
+fn rows_and_aggregates_do_not_mix_without_a_group() {
+    let check = |query: &str, column: Option<&str>| {
+        let outcome = plan(query).map(drop).map_err(|error| error.to_string());
+        let expected = column.map(|column| format!("{column} is taken from each row"));
+        match (&outcome, &expected) {
+            (Ok(()), None) => {}
+            (Err(problem), Some(expected)) => assert!(problem.contains(expected), "{query}: {problem}"),
+            _ => panic!("{query}: {outcome:?}, not {expected:?}"),
+        }
+    };
+    check("SELECT asset, count(*) FROM readings", Some("asset"));
+    check("SELECT max(value), min(time), r.asset FROM readings r", Some("r.asset"));
+    check("SELECT value - avg(value) AS d FROM readings", Some("value"));
+    check("SELECT *, count(*) FROM readings", Some("*"));
+    check("SELECT date_trunc('hour', time) AS h, max(value) FROM readings", Some("time"));
+    check("SELECT x FROM (SELECT signal AS x, sum(value) AS s FROM readings) AS inner_query", Some("signal"));
+    check("SELECT count(*), max(value) - min(value) AS span, 1 AS one FROM readings", None);
+    check("SELECT count(*) FILTER (WHERE late) AS late FROM readings", None);
+    check("SELECT asset, count(*) FROM readings GROUP BY asset", None);
+    check("SELECT asset, count(*) FROM readings GROUP BY ALL", None);
+    check("SELECT asset, row_number() OVER (ORDER BY time) AS n, avg(value) OVER (PARTITION BY asset) AS m FROM readings", None);
+    check("SELECT asset, (SELECT max(value) FROM readings) AS most FROM readings", None);
+    check("SELECT DISTINCT asset FROM readings", None);
+}
+
 #[tokio::test]
 async fn errors_and_limits_say_what_to_do() {
     let (_plant, running) = filled().await;

@@ -3,6 +3,7 @@
 pub(crate) mod alert;
 pub(crate) mod import;
 pub(crate) mod job;
+pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod sql;
 mod watch;

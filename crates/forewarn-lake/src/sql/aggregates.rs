@@ -1,0 +1,96 @@
+//! Queries that mix single rows with aggregates over all of them: polars repeats the aggregate for each row, which is an answer to
+//! another question than the one that was meant.
+
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Expr, Function, GroupByExpr, Query, Select, SelectItem, Visit as _, Visitor};
+
+/// The functions that make one value of many rows.
+const AGGREGATES: [&str; 19] = [
+    "array_agg",
+    "avg",
+    "corr",
+    "count",
+    "covar",
+    "covar_samp",
+    "first",
+    "last",
+    "max",
+    "median",
+    "min",
+    "quantile_cont",
+    "quantile_disc",
+    "stddev",
+    "stddev_samp",
+    "stdev",
+    "sum",
+    "var",
+    "variance",
+];
+
+/// A column that `select` takes from single rows although it has aggregates and no GROUP BY.
+pub(super) fn stray_column(select: &Select) -> Option<String> {
+    if !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty()) {
+        return None;
+    }
+    let mut found = Columns::default();
+    for item in &select.projection {
+        match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => {
+                let _: ControlFlow<()> = expr.visit(&mut found);
+            }
+            other => found.column = found.column.or_else(|| Some(other.to_string())),
+        }
+    }
+    found.column.filter(|_| found.aggregates)
+}
+
+/// What stands outside of aggregates, windows and subqueries.
+#[derive(Default)]
+struct Columns {
+    aggregates: bool,
+    column: Option<String>,
+    /// How many aggregates, windows and subqueries are open.
+    inside: usize,
+}
+
+fn is_aggregate(function: &Function) -> bool {
+    let name = function.name.to_string().to_lowercase();
+    function.over.is_none() && AGGREGATES.contains(&name.as_str())
+}
+
+/// Whether what stands in the parentheses of `expr` is not taken row by row.
+fn encloses(expr: &Expr) -> bool {
+    matches!(expr, Expr::Function(function) if function.over.is_some() || is_aggregate(function))
+}
+
+impl Visitor for Columns {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.inside += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.inside -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if self.inside == 0 {
+            match expr {
+                Expr::Function(function) if is_aggregate(function) => self.aggregates = true,
+                Expr::Identifier(_) | Expr::CompoundIdentifier(_) if self.column.is_none() => self.column = Some(expr.to_string()),
+                _ => {}
+            }
+        }
+        self.inside += usize::from(encloses(expr));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        self.inside -= usize::from(encloses(expr));
+        ControlFlow::Continue(())
+    }
+}
