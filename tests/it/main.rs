@@ -13,5 +13,6 @@ mod maintenance;
 mod mqtt;
 mod nab;
 mod readers;
+mod s3;
 mod snapshots;
 mod watch;
