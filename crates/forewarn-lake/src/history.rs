@@ -15,7 +15,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
@@ -117,7 +117,15 @@ impl Lake {
         let reads = files.into_iter().map(|file| read_file(self.clone(), Arc::clone(&table.schema), file, Arc::clone(&wanted)));
         let mut parts = futures::stream::iter(reads).buffered(CONCURRENT_FILES);
         let mut rows = 0;
-        while let Some(batches) = parts.try_next().await? {
+        loop {
+            let batches = match parts.try_next().await {
+                Ok(Some(batches)) => batches,
+                Ok(None) => break,
+                Err(error) => {
+                    let files = table.files.iter().map(|file| &**file).filter(|file| wanted.bounds.may_match(file));
+                    return Err(self.find_damage(READINGS, files).await.unwrap_or(error));
+                }
+            };
             for batch in &batches {
                 rows += take_batch(batch, &wanted, &mut found).map_err(|problem| LakeError::table(READINGS, problem))?;
                 if rows > MAX_ROWS {
@@ -184,18 +192,44 @@ async fn read_file(lake: Lake, table: Arc<TableSchema>, file: Arc<DataFile>, wan
     let store = Arc::clone(lake.inner.files.object_store());
     let mut reader = ObjectReader { store, location: file.location.clone(), size_bytes: file.size_bytes };
     let metadata = reader.get_metadata(None).await.map_err(failed)?;
-    let options = ArrowReaderOptions::new().with_schema(dictionary_schema(&table));
-    let arrow = ArrowReaderMetadata::try_new(metadata, options).map_err(failed)?;
+    let arrow = with_dictionaries(metadata, &table).map_err(failed)?;
     let groups: Vec<usize> =
         (0..arrow.metadata().num_row_groups()).filter(|&group| may_match(arrow.metadata().row_group(group), &wanted.bounds)).collect();
     if groups.is_empty() {
         return Ok(Vec::new());
     }
-    let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow).with_row_groups(groups);
+    let rows = arrow.metadata().file_metadata().num_rows();
+    let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow);
+    builder = match &file.deleted {
+        // Deleted rows are counted from the start of the file, so no row group may be left out before they are.
+        Some(deleted) => builder.with_row_selection(all_but(deleted, usize::try_from(rows).unwrap_or(0))),
+        None => builder.with_row_groups(groups),
+    };
     let names = ["time", "asset", "signal", "value", "quality", "late", "offset"];
     let mask = ProjectionMask::columns(builder.parquet_schema(), names);
     let stream = builder.with_projection(mask).with_batch_size(16_384).build().map_err(failed)?;
     stream.try_collect().await.map_err(failed)
+}
+
+/// The schema in which a file of `table` is read: names as dictionaries, and whatever else is in the file as it is.
+pub(crate) fn with_dictionaries(metadata: Arc<ParquetMetaData>, table: &TableSchema) -> Result<ArrowReaderMetadata, ParquetError> {
+    let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+    let ours = dictionary_schema(table);
+    let field = |stored: &Arc<Field>| ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), |ours| Arc::new(ours.clone()));
+    let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(field).collect();
+    ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))))
+}
+
+/// All of `rows` rows but those numbered in `deleted`, which ascend.
+fn all_but(deleted: &[u64], rows: usize) -> RowSelection {
+    let mut from = 0;
+    let mut kept = Vec::with_capacity(deleted.len() + 1);
+    for row in deleted.iter().filter_map(|row| usize::try_from(*row).ok()).take_while(|row| *row < rows) {
+        kept.push(from..row);
+        from = row + 1;
+    }
+    kept.push(from..rows);
+    RowSelection::from_consecutive_ranges(kept.into_iter().filter(|range| !range.is_empty()), rows)
 }
 
 /// Names are read as dictionaries: one look-up for each name of a batch instead of one a row.

@@ -10,10 +10,15 @@
 mod branch;
 mod column;
 mod compact;
+mod damage;
 mod error;
+mod failures;
+#[cfg(test)]
+mod foreign_tests;
 mod history;
 mod lake;
 mod maintain;
+mod others;
 mod parquet;
 mod records;
 mod result;
@@ -30,6 +35,7 @@ pub use branch::{Branch, CONSUMER};
 pub use column::{Cell, ColumnData};
 pub use compact::{CompactOptions, Compacted};
 pub use error::LakeError;
+pub use failures::CommitFailure;
 pub use history::{ReadingsQuery, SeriesReadings};
 pub use lake::{Lake, LakeOptions};
 pub use maintain::{Retained, Vacuumed};

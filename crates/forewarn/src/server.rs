@@ -239,7 +239,10 @@ async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, c
         url: settings.lake.clone(),
         commit_rows: settings.branch.commit_rows,
         commit_every_us: settings.branch.commit_every_us,
+        commit_bytes: settings.branch.commit_bytes,
+        file_bytes: settings.maintenance.file_bytes,
         tail_max_rows: settings.branch.max_tail_rows,
+        tail_max_bytes: settings.branch.max_tail_bytes,
         sql_max_rows: settings.limits.max_sql_rows,
         sql_timeout: Duration::from_micros(settings.limits.max_sql_us.unsigned_abs()),
     };

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use forewarn_types::SeriesId;
 use polars::prelude as pl;
-use polars::prelude::IntoLazy as _;
+use polars::prelude::{IntoLazy as _, IntoSeries as _};
+use polars_plan::dsl::{DslPlan, ExtraColumnsPolicy, MissingColumnsPolicy};
 
 use super::Bounds;
 use super::prune::Limit;
@@ -18,6 +19,9 @@ use crate::{LakeError, records};
 
 /// A store that polars cannot map is read into memory, up to here.
 const MAX_FETCH_BYTES: u64 = 2 << 30;
+
+/// The number of a row in its file; no table has a column of this name.
+const ROW: &str = "\u{0}row";
 
 /// The frame of `table` with the columns `needed` names, and the number of files it reads. Blocks.
 pub(super) fn build(
@@ -34,7 +38,10 @@ pub(super) fn build(
     let first = table.schema.columns.first().map(|column| column.name.clone()).unwrap_or_default();
     let wanted = |column: &str| if any { needed(column) } else { column == first };
     let mut parts = Vec::with_capacity(2);
-    if !files.is_empty() {
+    // Deleted rows are counted from the start of their file, so a file with such rows is a scan of its own.
+    let (whole, thinned): (Vec<&DataFile>, Vec<&DataFile>) = files.iter().partition(|file| file.deleted.is_none());
+    let scans = (!whole.is_empty()).then_some(whole).into_iter().chain(thinned.into_iter().map(|file| vec![file]));
+    for files in scans {
         parts.push(scan(lake, table, &files, bounds, &wanted).map_err(|error| match error {
             ScanError::Polars(error) => failed(error),
             ScanError::Lake(error) => error,
@@ -89,13 +96,27 @@ fn scan(
         cache: false,
         ..pl::ScanArgsParquet::default()
     };
-    let mut frame = pl::LazyFrame::scan_parquet_sources(sources, args)?;
+    let mut frame = tolerant(pl::LazyFrame::scan_parquet_sources(sources, args)?);
+    if let [DataFile { deleted: Some(deleted), .. }] = files {
+        let deleted: Vec<pl::IdxSize> = deleted.iter().filter_map(|row| pl::IdxSize::try_from(*row).ok()).collect();
+        let deleted = pl::lit(pl::IdxCa::from_vec("".into(), deleted).into_series()).implode(false);
+        frame = frame.with_row_index(ROW, Some(0)).filter(pl::col(ROW).is_in(deleted, false).not());
+    }
     for (name, limit) in &bounds.columns {
         if let Some(condition) = condition(name, limit) {
             frame = frame.filter(condition);
         }
     }
     Ok(frame.select(visible(table, wanted)))
+}
+
+/// Files from before a column was added have nothing in it, and columns that another program has added are not ours to read.
+fn tolerant(mut frame: pl::LazyFrame) -> pl::LazyFrame {
+    if let DslPlan::Scan { unified_scan_args, .. } = &mut frame.logical_plan {
+        unified_scan_args.missing_columns_policy = MissingColumnsPolicy::Insert;
+        unified_scan_args.extra_columns_policy = ExtraColumnsPolicy::Ignore;
+    }
+    frame
 }
 
 /// The limit as a filter on a column as it is stored, where polars compares it with the statistics of row groups.

@@ -128,10 +128,27 @@ impl Plan {
         let rows = pl::IdxSize::try_from(max_rows.saturating_add(1)).unwrap_or(pl::IdxSize::MAX);
         let frame = context.execute(&self.sql).map_err(failed)?.limit(rows);
         // A single query always has a single answer.
-        let frame = frame.collect_with_engine(pl::Engine::Streaming).map_err(failed)?.unwrap_single();
+        let frame = frame.collect_with_engine(pl::Engine::Streaming);
+        let frame = frame.map_err(|error| self.damage(lake, view, &error).unwrap_or_else(|| failed(error)))?.unwrap_single();
         let mut result = ResultSet::from_polars(&frame)?;
         result.limit(max_rows);
         Ok(result)
+    }
+}
+
+impl Plan {
+    /// The damaged file that a failure may come from. Blocks.
+    fn damage(&self, lake: &Lake, view: &View, error: &pl::PolarsError) -> Option<LakeError> {
+        if matches!(error, pl::PolarsError::ColumnNotFound(_)) {
+            return None;
+        }
+        let tables = self.tables.iter().filter_map(|(name, bounds)| Some((view.tables.get(name)?, bounds)));
+        let runtime = crate::store::runtime().ok()?;
+        let mut tables = tables.map(|(table, bounds)| {
+            let files = table.files.iter().map(|file| &**file).filter(|file| bounds.may_match(file));
+            runtime.block_on(lake.find_damage(&table.schema.name, files))
+        });
+        tables.find_map(|damage| damage)
     }
 }
 
