@@ -6,6 +6,7 @@
 
 mod cache;
 mod checkpoints;
+mod crash;
 mod disk;
 mod error;
 mod follow;

@@ -12,6 +12,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
+use crate::crash::with_crash_points;
 use crate::disk::{Disk, DiskFile, RealDisk};
 use crate::segment::{HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
 use crate::writer::{Outcome, Pending, Step, Writer};
@@ -93,7 +94,7 @@ impl LocalLog {
     /// # Errors
     /// [`LogError`] if the folder is in use by another process, a file is damaged, or the disk fails.
     pub fn open(options: LogOptions) -> Result<Arc<Self>, LogError> {
-        Self::open_on(options, Arc::new(RealDisk))
+        Self::open_on(options, with_crash_points(Arc::new(RealDisk)))
     }
 
     /// [`LocalLog::open`] on another disk.

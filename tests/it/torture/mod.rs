@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use self::old::OldReadings;
 use self::peer::Peer;
-use self::points::{BEGINNING, LIFE, START};
+use self::points::{BEGINNING, LIFE, REPAIR, START, TORN};
 use crate::kill::{self, BY_ASSET, Senders, Stream, check_acknowledged, check_totals};
 
 const STEPS: usize = 400;
@@ -219,7 +219,11 @@ fn lives(dice: &mut Dice, full: bool) -> Vec<End> {
     }
     while !others.is_empty() {
         let next = usize::try_from(dice.below(others.len() as u64)).expect("an index");
-        lives.push(others.swap_remove(next));
+        let end = others.swap_remove(next);
+        lives.push(end);
+        if name(end) == TORN {
+            lives.push(End::At(REPAIR.0, REPAIR.1));
+        }
         if full && dice.once_in(4) {
             // And once more before it has recovered.
             let (point, most) = START[usize::try_from(dice.below(START.len() as u64)).expect("an index")];
@@ -259,14 +263,14 @@ async fn kills_at_every_step_lose_nothing_repeat_nothing_and_change_no_alert() {
         println!("{} kills, {} checks, {} requests stored but not answered", tally.all(), tally.checks, tally.unanswered);
     }
     println!("{:#?}", tally);
-    let never = BEGINNING.iter().chain(LIFE).map(|(point, _)| *point).filter(|point| !tally.kills.contains_key(point));
+    let never = points::all().filter(|point| !tally.kills.contains_key(point));
     assert_eq!(never.collect::<Vec<_>>(), [""; 0], "never reached, so not tested: {tally:#?}");
     assert!(tally.checks > 0 && tally.unanswered > 0, "{tally:#?}");
 }
 
 #[test]
 fn the_matrix_names_every_crash_point() {
-    let known: Vec<&str> = BEGINNING.iter().chain(LIFE).map(|(point, _)| *point).collect();
+    let known: Vec<&str> = points::all().collect();
     let missing: Vec<String> = points::in_the_code().into_iter().filter(|point| !known.contains(&point.as_str())).collect();
     assert_eq!(missing, [""; 0], "crash points that no test kills at");
 }

@@ -7,10 +7,35 @@ use std::path::Path;
 pub(super) type Point = (&'static str, u64);
 
 /// Those that only a start on an empty folder passes, in its order.
-pub(super) const BEGINNING: &[Point] = &[("lake.create.before", 3), ("lake.create.after", 3), ("lake.marker.before", 1)];
+pub(super) const BEGINNING: &[Point] = &[
+    ("log.id.created", 1),
+    ("log.id.torn", 1),
+    ("log.id.written", 1),
+    ("log.id.synced", 1),
+    ("log.id.rename.before", 1),
+    ("log.id.rename.after", 1),
+    ("log.segment.created", 1),
+    ("log.segment.torn", 1),
+    ("log.segment.written", 1),
+    ("log.segment.synced", 1),
+    ("lake.create.before", 3),
+    ("lake.create.after", 3),
+    ("lake.marker.before", 1),
+];
 
 /// Those that a start passes before it serves.
-pub(super) const START: &[Point] = &[("start.restored", 1), ("start.lake_open", 1)];
+pub(super) const START: &[Point] = &[
+    ("log.segment.torn", 1),
+    ("log.segment.written", 1),
+    ("log.segment.synced", 1),
+    ("start.restored", 1),
+    ("start.lake_open", 1),
+];
+
+/// The one that only a start passes that finds a write cut off in its middle: it comes after [`TORN`].
+pub(super) const REPAIR: Point = ("log.segment.resized", 1);
+/// See [`REPAIR`].
+pub(super) const TORN: &str = "log.segment.torn";
 
 /// Those that a server passes again and again, with each start, or when its definitions have changed.
 pub(super) const LIFE: &[Point] = &[
@@ -18,6 +43,18 @@ pub(super) const LIFE: &[Point] = &[
     ("start.lake_open", 1),
     ("start.definitions.before", 1),
     ("start.definitions.after", 1),
+    ("log.segment.created", 4),
+    ("log.segment.torn", 60),
+    ("log.segment.written", 60),
+    ("log.segment.synced", 60),
+    ("log.segment.remove.before", 6),
+    ("log.segment.remove.after", 6),
+    ("log.checkpoints.created", 6),
+    ("log.checkpoints.torn", 6),
+    ("log.checkpoints.written", 6),
+    ("log.checkpoints.synced", 6),
+    ("log.checkpoints.rename.before", 6),
+    ("log.checkpoints.rename.after", 6),
     ("alert.before", 20),
     ("alert.durable", 20),
     ("lake.data.before", 12),
@@ -46,12 +83,23 @@ pub(super) const LIFE: &[Point] = &[
     ("lake.old_snapshot.after", 2),
 ];
 
+/// Steps of files of the log that can be told by name and are never taken.
+const NEVER: &[&str] = &["log.id.resized", "log.id.remove", "log.checkpoints.resized", "log.checkpoints.remove", "log.segment.rename"];
+/// Steps of the lake that are no part of its tables; what else is stored, such as models, is written in one piece.
+const ASIDE: &[&str] = &["lake.other", "lake.delete_other"];
+const FILE_STEPS: [&str; 9] =
+    ["created", "torn", "written", "resized", "synced", "rename.before", "rename.after", "remove.before", "remove.after"];
+
+/// All the points of the matrix.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    BEGINNING.iter().chain(LIFE).chain([&REPAIR]).map(|(point, _)| *point)
+}
+
 /// The crash points that the code of the crates names.
 pub(super) fn in_the_code() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     look(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates"), &mut found);
-    // The tables' own steps are all there is to the lake; what else is stored, such as models, is written in one piece.
-    found.retain(|point| !point.starts_with("lake.other.") && !point.starts_with("lake.delete_other."));
+    found.retain(|point| !NEVER.iter().chain(ASIDE).any(|step| point.starts_with(step)));
     found
 }
 
@@ -63,9 +111,11 @@ fn look(folder: &Path, found: &mut BTreeSet<String>) {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).expect("the code is UTF-8");
             let named = |call: &str| text.split(call).skip(1).filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()).collect();
-            let (alone, in_pairs): (Vec<String>, Vec<String>) = (named("crash_point(\""), named("points!(\""));
+            let (alone, steps, files): (Vec<String>, Vec<String>, Vec<String>) =
+                (named("crash_point(\""), named(" points!(\""), named("file_points!(\""));
             found.extend(alone);
-            found.extend(in_pairs.iter().flat_map(|step| ["before", "after"].map(|when| format!("lake.{step}.{when}"))));
+            found.extend(steps.iter().flat_map(|step| ["before", "after"].map(|when| format!("lake.{step}.{when}"))));
+            found.extend(files.iter().flat_map(|file| FILE_STEPS.map(|step| format!("log.{file}.{step}"))));
         }
     }
 }
