@@ -116,7 +116,8 @@ impl DiskFile for CrashFile {
     }
 
     fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
-        let (first, rest) = bytes.split_at(bytes.len() / 2);
+        // Behind the middle, so that two frames of a size are not parted where they meet.
+        let (first, rest) = bytes.split_at((bytes.len() / 2 + 1).min(bytes.len()));
         self.file.write_at(first, position)?;
         crash_point(self.points.torn);
         self.file.write_at(rest, position + first.len() as u64)?;

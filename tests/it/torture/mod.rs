@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use self::old::OldReadings;
 use self::peer::Peer;
-use self::points::{BEGINNING, LIFE, REPAIR, START, TORN};
+use self::points::{BEGINNING, LIFE, Point, REPAIR, START, TORN};
 use crate::kill::{self, BY_ASSET, Senders, Stream, check_acknowledged, check_totals};
 
 const STEPS: usize = 400;
@@ -211,9 +211,9 @@ async fn query(server: &Server, query: &str) -> Option<Vec<Vec<Value>>> {
 
 /// The lives of one round.
 fn lives(dice: &mut Dice, full: bool) -> Vec<End> {
-    let passage = |most: u64, dice: &mut Dice| if full { 1 + dice.below(most) } else { 1 };
-    let mut lives: Vec<End> = BEGINNING.iter().map(|(point, most)| End::At(point, passage(*most, dice))).collect();
-    let mut others: Vec<End> = LIFE.iter().map(|(point, most)| End::At(point, passage(*most, dice))).collect();
+    let at = |(point, first, last): Point, dice: &mut Dice| End::At(point, if full { first + dice.below(last - first + 1) } else { first });
+    let mut lives: Vec<End> = BEGINNING.iter().map(|point| at(*point, dice)).collect();
+    let mut others: Vec<End> = LIFE.iter().map(|point| at(*point, dice)).collect();
     if full {
         others.extend((0..MOMENTS).map(|_| End::Moment(dice.below(1_500_000))));
     }
@@ -222,12 +222,12 @@ fn lives(dice: &mut Dice, full: bool) -> Vec<End> {
         let end = others.swap_remove(next);
         lives.push(end);
         if name(end) == TORN {
-            lives.push(End::At(REPAIR.0, REPAIR.1));
+            lives.push(at(REPAIR, dice));
         }
         if full && dice.once_in(4) {
             // And once more before it has recovered.
-            let (point, most) = START[usize::try_from(dice.below(START.len() as u64)).expect("an index")];
-            lives.push(End::At(point, passage(most, dice)));
+            let start = START[usize::try_from(dice.below(START.len() as u64)).expect("an index")];
+            lives.push(at(start, dice));
         }
     }
     lives

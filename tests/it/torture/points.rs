@@ -1,86 +1,86 @@
-//! The crash points of the program, each with the largest number of its passage that is to kill.
+//! The crash points of the program, each with the passages of which one is to kill.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// A crash point: its name, and the latest passage that kills.
-pub(super) type Point = (&'static str, u64);
+/// A crash point: its name, and the first and the last passage that may kill.
+pub(super) type Point = (&'static str, u64, u64);
 
 /// Those that only a start on an empty folder passes, in its order.
 pub(super) const BEGINNING: &[Point] = &[
-    ("log.id.created", 1),
-    ("log.id.torn", 1),
-    ("log.id.written", 1),
-    ("log.id.synced", 1),
-    ("log.id.rename.before", 1),
-    ("log.id.rename.after", 1),
-    ("log.segment.created", 1),
-    ("log.segment.torn", 1),
-    ("log.segment.written", 1),
-    ("log.segment.synced", 1),
-    ("lake.create.before", 3),
-    ("lake.create.after", 3),
-    ("lake.marker.before", 1),
+    ("log.id.created", 1, 1),
+    ("log.id.torn", 1, 1),
+    ("log.id.written", 1, 1),
+    ("log.id.synced", 1, 1),
+    ("log.id.rename.before", 1, 1),
+    ("log.id.rename.after", 1, 1),
+    ("log.segment.created", 1, 1),
+    ("log.segment.torn", 1, 1),
+    ("log.segment.written", 1, 1),
+    ("log.segment.synced", 1, 1),
+    ("lake.create.before", 1, 3),
+    ("lake.create.after", 1, 3),
+    ("lake.marker.before", 1, 1),
 ];
 
 /// Those that a start passes before it serves.
 pub(super) const START: &[Point] = &[
-    ("log.segment.torn", 1),
-    ("log.segment.written", 1),
-    ("log.segment.synced", 1),
-    ("start.restored", 1),
-    ("start.lake_open", 1),
+    ("log.segment.torn", 1, 1),
+    ("log.segment.written", 1, 1),
+    ("log.segment.synced", 1, 1),
+    ("start.restored", 1, 1),
+    ("start.lake_open", 1, 1),
 ];
 
 /// The one that only a start passes that finds a write cut off in its middle: it comes after [`TORN`].
-pub(super) const REPAIR: Point = ("log.segment.resized", 1);
+pub(super) const REPAIR: Point = ("log.segment.resized", 1, 1);
 /// See [`REPAIR`].
 pub(super) const TORN: &str = "log.segment.torn";
 
 /// Those that a server passes again and again, with each start, or when its definitions have changed.
 pub(super) const LIFE: &[Point] = &[
-    ("start.restored", 1),
-    ("start.lake_open", 1),
-    ("start.definitions.before", 1),
-    ("start.definitions.after", 1),
-    ("log.segment.created", 4),
-    ("log.segment.torn", 60),
-    ("log.segment.written", 60),
-    ("log.segment.synced", 60),
-    ("log.segment.remove.before", 6),
-    ("log.segment.remove.after", 6),
-    ("log.checkpoints.created", 6),
-    ("log.checkpoints.torn", 6),
-    ("log.checkpoints.written", 6),
-    ("log.checkpoints.synced", 6),
-    ("log.checkpoints.rename.before", 6),
-    ("log.checkpoints.rename.after", 6),
-    ("alert.before", 20),
-    ("alert.durable", 20),
-    ("lake.data.before", 12),
-    ("lake.data.after", 12),
-    ("lake.append.before", 12),
-    ("lake.append.after", 12),
-    ("lake.marker.before", 6),
-    ("lake.marker.after", 6),
-    ("lake.optimize.before", 2),
-    ("lake.optimize.after", 2),
-    ("lake.delete.before", 2),
-    ("lake.delete.after", 2),
-    ("lake.checkpoint.before", 1),
-    ("lake.checkpoint.after", 1),
-    ("lake.last_checkpoint.before", 1),
-    ("lake.last_checkpoint.after", 1),
-    ("lake.notes.before", 3),
-    ("lake.notes.after", 3),
-    ("lake.vacuum.before", 4),
-    ("lake.vacuum.after", 4),
-    ("lake.clean.before", 4),
-    ("lake.clean.after", 4),
-    ("lake.snapshot.before", 3),
-    ("lake.snapshot.after", 3),
-    ("lake.old_snapshot.before", 2),
-    ("lake.old_snapshot.after", 2),
+    ("start.restored", 1, 1),
+    ("start.lake_open", 1, 1),
+    ("start.definitions.before", 1, 1),
+    ("start.definitions.after", 1, 1),
+    ("log.segment.created", 1, 4),
+    ("log.segment.torn", 5, 60),
+    ("log.segment.written", 3, 60),
+    ("log.segment.synced", 3, 60),
+    ("log.segment.remove.before", 1, 6),
+    ("log.segment.remove.after", 1, 6),
+    ("log.checkpoints.created", 1, 6),
+    ("log.checkpoints.torn", 1, 6),
+    ("log.checkpoints.written", 1, 6),
+    ("log.checkpoints.synced", 1, 6),
+    ("log.checkpoints.rename.before", 1, 6),
+    ("log.checkpoints.rename.after", 1, 6),
+    ("alert.before", 1, 20),
+    ("alert.durable", 1, 20),
+    ("lake.data.before", 1, 12),
+    ("lake.data.after", 1, 12),
+    ("lake.append.before", 1, 12),
+    ("lake.append.after", 1, 12),
+    ("lake.marker.before", 1, 6),
+    ("lake.marker.after", 1, 6),
+    ("lake.optimize.before", 1, 2),
+    ("lake.optimize.after", 1, 2),
+    ("lake.delete.before", 1, 2),
+    ("lake.delete.after", 1, 2),
+    ("lake.checkpoint.before", 1, 1),
+    ("lake.checkpoint.after", 1, 1),
+    ("lake.last_checkpoint.before", 1, 1),
+    ("lake.last_checkpoint.after", 1, 1),
+    ("lake.notes.before", 1, 3),
+    ("lake.notes.after", 1, 3),
+    ("lake.vacuum.before", 1, 4),
+    ("lake.vacuum.after", 1, 4),
+    ("lake.clean.before", 1, 4),
+    ("lake.clean.after", 1, 4),
+    ("lake.snapshot.before", 1, 3),
+    ("lake.snapshot.after", 1, 3),
+    ("lake.old_snapshot.before", 1, 2),
+    ("lake.old_snapshot.after", 1, 2),
 ];
 
 /// Steps of files of the log that can be told by name and are never taken.
@@ -92,7 +92,7 @@ const FILE_STEPS: [&str; 9] =
 
 /// All the points of the matrix.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    BEGINNING.iter().chain(LIFE).chain([&REPAIR]).map(|(point, _)| *point)
+    BEGINNING.iter().chain(LIFE).chain([&REPAIR]).map(|(point, ..)| *point)
 }
 
 /// The crash points that the code of the crates names.
