@@ -244,7 +244,8 @@ pub(crate) async fn check_totals(server: &Server, stream: &Stream) {
         last.fold(Stored::default(), |all, one| Stored { count: all.count + one.count, late: all.late + one.late, sum: all.sum + one.sum });
     let row = &server.sql("SELECT count(*) AS n, sum(value) AS total FROM readings WHERE asset LIKE 'plant1/%'").await[0];
     assert_eq!((row[0].as_u64(), row[1].as_f64()), (Some(all.count), Some(all.sum)));
-    let different = "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
+    let different =
+        "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
     assert_eq!(server.count(different).await, all.count);
     assert_eq!(server.count("SELECT count(*) AS n FROM readings WHERE late AND asset LIKE 'plant1/%'").await, all.late);
 }

@@ -46,7 +46,11 @@ fn points_of_put(path: &str, payload: &PutPayload) -> Points {
     if !path.contains("_forewarn/") {
         return points!("data");
     }
-    let kinds = [("_forewarn/branch.json", points!("marker")), ("_forewarn/vacuum/", points!("notes")), ("_forewarn/snapshots/", points!("snapshot"))];
+    let kinds = [
+        ("_forewarn/branch.json", points!("marker")),
+        ("_forewarn/vacuum/", points!("notes")),
+        ("_forewarn/snapshots/", points!("snapshot")),
+    ];
     kinds.into_iter().find(|(part, _)| path.contains(part)).map_or(points!("other"), |(_, points)| points)
 }
 
@@ -54,14 +58,20 @@ fn points_of_put(path: &str, payload: &PutPayload) -> Points {
 fn points_of_commit(payload: &PutPayload) -> Points {
     let text: Vec<u8> = payload.iter().flatten().copied().collect();
     let text = String::from_utf8_lossy(&text);
-    let kinds = [("STREAMING UPDATE", points!("append")), ("OPTIMIZE", points!("optimize")), ("DELETE", points!("delete")), ("CREATE TABLE", points!("create"))];
+    let kinds = [
+        ("STREAMING UPDATE", points!("append")),
+        ("OPTIMIZE", points!("optimize")),
+        ("DELETE", points!("delete")),
+        ("CREATE TABLE", points!("create")),
+    ];
     let names = |operation: &str| text.contains(&format!("\"operation\":\"{operation}\""));
     kinds.into_iter().find(|(operation, _)| names(operation)).map_or(points!("other"), |(_, points)| points)
 }
 
 fn points_of_deletion(path: &Path) -> Points {
     let path = path.as_ref();
-    let kinds = [("/_delta_log/", points!("clean")), ("_forewarn/snapshots/", points!("old_snapshot")), ("_forewarn/", points!("delete_other"))];
+    let kinds =
+        [("/_delta_log/", points!("clean")), ("_forewarn/snapshots/", points!("old_snapshot")), ("_forewarn/", points!("delete_other"))];
     kinds.into_iter().find(|(part, _)| path.contains(part)).map_or(points!("vacuum"), |(_, points)| points)
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn heed_environment() -> Result<()> {
 
 /// Ends the process as `kill -9` does: no destructor runs, nothing is flushed.
 #[expect(unsafe_code, reason = "the standard library sends no signals; these two calls read no memory of ours")]
-fn die() {
+fn die() -> ! {
     // A process may always kill itself, so there is no failure to be told of.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
     loop {

@@ -24,7 +24,7 @@ use self::peer::Peer;
 use self::points::{BEGINNING, LIFE, Point, REPAIR, START, TORN};
 use crate::kill::{self, BY_ASSET, Senders, Stream, check_acknowledged, check_totals};
 
-const STEPS: usize = 400;
+const STEPS: usize = 500;
 /// Readings of one request.
 const REQUEST_READINGS: usize = 20;
 /// So many requests of readings that are to be forgotten do not pass a place that is there.
@@ -39,11 +39,22 @@ const SIGKILL: i32 = 9;
 
 /// Everything comes so often that a life of a second sees all of it. What may be deleted is kept so long that no upload takes as long.
 const SETTINGS: &str = "\
-branch: { commit_rows: 300, commit_every: 100ms }
 log: { segment_bytes: 8KB }
-snapshot: { every: 200ms }
 influx: { asset: \"{tags}\", signal: \"{measurement}_{field}\" }
 ";
+/// The log is trimmed up to where its slower consumer stands: either may be it.
+const PACES: [&str; 2] = [
+    "branch: { commit_rows: 300, commit_every: 100ms }\nsnapshot: { every: 200ms }\n",
+    "branch: { commit_rows: 5000, commit_every: 1s }\nsnapshot: { every: 50ms }\n",
+];
+
+/// A life of a server.
+#[derive(Debug, Clone, Copy)]
+struct Life {
+    end: End,
+    /// Which of [`PACES`] it has.
+    pace: usize,
+}
 
 /// How a life is to end.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +87,8 @@ impl Tally {
 /// A folder on which servers live and die.
 struct Round<'a> {
     site: Site,
+    /// The settings that all lives have.
+    settings: String,
     stream: Stream,
     senders: Senders,
     old: OldReadings,
@@ -89,8 +102,10 @@ struct Round<'a> {
 
 impl Round<'_> {
     /// One life.
-    async fn live(&mut self, end: End) {
-        println!("{end:?}");
+    async fn live(&mut self, life: Life) {
+        println!("{life:?}");
+        let end = life.end;
+        self.site.settings = format!("{}{}", self.settings, PACES[life.pace]);
         self.site.environment = match end {
             End::At(point, passage) => vec![("FOREWARN_KILL_AT".to_owned(), format!("{point}:{passage}"))],
             End::Moment(_) => Vec::new(),
@@ -150,7 +165,9 @@ impl Round<'_> {
         let acknowledged = self.senders.acknowledged();
         let Some(rows) = query(server, BY_ASSET).await else { return };
         self.tally.unanswered += check_acknowledged(&rows, &self.stream, &acknowledged);
-        let Some(rows) = query(server, "SELECT count(*), count(DISTINCT time) FROM readings WHERE asset = 'old/tank'").await else { return };
+        let Some(rows) = query(server, "SELECT count(*), count(DISTINCT time) FROM readings WHERE asset = 'old/tank'").await else {
+            return;
+        };
         let (count, different) = (rows[0][0].as_u64().expect("a count"), rows[0][1].as_u64().expect("a count"));
         assert!(count == different && count <= self.old.sent, "{count} old readings, {different} different ones, {} sent", self.old.sent);
         self.tally.checks += 1;
@@ -210,7 +227,7 @@ async fn query(server: &Server, query: &str) -> Option<Vec<Vec<Value>>> {
 }
 
 /// The lives of one round.
-fn lives(dice: &mut Dice, full: bool) -> Vec<End> {
+fn lives(dice: &mut Dice, full: bool) -> Vec<Life> {
     let at = |(point, first, last): Point, dice: &mut Dice| End::At(point, if full { first + dice.below(last - first + 1) } else { first });
     let mut lives: Vec<End> = BEGINNING.iter().map(|point| at(*point, dice)).collect();
     let mut others: Vec<End> = LIFE.iter().map(|point| at(*point, dice)).collect();
@@ -230,7 +247,7 @@ fn lives(dice: &mut Dice, full: bool) -> Vec<End> {
             lives.push(at(start, dice));
         }
     }
-    lives
+    lives.into_iter().map(|end| Life { end, pace: usize::from(dice.once_in(2)) }).collect()
 }
 
 /// One round on a folder of its own.
@@ -242,12 +259,11 @@ async fn round(seed: u64, full: bool, peer: Option<&mut Peer>, tally: &mut Tally
     let mut dice = Dice::new(!seed);
     let lives = lives(&mut dice, full);
     let requests: usize = stream.iter().map(Vec::len).sum();
-    let mut site = kill::site(SETTINGS);
-    site.settings.push_str(&old::settings());
+    let (site, settings) = (kill::site(""), format!("{SETTINGS}{}", old::settings()));
     let (senders, share) = (Senders::start_with(&stream, 0), requests / (lives.len() + 1));
-    let mut round = Round { site, stream, senders, old: OldReadings::default(), share, definitions: 0, peer, tally };
-    for end in lives {
-        round.live(end).await;
+    let mut round = Round { site, settings, stream, senders, old: OldReadings::default(), share, definitions: 0, peer, tally };
+    for life in lives {
+        round.live(life).await;
     }
     round.end().await.assert_same(&calm);
 }
@@ -262,7 +278,7 @@ async fn kills_at_every_step_lose_nothing_repeat_nothing_and_change_no_alert() {
         tokio::time::timeout(PATIENCE, lives).await.unwrap_or_else(|_| panic!("seed {seed} does not come to its end"));
         println!("{} kills, {} checks, {} requests stored but not answered", tally.all(), tally.checks, tally.unanswered);
     }
-    println!("{:#?}", tally);
+    println!("{tally:#?}");
     let never = points::all().filter(|point| !tally.kills.contains_key(point));
     assert_eq!(never.collect::<Vec<_>>(), [""; 0], "never reached, so not tested: {tally:#?}");
     assert!(tally.checks > 0 && tally.unanswered > 0, "{tally:#?}");

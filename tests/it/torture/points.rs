@@ -55,8 +55,8 @@ pub(super) const LIFE: &[Point] = &[
     ("log.checkpoints.synced", 1, 6),
     ("log.checkpoints.rename.before", 1, 6),
     ("log.checkpoints.rename.after", 1, 6),
-    ("alert.before", 1, 20),
-    ("alert.durable", 1, 20),
+    ("alert.before", 1, 6),
+    ("alert.durable", 1, 2),
     ("lake.data.before", 1, 12),
     ("lake.data.after", 1, 12),
     ("lake.append.before", 1, 12),
@@ -110,7 +110,8 @@ fn look(folder: &Path, found: &mut BTreeSet<String>) {
             look(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).expect("the code is UTF-8");
-            let named = |call: &str| text.split(call).skip(1).filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()).collect();
+            let named =
+                |call: &str| text.split(call).skip(1).filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()).collect();
             let (alone, steps, files): (Vec<String>, Vec<String>, Vec<String>) =
                 (named("crash_point(\""), named(" points!(\""), named("file_points!(\""));
             found.extend(alone);
