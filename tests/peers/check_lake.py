@@ -11,6 +11,10 @@ import duckdb
 from deltalake import DeltaTable
 
 
+def files_of(table):
+    return [uri.removeprefix("file://") for uri in table.file_uris()]
+
+
 def problem_of(table, files, rows):
     missing = [file for file in files if not pathlib.Path(file).exists()]
     if missing:
@@ -28,7 +32,7 @@ def problem_of(table, files, rows):
 
 
 def check(lake):
-    tables, problems = {}, []
+    tables, counts, problems = {}, {}, []
     for log in sorted(lake.glob("*/_delta_log")):
         # A table whose creation was cut off has a folder and no commit.
         if not any(log.glob("*.json")) and not any(log.glob("*.parquet")):
@@ -37,18 +41,16 @@ def check(lake):
         try:
             table = DeltaTable(str(log.parent))
             rows = sum(table.get_add_actions(flatten=True).column("num_records").to_pylist())
-            problem = problem_of(name, [uri.removeprefix("file://") for uri in table.file_uris()], rows)
+            files = files_of(table)
+            problem = problem_of(name, files, rows)
             tables[name] = rows
+            if name == "readings" and rows and not problem:
+                query = "SELECT asset, count(*) FROM read_parquet($1) GROUP BY asset"
+                counts = dict(duckdb.execute(query, [files]).fetchall())
         except Exception as error:
             problem = str(error)
         if problem:
             problems.append(f"{name}: {problem}")
-    counts = {}
-    if tables.get("readings"):
-        table = DeltaTable(str(lake / "readings"))
-        files = [uri.removeprefix("file://") for uri in table.file_uris()]
-        query = "SELECT asset, count(*) FROM read_parquet($1) GROUP BY asset"
-        counts = dict(duckdb.execute(query, [files]).fetchall())
     return {"tables": tables, "readings": counts, "problems": problems}
 
 
