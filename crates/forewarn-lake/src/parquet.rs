@@ -7,11 +7,11 @@ use arrow::datatypes::{DataType, Field, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use crate::schema::TableSchema;
+use crate::schema::{ColumnType, TableSchema};
 use crate::{ColumnData, LakeError};
 
 /// Small enough that a query for one machine decodes little, large enough to compress well.
@@ -70,9 +70,21 @@ impl FileWriter {
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+            // One page for each column: zstd finds what signals of one asset have in common only within a page.
+            .set_data_page_row_count_limit(ROW_GROUP_ROWS)
+            .set_data_page_size_limit(2 * size_of::<i64>() * ROW_GROUP_ROWS)
             .set_created_by("forewarn".to_owned());
-        for name in ["value", "time"] {
-            properties = properties.set_column_dictionary_enabled(ColumnPath::from(name), false);
+        for column in &table.columns {
+            let path = ColumnPath::from(column.name.as_str());
+            match column.ty {
+                // Times, and offsets, ascend within a series: their differences are small and mostly the same.
+                ColumnType::Int | ColumnType::Time => {
+                    properties = properties.set_column_dictionary_enabled(path.clone(), false);
+                    properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+                }
+                ColumnType::Float => properties = properties.set_column_dictionary_enabled(path, false),
+                ColumnType::Bool | ColumnType::Text => {}
+            }
         }
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)?;
