@@ -432,6 +432,8 @@ pub struct Limits {
     pub max_sql_rows: usize,
     /// Longest SQL query, µs.
     pub max_sql_us: i64,
+    /// Memory that all SQL queries together may take, bytes.
+    pub max_sql_memory_bytes: u64,
 }
 
 /// How Influx line protocol becomes assets and signals.

@@ -248,6 +248,7 @@ async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, c
         tail_max_rows: settings.branch.max_tail_rows,
         sql_max_rows: settings.limits.max_sql_rows,
         sql_timeout: Duration::from_micros(settings.limits.max_sql_us.unsigned_abs()),
+        sql_memory_bytes: settings.limits.max_sql_memory_bytes,
     };
     let lake = Lake::open(options, Arc::clone(series), Arc::clone(clock)).await;
     lake.with_context(|| format!("cannot open the lake {}", settings.lake))

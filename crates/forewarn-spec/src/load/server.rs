@@ -141,6 +141,9 @@ struct RawLimits {
     /// The longest that a SQL query may run.
     #[schemars(extend("default" = "1m"))]
     max_sql: Option<Text<PositiveDuration>>,
+    /// The memory that all SQL queries together may take; beyond it the one that has read most is ended.
+    #[schemars(extend("default" = "1GiB"))]
+    max_sql_memory: Option<Text<Size>>,
 }
 
 /// How Influx line protocol becomes assets and signals.
@@ -239,6 +242,7 @@ fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {
         max_future_us: raw.max_future.as_ref().map_or(DAY_US, |text| positive_duration(text, report)),
         max_sql_rows: count(raw.max_sql_rows.as_ref(), 100_000),
         max_sql_us: raw.max_sql.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
+        max_sql_memory_bytes: size(raw.max_sql_memory.as_ref(), 1 << 30, report),
     }
 }
 
