@@ -15,4 +15,5 @@ mod nab;
 mod readers;
 mod s3;
 mod snapshots;
+mod torture;
 mod watch;

@@ -10,7 +10,7 @@ use crate::table::DataFile;
 use crate::{Lake, LakeError};
 
 /// Files that are looked at for one failure, each with one or two small requests.
-const MOST_FILES: usize = 1_000;
+const MOST_FILES: usize = 200;
 /// A Parquet file ends with these bytes (Apache Parquet format, "File Format").
 const MAGIC: &[u8] = b"PAR1";
 

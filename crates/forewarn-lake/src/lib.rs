@@ -10,9 +10,11 @@
 mod branch;
 mod column;
 mod compact;
+mod crash;
 mod damage;
 mod error;
 mod failures;
+mod files;
 #[cfg(test)]
 mod foreign_tests;
 mod history;
@@ -22,6 +24,7 @@ mod others;
 mod parquet;
 mod records;
 mod result;
+mod scan;
 mod schema;
 mod sql;
 mod store;

@@ -24,6 +24,7 @@ use url::Url;
 
 use self::check::Place;
 use crate::LakeError;
+use crate::crash::with_crash_points;
 
 /// Files written, or forced to disk, at the same time.
 const CONCURRENT_WRITES: usize = 16;
@@ -92,7 +93,8 @@ impl ObjectFiles {
         let folder = folder.canonicalize().map_err(failed)?;
         let root = Url::from_directory_path(&folder).map_err(|()| format!("{} cannot be written as a URL", folder.display()))?;
         let prefix = Path::from_url_path(root.path()).map_err(|error| format!("is no path: {error}"))?;
-        Ok(Self { store: Arc::new(LocalFileSystem::new()), root, prefix, local: true, place: None })
+        let store = with_crash_points(Arc::new(LocalFileSystem::new()));
+        Ok(Self { store, root, prefix, local: true, place: None })
     }
 
     /// The store is as `builder` says, which knows all but the bucket.
@@ -116,7 +118,7 @@ impl ObjectFiles {
         let root = Url::parse(&directory).map_err(|error| format!("is no URL: {error}"))?;
         let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|error| format!("is no path: {error}"))?;
         let place = Place { bucket: bucket.to_owned(), endpoint, region };
-        Ok(Self { store: Arc::new(store), root, prefix, local: false, place: Some(Arc::new(place)) })
+        Ok(Self { store: with_crash_points(Arc::new(store)), root, prefix, local: false, place: Some(Arc::new(place)) })
     }
 
     /// Writes the file at `path` whole, atomically. With `if_absent` nothing is written if there is one already, and the answer is false.
