@@ -14,4 +14,5 @@ mod mqtt;
 mod nab;
 mod readers;
 mod snapshots;
+mod torture;
 mod watch;

@@ -50,6 +50,8 @@ pub struct Site {
     dir: TempDir,
     /// Lines of `forewarn.yaml` beside the usual ones.
     pub settings: String,
+    /// Variables that servers find in their environment beside those of the test.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for Site {
@@ -68,7 +70,7 @@ impl Site {
         for folder in ["pipelines", "models"] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder in the test's folder");
         }
-        Self { dir, settings: String::new() }
+        Self { dir, settings: String::new(), environment: Vec::new() }
     }
 
     /// The folder.
@@ -121,6 +123,17 @@ impl Site {
     /// # Panics
     /// If it does not get that far.
     pub async fn launch(&self) -> Server {
+        self.try_launch().await.unwrap_or_else(|status| panic!("{status}: {}", self.log()))
+    }
+
+    /// Starts a server and waits until it listens, or has ended before that.
+    ///
+    /// # Errors
+    /// How it has ended.
+    ///
+    /// # Panics
+    /// If it does neither.
+    pub async fn try_launch(&self) -> Result<Server, ExitStatus> {
         let mut process = self.spawn();
         let mut lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let listening = async {
@@ -131,8 +144,11 @@ impl Site {
             }
             None
         };
-        let url = tokio::time::timeout(PATIENCE, listening).await.ok().flatten().unwrap_or_else(|| panic!("{}", self.log()));
-        Server { process, url, http: http() }
+        let heard = tokio::time::timeout(PATIENCE, listening).await.unwrap_or_else(|_| panic!("{}", self.log()));
+        match heard {
+            Some(url) => Ok(Server { process, url, http: http() }),
+            None => Err(process.wait().await.expect("the server's exit status")),
+        }
     }
 
     /// Starts the process of a server and waits for nothing. It is killed when it is dropped.
@@ -141,6 +157,7 @@ impl Site {
     /// If there is no such program.
     pub fn spawn(&self) -> Child {
         let mut command = Command::new(binary());
+        command.envs(self.environment.iter().cloned());
         command.args(["serve", "--config"]).arg(self.config()).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let log = std::fs::File::options().create(true).append(true).open(self.path().join("server.log")).expect("a log for the server");
         command.stderr(log).spawn().expect("the server starts")
@@ -288,6 +305,19 @@ impl Server {
             }
         };
         tokio::time::timeout(PATIENCE * 5, ended).await.unwrap_or_else(|_| panic!("run {run} does not end"))
+    }
+
+    /// Sends the process a SIGKILL, unless it has ended, and does not wait for its end.
+    pub fn signal_kill(&mut self) {
+        let _sent = self.process.start_kill();
+    }
+
+    /// Waits until the process has ended by itself.
+    ///
+    /// # Panics
+    /// If the system does not know it.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.process.wait().await.expect("the server's exit status")
     }
 
     /// Kills the process as a power cut would, and waits until it is gone.

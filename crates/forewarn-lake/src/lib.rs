@@ -10,6 +10,7 @@
 mod branch;
 mod column;
 mod compact;
+mod crash;
 mod error;
 mod files;
 mod history;

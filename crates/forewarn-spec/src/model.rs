@@ -367,6 +367,8 @@ pub struct ServerConfig {
     pub branch: BranchConfig,
     /// Upkeep of the lake.
     pub maintenance: MaintenanceConfig,
+    /// Snapshots of what is folded from the log.
+    pub snapshot: SnapshotConfig,
     /// Bounds.
     pub limits: Limits,
     /// How Influx line protocol becomes assets and signals.
@@ -395,6 +397,13 @@ pub struct MaintenanceConfig {
     pub keep_log_us: i64,
     /// Tables of which rows older than so many µs are dropped.
     pub retain_us: Vec<(&'static str, i64)>,
+}
+
+/// Snapshots of what is folded from the log.
+#[derive(Debug, Clone)]
+pub struct SnapshotConfig {
+    /// How often one is taken, µs.
+    pub every_us: i64,
 }
 
 /// When the branch commits: whichever comes first.

@@ -5,6 +5,7 @@ mod client;
 mod clock;
 mod commands;
 mod config;
+mod crash;
 mod demo;
 mod jobs;
 mod metrics;

@@ -13,7 +13,7 @@ use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{LocalLog, Log, LogOptions};
 use forewarn_models::ModelService;
 use forewarn_spec::{Definitions, ServerConfig, Source};
-use forewarn_types::{Clock, Journal as _, Offset, Record, SeriesTable};
+use forewarn_types::{Clock, Journal as _, Offset, Record, SeriesTable, crash_point};
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -83,8 +83,10 @@ impl Server {
         let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
         let snapshots = SnapshotStore::open(&settings.data_dir.join("snapshots"))?;
         let restored = restore(&snapshots, &dyn_log, &intake)?;
+        crash_point("start.restored");
         put_in_force(texts, &restored.in_force, &log, &settings).await?;
         let lake = open_lake(&settings, &series, &clock).await?;
+        crash_point("start.lake_open");
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
         let counted = Arc::new(RealTimeMetrics::default());
@@ -98,6 +100,7 @@ impl Server {
             emitted: restored.emitted,
             snapshots,
             saved: restored.snapshot,
+            snapshot_every: Duration::from_micros(settings.snapshot.every_us.unsigned_abs()),
             from: restored.from,
             metrics: Arc::clone(&counted),
         };
@@ -222,7 +225,10 @@ async fn put_in_force(
         let folder = settings.pipelines.display();
         tracing::warn!(%folder, "there is no pipeline in this folder: the rules that were in force are dropped");
     }
-    log.append(Record::Definitions(texts)).await.map(drop).context("the log did not take the definitions")
+    crash_point("start.definitions.before");
+    log.append(Record::Definitions(texts)).await.context("the log did not take the definitions")?;
+    crash_point("start.definitions.after");
+    Ok(())
 }
 
 /// Whether the log has used up half of its room.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use forewarn_ingest::IntakeState;
-use forewarn_types::{Definitions, Offset};
+use forewarn_types::{Definitions, Offset, crash_point};
 use serde::{Deserialize, Serialize};
 
 const MAGIC: &[u8; 8] = b"FWSNAP\0\x01";
@@ -69,11 +69,15 @@ impl SnapshotStore {
         file.write_all(&crc32fast::hash(&body).to_le_bytes())?;
         file.write_all(&body)?;
         file.sync_all().with_context(|| format!("cannot make {} durable", beside.display()))?;
+        crash_point("lake.snapshot.before");
         fs::rename(&beside, &path)?;
+        crash_point("lake.snapshot.after");
         File::open(&self.dir)?.sync_all()?;
         let before = before.map(|before| self.path(before));
         for old in self.files()?.into_iter().filter(|old| *old != path && Some(old) != before.as_ref()) {
+            crash_point("lake.old_snapshot.before");
             fs::remove_file(&old).with_context(|| format!("cannot delete the old snapshot {}", old.display()))?;
+            crash_point("lake.old_snapshot.after");
         }
         Ok(())
     }
