@@ -26,11 +26,22 @@ pub(crate) fn open(dir: &Path) -> Result<String, LogError> {
     Ok(id)
 }
 
-/// Writes a second file and renames it, so that a crash leaves a whole id or none.
 fn create(dir: &Path) -> Result<String, LogError> {
+    let id = new_id();
+    adopt(dir, &id)?;
+    Ok(id)
+}
+
+/// An id that no other log has.
+#[must_use]
+pub fn new_id() -> String {
     // The standard library's only source of randomness; it is seeded by the system.
     let random = || RandomState::new().hash_one(std::process::id());
-    let id = format!("{:016x}{:016x}", random(), random());
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// Gives the log in `dir` the id `id`. A second file is written and renamed, so that a crash leaves a whole id or none.
+pub(crate) fn adopt(dir: &Path, id: &str) -> Result<(), LogError> {
     let (path, temporary) = (dir.join(FILE), dir.join("id.tmp"));
     let written = File::create(&temporary).and_then(|mut file| {
         writeln!(file, "{id}")?;
@@ -38,8 +49,7 @@ fn create(dir: &Path) -> Result<String, LogError> {
     });
     written.map_err(LogError::io("write", &temporary))?;
     std::fs::rename(&temporary, &path).map_err(LogError::io("write", &path))?;
-    sync_dir(dir)?;
-    Ok(id)
+    sync_dir(dir)
 }
 
 #[cfg(test)]

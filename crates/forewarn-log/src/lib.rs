@@ -17,6 +17,7 @@ mod read;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod writer;
 
 use std::sync::Arc;
@@ -26,9 +27,11 @@ use tokio::sync::watch;
 
 pub use error::LogError;
 pub use follow::Follower;
+pub use identity::new_id;
 pub use inspect::{SegmentReport, inspect};
 pub use local::{LocalLog, LogMetrics};
 pub use options::LogOptions;
+pub use transfer::{blank, export, import};
 
 /// A durable, ordered, replayable sequence of records.
 pub trait Log: Journal {
