@@ -3,10 +3,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "this package is test code")]
 
 mod accuracy;
+mod backup;
 mod bad_input;
 mod clients;
 mod commands;
 mod demo;
+mod estate;
 mod kill;
 mod log;
 mod maintenance;
