@@ -14,6 +14,7 @@ mod log;
 mod maintenance;
 mod mqtt;
 mod nab;
+mod read_your_writes;
 mod readers;
 mod snapshots;
 mod watch;
