@@ -6,6 +6,7 @@ mod accuracy;
 mod backup;
 mod bad_input;
 mod clients;
+mod clock;
 mod commands;
 mod demo;
 mod estate;

@@ -50,6 +50,8 @@ pub struct Site {
     dir: TempDir,
     /// Lines of `forewarn.yaml` beside the usual ones.
     pub settings: String,
+    /// Variables that servers find in their environment beside those of the test.
+    pub environment: Vec<(String, String)>,
 }
 
 impl Default for Site {
@@ -68,7 +70,7 @@ impl Site {
         for folder in ["pipelines", "models"] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder in the test's folder");
         }
-        Self { dir, settings: String::new() }
+        Self { dir, settings: String::new(), environment: Vec::new() }
     }
 
     /// The folder.
@@ -141,6 +143,7 @@ impl Site {
     /// If there is no such program.
     pub fn spawn(&self) -> Child {
         let mut command = Command::new(binary());
+        command.envs(self.environment.iter().cloned());
         command.args(["serve", "--config"]).arg(self.config()).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let log = std::fs::File::options().create(true).append(true).open(self.path().join("server.log")).expect("a log for the server");
         command.stderr(log).spawn().expect("the server starts")
@@ -315,8 +318,20 @@ impl Server {
     /// # Panics
     /// If it has ended.
     pub fn peak_memory_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory the process has now, in bytes.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, figure: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the server runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel knows it");
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)).expect("the kernel knows it");
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1024
     }
 }
