@@ -15,7 +15,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 const ASSETS: usize = 10;
@@ -39,7 +39,7 @@ influx: { asset: \"{tags}\", signal: \"{measurement}_{field}\" }
 ";
 
 /// One request of a sender.
-struct Request {
+pub(crate) struct Request {
     path: &'static str,
     body: String,
     readings: usize,
@@ -48,13 +48,14 @@ struct Request {
 }
 
 /// The requests of each asset, in order.
-type Stream = Arc<Vec<Vec<Request>>>;
+pub(crate) type Stream = Arc<Vec<Vec<Request>>>;
 
-fn stream(seed: u64) -> Stream {
+/// What the assets send in `steps` steps, about `request_readings` readings at a time.
+pub(crate) fn stream(seed: u64, steps: usize, request_readings: usize) -> Stream {
     let mut dice = Dice::new(seed);
     let requests = |asset| {
-        let readings = plant::readings(seed, asset, STEPS, Manner::Untidy);
-        let parts: Vec<&[Reading]> = readings.chunks(REQUEST_READINGS).collect();
+        let readings = plant::readings(seed, asset, steps, Manner::Untidy);
+        let parts: Vec<&[Reading]> = readings.chunks(request_readings).collect();
         let stored = plant::stored(parts.iter().copied());
         parts.iter().zip(stored).map(|(part, stored)| request(part, stored, dice.once_in(2))).collect()
     };
@@ -72,7 +73,7 @@ fn request(readings: &[Reading], stored: Stored, as_lines: bool) -> Request {
 }
 
 /// Sends the whole stream to whichever server is announced.
-struct Senders {
+pub(crate) struct Senders {
     tasks: JoinSet<()>,
     /// How many servers there have been, and the URL of the newest.
     server: watch::Sender<(usize, String)>,
@@ -80,22 +81,32 @@ struct Senders {
     acknowledged: Arc<Vec<AtomicUsize>>,
     /// A word for each acknowledgement.
     words: mpsc::UnboundedReceiver<()>,
+    /// How many requests may still be begun.
+    pub(crate) allowed: Arc<Semaphore>,
 }
 
 impl Senders {
-    fn start(stream: &Stream) -> Self {
+    /// Senders that may send everything.
+    pub(crate) fn start(stream: &Stream) -> Self {
+        Self::start_with(stream, Semaphore::MAX_PERMITS)
+    }
+
+    /// Senders that may begin so many requests, until they are allowed more.
+    pub(crate) fn start_with(stream: &Stream, allowed: usize) -> Self {
         // A connection for each request: none is ever left over from a server that is gone.
         let http = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().expect("an HTTP client");
         let (server, _) = watch::channel((0, String::new()));
         let (word, words) = mpsc::unbounded_channel();
         let acknowledged: Arc<Vec<AtomicUsize>> = Arc::new(stream.iter().map(|_| AtomicUsize::new(0)).collect());
+        let allowed = Arc::new(Semaphore::new(allowed));
         let mut tasks = JoinSet::new();
         for asset in 0..stream.len() {
             let (stream, acknowledged, word, mut server) =
                 (Arc::clone(stream), Arc::clone(&acknowledged), word.clone(), server.subscribe());
-            let http = http.clone();
+            let (http, allowed) = (http.clone(), Arc::clone(&allowed));
             tasks.spawn(async move {
                 for request in &stream[asset] {
+                    allowed.acquire().await.expect("the test runs").forget();
                     deliver(&http, request, &mut server).await;
                     acknowledged[asset].fetch_add(1, Ordering::SeqCst);
                     // Once the controller needs no more words it may have let go of them.
@@ -103,10 +114,16 @@ impl Senders {
                 }
             });
         }
-        Self { tasks, server, acknowledged, words }
+        Self { tasks, server, acknowledged, words, allowed }
     }
 
-    fn announce(&self, server: &Server) {
+    /// How many requests of each asset have been acknowledged.
+    pub(crate) fn acknowledged(&self) -> Vec<usize> {
+        self.acknowledged.iter().map(|count| count.load(Ordering::SeqCst)).collect()
+    }
+
+    /// From now on requests go to `server`.
+    pub(crate) fn announce(&self, server: &Server) {
         self.server.send_modify(|(number, url)| {
             *number += 1;
             url.clone_from(&server.url);
@@ -120,7 +137,8 @@ impl Senders {
         }
     }
 
-    async fn finish(mut self) {
+    /// Waits until everything has been acknowledged.
+    pub(crate) async fn finish(mut self) {
         while let Some(ended) = self.tasks.join_next().await {
             ended.expect("a sender has come to its end");
         }
@@ -164,16 +182,17 @@ async fn send(http: &reqwest::Client, url: &str, request: &Request) -> reqwest::
     Ok(true)
 }
 
-fn site() -> Site {
+/// A site with the rules of the plant.
+pub(crate) fn site(settings: &str) -> Site {
     let mut site = Site::new();
-    site.settings.push_str(SETTINGS);
+    site.settings.push_str(settings);
     site.pipeline(&format!("pipeline: plant\n{RULES}"));
     site
 }
 
 /// The history of a server that takes in the stream and is left in peace.
-async fn undisturbed(stream: &Stream) -> History {
-    let site = site();
+pub(crate) async fn undisturbed(stream: &Stream) -> History {
+    let site = site(SETTINGS);
     let server = site.start().await;
     let senders = Senders::start(stream);
     senders.announce(&server);
@@ -182,13 +201,15 @@ async fn undisturbed(stream: &Stream) -> History {
     History::of(&server).await
 }
 
-/// Each asset has what its sender was acknowledged, and at most the one request more that was in flight, wholly. How many have this
-/// one request more comes back: their senders are about to repeat what is stored.
-async fn check_acknowledged(server: &Server, stream: &Stream, acknowledged: &[AtomicUsize]) -> usize {
-    let counts: Vec<usize> = acknowledged.iter().map(|count| count.load(Ordering::SeqCst)).collect();
+/// What [`check_acknowledged`] looks at.
+pub(crate) const BY_ASSET: &str = "SELECT asset, count(*) AS n, sum(value) AS total FROM readings GROUP BY asset";
+
+/// Each asset has in `rows`, the answer to [`BY_ASSET`], what its sender was acknowledged before it was asked for, and at most the one
+/// request more that was in flight, wholly. How many have this one request more comes back: their senders are about to repeat what is
+/// stored.
+pub(crate) fn check_acknowledged(rows: &[Vec<Value>], stream: &Stream, acknowledged: &[usize]) -> usize {
     let mut unanswered = 0;
-    let rows = server.sql("SELECT asset, count(*) AS n, sum(value) AS total FROM readings GROUP BY asset").await;
-    for (asset, acknowledged) in counts.into_iter().enumerate() {
+    for (asset, &acknowledged) in acknowledged.iter().enumerate() {
         let row = rows.iter().find(|row| row[0] == plant::asset_path(asset).as_str());
         let found = row.map_or((0, 0.0), |row| (row[1].as_u64().expect("a count"), row[2].as_f64().expect("a sum")));
         let after = |requests: usize| {
@@ -207,16 +228,26 @@ async fn check_acknowledged(server: &Server, stream: &Stream, acknowledged: &[At
     unanswered
 }
 
+/// No asset has in `counts` more than it was acknowledged and the one request that was in flight.
+pub(crate) fn check_not_more(counts: &Value, stream: &Stream, acknowledged: &[usize]) {
+    for (asset, acknowledged) in acknowledged.iter().enumerate() {
+        let count = counts[plant::asset_path(asset)].as_u64().unwrap_or(0);
+        let most = stream[asset][(*acknowledged).min(stream[asset].len() - 1)].stored.count;
+        assert!(count <= most, "asset {asset} has {count} readings of {most}");
+    }
+}
+
 /// Every reading of the stream is there once.
-async fn check_totals(server: &Server, stream: &Stream) {
+pub(crate) async fn check_totals(server: &Server, stream: &Stream) {
     let last = stream.iter().map(|requests| requests.last().expect("a request").stored);
     let all =
         last.fold(Stored::default(), |all, one| Stored { count: all.count + one.count, late: all.late + one.late, sum: all.sum + one.sum });
-    let row = &server.sql("SELECT count(*) AS n, sum(value) AS total FROM readings").await[0];
+    let row = &server.sql("SELECT count(*) AS n, sum(value) AS total FROM readings WHERE asset LIKE 'plant1/%'").await[0];
     assert_eq!((row[0].as_u64(), row[1].as_f64()), (Some(all.count), Some(all.sum)));
-    let different = "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings) AS different";
+    let different =
+        "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
     assert_eq!(server.count(different).await, all.count);
-    assert_eq!(server.count("SELECT count(*) AS n FROM readings WHERE late").await, all.late);
+    assert_eq!(server.count("SELECT count(*) AS n FROM readings WHERE late AND asset LIKE 'plant1/%'").await, all.late);
 }
 
 /// Sends the beginning of a request, whose readings nobody may ever see.
@@ -246,7 +277,7 @@ async fn kill_in_recovery(site: &Site, dice: &mut Dice) {
 /// requests it had stored and not answered.
 async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
     let mut dice = Dice::new(!seed);
-    let site = site();
+    let site = site(SETTINGS);
     let mut server = site.start().await;
     let mut senders = Senders::start(stream);
     let requests: usize = stream.iter().map(Vec::len).sum();
@@ -270,7 +301,8 @@ async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
             }
         }
         server = site.start().await;
-        unanswered += check_acknowledged(&server, stream, &senders.acknowledged).await;
+        let acknowledged = senders.acknowledged();
+        unanswered += check_acknowledged(&server.sql(BY_ASSET).await, stream, &acknowledged);
     }
     senders.announce(&server);
     senders.finish().await;
@@ -287,7 +319,7 @@ async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
 async fn kills_at_any_moment_lose_nothing_repeat_nothing_and_change_no_alert() {
     let seed = std::env::var("FOREWARN_SEED").map_or(20_260_101, |seed| seed.parse().expect("FOREWARN_SEED is a number"));
     println!("seed {seed}");
-    let stream = stream(seed);
+    let stream = stream(seed, STEPS, REQUEST_READINGS);
     let runs = async {
         let calm = undisturbed(&stream).await;
         assert_eq!(calm.transitions_by_rule().len(), RULE_COUNT, "a rule that never speaks proves nothing");

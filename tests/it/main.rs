@@ -18,4 +18,5 @@ mod nab;
 mod read_your_writes;
 mod readers;
 mod snapshots;
+mod torture;
 mod watch;

@@ -123,6 +123,17 @@ impl Site {
     /// # Panics
     /// If it does not get that far.
     pub async fn launch(&self) -> Server {
+        self.try_launch().await.unwrap_or_else(|status| panic!("{status}: {}", self.log()))
+    }
+
+    /// Starts a server and waits until it listens, or has ended before that.
+    ///
+    /// # Errors
+    /// How it has ended.
+    ///
+    /// # Panics
+    /// If it does neither.
+    pub async fn try_launch(&self) -> Result<Server, ExitStatus> {
         let mut process = self.spawn();
         let mut lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let listening = async {
@@ -133,8 +144,11 @@ impl Site {
             }
             None
         };
-        let url = tokio::time::timeout(PATIENCE, listening).await.ok().flatten().unwrap_or_else(|| panic!("{}", self.log()));
-        Server { process, url, http: http() }
+        let heard = tokio::time::timeout(PATIENCE, listening).await.unwrap_or_else(|_| panic!("{}", self.log()));
+        match heard {
+            Some(url) => Ok(Server { process, url, http: http() }),
+            None => Err(process.wait().await.expect("the server's exit status")),
+        }
     }
 
     /// Starts the process of a server and waits for nothing. It is killed when it is dropped.
@@ -291,6 +305,19 @@ impl Server {
             }
         };
         tokio::time::timeout(PATIENCE * 5, ended).await.unwrap_or_else(|_| panic!("run {run} does not end"))
+    }
+
+    /// Sends the process a SIGKILL, unless it has ended, and does not wait for its end.
+    pub fn signal_kill(&mut self) {
+        let _sent = self.process.start_kill();
+    }
+
+    /// Waits until the process has ended by itself.
+    ///
+    /// # Panics
+    /// If the system does not know it.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.process.wait().await.expect("the server's exit status")
     }
 
     /// Kills the process as a power cut would, and waits until it is gone.

@@ -3,32 +3,20 @@
 //! It goes past SQL and polars: files, row groups and rows are picked by name and time with the Parquet reader itself, on any store.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use arrow::array::{AsArray as _, RecordBatch};
-use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
-use bytes::Bytes;
+use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use forewarn_types::{Offset, Quality, ReadingFlags, SeriesId, Timestamp};
-use futures::future::BoxFuture;
-use futures::{FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _};
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use parquet::arrow::async_reader::AsyncFileReader;
-use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
-use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, RowGroupMetaData};
-use parquet::file::statistics::Statistics;
+use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::LakeError;
+use crate::files::{self, Portion};
 use crate::lake::Lake;
-use crate::schema::{ColumnType, READINGS, TableSchema};
+use crate::schema::{READINGS, TableSchema};
 use crate::sql::Bounds;
 use crate::table::DataFile;
 use crate::tail::Columns;
-use crate::view::View;
 
 /// Files read at the same time.
 const CONCURRENT_FILES: usize = 4;
@@ -112,9 +100,8 @@ impl Lake {
         let mut found: Vec<SeriesReadings> = query.series.iter().copied().map(SeriesReadings::new).collect();
         let Some(table) = view.tables.get(READINGS) else { return Ok(found) };
         let wanted = Arc::new(self.wanted(&query)?);
-        let files: Vec<Arc<DataFile>> = table.files.iter().filter(|file| wanted.bounds.may_match(file)).cloned().collect();
-        self.inner.files_scanned.fetch_add(files.len(), Ordering::Relaxed);
-        let reads = files.into_iter().map(|file| read_file(self.clone(), Arc::clone(&table.schema), file, Arc::clone(&wanted)));
+        let scan = self.scan(&view, table, &wanted.bounds);
+        let reads = scan.files.iter().cloned().map(|file| read_file(self.clone(), Arc::clone(&table.schema), file, Arc::clone(&wanted)));
         let mut parts = futures::stream::iter(reads).buffered(CONCURRENT_FILES);
         let mut rows = 0;
         while let Some(batches) = parts.try_next().await? {
@@ -128,7 +115,7 @@ impl Lake {
             }
         }
         drop(parts);
-        take_tail(&view, table.committed.unwrap_or_default(), &query, &mut found);
+        take_tail(&scan.tail_readings(&self.inner.series), &query, &mut found);
         found.iter_mut().for_each(SeriesReadings::sort);
         Ok(found)
     }
@@ -150,78 +137,14 @@ impl Lake {
     }
 }
 
-/// A Parquet file in the store, read piece by piece.
-struct ObjectReader {
-    store: Arc<dyn ObjectStore>,
-    location: Path,
-    size_bytes: u64,
-}
-
-impl AsyncFileReader for ObjectReader {
-    fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes, ParquetError>> {
-        let read = async move { self.store.get_range(&self.location, range).await };
-        read.map_err(|error| ParquetError::External(Box::new(error))).boxed()
-    }
-
-    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
-        let read = async move { self.store.get_ranges(&self.location, &ranges).await };
-        read.map_err(|error| ParquetError::External(Box::new(error))).boxed()
-    }
-
-    fn get_metadata<'a>(
-        &'a mut self,
-        options: Option<&'a ArrowReaderOptions>,
-    ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>, ParquetError>> {
-        let size_bytes = self.size_bytes;
-        let reader = ParquetMetaDataReader::new().with_arrow_reader_options(options);
-        async move { reader.load_and_finish(self, size_bytes).await.map(Arc::new) }.boxed()
-    }
-}
-
-/// The batches of `file` that may hold wanted rows, with names as dictionaries.
+/// The batches of `file` that may hold wanted rows.
 async fn read_file(lake: Lake, table: Arc<TableSchema>, file: Arc<DataFile>, wanted: Arc<Wanted>) -> Result<Vec<RecordBatch>, LakeError> {
-    let failed = |error: ParquetError| LakeError::store(format!("reading {}", file.location), error);
-    let store = Arc::clone(lake.inner.files.object_store());
-    let mut reader = ObjectReader { store, location: file.location.clone(), size_bytes: file.size_bytes };
-    let metadata = reader.get_metadata(None).await.map_err(failed)?;
-    let options = ArrowReaderOptions::new().with_schema(dictionary_schema(&table));
-    let arrow = ArrowReaderMetadata::try_new(metadata, options).map_err(failed)?;
-    let groups: Vec<usize> =
-        (0..arrow.metadata().num_row_groups()).filter(|&group| may_match(arrow.metadata().row_group(group), &wanted.bounds)).collect();
-    if groups.is_empty() {
-        return Ok(Vec::new());
+    let columns = ["time", "asset", "signal", "value", "quality", "late", "offset"];
+    let portion = Portion { columns: &columns, bounds: &wanted.bounds, part: (0, 1), batch_rows: 16_384 };
+    match files::open(&lake, &table, &file, portion).await? {
+        Some(stream) => stream.try_collect().await.map_err(|error| files::broken(&file, &error)),
+        None => Ok(Vec::new()),
     }
-    let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow).with_row_groups(groups);
-    let names = ["time", "asset", "signal", "value", "quality", "late", "offset"];
-    let mask = ProjectionMask::columns(builder.parquet_schema(), names);
-    let stream = builder.with_projection(mask).with_batch_size(16_384).build().map_err(failed)?;
-    stream.try_collect().await.map_err(failed)
-}
-
-/// Names are read as dictionaries: one look-up for each name of a batch instead of one a row.
-pub(crate) fn dictionary_schema(table: &TableSchema) -> Arc<Schema> {
-    let field = |column: &crate::ColumnInfo| match column.ty {
-        ColumnType::Text => Field::new_dictionary(&column.name, DataType::Int32, DataType::Utf8, true),
-        ty => Field::new(&column.name, ty.to_arrow(), true),
-    };
-    Arc::new(Schema::new(table.columns.iter().map(field).collect::<Vec<_>>()))
-}
-
-/// Whether a row group may hold a wanted row, by its statistics.
-fn may_match(group: &RowGroupMetaData, bounds: &Bounds) -> bool {
-    group.columns().iter().all(|column| {
-        let name = column.column_path().string();
-        match (column.statistics(), bounds.time(&name), bounds.texts(&name)) {
-            (Some(Statistics::Int64(stats)), Some((low, high)), _) => {
-                stats.min_opt().is_none_or(|first| *first <= high) && stats.max_opt().is_none_or(|last| *last >= low)
-            }
-            (Some(Statistics::ByteArray(stats)), _, Some(texts)) => {
-                let (Some(first), Some(last)) = (stats.min_opt(), stats.max_opt()) else { return true };
-                texts.iter().any(|text| first.data() <= text.as_bytes() && text.as_bytes() <= last.data())
-            }
-            _ => true,
-        }
-    })
 }
 
 /// Sorts the wanted rows of `batch` into the answer; says how many there were.
@@ -262,13 +185,12 @@ fn take_batch(batch: &RecordBatch, wanted: &Wanted, found: &mut [SeriesReadings]
     Ok(rows)
 }
 
-fn take_tail(view: &View, from: Offset, query: &ReadingsQuery, found: &mut [SeriesReadings]) {
+/// Bounds hold for every asset with every signal, so some series among the readings of the tail may not be wanted.
+fn take_tail(readings: &Columns, query: &ReadingsQuery, found: &mut [SeriesReadings]) {
     let places: HashMap<SeriesId, usize> = query.series.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let wanted = |id: SeriesId, time: i64| query.from.0 <= time && time < query.to.0 && places.contains_key(&id);
-    let columns = Columns::collect(&view.tail, from, wanted);
-    for row in 0..columns.len() {
-        if let Some(series) = places.get(&columns.series[row]).and_then(|&place| found.get_mut(place)) {
-            series.push(columns.time[row], columns.value[row], columns.flags[row], columns.offset[row]);
+    for row in 0..readings.len() {
+        if let Some(series) = places.get(&readings.series[row]).and_then(|&place| found.get_mut(place)) {
+            series.push(readings.time[row], readings.value[row], readings.flags[row], readings.offset[row]);
         }
     }
 }

@@ -11,13 +11,14 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::parquet::{NewFile, file_of_columns};
 use crate::schema::{TableInfo, TableSchema, built_in};
+use crate::sql::Watch;
 use crate::store::ObjectFiles;
 use crate::table::{Appended, DeltaTable, LakeEngine, engine};
 use crate::view::{TableView, View};
 use crate::{LakeError, ResultSet};
 
 /// Queries that run at the same time; more wait. Each may use every core.
-const MAX_QUERIES: usize = 4;
+pub(crate) const MAX_QUERIES: usize = 4;
 /// The same for those of the server itself: its jobs and models.
 const MAX_INTERNAL_QUERIES: usize = 2;
 /// Where the branch notes how far it is.
@@ -40,6 +41,8 @@ pub struct LakeOptions {
     pub sql_max_rows: usize,
     /// The longest a query may take.
     pub sql_timeout: Duration,
+    /// The memory that queries may take together, bytes.
+    pub sql_memory_bytes: u64,
 }
 
 impl Default for LakeOptions {
@@ -52,6 +55,7 @@ impl Default for LakeOptions {
             tail_max_rows: 4_000_000,
             sql_max_rows: 100_000,
             sql_timeout: Duration::from_secs(30),
+            sql_memory_bytes: 1 << 30,
         }
     }
 }
@@ -79,6 +83,8 @@ pub(crate) struct Inner {
     pub(crate) flush: RwLock<Option<mpsc::Sender<FlushReply>>>,
     pub(crate) queries: Arc<Semaphore>,
     pub(crate) internal_queries: Arc<Semaphore>,
+    /// Ends queries that nobody waits for, or that take too much memory.
+    pub(crate) watch: Arc<Watch>,
     /// Files handed to a scan so far: what pruning left.
     pub(crate) files_scanned: AtomicUsize,
     writers: RwLock<BTreeMap<String, Arc<Mutex<DeltaTable>>>>,
@@ -134,6 +140,7 @@ impl Lake {
         }
         let writers = tables.into_iter().map(|table| (table.schema.name.clone(), Arc::new(Mutex::new(table)))).collect();
         let inner = Inner {
+            watch: Watch::new(options.sql_memory_bytes),
             options,
             files,
             engine,

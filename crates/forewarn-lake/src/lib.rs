@@ -10,7 +10,9 @@
 mod branch;
 mod column;
 mod compact;
+mod crash;
 mod error;
+mod files;
 mod history;
 mod hold;
 mod lake;
@@ -18,6 +20,7 @@ mod maintain;
 mod parquet;
 mod records;
 mod result;
+mod scan;
 mod schema;
 mod sql;
 mod store;

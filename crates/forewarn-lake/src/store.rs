@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use crate::LakeError;
+use crate::crash::with_crash_points;
 
 /// Files written, or forced to disk, at the same time.
 const CONCURRENT_WRITES: usize = 16;
@@ -90,7 +91,7 @@ impl ObjectFiles {
         let folder = folder.canonicalize().map_err(failed)?;
         let root = Url::from_directory_path(&folder).map_err(|()| format!("{} cannot be written as a URL", folder.display()))?;
         let prefix = Path::from_url_path(root.path()).map_err(|error| format!("is no path: {error}"))?;
-        Ok(Self { store: Arc::new(LocalFileSystem::new()), root, prefix, local: true })
+        Ok(Self { store: with_crash_points(Arc::new(LocalFileSystem::new())), root, prefix, local: true })
     }
 
     fn open_s3(url: &str, rest: &str) -> Result<Self, String> {
@@ -105,7 +106,7 @@ impl ObjectFiles {
         let directory = if url.ends_with('/') { url.to_owned() } else { format!("{url}/") };
         let root = Url::parse(&directory).map_err(|error| format!("is no URL: {error}"))?;
         let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|error| format!("is no path: {error}"))?;
-        Ok(Self { store: Arc::new(store), root, prefix, local: false })
+        Ok(Self { store: with_crash_points(Arc::new(store)), root, prefix, local: false })
     }
 
     /// A commit is a file that must not exist yet. On a store that overwrites silently two writers would both believe they won.

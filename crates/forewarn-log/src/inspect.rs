@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use forewarn_types::{Offset, decode_record};
 
 use crate::LogError;
+use crate::disk::{Disk, RealDisk};
 use crate::local::list_segments;
-use crate::segment::{Found, Frames, HEADER_BYTES, Segment, check_header};
+use crate::segment::{Found, Frames, HEADER_BYTES, Segment, check_header, reject_damage};
 
 /// What one segment file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +38,19 @@ pub struct SegmentReport {
 /// # Errors
 /// [`LogError::Io`] if the folder or a file cannot be read.
 pub fn inspect(dir: &Path) -> Result<Vec<SegmentReport>, LogError> {
-    let segments = list_segments(dir)?;
+    inspect_on(dir, &RealDisk)
+}
+
+/// [`inspect`] on another disk.
+///
+/// # Errors
+/// As there.
+pub fn inspect_on(dir: &Path, disk: &dyn Disk) -> Result<Vec<SegmentReport>, LogError> {
+    let segments = list_segments(disk, dir)?;
     let mut reports: Vec<SegmentReport> = Vec::with_capacity(segments.len());
     let last = segments.len().saturating_sub(1);
     for (index, segment) in segments.iter().enumerate() {
-        let mut report = match read(segment) {
+        let mut report = match read(disk, segment) {
             // A server that runs may trim the log meanwhile.
             Err(LogError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => continue,
             report => report?,
@@ -59,7 +68,7 @@ pub fn inspect(dir: &Path) -> Result<Vec<SegmentReport>, LogError> {
     Ok(reports)
 }
 
-fn read(segment: &Segment) -> Result<SegmentReport, LogError> {
+fn read(disk: &dyn Disk, segment: &Segment) -> Result<SegmentReport, LogError> {
     let mut report = SegmentReport {
         path: segment.path.clone(),
         base: segment.base,
@@ -69,7 +78,7 @@ fn read(segment: &Segment) -> Result<SegmentReport, LogError> {
         problem: None,
         torn: false,
     };
-    match check_header(&segment.path, segment.base) {
+    match check_header(disk, &segment.path, segment.base) {
         Ok(true) => {}
         Ok(false) => {
             report.torn = segment.bytes <= HEADER_BYTES;
@@ -82,13 +91,13 @@ fn read(segment: &Segment) -> Result<SegmentReport, LogError> {
         }
         Err(error) => return Err(error),
     }
-    let mut frames = Frames::open(&segment.path, HEADER_BYTES)?;
+    let mut frames = Frames::open(disk, &segment.path, HEADER_BYTES)?;
     loop {
         let position = frames.position;
         match frames.next(false)? {
             Found::End => return Ok(report),
             Found::Bad(problem) => {
-                report.torn = crate::segment::reject_damage(&segment.path, position, problem).is_ok();
+                report.torn = reject_damage(disk, &segment.path, position, problem).is_ok();
                 report.problem = Some((position, problem.to_owned()));
                 return Ok(report);
             }

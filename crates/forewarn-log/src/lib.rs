@@ -6,6 +6,7 @@
 
 mod cache;
 mod checkpoints;
+mod crash;
 mod disk;
 mod error;
 mod follow;
@@ -25,12 +26,13 @@ use std::sync::Arc;
 use forewarn_types::{BoxFuture, Journal, JournalError, Offset, Record};
 use tokio::sync::watch;
 
+pub use disk::{Access, Disk, DiskFile, RealDisk};
 pub use error::LogError;
 pub use follow::Follower;
 pub use identity::new_id;
-pub use inspect::{SegmentReport, inspect};
+pub use inspect::{SegmentReport, inspect, inspect_on};
 pub use local::{LocalLog, LogMetrics};
-pub use options::LogOptions;
+pub use options::{LogOptions, WriterMode};
 pub use transfer::{blank, export, import};
 
 /// A durable, ordered, replayable sequence of records.

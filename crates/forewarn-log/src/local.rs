@@ -1,6 +1,6 @@
 //! The log on this machine's disk: who may put records in line, what may be trimmed, and how it starts and stops.
 
-use std::fs::{File, TryLockError};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,25 +11,35 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{oneshot, watch};
 
 use crate::cache::Cache;
-use crate::checkpoints::{Checkpoints, sync_dir};
-use crate::disk::Disk;
+use crate::checkpoints::Checkpoints;
+use crate::crash::with_crash_points;
+use crate::disk::{Disk, DiskFile, RealDisk};
 use crate::segment::{HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
-use crate::writer::{Outcome, Pending, Writer};
-use crate::{Log, LogError, LogOptions, Ticket, identity};
+use crate::writer::{Outcome, Pending, Step, Writer};
+use crate::{Log, LogError, LogOptions, Ticket, WriterMode, identity};
 
 /// A log in segment files of one directory, for one process at a time.
 pub struct LocalLog {
     shared: Arc<Shared>,
     end: watch::Receiver<Offset>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+    writer: Mutex<Driver>,
     id: String,
     /// Holds the directory's lock for as long as this log lives.
-    _lock: File,
+    _lock: Box<dyn Send + Sync>,
+}
+
+/// Who writes what is in line.
+enum Driver {
+    Thread(JoinHandle<()>),
+    ByHand(Box<Writer>),
+    /// Nobody any more.
+    Ended,
 }
 
 /// What the senders, the readers and the writer's thread share. Locks are taken in the order of the fields.
 pub(crate) struct Shared {
     pub(crate) options: LogOptions,
+    pub(crate) disk: Arc<dyn Disk>,
     pub(crate) checkpoints: Mutex<Checkpoints>,
     pub(crate) queue: Mutex<Queue>,
     /// Wakes the writer when the queue has something for it.
@@ -84,20 +94,23 @@ impl LocalLog {
     /// # Errors
     /// [`LogError`] if the folder is in use by another process, a file is damaged, or the disk fails.
     pub fn open(options: LogOptions) -> Result<Arc<Self>, LogError> {
-        Self::open_with(options, Box::new(File::sync_data))
+        Self::open_on(options, with_crash_points(Arc::new(RealDisk)))
     }
 
-    /// [`LocalLog::open`] with another disk.
-    pub(crate) fn open_with(options: LogOptions, mut disk: Box<dyn Disk>) -> Result<Arc<Self>, LogError> {
+    /// [`LocalLog::open`] on another disk.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn open_on(options: LogOptions, disk: Arc<dyn Disk>) -> Result<Arc<Self>, LogError> {
         options.check()?;
-        create_dir(&options.dir)?;
-        let lock = lock_dir(&options.dir)?;
-        let id = identity::open(&options.dir)?;
-        let checkpoints = Checkpoints::open(&options.dir)?;
-        let mut segments = list_segments(&options.dir)?;
+        disk.create_dir(&options.dir).map_err(LogError::io("create the folder", &options.dir))?;
+        let lock = lock_dir(disk.as_ref(), &options.dir)?;
+        let id = identity::open(disk.as_ref(), &options.dir)?;
+        let checkpoints = Checkpoints::open(disk.as_ref(), &options.dir)?;
+        let mut segments = list_segments(disk.as_ref(), &options.dir)?;
         let (last, file, next) = match segments.pop() {
-            Some(last) => open_last(&options.dir, last.base, disk.as_mut())?,
-            None => begin(&options.dir)?,
+            Some(last) => open_last(disk.as_ref(), &options.dir, last.base)?,
+            None => begin(disk.as_ref(), &options.dir)?,
         };
         checkpoints.check(next)?;
         let position = last.bytes;
@@ -110,15 +123,32 @@ impl LocalLog {
             segments: Mutex::new(segments),
             cache: RwLock::new(Cache::new(next, options.cache_bytes)),
             fsyncs: AtomicU64::new(0),
+            disk,
             options,
         });
         let (sender, end) = watch::channel(next);
-        let writer = Writer { shared: Arc::clone(&shared), file, position, next, end: sender, disk };
-        let thread = std::thread::Builder::new()
-            .name("forewarn-log".into())
-            .spawn(move || writer.run())
-            .map_err(LogError::io("start the writer's thread for", &shared.options.dir))?;
-        Ok(Arc::new(Self { shared, end, writer: Mutex::new(Some(thread)), id, _lock: lock }))
+        let writer = Writer::new(Arc::clone(&shared), file, position, next, sender);
+        let driver = match shared.options.writer {
+            WriterMode::ByHand => Driver::ByHand(Box::new(writer)),
+            WriterMode::Thread => {
+                let thread = std::thread::Builder::new().name("forewarn-log".into()).spawn(move || writer.run());
+                Driver::Thread(thread.map_err(LogError::io("start the writer's thread for", &shared.options.dir))?)
+            }
+        };
+        Ok(Arc::new(Self { shared, end, writer: Mutex::new(driver), id, _lock: lock }))
+    }
+
+    /// Writes one group of what is in line, on this thread, as the log's own thread would. `false`: nothing became durable, since
+    /// nothing is in line, the disk is full or has failed, or the log is not [`WriterMode::ByHand`].
+    pub fn write_waiting(&self) -> bool {
+        let mut driver = self.writer.lock();
+        let Driver::ByHand(writer) = &mut *driver else { return false };
+        let step = writer.step();
+        if matches!(step, Step::Failed) {
+            // With the writer goes the sender of the log's end, which tells every follower.
+            *driver = Driver::Ended;
+        }
+        matches!(step, Step::Wrote)
     }
 
     /// Takes no more records, waits until those in line are durable, and stops. Reading still works. Blocks on the disk.
@@ -128,10 +158,11 @@ impl LocalLog {
     pub fn close(&self) -> Result<(), LogError> {
         self.shared.queue.lock().closing = true;
         self.shared.wake.notify_one();
-        if let Some(thread) = self.writer.lock().take()
-            && thread.join().is_err()
-        {
-            return Err(LogError::Stopped("its writer broke off".into()));
+        let driver = std::mem::replace(&mut *self.writer.lock(), Driver::Ended);
+        match driver {
+            Driver::Thread(thread) => thread.join().map_err(|_| LogError::Stopped("its writer broke off".into()))?,
+            Driver::ByHand(writer) => writer.run(),
+            Driver::Ended => {}
         }
         self.shared.queue.lock().failed.clone().map_or(Ok(()), |reason| Err(LogError::Stopped(reason)))
     }
@@ -158,7 +189,9 @@ impl LocalLog {
 
 impl Drop for LocalLog {
     fn drop(&mut self) {
-        if let Err(error) = self.close() {
+        if self.shared.options.writer == WriterMode::Thread
+            && let Err(error) = self.close()
+        {
             tracing::error!(%error, "the log did not close cleanly");
         }
     }
@@ -236,7 +269,7 @@ impl Shared {
         while let [first, second, ..] = segments.as_slice()
             && second.base <= lowest
         {
-            std::fs::remove_file(&first.path).map_err(LogError::io("remove", &first.path))?;
+            self.disk.remove(&first.path).map_err(LogError::io("remove", &first.path))?;
             self.disk_bytes.fetch_sub(first.bytes, Ordering::Relaxed);
             segments.remove(0);
         }
@@ -284,7 +317,7 @@ impl Log for LocalLog {
             return Err(LogError::Beyond { consumer: consumer.to_owned(), offset, end });
         }
         let mut checkpoints = self.shared.checkpoints.lock();
-        if checkpoints.advance(consumer, offset)? {
+        if checkpoints.advance(self.shared.disk.as_ref(), consumer, offset)? {
             let lowest = checkpoints.lowest(&self.shared.options.consumers);
             self.shared.trim(lowest)?;
         }
@@ -301,29 +334,16 @@ fn stopped() -> JournalError {
     JournalError::Stopped("its writer has ended".into())
 }
 
-/// Creates `dir` and the folders above it that are missing, durably: with a folder's entry a power cut would take the whole log.
-fn create_dir(dir: &Path) -> Result<(), LogError> {
-    let missing: Vec<_> = dir.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
-    std::fs::create_dir_all(dir).map_err(LogError::io("create the folder", dir))?;
-    for parent in missing.into_iter().filter_map(Path::parent) {
-        sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
-    }
-    Ok(())
-}
-
-fn lock_dir(dir: &Path) -> Result<File, LogError> {
-    let path = dir.join("lock");
-    let file = File::options().create(true).append(true).open(&path).map_err(LogError::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LogError::Locked(dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(LogError::io("lock", &path)(error)),
-    }
+fn lock_dir(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Send + Sync>, LogError> {
+    disk.lock(dir).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => LogError::Locked(dir.to_owned()),
+        _ => LogError::io("lock", &dir.join("lock"))(error),
+    })
 }
 
 /// The segment that the log ends with, ready to append to, and the log's end.
-fn open_last(dir: &Path, base: Offset, disk: &mut dyn Disk) -> Result<(Segment, File, Offset), LogError> {
-    let recovered = recover(dir, base, disk)?;
+fn open_last(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<(Segment, Box<dyn DiskFile>, Offset), LogError> {
+    let recovered = recover(disk, dir, base)?;
     if recovered.cut_bytes > 0 {
         let (bytes, path) = (recovered.cut_bytes, recovered.segment.path.display());
         tracing::warn!(bytes, %path, end = %recovered.end, "cut off what a crash left half-written at the log's end");
@@ -332,21 +352,16 @@ fn open_last(dir: &Path, base: Offset, disk: &mut dyn Disk) -> Result<(Segment, 
 }
 
 /// The first segment of an empty log.
-fn begin(dir: &Path) -> Result<(Segment, File, Offset), LogError> {
-    let (segment, file) = Segment::create(dir, Offset(0))?;
+fn begin(disk: &dyn Disk, dir: &Path) -> Result<(Segment, Box<dyn DiskFile>, Offset), LogError> {
+    let (segment, file) = Segment::create(disk, dir, Offset(0))?;
     Ok((segment, file, Offset(0)))
 }
 
 /// The segments of `dir` in order, with their lengths.
-pub(crate) fn list_segments(dir: &Path) -> Result<Vec<Segment>, LogError> {
-    let mut segments = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(LogError::io("list", dir))? {
-        let entry = entry.map_err(LogError::io("list", dir))?;
-        if let Some(base) = entry.file_name().to_str().and_then(parse_name) {
-            let length = entry.metadata().map_err(LogError::io("read", &entry.path()))?.len();
-            segments.push(Segment::new(dir, base, length));
-        }
-    }
+pub(crate) fn list_segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<Segment>, LogError> {
+    let files = disk.list(dir).map_err(LogError::io("list", dir))?;
+    let named = files.iter().filter_map(|(path, bytes)| Some((path.file_name()?.to_str().and_then(parse_name)?, *bytes)));
+    let mut segments: Vec<Segment> = named.map(|(base, bytes)| Segment::new(dir, base, bytes)).collect();
     segments.sort_by_key(|segment| segment.base);
     Ok(segments)
 }

@@ -19,6 +19,19 @@ pub struct LogOptions {
     pub queue_bytes: usize,
     /// Consumers without which nothing is trimmed. Others count from their first checkpoint on.
     pub consumers: Vec<String>,
+    /// Who writes what is in line.
+    pub writer: WriterMode,
+}
+
+/// Who writes the records that are in line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WriterMode {
+    /// A thread of the log's own.
+    #[default]
+    Thread,
+    /// Nobody but [`crate::LocalLog::write_waiting`], for tests in which nothing may depend on threads. A log that is dropped without
+    /// [`crate::LocalLog::close`] leaves unwritten what is in line, as a crash does.
+    ByHand,
 }
 
 impl LogOptions {
@@ -32,6 +45,7 @@ impl LogOptions {
             cache_bytes: 64 << 20,
             queue_bytes: 64 << 20,
             consumers: Vec::new(),
+            writer: WriterMode::Thread,
         }
     }
 

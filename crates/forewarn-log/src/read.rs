@@ -5,6 +5,7 @@ use std::sync::Arc;
 use forewarn_types::{Offset, Record, decode_record};
 
 use crate::LogError;
+use crate::disk::Disk;
 use crate::local::Shared;
 use crate::segment::{Found, Frames, Mark, Segment, check_header};
 
@@ -60,7 +61,7 @@ impl Shared {
             (segment.path.clone(), segment.base, segment.nearest(request.next), limit)
         };
         let mut marks = Vec::new();
-        let outcome = scan(&path, base, near, limit, request, &mut marks);
+        let outcome = scan(self.disk.as_ref(), &path, base, near, limit, request, &mut marks);
         let mut segments = self.segments.lock();
         match segments.binary_search_by_key(&base, |segment| segment.base) {
             Ok(at) => marks.into_iter().for_each(|mark| segments[at].mark(mark)),
@@ -81,6 +82,7 @@ impl Shared {
 
 /// Reads the frames of one file from `near` on, up to the record before `limit`, and notes where they begin.
 fn scan(
+    disk: &dyn Disk,
     path: &std::path::Path,
     base: Offset,
     near: Mark,
@@ -88,10 +90,10 @@ fn scan(
     request: &mut Request,
     marks: &mut Vec<Mark>,
 ) -> Result<(), LogError> {
-    if near.offset == base && !check_header(path, base)? {
+    if near.offset == base && !check_header(disk, path, base)? {
         return Err(LogError::corrupt(path, 0, "the file's header is not that of a segment"));
     }
-    let mut frames = Frames::open(path, near.position)?;
+    let mut frames = Frames::open(disk, path, near.position)?;
     let mut offset = near.offset;
     while offset < limit && !request.is_done() {
         let position = frames.position;

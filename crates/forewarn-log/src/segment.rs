@@ -11,15 +11,13 @@
 //! beginning of its group to the frame, so each frame says up to where the file was durable when it was written. That tells a crash
 //! from damage: a crash may destroy any part of the last group (the system writes pages in any order), but nothing before it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use forewarn_types::Offset;
 
 use crate::LogError;
-use crate::checkpoints::sync_dir;
-use crate::disk::Disk;
+use crate::disk::{Access, Cursor, Disk, DiskFile, sync_dir};
 
 const MAGIC: [u8; 8] = *b"FWLOGSEG";
 const VERSION: u32 = 1;
@@ -75,11 +73,11 @@ impl Segment {
     }
 
     /// Creates the file, with its header, durably. An old file of that name that holds no frame is replaced.
-    pub(crate) fn create(dir: &Path, base: Offset) -> Result<(Self, File), LogError> {
+    pub(crate) fn create(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<(Self, Box<dyn DiskFile>), LogError> {
         let segment = Self::new(dir, base, HEADER_BYTES);
-        let mut file = File::create(&segment.path).map_err(LogError::io("create", &segment.path))?;
-        file.write_all(&header(base)).and_then(|()| file.sync_all()).map_err(LogError::io("write", &segment.path))?;
-        sync_dir(dir)?;
+        let mut file = disk.open(&segment.path, Access::Create).map_err(LogError::io("create", &segment.path))?;
+        file.write_at(&header(base), 0).and_then(|()| file.sync()).map_err(LogError::io("write", &segment.path))?;
+        sync_dir(disk, dir)?;
         Ok((segment, file))
     }
 }
@@ -138,7 +136,7 @@ pub(crate) enum Found {
 /// Reads the frames of one file one after the other.
 pub(crate) struct Frames {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<Cursor>,
     length: u64,
     /// Where the next frame begins.
     pub(crate) position: u64,
@@ -150,10 +148,9 @@ pub(crate) struct Frames {
 
 impl Frames {
     /// Reads `path` from `position` on, where a frame begins.
-    pub(crate) fn open(path: &Path, position: u64) -> Result<Self, LogError> {
-        let mut file = File::open(path).map_err(LogError::io("open", path))?;
-        let length = file.metadata().map_err(LogError::io("read", path))?.len();
-        file.seek(SeekFrom::Start(position)).map_err(LogError::io("read", path))?;
+    pub(crate) fn open(disk: &dyn Disk, path: &Path, position: u64) -> Result<Self, LogError> {
+        let mut file = Cursor::open(disk, path, position)?;
+        let length = file.length().map_err(LogError::io("read", path))?;
         let file = BufReader::with_capacity(128 << 10, file);
         Ok(Self { path: path.to_owned(), file, length, position, group: 0, payload: Vec::new() })
     }
@@ -202,7 +199,7 @@ pub(crate) struct Recovered {
     /// The segment, with its length after a torn tail was cut off.
     pub(crate) segment: Segment,
     /// The file, ready to append to.
-    pub(crate) file: File,
+    pub(crate) file: Box<dyn DiskFile>,
     /// One past its last record.
     pub(crate) end: Offset,
     /// How many bytes were cut off.
@@ -213,19 +210,19 @@ pub(crate) struct Recovered {
 ///
 /// # Errors
 /// [`LogError::Corrupt`] if something that was durable is no longer whole.
-pub(crate) fn recover(dir: &Path, base: Offset, disk: &mut dyn Disk) -> Result<Recovered, LogError> {
+pub(crate) fn recover(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<Recovered, LogError> {
     let mut segment = Segment::new(dir, base, 0);
     let path = segment.path.clone();
-    let length = std::fs::metadata(&path).map_err(LogError::io("read", &path))?.len();
-    if !check_header(&path, base)? {
+    let length = Cursor::open(disk, &path, 0)?.length().map_err(LogError::io("read", &path))?;
+    if !check_header(disk, &path, base)? {
         if length > HEADER_BYTES {
             return Err(LogError::corrupt(&path, 0, "the file's header is not that of a segment"));
         }
         // The crash came between the creation of the file and the fsync of its header: it never held a record.
-        let (segment, file) = Segment::create(dir, base)?;
+        let (segment, file) = Segment::create(disk, dir, base)?;
         return Ok(Recovered { segment, file, end: base, cut_bytes: length });
     }
-    let mut frames = Frames::open(&path, HEADER_BYTES)?;
+    let mut frames = Frames::open(disk, &path, HEADER_BYTES)?;
     let mut end = base;
     // Where the last group begins. While there is none, the header itself may not be durable.
     let mut last_group = 0;
@@ -243,37 +240,42 @@ pub(crate) fn recover(dir: &Path, base: Offset, disk: &mut dyn Disk) -> Result<R
     };
     segment.bytes = frames.position;
     if let Some(problem) = bad {
-        reject_damage(&path, segment.bytes, problem)?;
+        reject_damage(disk, &path, segment.bytes, problem)?;
     }
-    let mut file = OpenOptions::new().read(true).write(true).open(&path).map_err(LogError::io("open", &path))?;
+    let mut file = disk.open(&path, Access::Write).map_err(LogError::io("open", &path))?;
     if length > segment.bytes {
-        file.set_len(segment.bytes).and_then(|()| file.sync_all()).map_err(LogError::io("cut the torn end off", &path))?;
+        file.set_length(segment.bytes).and_then(|()| file.sync()).map_err(LogError::io("cut the torn end off", &path))?;
     }
-    rewrite(&mut file, last_group, segment.bytes, disk).map_err(LogError::io("rewrite the end of", &path))?;
-    sync_dir(dir)?;
+    rewrite(file.as_mut(), last_group, segment.bytes).map_err(LogError::io("rewrite the end of", &path))?;
+    sync_dir(disk, dir)?;
     let cut_bytes = length - segment.bytes;
     Ok(Recovered { segment, file, end, cut_bytes })
 }
 
-/// Writes the bytes from `start` to `end` once more and makes them durable; the cursor then stands at `end`. A killed process may have
+/// Writes the bytes from `start` to `end` once more and makes them durable. A killed process may have
 /// left frames that only the system's memory holds, and after a failed fsync Linux takes its pages for clean though the disk never
 /// got them: a mere fsync would do nothing. The frames count as durable from here on.
-fn rewrite(file: &mut File, start: u64, end: u64, disk: &mut dyn Disk) -> std::io::Result<()> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(start))?;
-    Read::by_ref(file).take(end - start).read_to_end(&mut bytes)?;
-    file.seek(SeekFrom::Start(start))?;
-    disk.write(file, &bytes)?;
-    disk.sync(file)
+fn rewrite(file: &mut dyn DiskFile, start: u64, end: u64) -> std::io::Result<()> {
+    // Groups are far smaller than memory.
+    let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(usize::MAX)];
+    let mut read = 0;
+    while read < bytes.len() {
+        match file.read_at(&mut bytes[read..], start + read as u64)? {
+            0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            more => read += more,
+        }
+    }
+    file.write_at(&bytes, start)?;
+    file.sync()
 }
 
 /// Whether the file begins with the header of the segment that begins with `base`.
 ///
 /// # Errors
 /// [`LogError::Corrupt`] if the header is whole but another one.
-pub(crate) fn check_header(path: &Path, base: Offset) -> Result<bool, LogError> {
+pub(crate) fn check_header(disk: &dyn Disk, path: &Path, base: Offset) -> Result<bool, LogError> {
     let mut found = Vec::new();
-    let file = File::open(path).map_err(LogError::io("open", path))?;
+    let file = Cursor::open(disk, path, 0)?;
     file.take(HEADER_BYTES).read_to_end(&mut found).map_err(LogError::io("read", path))?;
     let Ok(found) = <[u8; HEADER_LENGTH]>::try_from(found) else { return Ok(false) };
     if found == header(base) {
@@ -292,10 +294,9 @@ pub(crate) fn check_header(path: &Path, base: Offset) -> Result<bool, LogError> 
 }
 
 /// Fails if a frame behind `position` proves that the file had been durable beyond `position`.
-pub(crate) fn reject_damage(path: &Path, position: u64, problem: &str) -> Result<(), LogError> {
-    let mut file = File::open(path).map_err(LogError::io("open", path))?;
+pub(crate) fn reject_damage(disk: &dyn Disk, path: &Path, position: u64, problem: &str) -> Result<(), LogError> {
     let mut rest = Vec::new();
-    file.seek(SeekFrom::Start(position)).and_then(|_| file.read_to_end(&mut rest)).map_err(LogError::io("read", path))?;
+    Cursor::open(disk, path, position)?.read_to_end(&mut rest).map_err(LogError::io("read", path))?;
     for start in 1..rest.len().saturating_sub(FRAME_BYTES) {
         if let Some(group) = whole_frame(&rest[start..])
             && start as u64 > group

@@ -1,18 +1,22 @@
 //! The log as its users see it: what was acknowledged is there, once, in order, whatever happens in between.
 
+mod by_hand;
 mod crash;
 mod damage;
 mod disk;
+mod hooked;
 mod model;
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use forewarn_types::{Journal as _, JournalError, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp};
 use tempfile::TempDir;
 
+use self::hooked::{Hooked, Hooks};
 use super::*;
 
 /// A record whose content tells its number.
@@ -200,10 +204,25 @@ fn a_full_log_refuses_readings_first_and_takes_them_again_after_a_trim() {
     assert_eq!(read_all(&log, 10).last(), Some(&(taken + 1)));
 }
 
+/// Holds every fsync up until it gets the word.
+#[derive(Clone)]
+struct HeldDisk {
+    held: Arc<parking_lot::Mutex<mpsc::Receiver<io::Result<()>>>>,
+    armed: Arc<AtomicBool>,
+}
+
+impl Hooks for HeldDisk {
+    fn syncing(&self, _: &Path) -> io::Result<()> {
+        if self.armed.load(Ordering::SeqCst) { self.held.lock().recv().unwrap_or(Ok(())) } else { Ok(()) }
+    }
+}
+
 /// A log whose fsyncs wait, each for one word on the channel.
 fn held_log(options: LogOptions) -> (Arc<LocalLog>, mpsc::Sender<io::Result<()>>) {
     let (release, held) = mpsc::channel();
-    let log = LocalLog::open_with(options, Box::new(move |_: &std::fs::File| held.recv().unwrap_or(Ok(())))).unwrap();
+    let disk = HeldDisk { held: Arc::new(held.into()), armed: Arc::default() };
+    let log = LocalLog::open_on(options, Arc::new(Hooked(disk.clone()))).unwrap();
+    disk.armed.store(true, Ordering::SeqCst);
     (log, release)
 }
 

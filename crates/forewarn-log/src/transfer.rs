@@ -7,9 +7,8 @@ use std::path::Path;
 
 use forewarn_types::{Offset, Record, decode_record, encode_record};
 
-use crate::checkpoints::sync_dir;
 use crate::segment::Segment;
-use crate::{LocalLog, Log, LogError, LogOptions, identity};
+use crate::{Disk as _, LocalLog, Log, LogError, LogOptions, RealDisk, identity};
 
 const READ_RECORDS: usize = 4_096;
 const READ_BYTES: usize = 16 << 20;
@@ -75,10 +74,9 @@ fn found(dir: &Path, id: &str, first: Offset) -> Result<(), LogError> {
     if dir.exists() && std::fs::read_dir(dir).map_err(LogError::io("list", dir))?.next().is_some() {
         return Err(LogError::Transfer(format!("{} is not empty; name a folder that holds no log", dir.display())));
     }
-    std::fs::create_dir_all(dir).map_err(LogError::io("create the folder", dir))?;
-    identity::adopt(dir, id)?;
-    Segment::create(dir, first)?;
-    dir.parent().map_or(Ok(()), sync_dir)
+    RealDisk.create_dir(dir).map_err(LogError::io("create the folder", dir))?;
+    identity::give(&RealDisk, dir, id)?;
+    Segment::create(&RealDisk, dir, first).map(drop)
 }
 
 /// The records, in groups that are small enough to be put in line at once.

@@ -4,8 +4,6 @@
 //!
 //! A full disk is no failure: what is in line waits for room, and senders are asked to try again. A failed fsync is one, for good.
 
-use std::fs::File;
-use std::io::{Seek as _, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,9 +12,9 @@ use forewarn_types::{JournalError, Offset, Record};
 use tokio::sync::{oneshot, watch};
 
 use crate::LogError;
-use crate::disk::{Disk, is_full};
+use crate::disk::{DiskFile, is_full};
 use crate::local::Shared;
-use crate::segment::{FRAME_BYTES, HEADER_BYTES, Mark, push_frame};
+use crate::segment::{FRAME_BYTES, HEADER_BYTES, Mark, Segment, push_frame};
 
 /// What a sender hears of its record: it is durable, or never will be.
 pub(crate) type Outcome = Result<(), JournalError>;
@@ -53,75 +51,122 @@ impl Failure {
     }
 }
 
-/// The thread's state.
+/// What became of one step of the writer.
+pub(crate) enum Step {
+    /// Nothing is in line.
+    Idle,
+    /// A group is durable, and its senders know.
+    Wrote,
+    /// The disk has no room for what is in line.
+    Full(LogError),
+    /// The disk has failed; the log is at its end.
+    Failed,
+}
+
+/// What the thread works with.
 pub(crate) struct Writer {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) file: File,
+    shared: Arc<Shared>,
+    file: Box<dyn DiskFile>,
     /// Length of the file.
-    pub(crate) position: u64,
+    position: u64,
     /// The offset of the next record to be written.
-    pub(crate) next: Offset,
+    next: Offset,
     /// Dropped when the thread ends, which tells every follower.
-    pub(crate) end: watch::Sender<Offset>,
-    pub(crate) disk: Box<dyn Disk>,
+    end: watch::Sender<Offset>,
+    /// Taken from the line, but not yet durable.
+    batch: Vec<Pending>,
+    /// The bytes of a group; kept for its memory.
+    group: Vec<u8>,
 }
 
 impl Writer {
+    /// A writer that goes on at `position` of the last segment's `file`, with the record of offset `next`.
+    pub(crate) const fn new(shared: Arc<Shared>, file: Box<dyn DiskFile>, position: u64, next: Offset, end: watch::Sender<Offset>) -> Self {
+        Self { shared, file, position, next, end, batch: Vec::new(), group: Vec::new() }
+    }
+
     /// Runs until the log is closed and everything is written, or until the disk fails.
     pub(crate) fn run(mut self) {
-        let mut group = Vec::new();
         loop {
-            let mut batch = {
-                let mut queue = self.shared.queue.lock();
-                while queue.pending.is_empty() && !queue.closing {
-                    self.shared.wake.wait(&mut queue);
-                }
-                std::mem::take(&mut queue.pending)
-            };
-            if batch.is_empty() {
-                return;
-            }
-            while !batch.is_empty() {
-                match self.write(&batch, &mut group) {
-                    Ok(written) => self.publish(batch.drain(..written).collect()),
-                    Err(Failure::Full(error)) if self.wait_for_room(&error) => {}
-                    Err(Failure::Full(error) | Failure::Lost(error)) => return self.poison(batch, &error),
-                }
+            match self.step() {
+                Step::Wrote => {}
+                Step::Idle if self.wait_for_work() => {}
+                Step::Full(_) if self.wait_for_room() => {}
+                Step::Full(error) => return self.poison(&error),
+                Step::Idle | Step::Failed => return,
             }
         }
     }
 
-    /// Writes the first records of `batch` durably, as many as the segment takes, and returns how many these are. A record that does
+    /// Writes one group of what is in line.
+    pub(crate) fn step(&mut self) -> Step {
+        if self.batch.is_empty() {
+            self.batch = std::mem::take(&mut self.shared.queue.lock().pending);
+        }
+        if self.batch.is_empty() {
+            return Step::Idle;
+        }
+        match self.write() {
+            Ok(written) => {
+                self.publish(written);
+                Step::Wrote
+            }
+            Err(Failure::Full(error)) => {
+                self.note_full(&error);
+                Step::Full(error)
+            }
+            Err(Failure::Lost(error)) => {
+                self.poison(&error);
+                Step::Failed
+            }
+        }
+    }
+
+    /// Waits until something is in line. `false`: the log is being closed, and nothing will come any more.
+    fn wait_for_work(&self) -> bool {
+        let mut queue = self.shared.queue.lock();
+        while queue.pending.is_empty() && !queue.closing {
+            self.shared.wake.wait(&mut queue);
+        }
+        !queue.pending.is_empty()
+    }
+
+    /// Writes the first records of the batch durably, as many as the segment takes, and returns how many these are. A record that does
     /// not fit begins the next segment.
-    fn write(&mut self, batch: &[Pending], group: &mut Vec<u8>) -> Result<usize, Failure> {
-        if batch.first().is_some_and(|first| !self.fits(0, first)) {
-            let (segment, file) = self.disk.create(&self.shared.options.dir, self.next).map_err(Failure::of_creation)?;
+    fn write(&mut self) -> Result<usize, Failure> {
+        if self.batch.first().is_some_and(|first| !self.fits(0, first)) {
+            let (segment, file) =
+                Segment::create(self.shared.disk.as_ref(), &self.shared.options.dir, self.next).map_err(Failure::of_creation)?;
             self.shared.disk_bytes.fetch_add(HEADER_BYTES, Ordering::Relaxed);
             self.shared.segments.lock().push(segment);
             (self.file, self.position) = (file, HEADER_BYTES);
         }
         let mut marks = Vec::new();
         let mut next = self.next;
+        let mut group = std::mem::take(&mut self.group);
         group.clear();
-        for pending in batch {
+        for pending in &self.batch {
             if !self.fits(group.len(), pending) {
                 break;
             }
             marks.push(Mark { offset: next, position: self.position + group.len() as u64 });
-            push_frame(group, &pending.payload);
+            push_frame(&mut group, &pending.payload);
             next = next.next();
         }
-        self.write_group(group)?;
-        self.position += group.len() as u64;
+        let outcome = self.write_group(&group);
+        let bytes = group.len() as u64;
+        // One giant group must not hold its memory for ever.
+        group.clear();
+        group.shrink_to(4 << 20);
+        self.group = group;
+        outcome?;
+        self.position += bytes;
         self.next = next;
         let written = marks.len();
         if let Some(segment) = self.shared.segments.lock().last_mut() {
             segment.bytes = self.position;
             marks.drain(..).for_each(|mark| segment.mark(mark));
         }
-        // One giant group must not hold its memory for ever.
-        group.clear();
-        group.shrink_to(4 << 20);
         Ok(written)
     }
 
@@ -136,21 +181,22 @@ impl Writer {
     fn write_group(&mut self, group: &[u8]) -> Result<(), Failure> {
         let position = self.position;
         let path = self.shared.segments.lock().last().map_or_else(|| self.shared.options.dir.clone(), |segment| segment.path.clone());
-        if let Err(error) = self.disk.write(&self.file, group) {
+        if let Err(error) = self.file.write_at(group, position) {
             let full = is_full(&error);
             let error = LogError::io("write", &path)(error);
-            if full && self.file.set_len(position).and_then(|()| self.file.seek(SeekFrom::Start(position))).is_ok() {
+            if full && self.file.set_length(position).is_ok() {
                 return Err(Failure::Full(error));
             }
             return Err(Failure::Lost(error));
         }
-        let synced = self.disk.sync(&self.file);
+        let synced = self.file.sync();
         self.shared.fsyncs.fetch_add(1, Ordering::Relaxed);
         synced.map_err(|error| Failure::Lost(LogError::io("fsync", &path)(error)))
     }
 
     /// Tells readers first and senders second, so that whoever was told that a record is durable can read it.
-    fn publish(&self, batch: Vec<Pending>) {
+    fn publish(&mut self, written: usize) {
+        let batch: Vec<Pending> = self.batch.drain(..written).collect();
         let bytes: usize = batch.iter().map(Pending::frame_bytes).sum();
         let mut cache = self.shared.cache.write();
         for pending in &batch {
@@ -170,29 +216,33 @@ impl Writer {
         }
     }
 
-    /// The disk is full: what is in line waits, nothing more is taken, and after a while the writer tries again. `false`: the log is
-    /// being closed, there is nothing to wait for.
-    fn wait_for_room(&self, error: &LogError) -> bool {
+    /// The disk is full: what is in line waits, and nothing more is taken.
+    fn note_full(&self, error: &LogError) {
         let mut queue = self.shared.queue.lock();
-        if queue.closing {
-            return false;
-        }
         if !queue.disk_full {
             tracing::error!(%error, "the log takes nothing more until the disk has room");
         }
         queue.disk_full = true;
+    }
+
+    /// Waits until it is time to try again. `false`: the log is being closed, there is nothing to wait for.
+    fn wait_for_room(&self) -> bool {
+        let mut queue = self.shared.queue.lock();
+        if queue.closing {
+            return false;
+        }
         self.shared.wake.wait_for(&mut queue, TRY_AGAIN);
         true
     }
 
     /// After a failed write or fsync nobody knows what the disk holds, so the log takes nothing more until it is opened anew.
-    fn poison(&self, batch: Vec<Pending>, error: &LogError) {
+    fn poison(&mut self, error: &LogError) {
         tracing::error!(%error, "the log stops: its disk failed");
         let mut queue = self.shared.queue.lock();
         queue.failed = Some(error.to_string());
         let waiting = std::mem::take(&mut queue.pending);
         drop(queue);
-        for pending in batch.into_iter().chain(waiting) {
+        for pending in self.batch.drain(..).chain(waiting) {
             let _told = pending.done.send(Err(JournalError::Stopped(error.to_string())));
         }
     }

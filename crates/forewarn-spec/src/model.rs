@@ -367,6 +367,8 @@ pub struct ServerConfig {
     pub branch: BranchConfig,
     /// Upkeep of the lake.
     pub maintenance: MaintenanceConfig,
+    /// Snapshots of what is folded from the log.
+    pub snapshot: SnapshotConfig,
     /// Bounds.
     pub limits: Limits,
     /// How Influx line protocol becomes assets and signals.
@@ -397,6 +399,13 @@ pub struct MaintenanceConfig {
     pub retain_us: Vec<(&'static str, i64)>,
 }
 
+/// Snapshots of what is folded from the log.
+#[derive(Debug, Clone)]
+pub struct SnapshotConfig {
+    /// How often one is taken, µs.
+    pub every_us: i64,
+}
+
 /// When the branch commits: whichever comes first.
 #[derive(Debug, Clone)]
 pub struct BranchConfig {
@@ -423,6 +432,8 @@ pub struct Limits {
     pub max_sql_rows: usize,
     /// Longest SQL query, µs.
     pub max_sql_us: i64,
+    /// Memory that all SQL queries together may take, bytes.
+    pub max_sql_memory_bytes: u64,
 }
 
 /// How Influx line protocol becomes assets and signals.

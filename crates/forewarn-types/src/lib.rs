@@ -10,6 +10,7 @@ mod alert;
 mod batch;
 mod clock;
 mod codec;
+mod crash;
 mod error;
 mod journal;
 mod name;
@@ -21,6 +22,7 @@ pub use alert::{AlertId, AlertState, AlertTransition, CommandAction, Evidence, E
 pub use batch::{Quality, ReadingBatch, ReadingFlags, ReadingRef};
 pub use clock::{Clock, ManualClock};
 pub use codec::{decode_record, encode_record};
+pub use crash::{crash_point, crash_points_matter, on_crash_point};
 pub use error::TypesError;
 pub use journal::{BoxFuture, Journal, JournalError};
 pub use name::{AssetPath, MAX_ASSET_BYTES, MAX_ASSET_LEVELS, MAX_SIGNAL_BYTES, SignalName, check_asset, check_signal};

@@ -6,6 +6,7 @@ mod client;
 mod clock;
 mod commands;
 mod config;
+mod crash;
 mod demo;
 mod jobs;
 mod metrics;

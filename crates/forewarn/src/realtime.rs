@@ -14,7 +14,7 @@ use forewarn_api::{SavedSnapshot, SharedState, TakeSnapshot};
 use forewarn_engine::{Actions, Engine};
 use forewarn_ingest::Intake;
 use forewarn_log::{Follower, Log, Ticket};
-use forewarn_types::{Definitions, JournalError, Offset, Record};
+use forewarn_types::{Definitions, JournalError, Offset, Record, crash_point};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -26,7 +26,6 @@ use crate::snapshot::{Snapshot, SnapshotStore};
 /// The log's name for this consumer.
 pub(crate) const CONSUMER: &str = "state";
 const MAX_RECORDS: usize = 256;
-const SNAPSHOT_EVERY: std::time::Duration = std::time::Duration::from_mins(1);
 /// How often it is looked whether the log wants to be trimmed sooner than the next snapshot is due.
 const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
 const RETRY: std::time::Duration = std::time::Duration::from_millis(100);
@@ -76,6 +75,8 @@ pub(crate) struct RealTime {
     pub(crate) requests: mpsc::Receiver<SnapshotReply>,
     /// The newest snapshot that is known to be good: the one the start rested on, or the last one saved.
     pub(crate) saved: Option<Offset>,
+    /// How often a snapshot is taken.
+    pub(crate) snapshot_every: std::time::Duration,
     /// The first record that is not folded in yet.
     pub(crate) from: Offset,
     /// Counts for `/metrics`.
@@ -94,7 +95,7 @@ impl RealTime {
     /// Runs until `shutdown`, then takes a last snapshot.
     pub(crate) async fn run(mut self, shutdown: CancellationToken) -> Result<()> {
         let mut follower = Follower::new(Arc::clone(&self.log), self.from);
-        let mut pace = tokio::time::interval(LOOK_EVERY);
+        let mut pace = tokio::time::interval(LOOK_EVERY.min(self.snapshot_every));
         pace.tick().await;
         let (mut taken, mut saving) = (Instant::now(), None);
         self.metrics.snapshot_offset.store(self.saved.map_or(0, |saved| saved.0), Ordering::Relaxed);
@@ -105,7 +106,7 @@ impl RealTime {
                 Some(reply) = self.requests.recv(), if saving.is_none() => {
                     saving = self.snapshot(follower.position(), vec![reply]).await?;
                 }
-                _ = pace.tick() => if saving.is_none() && (taken.elapsed() >= SNAPSHOT_EVERY || (self.pressed)()) {
+                _ = pace.tick() => if saving.is_none() && (taken.elapsed() >= self.snapshot_every || (self.pressed)()) {
                     taken = Instant::now();
                     saving = self.snapshot(follower.position(), Vec::new()).await?;
                 },
@@ -181,6 +182,7 @@ impl RealTime {
             }
             self.emitted = Some(key);
             self.metrics.transitions.fetch_add(1, Ordering::Relaxed);
+            crash_point("alert.before");
             match self.submit(Record::Alert(transition), shutdown).await? {
                 Some(ticket) => last = Some(ticket),
                 None => return Ok(false),
@@ -188,6 +190,7 @@ impl RealTime {
         }
         if let Some(ticket) = last {
             ticket.durable.await.context("the log did not take an alert")?;
+            crash_point("alert.durable");
         }
         Ok(true)
     }

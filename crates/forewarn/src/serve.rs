@@ -23,6 +23,7 @@ pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
         Ok(tree) => tree,
         Err(diagnostics) => return Ok(crate::check::report(&diagnostics)),
     };
+    crate::crash::heed_environment()?;
     let mut server = Server::start(tree, Arc::new(SystemClock), Ticks::Every(TICK_EVERY)).await?;
     writeln!(std::io::stdout(), "Forewarn listens on http://{}", server.address)?;
     let failure = tokio::select! {

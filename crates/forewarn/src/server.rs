@@ -13,7 +13,7 @@ use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{LocalLog, Log, LogOptions};
 use forewarn_models::ModelService;
 use forewarn_spec::{Definitions, ServerConfig, Source};
-use forewarn_types::{Clock, Journal as _, Offset, Record, SeriesTable};
+use forewarn_types::{Clock, Journal as _, Offset, Record, SeriesTable, crash_point};
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -84,8 +84,10 @@ impl Server {
         let limits = IntakeLimits { max_future_us: settings.limits.max_future_us, ..IntakeLimits::default() };
         let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
         let lake = open_lake(&settings, &series, &clock).await?;
+        crash_point("start.lake_open");
         let snapshots = SnapshotStore::new(lake.store().clone(), log.id(), settings.data_dir.join("snapshots"));
         let restored = restore(&snapshots, &dyn_log, &intake).await?;
+        crash_point("start.restored");
         put_in_force(texts, &restored.in_force, &log, &settings).await?;
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
@@ -102,6 +104,7 @@ impl Server {
             snapshots,
             requests,
             saved: restored.snapshot,
+            snapshot_every: Duration::from_micros(settings.snapshot.every_us.unsigned_abs()),
             from: restored.from,
             metrics: Arc::clone(&counted),
         };
@@ -227,7 +230,10 @@ async fn put_in_force(
         let folder = settings.pipelines.display();
         tracing::warn!(%folder, "there is no pipeline in this folder: the rules that were in force are dropped");
     }
-    log.append(Record::Definitions(texts)).await.map(drop).context("the log did not take the definitions")
+    crash_point("start.definitions.before");
+    log.append(Record::Definitions(texts)).await.context("the log did not take the definitions")?;
+    crash_point("start.definitions.after");
+    Ok(())
 }
 
 /// Whether the log has used up half of its room.
@@ -247,6 +253,7 @@ async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, c
         tail_max_rows: settings.branch.max_tail_rows,
         sql_max_rows: settings.limits.max_sql_rows,
         sql_timeout: Duration::from_micros(settings.limits.max_sql_us.unsigned_abs()),
+        sql_memory_bytes: settings.limits.max_sql_memory_bytes,
     };
     let lake = Lake::open(options, Arc::clone(series), Arc::clone(clock)).await;
     lake.with_context(|| format!("cannot open the lake {}", settings.lake))

@@ -89,6 +89,7 @@ pub(crate) fn limits() -> Limits {
         max_future_us: 3_600_000_000,
         max_sql_rows: 1_000,
         max_sql_us: 30_000_000,
+        max_sql_memory_bytes: 1 << 30,
     }
 }
 

@@ -16,7 +16,7 @@ use arrow::datatypes::{Float64Type, Int32Type, Int64Type, Schema, TimestampMicro
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use crate::history::dictionary_schema;
+use crate::files::dictionary_schema;
 use crate::parquet::{Bounds, FileWriter, NewFile};
 use crate::schema::TableSchema;
 

@@ -1,101 +1,128 @@
 //! A table as a polars frame: the files that may matter, and the tail.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use forewarn_types::SeriesId;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use polars::prelude as pl;
 use polars::prelude::IntoLazy as _;
 
-use super::Bounds;
 use super::prune::Limit;
+use super::watch::Running;
+use crate::files::{self, Excerpt};
 use crate::lake::Lake;
-use crate::schema::{ColumnType, DATE, READINGS};
+use crate::scan::Scan;
+use crate::schema::{ColumnType, DATE, READINGS, TableSchema};
 use crate::store::{local_path, runtime};
 use crate::table::DataFile;
-use crate::tail::{self, Columns};
-use crate::view::{TableView, View};
-use crate::{LakeError, records};
+use crate::{LakeError, records, tail};
 
-/// A store that polars cannot map is read into memory, up to here.
-const MAX_FETCH_BYTES: u64 = 2 << 30;
+/// Files of a store that are looked into, or fetched, at the same time.
+const CONCURRENT_FETCHES: usize = 8;
 
-/// The frame of `table` with the columns `needed` names, and the number of files it reads. Blocks.
+/// The frame of what `scan` reads, with the columns `needed` names. Blocks.
 pub(super) fn build(
     lake: &Lake,
-    view: &View,
-    table: &TableView,
-    bounds: &Bounds,
+    scan: &Scan<'_>,
     needed: &dyn Fn(&str) -> bool,
-) -> Result<(pl::LazyFrame, usize), LakeError> {
+    running: &Arc<Running>,
+) -> Result<pl::LazyFrame, LakeError> {
+    let table = scan.table;
     let failed = |error: pl::PolarsError| LakeError::table(&table.schema.name, error);
-    let files: Vec<&DataFile> = table.files.iter().map(|file| &**file).filter(|file| bounds.may_match(file)).collect();
     // A query that names no column, such as count(*), still needs one to count.
     let any = table.schema.sql_names().any(needed);
     let first = table.schema.columns.first().map(|column| column.name.clone()).unwrap_or_default();
     let wanted = |column: &str| if any { needed(column) } else { column == first };
     let mut parts = Vec::with_capacity(2);
-    if !files.is_empty() {
-        parts.push(scan(lake, table, &files, bounds, &wanted).map_err(|error| match error {
-            ScanError::Polars(error) => failed(error),
-            ScanError::Lake(error) => error,
-        })?);
+    parts.extend(of_files(lake, scan, &wanted)?);
+    if scan.has_tail() || parts.is_empty() {
+        parts.push(of_tail(lake, scan, &wanted)?);
     }
-    if table.committed.is_some() || parts.is_empty() {
-        parts.push(tail_frame(lake, view, table, bounds, &wanted)?);
-    }
-    let frame = if parts.len() == 1 { parts.swap_remove(0) } else { joined(parts).map_err(failed)? };
-    Ok((frame, files.len()))
+    watched(parts, running).map_err(failed)
 }
 
-/// Files and tail, one behind the other.
+/// A table without rows.
+pub(super) fn empty(table: &TableSchema) -> pl::PolarsResult<pl::LazyFrame> {
+    let columns = table.columns.iter().map(|column| crate::ColumnData::empty(column.ty).to_polars(&column.name)).collect();
+    Ok(pl::DataFrame::new_infer_height(columns)?.lazy().select(visible(table, &|_| true)))
+}
+
+/// Files and tail, one behind the other, with a check of each batch of rows.
 ///
-/// polars counts the rows of a union in 128-bit integers, which this build of it leaves out: `count(*)` would panic. A function
-/// that passes everything on keeps the count from reaching the union; conditions still pass it, columns were chosen already.
-fn joined(parts: Vec<pl::LazyFrame>) -> pl::PolarsResult<pl::LazyFrame> {
-    let union = pl::concat(parts, pl::UnionArgs::default())?;
+/// polars counts the rows of a union in 128-bit integers, which this build of it leaves out: `count(*)` would panic. The check also
+/// keeps the count from reaching the union; conditions still pass it, columns were chosen already.
+fn watched(mut parts: Vec<pl::LazyFrame>, running: &Arc<Running>) -> pl::PolarsResult<pl::LazyFrame> {
+    let rows = if parts.len() == 1 { parts.swap_remove(0) } else { pl::concat(parts, pl::UnionArgs::default())? };
     let may = pl::AllowedOptimizations::PREDICATE_PUSHDOWN | pl::AllowedOptimizations::SLICE_PUSHDOWN | pl::AllowedOptimizations::STREAMING;
-    Ok(union.map(Ok, may, None, Some("lake and tail")))
-}
-
-enum ScanError {
-    Polars(pl::PolarsError),
-    Lake(LakeError),
-}
-
-impl From<pl::PolarsError> for ScanError {
-    fn from(error: pl::PolarsError) -> Self {
-        Self::Polars(error)
-    }
-}
-
-fn scan(
-    lake: &Lake,
-    table: &TableView,
-    files: &[&DataFile],
-    bounds: &Bounds,
-    wanted: &dyn Fn(&str) -> bool,
-) -> Result<pl::LazyFrame, ScanError> {
-    let sources = if lake.inner.files.is_local() {
-        let paths = files.iter().map(|file| pl::PlRefPath::new(local_path(&file.location).to_string_lossy()));
-        pl::ScanSources::Paths(paths.collect())
-    } else {
-        let fetched = fetch(lake, table, files).map_err(ScanError::Lake)?;
-        pl::ScanSources::Buffers(fetched.into_iter().map(|bytes| Vec::<u8>::from(bytes).into()).collect())
+    let running = Arc::clone(running);
+    let check = move |rows: pl::DataFrame| {
+        running.check(rows.estimated_size()).map_err(|ended| pl::PolarsError::ComputeError(ended.to_string().into()))?;
+        Ok(rows)
     };
+    Ok(rows.map(check, may, None, Some("lake and tail")))
+}
+
+/// The rows of the files that may matter; `None` if none do.
+fn of_files(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Result<Option<pl::LazyFrame>, LakeError> {
+    if scan.files.is_empty() {
+        return Ok(None);
+    }
+    let sources = if lake.inner.files.is_local() { Some(mapped(scan)) } else { fetched(lake, scan, wanted)? };
+    let frame = sources.map(|sources| of_sources(sources, scan, wanted)).transpose();
+    frame.map_err(|error| LakeError::table(&scan.table.schema.name, error))
+}
+
+fn of_sources(sources: pl::ScanSources, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> pl::PolarsResult<pl::LazyFrame> {
+    let schema = &scan.table.schema;
     let args = pl::ScanArgsParquet {
-        schema: Some(table.schema.to_polars_stored()),
+        schema: Some(schema.to_polars_stored()),
         hive_options: pl::HiveOptions::new_disabled(),
         glob: false,
         cache: false,
         ..pl::ScanArgsParquet::default()
     };
     let mut frame = pl::LazyFrame::scan_parquet_sources(sources, args)?;
-    for (name, limit) in &bounds.columns {
+    for (name, limit) in &scan.bounds.columns {
         if let Some(condition) = condition(name, limit) {
             frame = frame.filter(condition);
         }
     }
-    Ok(frame.select(visible(table, wanted)))
+    Ok(frame.select(visible(schema, wanted)))
+}
+
+/// Files on this machine.
+fn mapped(scan: &Scan<'_>) -> pl::ScanSources {
+    let paths = scan.files.iter().map(|file| pl::PlRefPath::new(local_path(&file.location).to_string_lossy()));
+    pl::ScanSources::Paths(paths.collect())
+}
+
+/// Files of a store that polars does not reach: what the query needs of them, in memory. `None` if it needs nothing.
+fn fetched(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Result<Option<pl::ScanSources>, LakeError> {
+    let table = &scan.table.schema;
+    let read = |column: &str| wanted(column) || scan.bounds.columns.contains_key(column) || (column == "time" && wanted(DATE));
+    let names: BTreeSet<&str> = table.columns.iter().map(|column| column.name.as_str()).filter(|name| read(name)).collect();
+    let look = |file: &Arc<DataFile>| {
+        let (file, names) = (Arc::clone(file), &names);
+        async move { files::excerpt(lake, &file, |name| names.contains(name), scan.bounds).await }
+    };
+    let most = lake.inner.watch.most_bytes();
+    let fetched = runtime()?.block_on(async {
+        let looked = stream::iter(scan.files.iter().map(look).collect::<Vec<_>>()).buffered(CONCURRENT_FETCHES);
+        let excerpts: Vec<Excerpt> = looked.try_filter_map(async |excerpt| Ok(excerpt)).try_collect().await?;
+        let total: u64 = excerpts.iter().map(Excerpt::bytes).sum();
+        if total > most {
+            return Err(LakeError::TooLarge(format!(
+                "the query would fetch {} MB of table {} from the store, and may take {} MB; narrow its time range, name assets, select \
+                 fewer columns, or raise limits.max_sql_memory",
+                total / 1_000_000,
+                table.name,
+                most / 1_000_000
+            )));
+        }
+        let fetched = stream::iter(excerpts.into_iter().map(Excerpt::fetch)).buffered(CONCURRENT_FETCHES).try_collect::<Vec<_>>().await;
+        fetched.map_err(|error| LakeError::store(format!("reading table {}", table.name), error))
+    })?;
+    Ok((!fetched.is_empty()).then(|| pl::ScanSources::Buffers(fetched.into_iter().map(Into::into).collect())))
 }
 
 /// The limit as a filter on a column as it is stored, where polars compares it with the statistics of row groups.
@@ -109,6 +136,11 @@ fn condition(name: &str, limit: &Limit) -> Option<pl::Expr> {
             let high = (*high < i64::MAX).then(|| column().lt_eq(time(*high)));
             [low, high].into_iter().flatten().reduce(pl::Expr::and)
         }
+        Limit::Int(low, high) => {
+            let low = (*low > i64::MIN).then(|| column().gt_eq(pl::lit(*low)));
+            let high = (*high < i64::MAX).then(|| column().lt_eq(pl::lit(*high)));
+            [low, high].into_iter().flatten().reduce(pl::Expr::and)
+        }
         // No text is wanted, so no row is.
         Limit::Text(texts) if texts.is_empty() => Some(pl::lit(false)),
         Limit::Text(texts) => texts.iter().map(|text| column().eq(pl::lit(text.as_str()))).reduce(pl::Expr::or),
@@ -116,71 +148,33 @@ fn condition(name: &str, limit: &Limit) -> Option<pl::Expr> {
 }
 
 /// The columns as SQL sees them: times naive, and the partition column made from the time, so that it needs no path.
-fn visible(table: &TableView, wanted: &dyn Fn(&str) -> bool) -> Vec<pl::Expr> {
-    let stored = table.schema.columns.iter().filter(|column| wanted(&column.name)).map(|column| match column.ty {
+fn visible(table: &TableSchema, wanted: &dyn Fn(&str) -> bool) -> Vec<pl::Expr> {
+    let stored = table.columns.iter().filter(|column| wanted(&column.name)).map(|column| match column.ty {
         ColumnType::Time => pl::col(column.name.as_str()).cast(column.ty.to_polars()),
         _ => pl::col(column.name.as_str()),
     });
-    let date = (table.schema.by_date && wanted(DATE))
-        .then(|| pl::col("time").cast(ColumnType::Time.to_polars()).cast(pl::DataType::Date).alias(DATE));
+    let date =
+        (table.by_date && wanted(DATE)).then(|| pl::col("time").cast(ColumnType::Time.to_polars()).cast(pl::DataType::Date).alias(DATE));
     stored.chain(date).collect()
 }
 
-/// Reads files of a store that polars does not reach.
-fn fetch(lake: &Lake, table: &TableView, files: &[&DataFile]) -> Result<Vec<bytes::Bytes>, LakeError> {
-    use futures::{StreamExt as _, TryStreamExt as _};
-    use object_store::ObjectStoreExt as _;
-    let total: u64 = files.iter().map(|file| file.size_bytes).sum();
-    if total > MAX_FETCH_BYTES {
-        return Err(LakeError::TooLarge(format!(
-            "the query would fetch {} MB of table {} from the store; narrow its time range or name assets",
-            total >> 20,
-            table.schema.name
-        )));
-    }
-    let store = Arc::clone(lake.inner.files.object_store());
-    let fetches = files.iter().map(|file| {
-        let (store, location) = (Arc::clone(&store), file.location.clone());
-        async move { store.get(&location).await?.bytes().await }
-    });
-    let fetched = futures::stream::iter(fetches).buffered(8).try_collect::<Vec<_>>();
-    runtime()?.block_on(fetched).map_err(|error| LakeError::store(format!("reading table {}", table.schema.name), error))
-}
-
-fn tail_frame(
-    lake: &Lake,
-    view: &View,
-    table: &TableView,
-    bounds: &Bounds,
-    wanted: &dyn Fn(&str) -> bool,
-) -> Result<pl::LazyFrame, LakeError> {
-    let failed = |error: pl::PolarsError| LakeError::table(&table.schema.name, error);
+fn of_tail(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Result<pl::LazyFrame, LakeError> {
+    let schema = &scan.table.schema;
+    let failed = |error: pl::PolarsError| LakeError::table(&schema.name, error);
     let stored = |column: &str| wanted(column) || (column == "time" && wanted(DATE));
-    let columns = if table.schema.name == READINGS {
-        let (low, high) = bounds.time("time").unwrap_or((i64::MIN, i64::MAX));
-        let fits = |texts: Option<&std::collections::BTreeSet<String>>, name: &str| texts.is_none_or(|texts| texts.contains(name));
-        let (assets, signals) = (bounds.texts("asset"), bounds.texts("signal"));
-        let all = assets.is_none() && signals.is_none();
-        let pass: Vec<bool> = if all {
-            Vec::new()
-        } else {
-            let series = lake.inner.series.read();
-            series.defs().iter().map(|def| fits(assets, &def.asset) && fits(signals, &def.signal)).collect()
-        };
-        let wanted_row = |id: SeriesId, time: i64| low <= time && time <= high && (all || pass.get(id.index()).copied().unwrap_or(true));
-        let from = table.committed.unwrap_or_default();
-        let everything = all && (low, high) == (i64::MIN, i64::MAX);
-        let columns = if everything { Columns::all(&view.tail, from) } else { Columns::collect(&view.tail, from, wanted_row) };
+    let columns = if schema.name == READINGS {
+        let columns = scan.tail_readings(&lake.inner.series);
         let series = tail::series_of(&columns, &lake.inner.series)?;
-        tail::to_polars(&table.schema, &columns, &series, stored)?
+        tail::to_polars(schema, &columns, &series, stored)?
     } else {
-        let data = match table.committed {
-            Some(from) => records::columns(&table.schema, view.records_from(from)),
-            None => table.schema.columns.iter().map(|column| crate::ColumnData::empty(column.ty)).collect(),
-        };
-        let named = table.schema.columns.iter().zip(&data).filter(|(column, _)| stored(&column.name));
+        let data = records::columns(schema, scan.tail_records());
+        let named = schema.columns.iter().zip(&data).filter(|(column, _)| stored(&column.name));
         named.map(|(column, data)| data.to_polars(&column.name)).collect()
     };
     let frame = pl::DataFrame::new_infer_height(columns).map_err(failed)?;
-    Ok(frame.lazy().select(visible(table, wanted)))
+    Ok(frame.lazy().select(visible(schema, wanted)))
 }
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

@@ -1,5 +1,5 @@
-//! Joins that multiply: every row of one table with every row of another. Over a history they never end, and a query that was given
-//! up keeps its slot until it does.
+//! Joins that multiply: every row of one table with every row of another. Over a history they never end, and once all rows
+//! have been read nothing tells such a query that it was given up.
 
 use sqlparser::ast::{BinaryOperator, Expr, JoinConstraint, JoinOperator, Select, TableFactor, TableWithJoins};
 

@@ -7,26 +7,33 @@
 
 mod aggregates;
 mod frame;
+mod groups;
 mod joins;
 mod limits;
+mod partial;
 mod prune;
 mod rewrite;
 mod time;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use forewarn_types::Timestamp;
 use polars::prelude as pl;
+use polars::prelude::IntoLazy as _;
 use polars::sql::SQLContext;
 
 use crate::lake::Lake;
+use crate::schema::READINGS;
 use crate::view::View;
 use crate::{LakeError, ResultSet};
 
-pub(crate) use prune::Bounds;
+use partial::Partial;
+
+pub(crate) use prune::{Bounds, Limit};
+pub(crate) use watch::{Running, Watch};
 
 /// A query and what stands in for its parameters.
 #[derive(Debug, Clone, Default)]
@@ -87,10 +94,12 @@ impl Lake {
         let slot = Arc::clone(slots).acquire_owned().await;
         let slot = slot.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
         let (lake, view) = (self.clone(), self.inner.view.read().clone());
+        let running = self.inner.watch.begin();
+        let _waiting = running.waiting();
         let run = move || {
-            // A query that was given up goes on to its end, and keeps its slot until then.
+            // A query that was given up keeps its slot until it has ended.
             let _slot = slot;
-            plan.run(&lake, &view, max_rows)
+            plan.run(&lake, &view, max_rows, &Arc::new(running))
         };
         limits::on_deep_stack(run).await
     }
@@ -103,6 +112,8 @@ struct Plan {
     tables: Vec<(String, Bounds)>,
     /// The column names that occur in it; `None` if it may mean all of them.
     names: Option<BTreeSet<String>>,
+    /// The same query over groups of readings, if these would do.
+    partial: Option<Partial>,
 }
 
 impl Plan {
@@ -111,27 +122,58 @@ impl Plan {
         let tables = rewrite::tables(&query, view)?;
         rewrite::rewrite(&mut query, &tables, view, request.params, now)?;
         let bounds = tables.iter().map(|name| (name.clone(), prune::bounds(&query, name, view))).collect();
-        Ok(Self { sql: query.to_string(), tables: bounds, names: prune::names(&query) })
+        let partial = view.tables.get(READINGS).and_then(|table| partial::plan(&query, &table.schema));
+        Ok(Self { sql: query.to_string(), tables: bounds, names: prune::names(&query), partial })
     }
 
     /// Blocks.
-    fn run(&self, lake: &Lake, view: &View, max_rows: usize) -> Result<ResultSet, LakeError> {
-        let mut context = SQLContext::new();
-        let needed = |column: &str| self.names.as_ref().is_none_or(|names| names.contains(column));
-        for (name, bounds) in &self.tables {
-            let Some(table) = view.tables.get(name) else { continue };
-            let (frame, files) = frame::build(lake, view, table, bounds, &needed)?;
-            lake.inner.files_scanned.fetch_add(files, Ordering::Relaxed);
-            context.register(name, frame);
-        }
-        let failed = |error: pl::PolarsError| explain(&error, view, &self.tables);
+    fn run(&self, lake: &Lake, view: &View, max_rows: usize, running: &Arc<Running>) -> Result<ResultSet, LakeError> {
+        let failed = |error: pl::PolarsError| match running.ended() {
+            Ok(()) => explain(&error, view, &self.tables),
+            Err(ended) => ended,
+        };
+        let frame = match self.over_groups(lake, view, running, &failed)? {
+            Some(frame) => frame,
+            None => self.over_rows(lake, view, running)?.execute(&self.sql).map_err(failed)?,
+        };
         let rows = pl::IdxSize::try_from(max_rows.saturating_add(1)).unwrap_or(pl::IdxSize::MAX);
-        let frame = context.execute(&self.sql).map_err(failed)?.limit(rows);
         // A single query always has a single answer.
-        let frame = frame.collect_with_engine(pl::Engine::Streaming).map_err(failed)?.unwrap_single();
+        let frame = frame.limit(rows).collect_with_engine(pl::Engine::Streaming).map_err(failed)?.unwrap_single();
         let mut result = ResultSet::from_polars(&frame)?;
         result.limit(max_rows);
         Ok(result)
+    }
+
+    /// All tables of the query, row by row.
+    fn over_rows(&self, lake: &Lake, view: &View, running: &Arc<Running>) -> Result<SQLContext, LakeError> {
+        let context = SQLContext::new();
+        let needed = |column: &str| self.names.as_ref().is_none_or(|names| names.contains(column));
+        for (name, bounds) in &self.tables {
+            let Some(table) = view.tables.get(name) else { continue };
+            context.register(name, frame::build(lake, &lake.scan(view, table, bounds), &needed, running)?);
+        }
+        Ok(context)
+    }
+
+    /// The query over groups of readings, if its shape and the files allow it.
+    fn over_groups(
+        &self,
+        lake: &Lake,
+        view: &View,
+        running: &Arc<Running>,
+        failed: &dyn Fn(pl::PolarsError) -> LakeError,
+    ) -> Result<Option<pl::LazyFrame>, LakeError> {
+        let (Some(partial), Some(table)) = (&self.partial, view.tables.get(READINGS)) else { return Ok(None) };
+        let Some(groups) = groups::frame(lake, &lake.scan(view, table, &partial.bounds), partial, running)? else { return Ok(None) };
+        // polars names columns after what they are computed from, so it is asked what it would have named these.
+        let mut asked = SQLContext::new();
+        asked.register(READINGS, frame::empty(&table.schema).map_err(failed)?);
+        let names = asked.execute(&self.sql).and_then(|mut frame| frame.collect_schema()).map_err(failed)?;
+        let mut context = SQLContext::new();
+        context.register(READINGS, groups.lazy());
+        let mut frame = context.execute(&partial.sql).map_err(failed)?;
+        let given = frame.collect_schema().map_err(failed)?;
+        Ok(Some(frame.rename(given.iter_names(), names.iter_names(), true)))
     }
 }
 

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, TableFactor, TableWithJoins,
-    Value, ValueWithSpan, Visit as _, Visitor,
+    UnaryOperator, Value, ValueWithSpan, Visit as _, Visitor,
 };
 
 use super::rewrite::{Relations, name_of};
@@ -28,6 +28,8 @@ const DAY_US: i64 = 86_400_000_000;
 pub(crate) enum Limit {
     /// µs UTC, both ends included.
     Time(i64, i64),
+    /// Both ends included.
+    Int(i64, i64),
     /// One of these.
     Text(BTreeSet<String>),
 }
@@ -48,7 +50,9 @@ impl Bounds {
     /// Whether `file` may hold a row within these bounds.
     pub(crate) fn may_match(&self, file: &DataFile) -> bool {
         file.bounds.iter().all(|(name, bounds)| match (self.columns.get(name), bounds) {
-            (Some(Limit::Time(low, high)), FileBounds::Time(first, last)) => first <= high && last >= low,
+            (Some(Limit::Time(low, high)), FileBounds::Time(first, last)) | (Some(Limit::Int(low, high)), FileBounds::Int(first, last)) => {
+                first <= high && last >= low
+            }
             (Some(Limit::Text(texts)), FileBounds::Text(first, last)) => texts.iter().any(|text| **first <= **text && **text <= **last),
             _ => true,
         })
@@ -57,6 +61,13 @@ impl Bounds {
     pub(crate) fn time(&self, column: &str) -> Option<(i64, i64)> {
         match self.columns.get(column) {
             Some(Limit::Time(low, high)) => Some((*low, *high)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn int(&self, column: &str) -> Option<(i64, i64)> {
+        match self.columns.get(column) {
+            Some(Limit::Int(low, high)) => Some((*low, *high)),
             _ => None,
         }
     }
@@ -72,6 +83,7 @@ impl Bounds {
     fn and(&mut self, column: &str, limit: Limit) {
         let merged = match (self.columns.remove(column), limit) {
             (Some(Limit::Time(a, b)), Limit::Time(c, d)) => Limit::Time(a.max(c), b.min(d)),
+            (Some(Limit::Int(a, b)), Limit::Int(c, d)) => Limit::Int(a.max(c), b.min(d)),
             (Some(Limit::Text(a)), Limit::Text(b)) => Limit::Text(a.intersection(&b).cloned().collect()),
             (_, limit) => limit,
         };
@@ -83,6 +95,7 @@ impl Bounds {
         let both = self.columns.into_iter().filter_map(|(name, limit)| {
             let merged = match (limit, other.columns.get(&name)?) {
                 (Limit::Time(a, b), Limit::Time(c, d)) => Limit::Time(a.min(*c), b.max(*d)),
+                (Limit::Int(a, b), Limit::Int(c, d)) => Limit::Int(a.min(*c), b.max(*d)),
                 (Limit::Text(a), Limit::Text(b)) => Limit::Text(a.union(b).cloned().collect()),
                 _ => return None,
             };
@@ -90,6 +103,14 @@ impl Bounds {
         });
         Self { columns: both.collect() }
     }
+}
+
+/// What `select`, which reads nothing but `table` as `alias`, says about it, if that is all it says.
+pub(super) fn whole_condition(select: &Select, table: &str, schema: &TableSchema, alias: &str) -> Option<Bounds> {
+    let finder = Finder { table, schema, places: 0, understood: 0, found: None };
+    let mut bounds = Bounds::default();
+    let all = select.selection.as_ref().is_none_or(|condition| finder.read(condition, alias, true, &mut bounds));
+    all.then_some(bounds)
 }
 
 /// What the (rewritten) `query` says about `table`.
@@ -151,37 +172,59 @@ fn factors(tables: &TableWithJoins) -> impl Iterator<Item = &TableFactor> {
 }
 
 impl Finder<'_> {
-    /// Takes in what `condition` demands of the table that is called `alias`; `alone` if it is the only one in its FROM.
-    fn read(&self, condition: &Expr, alias: &str, alone: bool, bounds: &mut Bounds) {
+    /// Takes in what `condition` demands of the table that is called `alias`; `alone` if it is the only one in its FROM. Whether
+    /// the bounds say all of it comes back.
+    fn read(&self, condition: &Expr, alias: &str, alone: bool, bounds: &mut Bounds) -> bool {
         match condition {
             Expr::Nested(inner) => self.read(inner, alias, alone, bounds),
             Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                self.read(left, alias, alone, bounds);
-                self.read(right, alias, alone, bounds);
+                let left = self.read(left, alias, alone, bounds);
+                self.read(right, alias, alone, bounds) && left
+            }
+            Expr::BinaryOp { left, op: BinaryOperator::Or, right } => {
+                let (mut first, mut second) = (Bounds::default(), Bounds::default());
+                self.read(left, alias, alone, &mut first);
+                self.read(right, alias, alone, &mut second);
+                for (column, limit) in first.or(&second).columns {
+                    bounds.and(&column, limit);
+                }
+                // What lies between two ranges is within the bounds of both together.
+                false
             }
             Expr::BinaryOp { left, op, right } => {
                 if let Some(column) = self.column(left, alias, alone) {
-                    self.compare(column, op, right, bounds);
+                    self.compare(column, op, right, bounds)
                 } else if let (Some(column), Some(op)) = (self.column(right, alias, alone), mirrored(op)) {
-                    self.compare(column, &op, left, bounds);
+                    self.compare(column, &op, left, bounds)
+                } else {
+                    false
                 }
             }
-            Expr::Between { expr, negated: false, low, high } => {
-                if let Some(column) = self.column(expr, alias, alone) {
-                    self.compare(column, &BinaryOperator::GtEq, low, bounds);
-                    self.compare(column, &BinaryOperator::LtEq, high, bounds);
-                }
-            }
+            Expr::Between { expr, negated: false, low, high } => self.column(expr, alias, alone).is_some_and(|column| {
+                let low = self.compare(column, &BinaryOperator::GtEq, low, bounds);
+                self.compare(column, &BinaryOperator::LtEq, high, bounds) && low
+            }),
             Expr::InList { expr, list, negated: false } => {
-                if let Some(column) = self.column(expr, alias, alone)
-                    && self.schema.column(column).is_some_and(|column| column.ty == ColumnType::Text)
-                    && list.len() <= MAX_TEXTS
-                    && let Some(texts) = list.iter().map(|item| text(item).map(str::to_owned)).collect::<Option<BTreeSet<String>>>()
-                {
-                    bounds.and(column, Limit::Text(texts));
-                }
+                self.column(expr, alias, alone).is_some_and(|column| self.one_of(column, list, bounds))
             }
-            _ => {}
+            _ => false,
+        }
+    }
+
+    fn one_of(&self, column: &str, list: &[Expr], bounds: &mut Bounds) -> bool {
+        match self.schema.column(column).map(|column| column.ty) {
+            Some(ColumnType::Text) if list.len() <= MAX_TEXTS => {
+                let texts = list.iter().map(|item| text(item).map(str::to_owned)).collect::<Option<BTreeSet<String>>>();
+                texts.map(|texts| bounds.and(column, Limit::Text(texts))).is_some()
+            }
+            Some(ColumnType::Int) => {
+                let numbers: Option<Vec<i64>> = list.iter().map(int).collect();
+                if let Some((low, high)) = numbers.and_then(|numbers| Some((*numbers.iter().min()?, *numbers.iter().max()?))) {
+                    bounds.and(column, Limit::Int(low, high));
+                }
+                false
+            }
+            _ => false,
         }
     }
 
@@ -199,41 +242,44 @@ impl Finder<'_> {
         self.schema.sql_names().any(|known| known == name).then_some(name)
     }
 
-    fn compare(&self, column: &str, op: &BinaryOperator, value: &Expr, bounds: &mut Bounds) {
-        use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq};
+    /// Takes in one comparison; says whether the bounds say all of it.
+    fn compare(&self, column: &str, op: &BinaryOperator, value: &Expr, bounds: &mut Bounds) -> bool {
         if column == DATE && self.schema.by_date {
             // A day is compared as a whole: its first and last µs.
-            let Some(day) = day(value) else { return };
-            let last = day.saturating_add(DAY_US - 1);
-            match op {
-                Eq => bounds.and("time", Limit::Time(day, last)),
-                GtEq => bounds.and("time", Limit::Time(day, i64::MAX)),
-                Gt => bounds.and("time", Limit::Time(last, i64::MAX)),
-                LtEq => bounds.and("time", Limit::Time(i64::MIN, last)),
-                Lt => bounds.and("time", Limit::Time(i64::MIN, day)),
-                _ => {}
-            }
-            return;
+            let days = day(value).map(|day| (day, day.saturating_add(DAY_US - 1)));
+            return days.and_then(|days| range(op, days)).map(|(low, high)| bounds.and("time", Limit::Time(low, high))).is_some();
         }
-        match self.schema.column(column).map(|column| column.ty) {
+        let limit = match self.schema.column(column).map(|column| column.ty) {
             Some(ColumnType::Time) => {
-                let Some(time) = literal_value(value).map(|time| time.0) else { return };
-                match op {
-                    Eq => bounds.and(column, Limit::Time(time, time)),
-                    GtEq => bounds.and(column, Limit::Time(time, i64::MAX)),
-                    Gt => bounds.and(column, Limit::Time(time.saturating_add(1), i64::MAX)),
-                    LtEq => bounds.and(column, Limit::Time(i64::MIN, time)),
-                    Lt => bounds.and(column, Limit::Time(i64::MIN, time.saturating_sub(1))),
-                    _ => {}
-                }
+                literal_value(value).and_then(|time| range(op, (time.0, time.0))).map(|(low, high)| Limit::Time(low, high))
             }
-            Some(ColumnType::Text) if *op == Eq => {
-                if let Some(text) = text(value) {
-                    bounds.and(column, Limit::Text(BTreeSet::from([text.to_owned()])));
-                }
-            }
-            _ => {}
-        }
+            Some(ColumnType::Int) => int(value).and_then(|number| range(op, (number, number))).map(|(low, high)| Limit::Int(low, high)),
+            Some(ColumnType::Text) if *op == BinaryOperator::Eq => text(value).map(|text| Limit::Text(BTreeSet::from([text.to_owned()]))),
+            _ => None,
+        };
+        limit.map(|limit| bounds.and(column, limit)).is_some()
+    }
+}
+
+/// The values that compare by `op` as wanted with what extends from `first` to `last`.
+fn range(op: &BinaryOperator, (first, last): (i64, i64)) -> Option<(i64, i64)> {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq};
+    Some(match op {
+        Eq => (first, last),
+        GtEq => (first, i64::MAX),
+        Gt => (last.saturating_add(1), i64::MAX),
+        LtEq => (i64::MIN, last),
+        Lt => (i64::MIN, first.saturating_sub(1)),
+        _ => return None,
+    })
+}
+
+fn int(expr: &Expr) -> Option<i64> {
+    match expr {
+        Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. }) => text.parse().ok(),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => int(expr)?.checked_neg(),
+        Expr::Nested(inner) => int(inner),
+        _ => None,
     }
 }
 

@@ -424,13 +424,18 @@ fn date_trunc(unit: &str, time: &Expr) -> Result<Expr, String> {
 }
 
 /// Buckets of `us`, counted from a Monday: for whole parts of a day that is the same as from midnight.
-fn bucket(us: i64, time: &Expr) -> Result<Expr, String> {
-    let origin = MONDAY_US.rem_euclid(us);
+pub(super) fn bucket(us: i64, time: &Expr) -> Result<Expr, String> {
+    let origin = origin(us);
     // A date is turned into a time first: as a number it would count days.
     parse_expr(&format!("CAST(((CAST(CAST({time} AS TIMESTAMP) AS BIGINT) - {origin}) // {us}) * {us} + {origin} AS TIMESTAMP)"))
 }
 
-fn parse_expr(text: &str) -> Result<Expr, String> {
+/// Where one of the buckets of `us` begins.
+pub(super) const fn origin(us: i64) -> i64 {
+    MONDAY_US.rem_euclid(us)
+}
+
+pub(super) fn parse_expr(text: &str) -> Result<Expr, String> {
     // A truncation may name its argument several times, so one within the other would grow without bound.
     if text.len() > MAX_QUERY_BYTES {
         return Err("the functions of time in this query stand too deep in one another; take it apart with WITH".into());

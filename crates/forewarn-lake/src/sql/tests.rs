@@ -1,12 +1,15 @@
 //! What SQL may say, what it is turned into, and what it answers.
 
 use super::*;
+use crate::lake::MAX_QUERIES;
 use crate::schema::{TableSchema, built_in};
 use crate::testing::{NEW_YEAR, Plant, Running, csv};
 use crate::view::TableView;
 use crate::{Branch, LakeOptions};
 use forewarn_log::Log;
 use forewarn_types::{Clock, Offset};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A view of the built-in tables without any rows.
 fn empty_view() -> View {
@@ -17,7 +20,7 @@ fn empty_view() -> View {
     View { tables: built_in().into_iter().map(table).collect(), ..View::default() }
 }
 
-fn plan(query: &str) -> Result<Plan, LakeError> {
+pub(super) fn plan(query: &str) -> Result<Plan, LakeError> {
     let hour = 3_600_000_000;
     let params = Some((Timestamp(NEW_YEAR), Timestamp(NEW_YEAR + hour)));
     let request = SqlRequest { query: query.into(), params, ..SqlRequest::default() };
@@ -109,6 +112,19 @@ fn conditions_become_bounds() {
     assert_eq!((union.texts("asset").map(BTreeSet::len), union.time("time")), (Some(2), None));
     let joined = of("SELECT * FROM readings a JOIN readings b ON a.time = b.time WHERE a.asset = 'x' AND b.asset = 'y' AND a.signal = 's'");
     assert_eq!((joined.texts("asset").map(BTreeSet::len), joined.texts("signal")), (Some(2), None));
+    let of_offsets = |condition: &str| of(&format!("SELECT * FROM readings WHERE {condition}")).int("offset");
+    assert_eq!(of_offsets("offset > 3 AND offset <= 10"), Some((4, 10)));
+    assert_eq!(of_offsets("-2 < offset"), Some((-1, i64::MAX)));
+    assert_eq!(of_offsets("offset BETWEEN 5 AND 7 AND value > 3"), Some((5, 7)));
+    assert_eq!(of_offsets("offset IN (9, 4, 6)"), Some((4, 9)));
+    assert_eq!(of_offsets("offset > 3.5"), None);
+    assert_eq!(of_offsets("offset = 3 OR offset = 8"), Some((3, 8)));
+    let either = of("SELECT * FROM readings WHERE (time < '2026-01-01' OR date = '2026-01-02') AND (asset = 'a' OR asset = 'b')");
+    assert_eq!((either.time("time"), either.texts("asset").map(BTreeSet::len)), (Some((i64::MIN, at(2 * day - 1))), Some(2)));
+    assert_eq!(
+        of("SELECT * FROM readings WHERE date > '2026-01-01' AND date < '2026-01-03'").time("time"),
+        Some((at(day), at(2 * day - 1)))
+    );
     for nothing in [
         "SELECT * FROM readings WHERE time >= '2026-01-01' OR asset = 'p1'",
         "SELECT * FROM readings WHERE NOT (asset = 'p1')",
@@ -206,6 +222,9 @@ async fn pruning_skips_files() {
         ("SELECT count(*) FROM readings WHERE date = '2026-01-02'", 1, 8),
         ("SELECT count(*) FROM readings WHERE asset = 'b' AND date >= '2026-01-02'", 2, 8),
         ("SELECT count(*) FROM readings WHERE asset = 'c'", 0, 0),
+        ("SELECT count(*) FROM readings WHERE offset >= 4", 1, 8),
+        ("SELECT count(*) FROM readings WHERE offset = 1", 1, 4),
+        ("SELECT count(*) FROM readings WHERE asset = 'a' AND (offset < 2 OR offset BETWEEN 2 AND 3)", 2, 8),
         ("SELECT count(*) FROM readings WHERE signal IN ('t', 'x') AND time > '2027-01-01T00:00:00Z'", 0, 0),
     ];
     for (query, files, rows) in table {
@@ -273,6 +292,67 @@ async fn whoever_waits_for_the_branch_is_not_told_that_the_query_is_slow() {
     let query = crate::ReadingsQuery { series: vec![plant.series("a", "t")], from: Timestamp::MIN, to: Timestamp::MAX };
     let error = lake.readings(query).await.unwrap_err();
     assert!(matches!(error, LakeError::Behind(_)) && error.is_retryable(), "{error}");
+}
+
+/// One query that goes over rows and one that goes over groups.
+const BOTH_WAYS: [&str; 2] = ["SELECT value FROM readings ORDER BY value", "SELECT asset, max(value) FROM readings GROUP BY asset"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_that_nobody_waits_for_ends_and_frees_its_slot() {
+    const FILES: usize = 64;
+    let plant = Plant::new();
+    let mut lake = plant.open(plant.options()).await;
+    // Tells when a query has begun to read, and keeps it from reading on until the gate is gone.
+    let checks = Arc::new(AtomicUsize::new(0));
+    let (reading, has_begun) = std::sync::mpsc::channel();
+    let gate: Arc<Mutex<Option<std::sync::mpsc::Receiver<()>>>> = Arc::default();
+    let (counted, closed) = (Arc::clone(&checks), Arc::clone(&gate));
+    let probe = move || {
+        if counted.fetch_add(1, Ordering::Relaxed) > 0 {
+            let _ = reading.send(());
+            let _ = closed.lock().as_ref().map(std::sync::mpsc::Receiver::recv);
+        }
+        None
+    };
+    Arc::get_mut(&mut lake.inner).unwrap().watch = Watch::with_probe(1, Box::new(probe));
+    let running = plant.run(lake);
+    for file in 0..i64::try_from(FILES).unwrap() {
+        plant.push(&[("a", "t", file, 1.0)]);
+        running.lake.flush().await.unwrap();
+    }
+    let has_begun = Arc::new(Mutex::new(has_begun));
+    for query in BOTH_WAYS {
+        let (open, receiver) = std::sync::mpsc::channel();
+        *gate.lock() = Some(receiver);
+        checks.store(0, Ordering::Relaxed);
+        let lake = running.lake.clone();
+        let waiting = tokio::spawn(async move { crate::testing::sql(&lake, query).await });
+        let begun = Arc::clone(&has_begun);
+        tokio::task::spawn_blocking(move || begun.lock().recv()).await.unwrap().unwrap();
+        waiting.abort();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        drop(open);
+        let queries = &running.lake.inner.queries;
+        drop(queries.acquire_many(u32::try_from(MAX_QUERIES).unwrap()).await.unwrap());
+        assert!(checks.load(Ordering::Relaxed) < FILES / 2, "{query}: {checks:?} of {FILES} files were read");
+        while has_begun.lock().try_recv().is_ok() {}
+    }
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_query_that_takes_too_much_memory_is_told_what_to_narrow() {
+    let plant = Plant::new();
+    let running = plant.run(plant.open(LakeOptions { sql_memory_bytes: 0, ..plant.options() }).await);
+    plant.push(&[("a", "t", 0, 1.0)]);
+    running.lake.flush().await.unwrap();
+    for query in BOTH_WAYS {
+        let error = running.sql(query).await.unwrap_err();
+        let text = error.to_string();
+        assert!(error.is_callers_mistake() && text.contains("narrow its time range") && text.contains("limits.max_sql_memory"), "{text}");
+    }
+    assert_eq!(running.lake.inner.queries.available_permits(), MAX_QUERIES);
+    running.shut_down().await;
 }
 
 #[test]

@@ -1,13 +1,10 @@
 //! A disk that fails, or is full: what was acknowledged is there all the same.
 
-use std::fs::File;
-use std::io::Seek as _;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use parking_lot::Mutex;
 
 use super::*;
-use crate::disk::Disk;
 
 /// What of one file would be left after a power cut. As on Linux, a failed fsync takes what was written for clean: a later fsync
 /// does not bring it to the disk.
@@ -18,16 +15,25 @@ struct Platter {
     failing: bool,
 }
 
+fn is_segment(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "log")
+}
+
 #[derive(Clone, Default)]
 struct LinuxDisk(Arc<Mutex<Platter>>);
 
-impl Disk for LinuxDisk {
-    fn write(&mut self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
-        self.0.lock().dirty.push((file.stream_position()?, bytes.to_vec()));
-        io::Write::write_all(&mut file, bytes)
+impl Hooks for LinuxDisk {
+    fn writing(&self, path: &Path, bytes: &[u8], position: u64) -> (usize, io::Result<()>) {
+        if is_segment(path) {
+            self.0.lock().dirty.push((position, bytes.to_vec()));
+        }
+        (bytes.len(), Ok(()))
     }
 
-    fn sync(&mut self, _: &File) -> io::Result<()> {
+    fn syncing(&self, path: &Path) -> io::Result<()> {
+        if !is_segment(path) {
+            return Ok(());
+        }
         let mut platter = self.0.lock();
         let dirty = std::mem::take(&mut platter.dirty);
         if platter.failing {
@@ -47,7 +53,7 @@ impl Disk for LinuxDisk {
 fn what_a_failed_fsync_left_in_memory_is_written_again_before_it_counts() {
     let dir = TempDir::new().unwrap();
     let disk = LinuxDisk::default();
-    let open = || LocalLog::open_with(LogOptions { segment_bytes: 1 << 19, ..options(dir.path()) }, Box::new(disk.clone()));
+    let open = || LocalLog::open_on(LogOptions { segment_bytes: 1 << 19, ..options(dir.path()) }, Arc::new(Hooked(disk.clone())));
     drop(open().unwrap());
     let log = open().unwrap();
     append_many(&log, 2, 3);
@@ -83,21 +89,14 @@ impl SmallDisk {
     }
 }
 
-impl Disk for SmallDisk {
-    fn create(&mut self, dir: &Path, base: Offset) -> Result<(crate::segment::Segment, File), LogError> {
-        self.check().map_err(LogError::io("create", dir))?;
-        crate::segment::Segment::create(dir, base)
+impl Hooks for SmallDisk {
+    fn opening(&self, _: &Path, access: Access) -> io::Result<()> {
+        if access == Access::Create { self.check() } else { Ok(()) }
     }
 
-    fn write(&mut self, mut file: &File, bytes: &[u8]) -> io::Result<()> {
+    fn writing(&self, _: &Path, bytes: &[u8], _: u64) -> (usize, io::Result<()>) {
         let outcome = self.check();
-        let taken = if outcome.is_ok() { bytes.len() } else { bytes.len() / 2 };
-        io::Write::write_all(&mut file, &bytes[..taken])?;
-        outcome
-    }
-
-    fn sync(&mut self, file: &File) -> io::Result<()> {
-        file.sync_data()
+        (if outcome.is_ok() { bytes.len() } else { bytes.len() / 2 }, outcome)
     }
 }
 
@@ -105,7 +104,7 @@ impl Disk for SmallDisk {
 fn a_full_disk_makes_senders_wait_and_loses_nothing() {
     let dir = TempDir::new().unwrap();
     let disk = SmallDisk::default();
-    let log = LocalLog::open_with(options(dir.path()), Box::new(disk.clone())).unwrap();
+    let log = LocalLog::open_on(options(dir.path()), Arc::new(Hooked(disk.clone()))).unwrap();
     // Frames of 93 bytes in segments of 1,000: some of these meet the full disk when they are written, some in the creation of a file.
     let mut number = 0;
     for _ in 0..12 {
@@ -141,7 +140,7 @@ fn a_full_disk_makes_senders_wait_and_loses_nothing() {
 fn a_log_on_a_full_disk_can_be_closed() {
     let dir = TempDir::new().unwrap();
     let disk = SmallDisk::default();
-    let log = LocalLog::open_with(options(dir.path()), Box::new(disk.clone())).unwrap();
+    let log = LocalLog::open_on(options(dir.path()), Arc::new(Hooked(disk.clone()))).unwrap();
     append(&log, record(0, 3));
     disk.full.store(true, Ordering::SeqCst);
     let ticket = log.submit(record(1, 3)).unwrap();

@@ -8,7 +8,7 @@ use super::kinds::{Address, PositiveDuration, Setting, Size};
 use super::positive_duration;
 use super::read::read;
 use crate::diagnostics::Report;
-use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, MaintenanceConfig, ServerConfig};
+use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, MaintenanceConfig, ServerConfig, SnapshotConfig};
 
 /// The settings of a server; every key may be left out.
 #[derive(Deserialize, Default, JsonSchema)]
@@ -36,6 +36,8 @@ pub(crate) struct RawServer {
     branch: RawBranch,
     /// Upkeep of the lake's tables.
     maintenance: RawMaintenance,
+    /// Snapshots of alerts, detectors and series, which spare a start the reading of the whole log.
+    snapshot: RawSnapshot,
     /// The bounds on what senders and readers may do.
     limits: RawLimits,
     /// How Influx line protocol becomes assets and signals.
@@ -69,6 +71,16 @@ struct RawBranch {
     /// Most uncommitted rows held in memory, 24 bytes or more each. While the store fails and so many wait, queries are refused.
     #[schemars(extend("default" = 4_000_000))]
     max_tail_rows: Option<Placed<usize>>,
+}
+
+/// Snapshots of alerts, detectors and series. A start reads the log from the newest one on, and the log is kept from the one before on.
+#[derive(Deserialize, Default, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Snapshot")]
+struct RawSnapshot {
+    /// How often.
+    #[schemars(extend("default" = "1m"))]
+    every: Option<Text<PositiveDuration>>,
 }
 
 /// Upkeep of the lake's tables: small files are merged, what is too old is dropped, files that nothing needs any more are deleted.
@@ -129,6 +141,9 @@ struct RawLimits {
     /// The longest that a SQL query may run.
     #[schemars(extend("default" = "1m"))]
     max_sql: Option<Text<PositiveDuration>>,
+    /// The memory that all SQL queries together may take; beyond it the one that has read most is ended.
+    #[schemars(extend("default" = "1GiB"))]
+    max_sql_memory: Option<Text<Size>>,
 }
 
 /// How Influx line protocol becomes assets and signals.
@@ -200,6 +215,7 @@ fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: 
             max_tail_rows: count(raw.branch.max_tail_rows.as_ref(), 4_000_000).max(1),
         },
         maintenance: maintenance(&raw.maintenance, report),
+        snapshot: SnapshotConfig { every_us: raw.snapshot.every.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)) },
         limits: limits(&raw.limits, report),
         influx,
     }
@@ -226,6 +242,7 @@ fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {
         max_future_us: raw.max_future.as_ref().map_or(DAY_US, |text| positive_duration(text, report)),
         max_sql_rows: count(raw.max_sql_rows.as_ref(), 100_000),
         max_sql_us: raw.max_sql.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
+        max_sql_memory_bytes: size(raw.max_sql_memory.as_ref(), 1 << 30, report),
     }
 }
 

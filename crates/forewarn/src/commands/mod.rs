@@ -39,8 +39,16 @@ impl std::error::Error for ReaderGone {}
 /// # Errors
 /// [`ReaderGone`] if nobody reads it, or why else it cannot be written.
 pub(crate) fn print(text: &str) -> Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Prints what may be no text to standard output.
+///
+/// # Errors
+/// As [`print`].
+fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let printed = out.write_all(bytes).and_then(|()| out.flush());
     printed.map_err(|error| if error.kind() == ErrorKind::BrokenPipe { ReaderGone.into() } else { error.into() })
 }
 

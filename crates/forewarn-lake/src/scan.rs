@@ -1,0 +1,64 @@
+//! What a question has to read: the one place that says what lake and tail together are.
+//!
+//! A row of a table is in the files of the view's snapshot or, from the offset this ends at, in the tail; never in both. Every reader
+//! takes both from here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use forewarn_types::{Offset, Record, SeriesId, SeriesTable};
+use parking_lot::RwLock;
+
+use crate::lake::Lake;
+use crate::sql::Bounds;
+use crate::table::DataFile;
+use crate::tail::Columns;
+use crate::view::{TableView, View};
+
+/// One table of a view, as far as it may hold rows within some bounds.
+pub(crate) struct Scan<'a> {
+    pub(crate) table: &'a TableView,
+    pub(crate) bounds: &'a Bounds,
+    /// Files that may hold such rows.
+    pub(crate) files: Vec<Arc<DataFile>>,
+    view: &'a View,
+}
+
+impl Lake {
+    /// What there is to be read of `table`.
+    pub(crate) fn scan<'a>(&self, view: &'a View, table: &'a TableView, bounds: &'a Bounds) -> Scan<'a> {
+        let files: Vec<_> = table.files.iter().filter(|file| bounds.may_match(file)).cloned().collect();
+        self.inner.files_scanned.fetch_add(files.len(), Ordering::Relaxed);
+        Scan { table, bounds, files, view }
+    }
+}
+
+impl Scan<'_> {
+    /// Whether there may be records behind the files. Tables that jobs write have none.
+    pub(crate) const fn has_tail(&self) -> bool {
+        self.table.committed.is_some()
+    }
+
+    /// The records behind the files, of all tables.
+    pub(crate) fn tail_records(&self) -> impl Iterator<Item = (Offset, &Record)> {
+        self.table.committed.into_iter().flat_map(|from| self.view.records_from(from))
+    }
+
+    /// The readings behind the files that lie within the bounds on asset, signal and time.
+    pub(crate) fn tail_readings(&self, series: &RwLock<SeriesTable>) -> Columns {
+        let Some(from) = self.table.committed else { return Columns::default() };
+        let oldest = self.bounds.int("offset").map_or(0, |(low, _)| u64::try_from(low).unwrap_or(0));
+        let from = from.max(Offset(oldest));
+        let (low, high) = self.bounds.time("time").unwrap_or((i64::MIN, i64::MAX));
+        let (assets, signals) = (self.bounds.texts("asset"), self.bounds.texts("signal"));
+        if assets.is_none() && signals.is_none() && (low, high) == (i64::MIN, i64::MAX) {
+            return Columns::all(&self.view.tail, from);
+        }
+        let fits = |texts: Option<&BTreeSet<String>>, name: &str| texts.is_none_or(|texts| texts.contains(name));
+        let pass: Vec<bool> = series.read().defs().iter().map(|def| fits(assets, &def.asset) && fits(signals, &def.signal)).collect();
+        // A series that nobody knows is reported by whoever looks for its name.
+        let wanted = |id: SeriesId, time: i64| low <= time && time <= high && pass.get(id.index()).copied().unwrap_or(true);
+        Columns::collect(&self.view.tail, from, wanted)
+    }
+}

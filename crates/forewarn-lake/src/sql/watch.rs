@@ -1,0 +1,176 @@
+//! What ends a query before its end: nobody waits for it any more, or queries have come to hold too much memory.
+//!
+//! polars has no call that stops a query, and counts no memory. But every row a query reads passes a check on its way from a table into
+//! the query, batch by batch, and an error there ends the whole query at once. So that is where a query learns that it has been given
+//! up, and where the memory that this process has come to hold since the query began is looked at: once it is more than queries may
+//! hold, the one that has read most is ended.
+//!
+//! What this does not bound: between two batches, and after the last one, a query is on its own, as in the sorting of all it has read.
+//! Memory is that of the whole process, so what others take meanwhile counts too. Where the system does not tell it (elsewhere than on
+//! Linux) only cancellation works.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::LakeError;
+
+/// Tells the bytes of memory that the process holds, if the system says so.
+type Probe = Box<dyn Fn() -> Option<u64> + Send + Sync>;
+
+/// All queries that run.
+pub(crate) struct Watch {
+    most_bytes: u64,
+    probe: Probe,
+    running: Mutex<Vec<Arc<State>>>,
+}
+
+/// One query that runs. It counts as running until this is dropped.
+pub(crate) struct Running {
+    watch: Arc<Watch>,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the process held when the query began.
+    before_bytes: u64,
+    read_bytes: AtomicU64,
+    given_up: AtomicBool,
+    too_large: AtomicBool,
+}
+
+/// Gives its query up when it is dropped: whoever waits for an answer holds it.
+pub(crate) struct Waiting(Arc<State>);
+
+impl Watch {
+    /// Queries may let the process grow by `most_bytes`.
+    pub(crate) fn new(most_bytes: u64) -> Arc<Self> {
+        Self::with_probe(most_bytes, Box::new(resident_bytes))
+    }
+
+    pub(crate) fn with_probe(most_bytes: u64, probe: Probe) -> Arc<Self> {
+        Arc::new(Self { most_bytes, probe, running: Mutex::default() })
+    }
+
+    /// A query begins.
+    pub(crate) fn begin(self: &Arc<Self>) -> Running {
+        let state = Arc::new(State { before_bytes: (self.probe)().unwrap_or(0), ..State::default() });
+        self.running.lock().push(Arc::clone(&state));
+        Running { watch: Arc::clone(self), state }
+    }
+
+    /// The most bytes a query may need.
+    pub(crate) const fn most_bytes(&self) -> u64 {
+        self.most_bytes
+    }
+
+    /// Ends the query that has read most, unless one is about to end already.
+    fn end_largest(&self) {
+        let running = self.running.lock();
+        if running.iter().any(|state| state.too_large.load(Ordering::Relaxed)) {
+            return;
+        }
+        if let Some(largest) = running.iter().max_by_key(|state| state.read_bytes.load(Ordering::Relaxed)) {
+            largest.too_large.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Running {
+    /// What to hold while waiting for the answer.
+    pub(crate) fn waiting(&self) -> Waiting {
+        Waiting(Arc::clone(&self.state))
+    }
+
+    /// `bytes` more go into the query.
+    ///
+    /// # Errors
+    /// If it is to end.
+    pub(crate) fn check(&self, bytes: usize) -> Result<(), LakeError> {
+        self.ended()?;
+        self.state.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let grown = (self.watch.probe)().map(|now| now.saturating_sub(self.state.before_bytes));
+        if grown.is_some_and(|grown| grown >= self.watch.most_bytes) {
+            self.watch.end_largest();
+        }
+        self.ended()
+    }
+
+    /// Why the query is to end, if it is.
+    pub(crate) fn ended(&self) -> Result<(), LakeError> {
+        if self.state.given_up.load(Ordering::Relaxed) {
+            return Err(LakeError::Stopped("nobody waits for the answer of this query any more".into()));
+        }
+        if self.state.too_large.load(Ordering::Relaxed) {
+            return Err(LakeError::TooLarge(format!(
+                "the query needs more memory than the {} MB that queries may take; narrow its time range, name assets or signals, select \
+                 fewer columns, aggregate before sorting or joining, or raise limits.max_sql_memory",
+                self.watch.most_bytes / 1_000_000
+            )));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.watch.running.lock().retain(|state| !Arc::ptr_eq(state, &self.state));
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.given_up.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The memory of this process that no file backs, bytes.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_that_has_read_most_ends_when_memory_runs_out() {
+        let held = Arc::new(AtomicU64::new(100));
+        let probe = Arc::clone(&held);
+        let watch = Watch::with_probe(1_000_000, Box::new(move || Some(probe.load(Ordering::Relaxed))));
+        let (small, large) = (watch.begin(), watch.begin());
+        assert!(small.check(10).is_ok() && large.check(1_000).is_ok());
+        held.store(1_000_099, Ordering::Relaxed);
+        assert!(small.check(10).is_ok() && large.check(10).is_ok(), "a byte is left");
+        held.store(1_000_100, Ordering::Relaxed);
+        assert!(small.check(10).is_ok(), "the other one has read more");
+        let error = large.check(10).unwrap_err();
+        assert!(matches!(error, LakeError::TooLarge(_)) && error.to_string().contains("1 MB that queries may take"), "{error}");
+        assert!(small.check(5_000).is_ok(), "until the other one has ended");
+        drop(large);
+        assert!(small.check(10).is_err());
+        drop(small);
+        let next = watch.begin();
+        assert!(next.check(10).is_ok(), "what is held before a query is not its own");
+    }
+
+    #[test]
+    fn a_query_ends_when_nobody_waits_for_it() {
+        let watch = Watch::with_probe(1, Box::new(|| None));
+        let query = watch.begin();
+        let waiting = query.waiting();
+        assert!(query.check(10).is_ok());
+        drop(waiting);
+        assert!(matches!(query.check(10), Err(LakeError::Stopped(_))));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_system_tells_what_the_process_holds() {
+        assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
+    }
+}
