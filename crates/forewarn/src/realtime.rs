@@ -239,13 +239,12 @@ impl RealTime {
             engine: self.engine.snapshot().context("cannot take a snapshot of the engine")?,
             state: self.state.snapshot().context("cannot take a snapshot of the read model")?,
         };
-        let (store, before) = (self.snapshots.clone(), self.saved);
-        let task = tokio::spawn(async move { store.save(snapshot, before).await });
+        // The log is told within the task: while it is full the runner may wait for the room that this makes.
+        let task = tokio::spawn(save(snapshot, self.saved, self.snapshots.clone(), Arc::clone(&self.log)));
         Ok(Some(Saving { offset, task, replies }))
     }
 
-    /// Takes note of a snapshot that has been saved, or has not. The log is told that it is needed from the snapshot *before* on, which is
-    /// the one to start from should this one turn out to be damaged.
+    /// Takes note of a snapshot that has been saved, or has not.
     fn note(&mut self, (offset, outcome, replies): (Offset, Result<()>, Vec<SnapshotReply>)) {
         if let Err(error) = outcome {
             // The log keeps what the snapshot would have spared it; a store that is away now may be back later.
@@ -254,15 +253,22 @@ impl RealTime {
             tracing::error!(error, "a snapshot could not be saved; the log grows until one can");
             return;
         }
-        let before = self.saved.replace(offset);
+        self.saved = Some(offset);
         self.metrics.snapshot_offset.store(offset.0, Ordering::Relaxed);
-        if let Some(before) = before
-            && let Err(error) = tokio::task::block_in_place(|| self.log.checkpoint(CONSUMER, before))
-        {
-            tracing::error!(%error, "the older snapshot's offset could not be noted in the log, which grows until it can");
-        }
         answer(replies, &Ok(offset));
     }
+}
+
+/// Saves `snapshot`. The log is told that it is needed from the snapshot *before* on, which is the one to start from should this one turn
+/// out to be damaged.
+async fn save(snapshot: Snapshot, before: Option<Offset>, snapshots: SnapshotStore, log: Arc<dyn Log>) -> Result<()> {
+    snapshots.save(snapshot, before).await?;
+    if let Some(before) = before
+        && let Err(error) = tokio::task::spawn_blocking(move || log.checkpoint(CONSUMER, before)).await?
+    {
+        tracing::error!(%error, "the older snapshot's offset could not be noted in the log, which grows until it can");
+    }
+    Ok(())
 }
 
 /// How the snapshot that is on its way fared; waits for ever while none is. Cancel-safe.
