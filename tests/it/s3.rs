@@ -44,7 +44,7 @@ fn batch(number: u64) -> String {
         let time = FIRST_MS + number * BATCH + n;
         json!({ "asset": format!("plant1/pump{}", n % 5), "signal": "temperature", "time": time, "value": (n % 240) as f64 / 4.0 })
     };
-    (0..BATCH).map(|n| format!("{}\n", line(n))).collect()
+    (0..BATCH).map(|n| line(n).to_string()).collect::<Vec<_>>().join("\n")
 }
 
 /// What [`TOTALS`] answers once so many batches are stored.

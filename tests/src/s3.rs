@@ -65,7 +65,8 @@ impl S3 {
         let python = peers::python()?;
         let mut command = Command::new(python);
         command.args(["-m", "moto.server", "-p", "0", "-H", "127.0.0.1"]).env("PYTHONUNBUFFERED", "1");
-        let mut moto = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("Python starts");
+        let mut moto =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("Python starts");
         let mut lines = BufReader::new(moto.stderr.take().expect("its output is piped")).lines();
         let mut said = Vec::new();
         let address = loop {
@@ -185,7 +186,7 @@ async fn answer(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asked: &AtomicB
             let number = troubled.fetch_add(1, Ordering::SeqCst);
             match behaviour {
                 Behaviour::Slow(wait) => tokio::time::sleep(wait).await,
-                Behaviour::LoseAnswers { every } if number % every == 0 => return,
+                Behaviour::LoseAnswers { every } if number.is_multiple_of(every) => return,
                 _ => {}
             }
         }

@@ -112,7 +112,8 @@ pub(crate) async fn excerpt(
         return Ok(None);
     }
     let columns = groups.iter().flat_map(RowGroupMetaData::columns).filter(|column| wanted(&column.column_path().string()));
-    let ranges = columns.map(|column| column.byte_range()).map(|(start, length)| start..start + length).collect();
+    let ranges =
+        columns.map(parquet::file::metadata::ColumnChunkMetaData::byte_range).map(|(start, length)| start..start + length).collect();
     let whole = metadata.file_metadata();
     let about = FileMetaData::new(
         whole.version(),
@@ -152,7 +153,8 @@ impl Excerpt {
 fn with_dictionaries(metadata: Arc<ParquetMetaData>, table: &TableSchema) -> Result<ArrowReaderMetadata, ParquetError> {
     let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
     let ours = dictionary_schema(table);
-    let field = |stored: &Arc<Field>| ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), |ours| Arc::new(ours.clone()));
+    let field =
+        |stored: &Arc<Field>| ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), |ours| Arc::new(ours.clone()));
     let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(field).collect();
     ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))))
 }

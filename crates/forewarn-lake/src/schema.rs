@@ -148,9 +148,10 @@ impl TableSchema {
                 by_date = true;
                 continue;
             }
-            match ColumnType::from_delta(field.data_type()) {
-                Some(ty) => columns.push(ColumnInfo { name: field.name().clone(), ty }),
-                None => tracing::warn!(table = name, column = field.name(), ty = %field.data_type(), "a column of this type is left out"),
+            if let Some(ty) = ColumnType::from_delta(field.data_type()) {
+                columns.push(ColumnInfo { name: field.name().clone(), ty });
+            } else {
+                tracing::warn!(table = name, column = field.name(), ty = %field.data_type(), "a column of this type is left out");
             }
         }
         Self { name: name.to_owned(), columns, by_date }

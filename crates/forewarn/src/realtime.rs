@@ -135,13 +135,11 @@ impl RealTime {
                 saving = self.snapshot(end, Vec::new()).await?;
             }
             if saving.is_some() {
-                match tokio::time::timeout_at(deadline, saved(&mut saving)).await {
-                    Ok(saved) => self.note(saved),
-                    Err(_) => {
-                        tracing::warn!("the store did not take the last snapshot in time; the next start reads more of the log");
-                        return Ok(());
-                    }
-                }
+                let Ok(saved) = tokio::time::timeout_at(deadline, saved(&mut saving)).await else {
+                    tracing::warn!("the store did not take the last snapshot in time; the next start reads more of the log");
+                    return Ok(());
+                };
+                self.note(saved);
             }
         }
         Ok(())

@@ -78,17 +78,8 @@ impl Server {
         let Tree { settings, definitions, texts } = tree;
         let listener = TcpListener::bind(&settings.listen).await.with_context(|| format!("cannot listen on {}", settings.listen))?;
         let address = listener.local_addr()?;
-        let log = open_log(&settings)?;
+        let Opened { log, series, intake, lake, snapshots, restored } = open(&settings, texts, &clock).await?;
         let dyn_log: Arc<dyn Log> = log.clone();
-        let series = Arc::new(RwLock::new(SeriesTable::new(settings.limits.max_series)));
-        let limits = IntakeLimits { max_future_us: settings.limits.max_future_us, ..IntakeLimits::default() };
-        let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
-        let lake = open_lake(&settings, &series, &clock).await?;
-        crash_point("start.lake_open");
-        let snapshots = SnapshotStore::new(lake.store().clone(), log.id(), settings.data_dir.join("snapshots"));
-        let restored = restore(&snapshots, &dyn_log, &intake).await?;
-        crash_point("start.restored");
-        put_in_force(texts, &restored.in_force, &log, &settings).await?;
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
         let counted = Arc::new(RealTimeMetrics { replayed: restored.replayed.into(), ..RealTimeMetrics::default() });
@@ -177,6 +168,32 @@ impl Server {
         tokio::task::spawn_blocking(move || log.close()).await?.context("the log did not close well")?;
         front.and(back)
     }
+}
+
+/// What is durable, opened, and what was folded from it.
+struct Opened {
+    log: Arc<LocalLog>,
+    series: Arc<RwLock<SeriesTable>>,
+    intake: Arc<Intake>,
+    lake: Lake,
+    snapshots: SnapshotStore,
+    restored: Restored,
+}
+
+/// Opens the log and the lake, restores what is folded from them, and puts the definitions in force.
+async fn open(settings: &ServerConfig, texts: forewarn_types::Definitions, clock: &Arc<dyn Clock>) -> Result<Opened> {
+    let log = open_log(settings)?;
+    let dyn_log: Arc<dyn Log> = log.clone();
+    let series = Arc::new(RwLock::new(SeriesTable::new(settings.limits.max_series)));
+    let limits = IntakeLimits { max_future_us: settings.limits.max_future_us, ..IntakeLimits::default() };
+    let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(clock), limits));
+    let lake = open_lake(settings, &series, clock).await?;
+    crash_point("start.lake_open");
+    let snapshots = SnapshotStore::new(lake.store().clone(), log.id(), settings.data_dir.join("snapshots"));
+    let restored = restore(&snapshots, &dyn_log, &intake).await?;
+    crash_point("start.restored");
+    put_in_force(texts, &restored.in_force, &log, settings).await?;
+    Ok(Opened { log, series, intake, lake, snapshots, restored })
 }
 
 /// Starts the sources that fetch readings themselves.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where snapshots are in the lake's store: `FOLDER/LOG/OFFSET.snap`.
 const FOLDER: &str = "_forewarn/snapshots";
-/// The present form: this, the CRC-32 of what follows, and the log's id and the snapshot as one MessagePack value.
+/// The present form: this, the CRC-32 of what follows, and the log's id and the snapshot as one value of `MessagePack`.
 const MAGIC: &[u8; 8] = b"FWSNAP\0\x02";
 /// The form of the files in the data folder, which do not name their log.
 const FORMER_MAGIC: &[u8; 8] = b"FWSNAP\0\x01";
@@ -126,7 +126,7 @@ impl SnapshotStore {
 
     async fn paths(&self) -> Result<Vec<String>> {
         let files = self.files.list(&self.folder()).await?;
-        Ok(files.into_iter().map(|file| file.path).filter(|path| path.ends_with(".snap")).collect())
+        Ok(files.into_iter().map(|file| file.path).filter(|path| path.rsplit('.').next() == Some("snap")).collect())
     }
 }
 
@@ -136,7 +136,7 @@ fn encode(snapshot: &Snapshot, log: &str) -> Result<Vec<u8>> {
 }
 
 fn decode(bytes: &[u8], log: &str) -> Result<Snapshot> {
-    let (of_log, snapshot): (String, Snapshot) = rmp_serde::from_slice(checked(bytes, MAGIC)?).context("it cannot be decoded")?;
+    let (of_log, snapshot): (String, Snapshot) = rmp_serde::from_slice(checked(bytes, *MAGIC)?).context("it cannot be decoded")?;
     if of_log != log {
         bail!("it is one of the log {of_log}, and this is the log {log}");
     }
@@ -144,13 +144,13 @@ fn decode(bytes: &[u8], log: &str) -> Result<Snapshot> {
 }
 
 fn decode_former(bytes: &[u8]) -> Result<Snapshot> {
-    rmp_serde::from_slice(checked(bytes, FORMER_MAGIC)?).context("it cannot be decoded")
+    rmp_serde::from_slice(checked(bytes, *FORMER_MAGIC)?).context("it cannot be decoded")
 }
 
 /// What stands behind the magic number and the checksum, if both are right.
-fn checked<'a>(bytes: &'a [u8], magic: &[u8; 8]) -> Result<&'a [u8]> {
+fn checked(bytes: &[u8], magic: [u8; 8]) -> Result<&[u8]> {
     let Some((found, rest)) = bytes.split_first_chunk::<8>() else { bail!("it is shorter than its header") };
-    if found != magic {
+    if *found != magic {
         bail!("it is no snapshot of this version");
     }
     let Some((crc, body)) = rest.split_first_chunk::<4>() else { bail!("it is shorter than its header") };
@@ -203,8 +203,8 @@ mod tests {
         store.newest(|snapshot| Ok(snapshot.offset)).await.unwrap()
     }
 
-    fn in_store(offset: u64) -> Option<(Offset, Option<Offset>)> {
-        Some((Offset(offset), Some(Offset(offset))))
+    fn in_store(offset: u64) -> (Offset, Option<Offset>) {
+        (Offset(offset), Some(Offset(offset)))
     }
 
     #[tokio::test]
@@ -215,12 +215,12 @@ mod tests {
         store.save(snapshot(5), None).await.unwrap();
         store.save(snapshot(70), Some(Offset(5))).await.unwrap();
         store.save(snapshot(600), Some(Offset(70))).await.unwrap();
-        assert_eq!((newest(&store).await, store.paths().await.unwrap().len()), (in_store(600), 2));
+        assert_eq!((newest(&store).await, store.paths().await.unwrap().len()), (Some(in_store(600)), 2));
         let damaged = store.path(Offset(600));
         let mut bytes = store.files.get(&damaged).await.unwrap().unwrap().to_vec();
         *bytes.last_mut().unwrap() ^= 1;
         store.files.put(&damaged, bytes.into(), false).await.unwrap();
-        assert_eq!(newest(&store).await, in_store(70));
+        assert_eq!(newest(&store).await, Some(in_store(70)));
         // A damaged one does not count as one of the two that are kept.
         store.save(snapshot(900), Some(Offset(70))).await.unwrap();
         assert_eq!(store.paths().await.unwrap(), [70, 900].map(|offset| store.path(Offset(offset))));
@@ -233,7 +233,7 @@ mod tests {
         store.save(snapshot(5), None).await.unwrap();
         store.save(snapshot(70), Some(Offset(5))).await.unwrap();
         let older = |snapshot: Snapshot| if snapshot.offset == Offset(70) { bail!("another version") } else { Ok(snapshot.offset) };
-        assert_eq!(store.newest(older).await.unwrap(), in_store(5));
+        assert_eq!(store.newest(older).await.unwrap(), Some(in_store(5)));
     }
 
     #[tokio::test]
@@ -246,7 +246,7 @@ mod tests {
         // Whoever copies one into the folder of another log is not believed.
         let foreign = one.files.get(&one.path(Offset(70))).await.unwrap().unwrap();
         other.files.put(&other.path(Offset(70)), foreign, false).await.unwrap();
-        assert_eq!((newest(&one).await, newest(&other).await), (in_store(70), in_store(5)));
+        assert_eq!((newest(&one).await, newest(&other).await), (Some(in_store(70)), Some(in_store(5))));
     }
 
     #[tokio::test]
@@ -259,7 +259,7 @@ mod tests {
         fs::write(store.former.join(format!("{:020}.snap", 40)), former).unwrap();
         assert_eq!(newest(&store).await, Some((Offset(40), None)));
         store.save(snapshot(50), None).await.unwrap();
-        assert_eq!((newest(&store).await, store.former.exists()), (in_store(50), true));
+        assert_eq!((newest(&store).await, store.former.exists()), (Some(in_store(50)), true));
         store.save(snapshot(60), Some(Offset(50))).await.unwrap();
         assert!(!store.former.exists(), "nothing rests on them any more");
     }

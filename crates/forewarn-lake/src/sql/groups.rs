@@ -175,7 +175,7 @@ struct Groups<'a> {
     within: (i64, i64),
     assets: Names,
     signals: Names,
-    groups: HashMap<Key, Group>,
+    by_key: HashMap<Key, Group>,
 }
 
 /// A column of names in a batch: for each row a key, for each key the number of the name, `None` if it is not wanted.
@@ -195,7 +195,7 @@ impl Keys<'_> {
 impl<'a> Groups<'a> {
     fn new(partial: &'a Partial) -> Self {
         let within = partial.bounds.time("time").unwrap_or((i64::MIN, i64::MAX));
-        Self { partial, within, assets: Names::default(), signals: Names::default(), groups: HashMap::new() }
+        Self { partial, within, assets: Names::default(), signals: Names::default(), by_key: HashMap::new() }
     }
 
     fn needs_asset(&self) -> bool {
@@ -282,7 +282,7 @@ impl<'a> Groups<'a> {
     }
 
     fn add(&mut self, key: Key, rows: usize, values: &[f64], times: &[i64]) {
-        let group = self.groups.entry(key).or_default();
+        let group = self.by_key.entry(key).or_default();
         group.rows += i64::try_from(rows).unwrap_or(i64::MAX);
         let (mut sum, mut low, mut high) = (0.0, group.low, group.high);
         for value in values {
@@ -299,13 +299,13 @@ impl<'a> Groups<'a> {
     }
 
     fn fits(&self) -> Result<(), Unfit> {
-        if self.groups.len() > MAX_GROUPS { Err(Unfit::Odd) } else { Ok(()) }
+        if self.by_key.len() > MAX_GROUPS { Err(Unfit::Odd) } else { Ok(()) }
     }
 
     /// One row for each group.
     fn into_frame(self) -> pl::PolarsResult<pl::DataFrame> {
-        let Self { partial, groups, assets, signals, .. } = self;
-        let groups: Vec<(Key, Group)> = groups.into_iter().collect();
+        let Self { partial, by_key, assets, signals, .. } = self;
+        let groups: Vec<(Key, Group)> = by_key.into_iter().collect();
         let text = |name: &str, names: &Names, number: fn(&Key) -> u32| {
             let values = groups.iter().map(|(key, _)| names.names[number(key) as usize].as_str());
             pl::StringChunked::from_iter_values(name.into(), values).into_column()
