@@ -65,7 +65,8 @@ impl S3 {
         let python = peers::python()?;
         let mut command = Command::new(python);
         command.args(["-m", "moto.server", "-p", "0", "-H", "127.0.0.1"]).env("PYTHONUNBUFFERED", "1");
-        let mut moto = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("Python starts");
+        let mut moto =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("Python starts");
         let mut lines = BufReader::new(moto.stderr.take().expect("its output is piped")).lines();
         let mut said = Vec::new();
         let address = loop {

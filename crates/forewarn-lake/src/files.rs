@@ -152,7 +152,8 @@ impl Excerpt {
 fn with_dictionaries(metadata: Arc<ParquetMetaData>, table: &TableSchema) -> Result<ArrowReaderMetadata, ParquetError> {
     let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
     let ours = dictionary_schema(table);
-    let field = |stored: &Arc<Field>| ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), |ours| Arc::new(ours.clone()));
+    let field =
+        |stored: &Arc<Field>| ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), |ours| Arc::new(ours.clone()));
     let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(field).collect();
     ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))))
 }

@@ -115,7 +115,7 @@ async fn a_column_of_another_type_is_refused_by_name() {
     assert!(error.contains(EVENTS) && error.contains("column asset should be text, but is int"), "{error}");
 }
 
-/// Z85 (ZeroMQ RFC 32), the form of deletion vectors that stand in the log itself.
+/// Z85 (`ZeroMQ` RFC 32), the form of deletion vectors that stand in the log itself.
 fn z85(bytes: &[u8]) -> String {
     const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     let mut text = String::new();
@@ -178,7 +178,10 @@ async fn rows_that_another_program_deletes_with_deletion_vectors_are_gone() {
     }
     assert_eq!(running.lake.failures(), []);
     assert_eq!(running.csv(values).await, "0\n2\n10\n11\n12");
-    assert_eq!(running.csv("SELECT value FROM readings WHERE asset = 'p1' AND time > '2026-01-01T00:00:00.000001Z' ORDER BY value LIMIT 2").await, "2\n10");
+    assert_eq!(
+        running.csv("SELECT value FROM readings WHERE asset = 'p1' AND time > '2026-01-01T00:00:00.000001Z' ORDER BY value LIMIT 2").await,
+        "2\n10"
+    );
     let series = vec![plant.series("p1", "t"), plant.series("p2", "t")];
     let query = ReadingsQuery { series, from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
     let found = running.lake.readings(query.clone()).await.unwrap();
@@ -214,7 +217,9 @@ async fn a_damaged_file_is_named_by_queries_and_left_alone_by_compaction() {
             Some(length) => std::fs::write(path, &bytes[..length]).unwrap(),
             None => std::fs::remove_file(path).unwrap(),
         }
-        for error in [running.sql("SELECT sum(value) FROM readings").await.unwrap_err(), running.lake.readings(query.clone()).await.unwrap_err()] {
+        for error in
+            [running.sql("SELECT sum(value) FROM readings").await.unwrap_err(), running.lake.readings(query.clone()).await.unwrap_err()]
+        {
             let error = error.to_string();
             assert!(error.contains(name) && error.contains(told) && error.contains("restore it from a backup"), "{error}");
         }

@@ -1,8 +1,8 @@
 //! The lake as the other stages hold it: tables, queries, and the writing of rows that jobs make.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use forewarn_types::{Clock, Offset, SeriesTable};

@@ -108,7 +108,9 @@ impl ObjectFiles {
         let endpoint = setting(AmazonS3ConfigKey::Endpoint).unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
         let may_be_open = setting(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp)).is_some_and(|allowed| allowed == "true");
         if endpoint.starts_with("http://") && !may_be_open {
-            return Err(format!("is to be reached without encryption at {endpoint}; set AWS_ALLOW_HTTP=true if that is meant, or write https"));
+            return Err(format!(
+                "is to be reached without encryption at {endpoint}; set AWS_ALLOW_HTTP=true if that is meant, or write https"
+            ));
         }
         let retry = RetryConfig { max_retries: 3, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
         let store = builder.with_retry(retry).with_bucket_name(bucket).build().map_err(|error| {

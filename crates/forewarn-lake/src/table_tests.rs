@@ -97,7 +97,8 @@ fn statistics_tell_of_floats_and_of_what_is_missing() {
     let expected = [("x".to_owned(), Bounds::Float(-1.0, 2.5)), ("n".to_owned(), Bounds::Int(7, 7))];
     assert_eq!(listed[0].bounds, expected, "of a column with a NaN nothing is said");
     let log = std::fs::read_to_string(folder.path().join("t/_delta_log/00000000000000000001.json")).unwrap();
-    let add = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).find(|line| line.get("add").is_some()).unwrap();
+    let add =
+        log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).find(|line| line.get("add").is_some()).unwrap();
     let stats: serde_json::Value = serde_json::from_str(add["add"]["stats"].as_str().unwrap()).unwrap();
     assert_eq!(stats["nullCount"], serde_json::json!({ "x": 1, "odd": 0, "n": 2 }), "{stats}");
     assert_eq!((&stats["numRecords"], &stats["maxValues"]["x"]), (&serde_json::json!(3), &serde_json::json!(2.5)));

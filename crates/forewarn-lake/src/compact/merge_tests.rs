@@ -66,8 +66,8 @@ proptest! {
         let mut expected: Vec<(u8, i64, u8)> = inputs.concat();
         expected.sort_unstable();
         expected.dedup();
-        prop_assert_eq!(whole.rows as usize, expected.len());
-        prop_assert_eq!(whole.duplicates as usize, inputs.concat().len() - expected.len());
+        prop_assert_eq!(whole.rows, expected.len() as u64);
+        prop_assert_eq!(whole.duplicates, (inputs.concat().len() - expected.len()) as u64);
     }
 }
 

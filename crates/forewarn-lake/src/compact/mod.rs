@@ -97,8 +97,11 @@ impl Lake {
             if files.len() < 2 {
                 return Ok(None);
             }
-            let merged =
-                if schema.name == READINGS { merge::merge(schema, &bytes, group.date, target) } else { join(schema, &bytes, group.date, &files) };
+            let merged = if schema.name == READINGS {
+                merge::merge(schema, &bytes, group.date, target)
+            } else {
+                join(schema, &bytes, group.date, &files)
+            };
             match merged {
                 Ok(merged) => break merged,
                 Err(Fault { file: Some(place), problem }) => {

@@ -58,7 +58,9 @@ fn compare_clocks(now: Timestamp, store: Timestamp) -> Result<(), String> {
     let side = if apart > 0 { "ahead of" } else { "behind" };
     let minutes = apart.abs() / MINUTE_US;
     if apart.abs() > SKEW_REFUSED_US {
-        return Err(format!("has a clock that differs: this machine's is {minutes} minutes {side} the store's; set it, for example by NTP"));
+        return Err(format!(
+            "has a clock that differs: this machine's is {minutes} minutes {side} the store's; set it, for example by NTP"
+        ));
     }
     if apart.abs() > SKEW_ODD_US {
         tracing::warn!(minutes, "this machine's clock is {side} the store's; at 15 minutes the store refuses all requests: set it");
@@ -71,7 +73,9 @@ pub(super) fn remedy(said: &str, place: &Place) -> Option<String> {
     let Place { bucket, endpoint, region } = place;
     let code = said.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code.trim());
     let wrong_region = || {
-        format!("has its bucket {bucket} in another region than {region}, or at another address than {endpoint}; correct AWS_REGION or AWS_ENDPOINT")
+        format!(
+            "has its bucket {bucket} in another region than {region}, or at another address than {endpoint}; correct AWS_REGION or AWS_ENDPOINT"
+        )
     };
     let denied = |code: &str| {
         format!(
@@ -103,7 +107,9 @@ pub(super) fn remedy(said: &str, place: &Place) -> Option<String> {
             .to_owned(),
         None if said.contains("redirect without LOCATION") || said.contains("status code: 30") => wrong_region(),
         None if said.contains("status code: 403") => denied("403 Forbidden"),
-        None if said.contains("status code: 404") => format!("has nothing at {endpoint}/{bucket} (404 Not Found); create the bucket, or correct AWS_ENDPOINT"),
+        None if said.contains("status code: 404") => {
+            format!("has nothing at {endpoint}/{bucket} (404 Not Found); create the bucket, or correct AWS_ENDPOINT")
+        }
         None if said.contains("HTTP error") || said.contains("error sending request") => {
             format!("cannot be reached at {endpoint}; correct AWS_ENDPOINT, or see to the network and the store ({said})")
         }

@@ -32,8 +32,10 @@ impl DeltaTable {
             return Ok(HashMap::new());
         }
         let failed = |error: KernelError| {
-            let hint = format!("the rows that another program has deleted cannot be told: {error}; have that program rewrite the table's \
-                                files (in Spark: REORG TABLE … APPLY (PURGE))");
+            let hint = format!(
+                "the rows that another program has deleted cannot be told: {error}; have that program rewrite the table's \
+                                files (in Spark: REORG TABLE … APPLY (PURGE))"
+            );
             LakeError::table(&self.schema.name, hint)
         };
         let vectors: Vec<(String, DvInfo)> = metadata

@@ -7,8 +7,7 @@ use serde_json::{Value, json};
 use super::derived::Derived;
 use super::field::{Choice, Chosen, Kind, Placed, Text, Unsupported, choice};
 use super::kinds::{
-    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic, TopicTemplate, Truth,
-    Words, Zone,
+    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic, TopicTemplate, Truth, Words, Zone,
 };
 use super::known::Known;
 use super::rule::{self, RawRule};

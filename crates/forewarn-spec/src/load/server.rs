@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::field::{Kind, Placed, Text};
 use super::kinds::{Address, PositiveDuration, Setting, Size, Table};
-use super::{job_table, positive_duration};
 use super::read::read;
+use super::{job_table, positive_duration};
 use crate::diagnostics::Report;
 use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, MaintenanceConfig, ServerConfig, SnapshotConfig};
 

@@ -68,7 +68,11 @@ impl Maintain {
         let known: Vec<String> = self.lake.tables().into_iter().map(|table| table.name).collect();
         for (table, _) in self.config.retain_us.iter().filter(|(table, _)| !known.contains(table)) {
             let known = known.join(", ");
-            tracing::warn!(table, known, "maintenance.retain names a table that there is not (yet); correct the name, or see to the job that writes it");
+            tracing::warn!(
+                table,
+                known,
+                "maintenance.retain names a table that there is not (yet); correct the name, or see to the job that writes it"
+            );
         }
     }
 
