@@ -72,7 +72,7 @@ pub(crate) async fn done_json(server: &Server, arguments: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap_or_else(|_| panic!("no JSON: {out}"))
 }
 
-fn file(site: &Site, name: &str, text: &str) -> String {
+pub(crate) fn file(site: &Site, name: &str, text: &str) -> String {
     site.write(name, text);
     site.path().join(name).display().to_string()
 }
@@ -384,7 +384,7 @@ async fn jobs_are_listed_run_and_made_up_for() {
     assert_says(&complaint, &["--from", "\"yesterday\" is not a time"]);
 }
 
-const MODEL: &str = "\
+pub(crate) const MODEL: &str = "\
 model: wear
 kind: time_to_failure
 assets: \"plant1/**\"
@@ -397,7 +397,7 @@ interval: { coverage: 0.8 }
 ";
 
 /// Machines that wear evenly, each at a pace of its own, until the wear is 100 or `hours` are over.
-fn wearing(machines: std::ops::Range<usize>, hours: usize) -> String {
+pub(crate) fn wearing(machines: std::ops::Range<usize>, hours: usize) -> String {
     let mut text = String::from("machine,time,wear\n");
     for machine in machines {
         let life = 40 + 7 * machine % 31;

@@ -1,4 +1,5 @@
-//! Snapshots that cannot be used: the one before serves with the log behind it, and without any the server says what to do.
+//! Snapshots in the lake's store: a start reads only the log behind the newest, one that cannot be used costs nothing as the one before
+//! serves, and without any the server says what to do.
 
 use std::path::PathBuf;
 
@@ -34,7 +35,8 @@ async fn known(server: &Server) -> (Vec<Vec<Value>>, Vec<Value>, Value) {
 }
 
 fn snapshots(site: &Site) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(site.path().join("data/snapshots")).expect("the folder of snapshots");
+    let folders = std::fs::read_dir(site.lake().join("_forewarn/snapshots")).expect("the folder of snapshots");
+    let entries = folders.flat_map(|log| std::fs::read_dir(log.expect("a folder").path()).expect("the folder of the log's snapshots"));
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a file").path()).collect();
     files.sort();
     files
@@ -73,6 +75,63 @@ async fn a_damaged_snapshot_loses_nothing_though_the_log_is_trimmed() {
     let (code, _, complaint) = site.run(&["serve", "--config", &site.config().display().to_string()]).await;
     assert_eq!(code, 2, "{complaint}");
     assert!(complaint.contains("none of the snapshots in") && complaint.contains("from a copy"), "{complaint}");
+}
+
+#[tokio::test]
+async fn a_start_reads_only_the_log_behind_the_newest_snapshot() {
+    let mut site = Site::new();
+    // One segment holds everything, so that nothing is trimmed and a start could read it all.
+    site.settings.push_str("branch: { commit_rows: 100, commit_every: 100ms }\n");
+    site.pipeline(HOT);
+    let server = site.start().await;
+    for stretch in 0..3 {
+        work(&server, stretch).await;
+    }
+    assert!(server.stop().await.success(), "{}", site.log());
+    let server = site.start().await;
+    let replayed = server.metric("forewarn_start_replayed_records").await;
+    assert_eq!(replayed, 0, "the last snapshot holds everything");
+    let snapshot = server.metric("forewarn_snapshot_offset").await;
+    assert!(snapshot > 3 * READINGS as u64, "{snapshot}");
+    work(&server, 3).await;
+    let before = known(&server).await;
+    server.kill().await;
+
+    let server = site.start().await;
+    let (replayed, end) = (server.metric("forewarn_start_replayed_records").await, server.metric("forewarn_log_end_offset").await);
+    assert_eq!(server.metric("forewarn_log_start_offset").await, 0);
+    assert_eq!(server.metric("forewarn_snapshot_offset").await, snapshot);
+    assert!(
+        (READINGS as u64..=end - snapshot).contains(&replayed),
+        "{replayed} records were read of {end}, {snapshot} are in the snapshot"
+    );
+    assert_eq!(known(&server).await, before);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_snapshot_costs_no_alert_and_no_start() {
+    let mut site = Site::new();
+    site.settings.push_str(SETTINGS);
+    site.pipeline(HOT);
+    let server = site.start().await;
+    // Where the folder of snapshots would be is a file, so none can be written.
+    let folder = site.lake().join("_forewarn/snapshots");
+    std::fs::write(&folder, "").expect("a file in the lake");
+    work(&server, 0).await;
+    let before = known(&server).await;
+    assert!(!before.1.is_empty());
+    assert!(server.stop().await.success(), "{}", site.log());
+    assert!(site.log().contains("a snapshot could not be saved"), "{}", site.log());
+    std::fs::remove_file(&folder).expect("the file goes");
+
+    let server = site.start().await;
+    assert_eq!(server.metric("forewarn_log_start_offset").await, 0, "nothing is trimmed of what no snapshot holds");
+    assert_eq!(known(&server).await, before);
+    work(&server, 1).await;
+    let before = known(&server).await;
+    assert!(server.stop().await.success(), "{}", site.log());
+    assert_eq!(snapshots(&site).len(), 1);
+    assert_eq!(known(&site.start().await).await, before);
 }
 
 #[tokio::test]

@@ -21,6 +21,16 @@ pub fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| file.is_file()).or_else(|| missing(name))
 }
 
+/// The library that lets a program see another time than the machine's (`libfaketime`), to be put into `LD_PRELOAD`.
+///
+/// # Panics
+/// In CI, if it is missing.
+pub fn fake_time() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let found = folders.map(|folder| folder.join("faketime/libfaketime.so.1")).find(|file| file.is_file());
+    found.or_else(|| missing("libfaketime; on Debian: apt-get install faketime"))
+}
+
 fn missing(what: &str) -> Option<PathBuf> {
     assert!(std::env::var_os("CI").is_none(), "missing: {what}");
     crate::say_skipped(&format!("missing {what}"));

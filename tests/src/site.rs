@@ -348,8 +348,20 @@ impl Server {
     /// # Panics
     /// If it has ended.
     pub fn peak_memory_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory the process has now, in bytes.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, figure: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the server runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the kernel knows it");
+        let line = status.lines().find_map(|line| line.strip_prefix(figure)).expect("the kernel knows it");
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1024
     }
 }

@@ -16,7 +16,7 @@ use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{ApiError, Metrics, Problem, SharedState};
+use crate::{ApiError, Metrics, Problem, SharedState, TakeSnapshot};
 
 /// A read waits this long for the read model to catch up with the log, then it is refused rather than answered wrongly.
 const CATCH_UP: Duration = Duration::from_secs(10);
@@ -41,6 +41,8 @@ pub struct ApiComponents {
     pub models: ModelService,
     /// The read model; somebody else feeds it.
     pub state: SharedState,
+    /// Takes a snapshot of the read model and all else that is folded from the log.
+    pub take_snapshot: TakeSnapshot,
     /// The definitions in force, for texts and units.
     pub definitions: Arc<Definitions>,
     /// The server's clock.
@@ -67,6 +69,8 @@ pub struct Context {
     pub(crate) large_bodies: Arc<Semaphore>,
     pub(crate) queries: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
+    /// One backup at a time.
+    pub(crate) backups: Arc<Semaphore>,
     document: OnceLock<Bytes>,
 }
 
@@ -98,6 +102,7 @@ impl ApiState {
             large_bodies: Arc::new(Semaphore::new(MAX_LARGE_BODIES)),
             queries: Semaphore::new(MAX_QUERIES),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            backups: Arc::new(Semaphore::new(1)),
             document: OnceLock::new(),
         })))
     }

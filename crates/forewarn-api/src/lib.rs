@@ -24,6 +24,7 @@ pub use context::{ApiComponents, ApiState};
 pub use error::ApiError;
 pub use http::Problem;
 pub use metrics::{Counter, Exposition, Histogram, Metrics};
+pub use routes::backups::{SavedSnapshot, TakeSnapshot};
 pub use server::Api;
 pub use state::{
     Alert, AlertFilter, AlertStep, Alerts, Asset, Cursor, LastReading, MAX_ASSETS, MAX_LIFE_EVENTS, MAX_MODELS, Series, SharedState, State,

@@ -103,7 +103,7 @@ pub(crate) struct Inner {
     /// Held while a table is created, so that two jobs do not both create it.
     creating: tokio::sync::Mutex<()>,
     /// Held by whoever compacts, deletes or vacuums.
-    pub(crate) maintaining: tokio::sync::Mutex<()>,
+    pub(crate) maintaining: Arc<tokio::sync::Mutex<()>>,
     /// What the marker said when the lake was opened.
     marker: Option<Marker>,
     /// The application id in `txn` actions of the branch, once it is known which log feeds the lake.
@@ -170,7 +170,7 @@ impl Lake {
             writers: RwLock::new(writers),
             failures: RwLock::default(),
             creating: tokio::sync::Mutex::new(()),
-            maintaining: tokio::sync::Mutex::new(()),
+            maintaining: Arc::default(),
             marker,
             branch_app: OnceLock::new(),
         };
@@ -200,7 +200,8 @@ impl Lake {
         }
         Err(LakeError::Mismatch(format!(
             "the lake {} is fed from the log {owner}, and this server's log is {log}; \
-             give each server a lake URL of its own, or restore the data_dir that this lake was fed from. To feed the lake from this \
+             give each server a lake URL of its own, or restore the data_dir that this lake was fed from; if that is lost for good, \
+             `forewarn restore --data-dir … --lake …` makes a new one from the lake's newest snapshot. To feed the lake from this \
              log from now on, with what it holds kept, stop the other server and delete {MARKER} in the lake",
             self.inner.options.url
         )))
@@ -227,12 +228,20 @@ impl Lake {
         Ok(newest)
     }
 
+    /// The log the lake belonged to when it was opened.
+    pub(crate) fn owner(&self) -> Option<String> {
+        self.inner.marker.as_ref().map(|marker| marker.log.clone())
+    }
+
+    /// The offset in the marker as it is in the store now: everything before it is in the files.
+    pub(crate) async fn stored_offset(&self) -> Result<Offset, LakeError> {
+        Ok(read_marker(self.store()).await?.map(|marker| marker.offset).unwrap_or_default())
+    }
+
     /// Notes that everything of the log `log` before `offset` is in the files. With `if_absent` an older note stays, and the answer
     /// is false.
     pub(crate) async fn put_marker(&self, offset: Offset, log: &str, if_absent: bool) -> Result<bool, LakeError> {
-        let marker = Marker { offset, log: log.to_owned() };
-        let text = serde_json::to_vec(&marker).map_err(|error| LakeError::store(format!("writing {MARKER}"), error))?;
-        self.store().put(MARKER, text.into(), if_absent).await
+        put_marker(self.store(), offset, log, if_absent).await
     }
 
     /// Waits until queries see every record before `offset`.
@@ -385,6 +394,24 @@ impl Lake {
         self.inner.view.write().tables.insert(table.to_owned(), entry);
         Ok(writer)
     }
+}
+
+/// Makes the empty store `files` the lake of the log `log`, of which everything before `offset` will be in the tables' files: for whoever
+/// puts the files of such a lake there.
+///
+/// # Errors
+/// [`LakeError::Store`] if the store fails, [`LakeError::Mismatch`] if it is a lake already.
+pub async fn found(files: &ObjectFiles, log: &str, offset: Offset) -> Result<(), LakeError> {
+    if put_marker(files, offset, log, true).await? {
+        return Ok(());
+    }
+    Err(LakeError::Mismatch("there is a lake already".into()))
+}
+
+async fn put_marker(files: &ObjectFiles, offset: Offset, log: &str, if_absent: bool) -> Result<bool, LakeError> {
+    let marker = Marker { offset, log: log.to_owned() };
+    let text = serde_json::to_vec(&marker).map_err(|error| LakeError::store(format!("writing {MARKER}"), error))?;
+    files.put(MARKER, text.into(), if_absent).await
 }
 
 /// The application id of the branch that feeds the lake from the log `log`.

@@ -18,6 +18,7 @@ mod files;
 #[cfg(test)]
 mod foreign_tests;
 mod history;
+mod hold;
 mod lake;
 mod maintain;
 mod others;
@@ -40,7 +41,8 @@ pub use compact::{CompactOptions, Compacted};
 pub use error::LakeError;
 pub use failures::CommitFailure;
 pub use history::{ReadingsQuery, SeriesReadings};
-pub use lake::{Lake, LakeOptions};
+pub use hold::{Held, HeldTable};
+pub use lake::{Lake, LakeOptions, found};
 pub use maintain::{Retained, Vacuumed};
 pub use result::ResultSet;
 pub use schema::{ColumnInfo, ColumnType, TableInfo};

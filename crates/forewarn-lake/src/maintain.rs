@@ -19,7 +19,7 @@ use crate::{Lake, LakeError};
 
 /// Where the vacuum notes what it has seen of a table.
 const NOTES: &str = "_forewarn/vacuum";
-const DELTA_LOG: &str = "_delta_log";
+pub(crate) const DELTA_LOG: &str = "_delta_log";
 
 /// What [`Lake::retain`] removed from a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -152,7 +152,7 @@ fn ends_before(file: &DataFile, before: Timestamp) -> bool {
 }
 
 /// The version in the name of an entry of a Delta log: `…/00000000000000000042.json`, `…/00000000000000000042.checkpoint.parquet`.
-fn version_of(path: &str) -> Option<i64> {
+pub(crate) fn version_of(path: &str) -> Option<i64> {
     let name = path.rsplit('/').next()?;
     let (digits, kind) = name.split_once('.')?;
     let known = matches!(kind, "json" | "crc" | "checkpoint.parquet");

@@ -16,9 +16,11 @@ use forewarn_types::Timestamp;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ClientConfigKey;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, RetryConfig};
+use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Runtime;
 use url::Url;
 
@@ -70,7 +72,10 @@ pub(crate) fn runtime() -> Result<&'static Runtime, LakeError> {
 impl ObjectFiles {
     /// Opens the store at `url` and checks that it can be written, that it never overwrites where it must not, and that its clock agrees
     /// with `now`.
-    pub(crate) async fn open(url: &str, now: Timestamp) -> Result<Self, LakeError> {
+    ///
+    /// # Errors
+    /// [`LakeError::Url`] if there is no such store, or none that can be used.
+    pub async fn open(url: &str, now: Timestamp) -> Result<Self, LakeError> {
         let wrong = |problem: String| LakeError::Url { url: url.to_owned(), problem };
         let files = if let Some(path) = url.strip_prefix("file://") {
             Self::open_local(path).map_err(wrong)?
@@ -164,14 +169,37 @@ impl ObjectFiles {
         let at = self.path(folder);
         let metas: Vec<_> =
             self.store.list(Some(&at)).try_collect().await.map_err(|error| LakeError::store(format!("listing {folder}"), error))?;
-        let below = |path: &Path| path.prefix_match(&self.prefix).map(|parts| parts.collect::<Path>().to_string());
         let file = |meta: object_store::ObjectMeta| {
             let modified = Timestamp(meta.last_modified.timestamp_micros());
-            Some(StoredFile { path: below(&meta.location)?, size_bytes: meta.size, modified })
+            Some(StoredFile { path: self.below(&meta.location)?, size_bytes: meta.size, modified })
         };
         let mut found: Vec<StoredFile> = metas.into_iter().filter_map(file).collect();
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
+    }
+
+    /// Copies the file at `path` to the path `to` of the store `target`, durably, part by part. Its size in bytes and the CRC-32 of its
+    /// content come back.
+    ///
+    /// # Errors
+    /// [`LakeError::Store`] if either store fails, or there is no such file.
+    pub async fn copy(&self, path: &str, target: &Self, to: &str) -> Result<(u64, u32), LakeError> {
+        let (read, written) =
+            (|error| LakeError::store(format!("reading {path}"), error), |error| LakeError::store(format!("writing {to}"), error));
+        let mut parts = self.store.get(&self.path(path)).await.map_err(read)?.into_stream();
+        let location = target.path(to);
+        let mut writer = BufWriter::new(Arc::clone(&target.store), location.clone());
+        let (mut size_bytes, mut crc) = (0, crc32fast::Hasher::new());
+        while let Some(part) = parts.try_next().await.map_err(read)? {
+            size_bytes += part.len() as u64;
+            crc.update(&part);
+            writer.put(part).await.map_err(written)?;
+        }
+        writer.shutdown().await.map_err(|error| LakeError::store(format!("writing {to}"), error))?;
+        let files = target.clone();
+        let sync = move || files.make_durable(&[location]);
+        tokio::task::spawn_blocking(sync).await.map_err(|error| LakeError::cut_off(&error))??;
+        Ok((size_bytes, crc.finalize()))
     }
 
     /// Deletes the file at `path`; one that is not there is as good as deleted.
@@ -226,6 +254,11 @@ impl ObjectFiles {
     /// Where the file at `path` is in the store.
     pub(crate) fn location(&self, path: &str) -> Path {
         self.path(path)
+    }
+
+    /// The path under the lake's URL of the file at `location` in the store.
+    pub(crate) fn below(&self, location: &Path) -> Option<String> {
+        location.prefix_match(&self.prefix).map(|parts| parts.collect::<Path>().to_string())
     }
 
     fn path(&self, below: &str) -> Path {

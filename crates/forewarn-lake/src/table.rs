@@ -172,6 +172,11 @@ impl DeltaTable {
         Ok(table)
     }
 
+    /// The version of the present snapshot.
+    pub(crate) fn version(&self) -> u64 {
+        self.snapshot.version()
+    }
+
     /// The files of the present snapshot.
     pub(crate) fn files(&self) -> FileList {
         Arc::clone(&self.files)

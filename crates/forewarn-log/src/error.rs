@@ -58,6 +58,9 @@ pub enum LogError {
         /// Where the log ends.
         end: Offset,
     },
+    /// Part of a log could not be taken out of it, or put into a new one.
+    #[error("records cannot be copied from one log to another: {0}")]
+    Transfer(String),
     /// The log takes and gives no more records.
     #[error("the log has stopped: {0}; see the server's log, mend the disk, restart")]
     Stopped(String),

@@ -16,7 +16,7 @@ pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> Result<String, LogError> {
     let path = dir.join(FILE);
     let id = match read_small(disk, &path) {
         Ok(text) => String::from_utf8_lossy(text.trim_ascii_end()).into_owned(),
-        Err(error) if error.kind() == ErrorKind::NotFound => return create(disk, &path),
+        Err(error) if error.kind() == ErrorKind::NotFound => return create(disk, dir),
         Err(error) => return Err(LogError::io("read", &path)(error)),
     };
     if id.len() != LENGTH || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -25,12 +25,23 @@ pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> Result<String, LogError> {
     Ok(id)
 }
 
-fn create(disk: &dyn Disk, path: &Path) -> Result<String, LogError> {
+fn create(disk: &dyn Disk, dir: &Path) -> Result<String, LogError> {
+    let id = new_id();
+    give(disk, dir, &id)?;
+    Ok(id)
+}
+
+/// An id that no other log has.
+#[must_use]
+pub fn new_id() -> String {
     // The standard library's only source of randomness; it is seeded by the system.
     let random = || RandomState::new().hash_one(std::process::id());
-    let id = format!("{:016x}{:016x}", random(), random());
-    replace_small(disk, path, format!("{id}\n").as_bytes())?;
-    Ok(id)
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// Gives the log in `dir` the id `id`, durably.
+pub(crate) fn give(disk: &dyn Disk, dir: &Path, id: &str) -> Result<(), LogError> {
+    replace_small(disk, &dir.join(FILE), format!("{id}\n").as_bytes())
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod read;
 mod segment;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod writer;
 
 use std::sync::Arc;
@@ -28,9 +29,11 @@ use tokio::sync::watch;
 pub use disk::{Access, Disk, DiskFile, RealDisk};
 pub use error::LogError;
 pub use follow::Follower;
+pub use identity::new_id;
 pub use inspect::{SegmentReport, inspect, inspect_on};
 pub use local::{LocalLog, LogMetrics};
 pub use options::{LogOptions, WriterMode};
+pub use transfer::{blank, export, import};
 
 /// A durable, ordered, replayable sequence of records.
 pub trait Log: Journal {

@@ -353,7 +353,7 @@ pub enum Promote {
 pub struct ServerConfig {
     /// Address and port of the HTTP API.
     pub listen: String,
-    /// Folder of the log and the snapshots.
+    /// Folder of the log.
     pub data_dir: std::path::PathBuf,
     /// URL of the lake: `file://…`, `s3://…`.
     pub lake: String,

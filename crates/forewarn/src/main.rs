@@ -1,5 +1,6 @@
 //! The binary: command line, configuration, wiring, shutdown.
 
+mod backup;
 mod check;
 mod client;
 mod clock;
@@ -25,7 +26,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{ReaderGone, alert, import, job, log, model, sql};
+use crate::commands::{ReaderGone, alert, import, job, log, model, restore, sql};
 
 /// What still works in the background when a command is done gets this long.
 const GRACE: Duration = Duration::from_secs(1);
@@ -68,6 +69,10 @@ enum Command {
     Alert(alert::AlertArgs),
     /// Look into the files of a log and check them, with or without a server that runs.
     Log(log::LogArgs),
+    /// Copy everything a running server knows, as of one moment, to another object store. Ingestion goes on meanwhile.
+    Backup(commands::backup::BackupArgs),
+    /// Make the lake and the data folder of a new server from a backup.
+    Restore(restore::RestoreArgs),
 }
 
 /// What the server tells of itself; the table format's library tells every step of every commit.
@@ -100,6 +105,8 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Model(args) => model::run(args).await,
             Command::Alert(args) => alert::run(args).await,
             Command::Log(args) => log::run(args),
+            Command::Backup(args) => commands::backup::run(args).await,
+            Command::Restore(args) => restore::run(args).await,
         }
     });
     runtime.shutdown_timeout(GRACE);

@@ -16,6 +16,8 @@ pub(crate) struct RealTimeMetrics {
     pub(crate) problems: AtomicU64,
     /// Offset of the newest snapshot.
     pub(crate) snapshot_offset: AtomicU64,
+    /// Records behind the snapshot that the start had to read again.
+    pub(crate) replayed: AtomicU64,
 }
 
 /// Has `metrics` show the log, the real-time path and the MQTT sources.
@@ -27,6 +29,8 @@ pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<Rea
         out.counter("forewarn_engine_problems_total", "Things the engine could not do.", &[], counted(&real_time.problems));
         let help = "Everything before it is in the newest snapshot.";
         out.gauge("forewarn_snapshot_offset", help, &[], counted(&real_time.snapshot_offset) as f64);
+        let help = "Records behind the snapshot that the start had to read again.";
+        out.gauge("forewarn_start_replayed_records", help, &[], counted(&real_time.replayed) as f64);
         for source in &sources {
             show_source(out, source);
         }

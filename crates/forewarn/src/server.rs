@@ -62,9 +62,11 @@ struct Restored {
     /// The definitions in force at the end of the log.
     in_force: forewarn_types::Definitions,
     emitted: Option<(Offset, u32)>,
-    /// The snapshot that this rests on; none: the whole log.
+    /// The snapshot in the store that this rests on, if it rests on one there.
     snapshot: Option<Offset>,
     from: Offset,
+    /// Records that were read again.
+    replayed: u64,
 }
 
 impl Server {
@@ -81,15 +83,16 @@ impl Server {
         let series = Arc::new(RwLock::new(SeriesTable::new(settings.limits.max_series)));
         let limits = IntakeLimits { max_future_us: settings.limits.max_future_us, ..IntakeLimits::default() };
         let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
-        let snapshots = SnapshotStore::open(&settings.data_dir.join("snapshots"))?;
-        let restored = restore(&snapshots, &dyn_log, &intake)?;
-        crash_point("start.restored");
-        put_in_force(texts, &restored.in_force, &log, &settings).await?;
         let lake = open_lake(&settings, &series, &clock).await?;
         crash_point("start.lake_open");
+        let snapshots = SnapshotStore::new(lake.store().clone(), log.id(), settings.data_dir.join("snapshots"));
+        let restored = restore(&snapshots, &dyn_log, &intake).await?;
+        crash_point("start.restored");
+        put_in_force(texts, &restored.in_force, &log, &settings).await?;
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
-        let counted = Arc::new(RealTimeMetrics::default());
+        let counted = Arc::new(RealTimeMetrics { replayed: restored.replayed.into(), ..RealTimeMetrics::default() });
+        let (take_snapshot, requests) = realtime::snapshot_requests(snapshots.clone());
         let real_time = RealTime {
             log: Arc::clone(&dyn_log),
             pressed: pressed(&log),
@@ -99,6 +102,7 @@ impl Server {
             definitions: restored.definitions,
             emitted: restored.emitted,
             snapshots,
+            requests,
             saved: restored.snapshot,
             snapshot_every: Duration::from_micros(settings.snapshot.every_us.unsigned_abs()),
             from: restored.from,
@@ -134,6 +138,7 @@ impl Server {
             scheduler: handle.clone(),
             models,
             state: state.clone(),
+            take_snapshot,
             definitions: Arc::new(definitions),
             clock,
             limits: settings.limits,
@@ -258,18 +263,19 @@ async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, c
 }
 
 /// Loads the newest snapshot that can be used and folds in what the log holds behind it.
-fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Result<Restored> {
+async fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Result<Restored> {
     let start = log.start();
-    let mut restored = match snapshots.newest(|snapshot| from_snapshot(snapshot, start))? {
-        Some((restored, memory)) => {
+    let newest = snapshots.newest(|snapshot| from_snapshot(snapshot, start)).await.context("cannot read the snapshots")?;
+    let mut restored = match newest {
+        Some(((restored, memory), snapshot)) => {
             intake.restore(&memory).context("cannot restore the intake from the snapshot")?;
-            restored
+            Restored { snapshot, ..restored }
         }
         None if start > Offset(0) => bail!(
             "none of the snapshots in {} can be used (see the warnings), and the log begins at offset {start}, so the state cannot be \
              folded from it: put the folder back from a copy, or run the version of forewarn that wrote the snapshots; to begin anew, give \
              the server another data_dir and another lake (the old lake stays readable)",
-            snapshots.dir().display()
+            snapshots.place()
         ),
         None => Restored {
             engine: Engine::new(EngineOptions::default()),
@@ -279,6 +285,7 @@ fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Re
             emitted: None,
             snapshot: None,
             from: start,
+            replayed: 0,
         },
     };
     let mut next = restored.from;
@@ -290,6 +297,7 @@ fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Re
                 Record::Definitions(definitions) => restored.in_force.clone_from(definitions),
                 _ => {}
             }
+            restored.replayed += 1;
             next = offset.next();
         }
     }
@@ -307,8 +315,9 @@ fn from_snapshot(snapshot: Snapshot, start: Offset) -> Result<(Restored, IntakeS
         in_force: snapshot.definitions.clone(),
         definitions: snapshot.definitions,
         emitted: snapshot.emitted,
-        snapshot: Some(snapshot.offset),
+        snapshot: None,
         from: snapshot.offset,
+        replayed: 0,
     };
     Ok((restored, snapshot.intake))
 }

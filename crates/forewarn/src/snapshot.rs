@@ -1,19 +1,28 @@
 //! Snapshots of folded state: what a restart begins with instead of the whole log.
 //!
-//! A snapshot at offset `o` holds the fold of every record before `o`. One file a snapshot, written beside and renamed into place, with
-//! a checksum. Two are kept, and the log is trimmed up to the *older* one only: where the newer cannot be used, the older one and the log
-//! behind it give the same state. A log that has been trimmed cannot do without any of them.
+//! A snapshot at offset `o` holds the fold of every record before `o`. They are objects in the lake's store, so that the machine's own
+//! disk holds nothing but the log, and each stands in the folder of its log: a snapshot of another log means nothing to this one. Two are
+//! kept, and the log is trimmed up to the *older* one only: where the newer cannot be used, the older one and the log behind it give the
+//! same state. A log that has been trimmed cannot do without any of them.
+//!
+//! There is no second copy on the disk. The server does not start without the lake's store, so a copy would only spare a start the reading
+//! of one object; and while the store is away nothing may be trimmed, with or without a copy, as the store has none of the records either.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use forewarn_ingest::IntakeState;
-use forewarn_types::{Definitions, Offset, crash_point};
+use forewarn_lake::ObjectFiles;
+use forewarn_types::{Definitions, Offset};
 use serde::{Deserialize, Serialize};
 
-const MAGIC: &[u8; 8] = b"FWSNAP\0\x01";
+/// Where snapshots are in the lake's store: `FOLDER/LOG/OFFSET.snap`.
+const FOLDER: &str = "_forewarn/snapshots";
+/// The present form: this, the CRC-32 of what follows, and the log's id and the snapshot as one MessagePack value.
+const MAGIC: &[u8; 8] = b"FWSNAP\0\x02";
+/// The form of the files in the data folder, which do not name their log.
+const FORMER_MAGIC: &[u8; 8] = b"FWSNAP\0\x01";
 
 /// Everything that is folded from the log, as of one offset.
 #[derive(Serialize, Deserialize)]
@@ -32,93 +41,145 @@ pub(crate) struct Snapshot {
     pub(crate) state: Vec<u8>,
 }
 
-/// The folder of snapshots.
+/// The snapshots of one log.
 #[derive(Debug, Clone)]
 pub(crate) struct SnapshotStore {
-    dir: PathBuf,
+    files: ObjectFiles,
+    log: String,
+    /// The folder in which earlier releases kept snapshots. It is read where the store has none, and goes once the store has two.
+    former: PathBuf,
 }
 
 impl SnapshotStore {
-    /// Opens the folder; creates it if it is missing.
-    pub(crate) fn open(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir).with_context(|| format!("cannot create the snapshot folder {}", dir.display()))?;
-        Ok(Self { dir: dir.to_owned() })
+    /// The snapshots of the log `log` in the store `files`; `former` is the folder of earlier releases.
+    pub(crate) fn new(files: ObjectFiles, log: &str, former: PathBuf) -> Self {
+        Self { files, log: log.to_owned(), former }
     }
 
-    /// What `restore` makes of the newest snapshot that can be used. One that cannot is passed over with a warning.
-    pub(crate) fn newest<T>(&self, restore: impl Fn(Snapshot) -> Result<T>) -> Result<Option<T>> {
-        for path in self.files()?.into_iter().rev() {
-            match read(&path).and_then(&restore) {
-                Ok(restored) => return Ok(Some(restored)),
-                Err(error) => {
-                    let error = format!("{error:#}");
-                    tracing::warn!(path = %path.display(), error, "this snapshot is passed over; an older one and the log have to serve");
-                }
+    /// What `restore` makes of the newest snapshot that can be used. One that cannot is passed over with a warning. Beside it, its offset
+    /// if it is one in the store.
+    ///
+    /// # Errors
+    /// A store or a folder that cannot be read: whether there is a snapshot is not known then.
+    pub(crate) async fn newest<T>(&self, restore: impl Fn(Snapshot) -> Result<T>) -> Result<Option<(T, Option<Offset>)>> {
+        let pass_over = |path: &str, error: anyhow::Error| {
+            let error = format!("{error:#}");
+            tracing::warn!(path, error, "this snapshot is passed over; an older one and the log have to serve");
+        };
+        for path in self.paths().await?.into_iter().rev() {
+            let Some(bytes) = self.files.get(&path).await? else { continue };
+            let read = decode(&bytes, &self.log).and_then(|snapshot| Ok((snapshot.offset, restore(snapshot)?)));
+            match read {
+                Ok((offset, restored)) => return Ok(Some((restored, Some(offset)))),
+                Err(error) => pass_over(&path, error),
+            }
+        }
+        for path in former_files(&self.former)?.into_iter().rev() {
+            let bytes = fs::read(&path).with_context(|| format!("cannot read the snapshot {}", path.display()))?;
+            match decode_former(&bytes).and_then(&restore) {
+                Ok(restored) => return Ok(Some((restored, None))),
+                Err(error) => pass_over(&path.display().to_string(), error),
             }
         }
         Ok(None)
     }
 
     /// Writes `snapshot` durably, then deletes all others but the one at `before`, which is known to be good.
-    pub(crate) fn save(&self, snapshot: &Snapshot, before: Option<Offset>) -> Result<()> {
-        let body = rmp_serde::to_vec(snapshot).context("cannot encode the snapshot")?;
-        let path = self.path(snapshot.offset);
-        let beside = path.with_extension("tmp");
-        let mut file = File::create(&beside).with_context(|| format!("cannot create {}", beside.display()))?;
-        file.write_all(MAGIC)?;
-        file.write_all(&crc32fast::hash(&body).to_le_bytes())?;
-        file.write_all(&body)?;
-        file.sync_all().with_context(|| format!("cannot make {} durable", beside.display()))?;
-        crash_point("lake.snapshot.before");
-        fs::rename(&beside, &path)?;
-        crash_point("lake.snapshot.after");
-        File::open(&self.dir)?.sync_all()?;
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub(crate) async fn save(&self, snapshot: Snapshot, before: Option<Offset>) -> Result<()> {
+        let (path, log) = (self.path(snapshot.offset), self.log.clone());
+        let bytes = tokio::task::spawn_blocking(move || encode(&snapshot, &log)).await.context("encoding a snapshot was cut off")??;
+        self.files.put(&path, bytes.into(), false).await?;
         let before = before.map(|before| self.path(before));
-        for old in self.files()?.into_iter().filter(|old| *old != path && Some(old) != before.as_ref()) {
-            crash_point("lake.old_snapshot.before");
-            fs::remove_file(&old).with_context(|| format!("cannot delete the old snapshot {}", old.display()))?;
-            crash_point("lake.old_snapshot.after");
+        if let Err(error) = self.tidy(&path, before.as_ref()).await {
+            let error = format!("{error:#}");
+            tracing::warn!(error, "old snapshots could not be deleted; the next one tries again");
         }
         Ok(())
     }
 
-    /// The folder, for messages.
-    pub(crate) fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    fn path(&self, offset: Offset) -> PathBuf {
-        self.dir.join(format!("{:020}.snap", offset.0))
-    }
-
-    fn files(&self) -> Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for entry in fs::read_dir(&self.dir)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "snap") {
-                files.push(path);
-            }
+    async fn tidy(&self, newest: &String, before: Option<&String>) -> Result<()> {
+        for old in self.paths().await?.iter().filter(|old| *old != newest && Some(*old) != before) {
+            self.files.delete(old).await?;
         }
-        files.sort();
-        Ok(files)
+        if before.is_some() && self.former.exists() {
+            fs::remove_dir_all(&self.former).with_context(|| format!("cannot delete {}", self.former.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Where the snapshots are, for messages.
+    pub(crate) fn place(&self) -> String {
+        format!("{} of the lake", self.folder())
+    }
+
+    /// The path in the store of the snapshot at `offset`.
+    pub(crate) fn path(&self, offset: Offset) -> String {
+        format!("{}/{:020}.snap", self.folder(), offset.0)
+    }
+
+    fn folder(&self) -> String {
+        format!("{FOLDER}/{}", self.log)
+    }
+
+    async fn paths(&self) -> Result<Vec<String>> {
+        let files = self.files.list(&self.folder()).await?;
+        Ok(files.into_iter().map(|file| file.path).filter(|path| path.ends_with(".snap")).collect())
     }
 }
 
-fn read(path: &Path) -> Result<Snapshot> {
-    let bytes = fs::read(path)?;
-    let Some((magic, rest)) = bytes.split_first_chunk::<8>() else { bail!("it is shorter than its header") };
-    if magic != MAGIC {
+fn encode(snapshot: &Snapshot, log: &str) -> Result<Vec<u8>> {
+    let body = rmp_serde::to_vec(&(log, snapshot)).context("cannot encode the snapshot")?;
+    Ok([MAGIC.as_slice(), &crc32fast::hash(&body).to_le_bytes(), &body].concat())
+}
+
+fn decode(bytes: &[u8], log: &str) -> Result<Snapshot> {
+    let (of_log, snapshot): (String, Snapshot) = rmp_serde::from_slice(checked(bytes, MAGIC)?).context("it cannot be decoded")?;
+    if of_log != log {
+        bail!("it is one of the log {of_log}, and this is the log {log}");
+    }
+    Ok(snapshot)
+}
+
+fn decode_former(bytes: &[u8]) -> Result<Snapshot> {
+    rmp_serde::from_slice(checked(bytes, FORMER_MAGIC)?).context("it cannot be decoded")
+}
+
+/// What stands behind the magic number and the checksum, if both are right.
+fn checked<'a>(bytes: &'a [u8], magic: &[u8; 8]) -> Result<&'a [u8]> {
+    let Some((found, rest)) = bytes.split_first_chunk::<8>() else { bail!("it is shorter than its header") };
+    if found != magic {
         bail!("it is no snapshot of this version");
     }
     let Some((crc, body)) = rest.split_first_chunk::<4>() else { bail!("it is shorter than its header") };
     if crc32fast::hash(body) != u32::from_le_bytes(*crc) {
         bail!("its checksum does not match");
     }
-    rmp_serde::from_slice(body).context("it cannot be decoded")
+    Ok(body)
+}
+
+/// The files of earlier releases, in order.
+fn former_files(dir: &Path) -> Result<Vec<PathBuf>> {
+    if !dir.exists() {
+        return Ok(Vec::new());
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).with_context(|| format!("cannot read the folder {}", dir.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "snap") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 #[cfg(test)]
 mod tests {
+    use tempfile::TempDir;
+
     use super::*;
 
     fn snapshot(offset: u64) -> Snapshot {
@@ -132,34 +193,73 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_newest_good_snapshot_serves_and_the_one_before_is_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = SnapshotStore::open(dir.path()).unwrap();
-        let newest = || store.newest(|snapshot| Ok((snapshot.offset, snapshot.emitted))).unwrap();
-        let kept = || store.files().unwrap().len();
-        assert_eq!(newest(), None);
-        store.save(&snapshot(5), None).unwrap();
-        store.save(&snapshot(70), Some(Offset(5))).unwrap();
-        store.save(&snapshot(600), Some(Offset(70))).unwrap();
-        assert_eq!((newest().map(|(offset, _)| offset), kept()), (Some(Offset(600)), 2));
-        let damaged = store.path(Offset(600));
-        let mut bytes = fs::read(&damaged).unwrap();
-        *bytes.last_mut().unwrap() ^= 1;
-        fs::write(&damaged, bytes).unwrap();
-        assert_eq!(newest(), Some((Offset(70), Some((Offset(3), 1)))));
-        // A damaged one does not count as one of the two that are kept.
-        store.save(&snapshot(900), Some(Offset(70))).unwrap();
-        assert_eq!(store.files().unwrap(), [70, 900].map(|offset| store.path(Offset(offset))));
+    async fn store(dir: &TempDir, log: &str) -> SnapshotStore {
+        let files = ObjectFiles::open(&format!("file://{}/lake", dir.path().display()), Timestamp(0)).await.unwrap();
+        SnapshotStore::new(files, log, dir.path().join("snapshots"))
     }
 
-    #[test]
-    fn a_snapshot_that_cannot_be_restored_is_passed_over() {
+    async fn newest(store: &SnapshotStore) -> Option<(Offset, Option<Offset>)> {
+        store.newest(|snapshot| Ok(snapshot.offset)).await.unwrap()
+    }
+
+    fn in_store(offset: u64) -> Option<(Offset, Option<Offset>)> {
+        Some((Offset(offset), Some(Offset(offset))))
+    }
+
+    #[tokio::test]
+    async fn the_newest_good_snapshot_serves_and_the_one_before_is_kept() {
         let dir = tempfile::tempdir().unwrap();
-        let store = SnapshotStore::open(dir.path()).unwrap();
-        store.save(&snapshot(5), None).unwrap();
-        store.save(&snapshot(70), Some(Offset(5))).unwrap();
+        let store = store(&dir, "one").await;
+        assert_eq!(newest(&store).await, None);
+        store.save(snapshot(5), None).await.unwrap();
+        store.save(snapshot(70), Some(Offset(5))).await.unwrap();
+        store.save(snapshot(600), Some(Offset(70))).await.unwrap();
+        assert_eq!((newest(&store).await, store.paths().await.unwrap().len()), (in_store(600), 2));
+        let damaged = store.path(Offset(600));
+        let mut bytes = store.files.get(&damaged).await.unwrap().unwrap().to_vec();
+        *bytes.last_mut().unwrap() ^= 1;
+        store.files.put(&damaged, bytes.into(), false).await.unwrap();
+        assert_eq!(newest(&store).await, in_store(70));
+        // A damaged one does not count as one of the two that are kept.
+        store.save(snapshot(900), Some(Offset(70))).await.unwrap();
+        assert_eq!(store.paths().await.unwrap(), [70, 900].map(|offset| store.path(Offset(offset))));
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_that_cannot_be_restored_is_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir, "one").await;
+        store.save(snapshot(5), None).await.unwrap();
+        store.save(snapshot(70), Some(Offset(5))).await.unwrap();
         let older = |snapshot: Snapshot| if snapshot.offset == Offset(70) { bail!("another version") } else { Ok(snapshot.offset) };
-        assert_eq!(store.newest(older).unwrap(), Some(Offset(5)));
+        assert_eq!(store.newest(older).await.unwrap(), in_store(5));
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_of_another_log_is_neither_used_nor_deleted() {
+        let dir = tempfile::tempdir().unwrap();
+        let (one, other) = (store(&dir, "one").await, store(&dir, "other").await);
+        one.save(snapshot(70), None).await.unwrap();
+        assert_eq!(newest(&other).await, None);
+        other.save(snapshot(5), None).await.unwrap();
+        // Whoever copies one into the folder of another log is not believed.
+        let foreign = one.files.get(&one.path(Offset(70))).await.unwrap().unwrap();
+        other.files.put(&other.path(Offset(70)), foreign, false).await.unwrap();
+        assert_eq!((newest(&one).await, newest(&other).await), (in_store(70), in_store(5)));
+    }
+
+    #[tokio::test]
+    async fn snapshots_of_an_earlier_release_serve_until_the_store_has_two() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir, "one").await;
+        let body = rmp_serde::to_vec(&snapshot(40)).unwrap();
+        let former = [FORMER_MAGIC.as_slice(), &crc32fast::hash(&body).to_le_bytes(), &body].concat();
+        fs::create_dir(&store.former).unwrap();
+        fs::write(store.former.join(format!("{:020}.snap", 40)), former).unwrap();
+        assert_eq!(newest(&store).await, Some((Offset(40), None)));
+        store.save(snapshot(50), None).await.unwrap();
+        assert_eq!((newest(&store).await, store.former.exists()), (in_store(50), true));
+        store.save(snapshot(60), Some(Offset(50))).await.unwrap();
+        assert!(!store.former.exists(), "nothing rests on them any more");
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod assets;
+pub(crate) mod backups;
 pub(crate) mod commands;
 pub(crate) mod history;
 pub(crate) mod influx;
@@ -62,6 +63,7 @@ pub(crate) fn all() -> OpenApiRouter<ApiState> {
         .routes(routes!(models::train))
         .routes(routes!(models::predict))
         .routes(routes!(models::promote))
+        .routes(routes!(backups::hold_for_backup))
         .routes(routes!(ops::healthz))
         .routes(routes!(ops::readyz))
         .routes(routes!(ops::metrics))

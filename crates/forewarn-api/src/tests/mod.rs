@@ -133,6 +133,7 @@ impl Server {
             scheduler: handle.clone(),
             models,
             state,
+            take_snapshot: Arc::new(|| Box::pin(async { Err("there are none here".into()) })),
             definitions: Arc::new(Definitions::default()),
             clock,
             limits: limits(),

@@ -37,6 +37,7 @@ const ROUTES: &[&str] = &[
     "POST /v1/alerts/{id}/shelve",
     "POST /v1/alerts/{id}/unshelve",
     "POST /v1/assets/{asset}/life-events",
+    "POST /v1/backups",
     "POST /v1/jobs/runs/{id}/cancel",
     "POST /v1/jobs/{job}/backfill",
     "POST /v1/jobs/{job}/run",

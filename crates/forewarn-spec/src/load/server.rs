@@ -18,7 +18,7 @@ pub(crate) struct RawServer {
     /// The address and port of the HTTP API.
     #[schemars(extend("default" = "127.0.0.1:8080"))]
     listen: Option<Text<Address>>,
-    /// The folder of the log and the snapshots.
+    /// The folder of the log.
     #[schemars(extend("default" = "./data"))]
     data_dir: Option<Text<Setting>>,
     /// The URL of the lake: `file://…` or `s3://bucket/prefix`.

@@ -1,10 +1,12 @@
-//! The commands that talk to a running server.
+//! The commands for those who work with a server.
 
 pub(crate) mod alert;
+pub(crate) mod backup;
 pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod log;
 pub(crate) mod model;
+pub(crate) mod restore;
 pub(crate) mod sql;
 mod watch;
 

@@ -1,0 +1,59 @@
+//! What is held can be copied whole, whatever happens to the lake meanwhile.
+
+use crate::store::ObjectFiles;
+use crate::testing::{Plant, sql};
+use crate::{Cell, CompactOptions, Lake, LakeOptions};
+
+/// Replaces the files of readings and deletes the old ones.
+async fn upkeep(lake: Lake) {
+    lake.compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+    for _ in 0..2 {
+        lake.vacuum("readings", 0, 0).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_held_lake_can_be_copied_while_it_moves_on() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    for n in 0..5 {
+        plant.push(&[("p1", "t", n, n as f64)]);
+        running.lake.flush().await.unwrap();
+    }
+    let held = running.lake.hold().await.unwrap();
+    plant.push(&[("p1", "t", 100, 100.0)]);
+    running.lake.flush().await.unwrap();
+    assert!(held.offset < running.lake.stored_offset().await.unwrap(), "the branch does not wait");
+
+    let folder = tempfile::tempdir().unwrap();
+    let target = ObjectFiles::open(&format!("file://{}", folder.path().display()), Timestamp(0)).await.unwrap();
+    let store = running.lake.store().clone();
+    let copy = async {
+        for path in held.tables.iter().flat_map(|table| table.files.iter().chain(&table.log_entries)) {
+            let (size_bytes, crc) = store.copy(path, &target, path).await.unwrap();
+            let copied = target.get(path).await.unwrap().unwrap();
+            assert_eq!((size_bytes, crc), (copied.len() as u64, crc32fast::hash(&copied)), "{path}");
+        }
+    };
+    let mut upkeep = tokio::spawn(upkeep(running.lake.clone()));
+    tokio::select! {
+        biased;
+        _ = &mut upkeep => panic!("what is held has been deleted"),
+        () = copy => {}
+    }
+    let readings = held.tables.iter().find(|table| table.name == "readings").unwrap();
+    let files = readings.files.clone();
+    assert_eq!(files.len(), 5);
+    drop(held);
+    upkeep.await.unwrap();
+    for file in files {
+        assert_eq!(store.get(&file).await.unwrap(), None, "this proves nothing unless the upkeep deletes what was held");
+    }
+
+    let options = LakeOptions { url: format!("file://{}", folder.path().display()), ..LakeOptions::default() };
+    let copy = plant.open(options).await;
+    let counted = sql(&copy, "SELECT count(*), sum(value) FROM readings").await.unwrap();
+    assert_eq!((counted.cell(0, 0), counted.cell(0, 1)), (Cell::Int(5), Cell::Float(10.0)));
+    assert_eq!(running.int("SELECT count(*) FROM readings").await, 6);
+    running.shut_down().await;
+}
