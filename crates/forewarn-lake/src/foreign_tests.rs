@@ -115,7 +115,7 @@ async fn a_column_of_another_type_is_refused_by_name() {
     assert!(error.contains(EVENTS) && error.contains("column asset should be text, but is int"), "{error}");
 }
 
-/// Z85 (RFC 32 of `ZeroMQ`), the form of deletion vectors that stand in the log itself.
+/// Z85 (`ZeroMQ` RFC 32), the form of deletion vectors that stand in the log itself.
 fn z85(bytes: &[u8]) -> String {
     const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     let mut text = String::new();

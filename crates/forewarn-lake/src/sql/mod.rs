@@ -140,11 +140,7 @@ impl Plan {
         let rows = pl::IdxSize::try_from(max_rows.saturating_add(1)).unwrap_or(pl::IdxSize::MAX);
         // A single query always has a single answer.
         let frame = frame.limit(rows).collect_with_engine(pl::Engine::Streaming);
-        let frame = frame.map_err(|error| match &error {
-            pl::PolarsError::ColumnNotFound(_) => failed(error),
-            _ => self.or_damage(lake, view, failed(error)),
-        })?;
-        let frame = frame.unwrap_single();
+        let frame = frame.map_err(|error| self.or_damage(lake, view, failed(error)))?.unwrap_single();
         let mut result = ResultSet::from_polars(&frame)?;
         result.limit(max_rows);
         Ok(result)
