@@ -17,6 +17,7 @@ mod mqtt;
 mod nab;
 mod read_your_writes;
 mod readers;
+mod s3;
 mod snapshots;
 mod torture;
 mod watch;

@@ -90,3 +90,25 @@ async fn readings_that_are_too_old_go_and_their_files_follow() {
     assert_eq!(data_files(&site), 1);
     assert_eq!(server.sql("SELECT count(*), sum(value) FROM readings").await, [[json!(1), json!(3.5)]]);
 }
+
+#[tokio::test]
+async fn rows_of_a_job_go_by_age_as_well_and_a_name_that_means_no_table_is_told() {
+    let mut site = Site::new();
+    site.settings.push_str(SETTINGS);
+    site.settings.push_str("maintenance: { retain: { tables: [{ table: peaks, keep: 30d }, { table: peeks, keep: 30d }] } }\n");
+    let sql = "SELECT time, asset, value FROM readings WHERE value > 7.8 AND time >= :from AND time < :to";
+    site.pipeline(&format!("pipeline: p\njobs:\n  - {{ name: peaks, schedule: \"0 0 1 1 *\", sql: \"{sql}\", into: peaks }}\n"));
+    let server = site.start().await;
+    send(&server, 0).await;
+    let days = json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-01-03T00:00:00Z" });
+    let started = server.post("/v1/jobs/peaks/run", &days).await;
+    let ended = server.run_ended(started["run"].as_str().expect("a run")).await;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(server.count("SELECT count(*) FROM peaks").await, 15, "values 7.875 of each 64 readings");
+    let ended = server.run_ended(&maintain(&server).await).await;
+    assert_eq!(ended["details"]["tables"]["peaks"]["rows_too_old"], 15, "{ended}");
+    assert_eq!(server.count("SELECT count(*) FROM peaks").await, 0);
+    assert_eq!(server.count("SELECT count(*) FROM readings").await, 1_000);
+    let log = site.log();
+    assert!(log.contains("maintenance.retain names a table that there is not") && log.contains("peeks"), "{log}");
+}

@@ -1,7 +1,15 @@
 //! Other people's engines read the lake while the server writes it, and see what its own API shows.
 
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use forewarn_tests::peers;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::process::Command;
 
 use crate::clients::peer;
 
@@ -72,4 +80,133 @@ async fn polars_reads_answers_in_columns() {
         assert_eq!(read[form]["rows"], rows, "{form}");
         assert_eq!(read[form]["types"], json!(["Datetime(time_unit='us', time_zone='UTC')", "String", "Float64"]), "{form}");
     }
+}
+
+/// Between the rows that retention drops and those that stay.
+const SINCE: &str = "2026-06-01T00:00:00+00:00";
+const ROUNDS: usize = 100;
+const FIGURES: &str = "count(*) AS n, min(value) AS low, max(value) AS high, sum(value) AS total";
+
+/// Readings of one request: some of today, and some of days that retention empties.
+async fn send_young_and_old(server: &Server, number: i64) {
+    const YOUNG_MS: i64 = 1_780_272_000_000 + 30 * DAY_MS;
+    let line = |n: i64| {
+        let start = if n % 4 == 0 { FIRST_MS + (n % 3) * DAY_MS } else { YOUNG_MS + (n % 3) * DAY_MS };
+        let value = ((number * 7 + n) % 4_000) as f64 / 4.0;
+        let asset = format!("plant1/pump{}", n % 7);
+        format!("{}\n", json!({ "asset": asset, "signal": "temperature", "time": start + number * 400 + n, "value": value }))
+    };
+    let (status, answer) = server.send("/v1/readings", (0..400).map(line).collect::<String>()).await;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(400)), "{answer}");
+}
+
+/// One script that reads when it is told to.
+struct Follower {
+    _process: tokio::process::Child,
+    say: tokio::process::ChildStdin,
+    lines: tokio::io::Lines<BufReader<tokio::process::ChildStdout>>,
+}
+
+impl Follower {
+    fn start(python: &Path, lake: &Path) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/follow_lake.py");
+        let mut command = Command::new(python);
+        command.arg(script).arg(lake).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().expect("Python starts");
+        let say = process.stdin.take().expect("its input is piped");
+        let lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
+        Self { _process: process, say, lines }
+    }
+
+    /// The version read, the offset it ends at, and what each engine found.
+    async fn read(&mut self) -> (u64, u64, Value) {
+        self.say.write_all(format!("{SINCE}\n").as_bytes()).await.expect("the script runs");
+        let line = self.lines.next_line().await.expect("text").expect("the script has an answer");
+        let mut answer: Value = serde_json::from_str(&line).expect("the script prints JSON");
+        let number = |name: &str| answer[name].as_u64().unwrap_or_else(|| panic!("no {name}: {answer}"));
+        (number("version"), number("offset"), answer["read"].take())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_rounds_of_other_engines_agree_with_the_api_during_intake_upkeep_and_retention() {
+    let Some(python) = peers::python() else { return };
+    let mut site = Site::new();
+    site.settings = "branch: { commit_rows: 1500, commit_every: 300ms }\nmaintenance: { retain: { readings: 170d } }\n".to_owned();
+    let server = Arc::new(site.start().await);
+    send_young_and_old(&server, 0).await;
+    flushed(&server).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let (feeding, over) = (Arc::clone(&server), Arc::clone(&done));
+    let intake = tokio::spawn(async move {
+        let mut number = 1;
+        // Not a wait for anything: the pace at which a plant sends.
+        let mut pace = tokio::time::interval(std::time::Duration::from_millis(40));
+        while !over.load(Ordering::SeqCst) {
+            pace.tick().await;
+            send_young_and_old(&feeding, number).await;
+            number += 1;
+        }
+        number
+    });
+    let mut follower = Follower::start(&python, &site.lake());
+    let (mut versions, mut upkeep) = (Vec::new(), None);
+    let (mut merged, mut dropped) = (0, 0);
+    for round in 0..ROUNDS {
+        if round % 10 == 3 {
+            let started = server.post("/v1/jobs/maintain/run", &json!({})).await;
+            upkeep = started["run"].as_str().map(str::to_owned);
+        }
+        let (version, offset, read) = follower.read().await;
+        let query = format!(
+            "SELECT {FIGURES} FROM readings WHERE \"offset\" < {offset} AND time >= '2026-06-01T00:00:00Z'"
+        );
+        let shown = Value::from(server.sql(&query).await[0].clone());
+        for engine in ["deltalake", "duckdb", "polars"] {
+            assert_eq!(read[engine][0], shown, "{engine} in round {round}, version {version}, offset {offset}");
+            assert_eq!(read[engine][1], read["polars"][1], "{engine} in round {round}, version {version}: rows that are too old");
+        }
+        versions.push(version);
+        if round % 10 == 9
+            && let Some(run) = upkeep.take()
+        {
+            let ended = server.run_ended(&run).await;
+            assert_eq!(ended["state"], "succeeded", "{ended}");
+            merged += ended["details"]["tables"]["readings"]["files_merged"].as_u64().unwrap_or(0);
+            dropped += ended["details"]["tables"]["readings"]["rows_too_old"].as_u64().unwrap_or(0);
+        }
+    }
+    done.store(true, Ordering::SeqCst);
+    let batches = intake.await.expect("the intake comes to its end");
+    println!("{batches} requests, {} versions, {merged} files merged, {dropped} rows too old", versions.last().unwrap_or(&0));
+    assert!(versions.is_sorted() && versions.last() > versions.first().map(|first| first + 20).as_ref(), "{versions:?}");
+    assert!(merged > 20 && dropped > 200, "upkeep and retention went on meanwhile: {merged} files, {dropped} rows");
+    flushed(&server).await;
+    let started = server.post("/v1/jobs/maintain/run", &json!({})).await;
+    server.run_ended(started["run"].as_str().expect("a run")).await;
+    let (_, _, read) = follower.read().await;
+    let shown = server.sql(&format!("SELECT {FIGURES} FROM readings")).await;
+    assert_eq!(shown[0][0], batches * 300);
+    for engine in ["deltalake", "duckdb", "polars"] {
+        assert_eq!(read[engine], json!([shown[0], 0]), "{engine} at the end: what is too old is gone");
+    }
+}
+
+#[tokio::test]
+async fn a_lake_of_an_earlier_version_opens_and_others_read_both_kinds_of_rows() {
+    let site = Site::new();
+    let lake = site.lake();
+    std::fs::create_dir_all(&lake).expect("a folder");
+    if peer("old_lake.py", &format!("make {}", lake.display())).await.is_none() {
+        return;
+    }
+    let server = site.start().await;
+    let event = json!({ "event": "failed", "time": "2026-01-02T00:00:00Z", "comment": "seal" });
+    server.post("/v1/assets/plant1%2Fpump7/life-events", &event).await;
+    let expected = [[json!("plant1/old"), json!(null)], [json!("plant1/pump7"), json!("seal")]];
+    assert_eq!(server.sql("SELECT asset, comment FROM life_events ORDER BY asset").await, expected);
+    flushed(&server).await;
+    assert_eq!(server.sql("SELECT asset, comment FROM life_events ORDER BY asset").await, expected);
+    let read = peer("old_lake.py", &format!("read {}", lake.display())).await.expect("Python is there");
+    assert_eq!(read["rows"], json!(expected));
 }

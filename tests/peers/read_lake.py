@@ -1,7 +1,12 @@
-"""Counts and sums the table `readings` with three engines that know nothing of Forewarn."""
+"""Counts and sums the table `readings` with three engines that know nothing of Forewarn.
+
+A table at an s3:// URL is looked for where the usual AWS variables of the environment say.
+"""
 
 import json
+import os
 import sys
+import tempfile
 
 import duckdb
 import polars
@@ -13,10 +18,25 @@ def with_deltalake(table):
     return batches.column("n")[0].as_py(), batches.column("total")[0].as_py()
 
 
+def fetched(uris, folder):
+    """The files of a bucket, copied: DuckDB's own extension for S3 would have to be downloaded."""
+    import boto3
+
+    client = boto3.client("s3", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+    for number, uri in enumerate(uris):
+        bucket, key = uri.removeprefix("s3://").split("/", 1)
+        path = f"{folder}/{number}.parquet"
+        client.download_file(bucket, key, path)
+        yield path
+
+
 def with_duckdb(table):
     # The Delta log says which files make up the table, DuckDB reads them; its own Delta extension would have to be downloaded.
-    files = [uri.removeprefix("file://") for uri in table.file_uris()]
-    return duckdb.execute("SELECT count(*), sum(value) FROM read_parquet($1)", [files]).fetchone()
+    uris = table.file_uris()
+    with tempfile.TemporaryDirectory() as folder:
+        remote = any(uri.startswith("s3://") for uri in uris)
+        files = list(fetched(uris, folder)) if remote else [uri.removeprefix("file://") for uri in uris]
+        return duckdb.execute("SELECT count(*), sum(value) FROM read_parquet($1)", [files]).fetchone()
 
 
 def with_polars(path):

@@ -5,6 +5,7 @@
 pub mod data;
 pub mod peers;
 pub mod plant;
+pub mod s3;
 pub mod site;
 
 /// Says on standard error why a test does not test. The harness catches what is printed by macros, and shows nothing of a test that passes.

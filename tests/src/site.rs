@@ -50,6 +50,8 @@ pub struct Site {
     dir: TempDir,
     /// Lines of `forewarn.yaml` beside the usual ones.
     pub settings: String,
+    /// The lake's URL; by default a folder of the site.
+    pub lake_url: Option<String>,
     /// Variables that servers find in their environment beside those of the test.
     pub environment: Vec<(String, String)>,
 }
@@ -70,7 +72,7 @@ impl Site {
         for folder in ["pipelines", "models"] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder in the test's folder");
         }
-        Self { dir, settings: String::new(), environment: Vec::new() }
+        Self { dir, settings: String::new(), lake_url: None, environment: Vec::new() }
     }
 
     /// The folder.
@@ -99,8 +101,9 @@ impl Site {
     /// The settings file, written anew.
     pub fn config(&self) -> PathBuf {
         let root = self.path().display();
+        let lake = self.lake_url.clone().unwrap_or_else(|| format!("file://{root}/data/lake"));
         let text = format!(
-            "listen: 127.0.0.1:0\ndata_dir: {root}/data\nlake: file://{root}/data/lake\npipelines: {root}/pipelines\nmodels: {root}/models\n{}",
+            "listen: 127.0.0.1:0\ndata_dir: {root}/data\nlake: {lake}\npipelines: {root}/pipelines\nmodels: {root}/models\n{}",
             self.settings
         );
         self.write("forewarn.yaml", &text);
@@ -179,7 +182,7 @@ impl Site {
     }
 }
 
-fn http() -> reqwest::Client {
+pub(crate) fn http() -> reqwest::Client {
     // A second installation is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("an HTTP client")

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::lake::{FlushReply, branch_app};
+use crate::lake::{FlushReply, MARKER, branch_app};
 use crate::parquet::file_of_columns;
 use crate::schema::{READINGS, TableSchema};
 use crate::table::Appended;
@@ -95,7 +95,11 @@ impl Branch {
     /// [`LakeError::Mismatch`] if the log and the lake do not belong together, [`LakeError::Log`] if the log fails, or why the
     /// last commit failed. A store that fails while the stage runs is tried again, without end.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), LakeError> {
-        let outcome = self.follow(&shutdown).await;
+        let others = self.lake.clone().follow_others();
+        let outcome = tokio::select! {
+            outcome = self.follow(&shutdown) => outcome,
+            never = others => match never {},
+        };
         let reason = outcome.as_ref().err().map_or_else(|| "the branch has been shut down".to_owned(), ToString::to_string);
         *self.lake.inner.flush.write() = None;
         self.lake.inner.progress.send_modify(|progress| progress.stopped = Some(reason));
@@ -107,7 +111,7 @@ impl Branch {
         let mut follower = Follower::new(Arc::clone(&self.log), start);
         let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
-            let room = self.lake.tail_rows() < self.lake.inner.options.tail_max_rows.max(1);
+            let room = self.has_room();
             self.tell_behind(room);
             tokio::select! {
                 biased;
@@ -150,6 +154,12 @@ impl Branch {
         Ok(resume.max(start))
     }
 
+    /// Whether the tail may grow.
+    fn has_room(&self) -> bool {
+        let (view, options) = (self.lake.inner.view.read(), &self.lake.inner.options);
+        view.tail_rows < options.tail_max_rows.max(1) && view.tail_bytes < options.tail_max_bytes.max(1)
+    }
+
     /// While the tail is full and the store fails, those who wait for newer records are told so at once.
     fn tell_behind(&self, room: bool) {
         let told = self.failure.as_ref().filter(|_| !room);
@@ -170,17 +180,18 @@ impl Branch {
             return true;
         }
         let options = &self.lake.inner.options;
-        let (applied, rows) = {
+        let (applied, rows, bytes) = {
             let view = self.lake.inner.view.read();
-            (view.applied, view.tail_rows)
+            (view.applied, view.tail_rows, view.tail_bytes)
         };
         if applied == self.noted {
             return false;
         }
-        let bound = options.commit_rows.min(options.tail_max_rows / 2).max(1);
+        let full = rows >= options.commit_rows.min(options.tail_max_rows / 2).max(1)
+            || bytes >= options.commit_bytes.min(options.tail_max_bytes / 2).max(1);
         let waited = self.clock.now().since_us(self.last_round);
         // A clock that was set back must not stop the commits.
-        rows >= bound || waited >= options.commit_every_us || waited < 0
+        full || waited >= options.commit_every_us || waited < 0
     }
 
     fn begin_round(&mut self) {
@@ -259,9 +270,11 @@ async fn round(lake: &Lake, log: Arc<dyn Log>) -> Result<Offset, LakeError> {
     let mut failed = None;
     for (name, table) in &view.tables {
         if table.committed.is_some_and(|committed| committed < end) {
-            let (lake, view, name, app_id) = (lake.clone(), Arc::clone(&view), name.clone(), branch_app(log.id()));
-            let commit = move || commit_table(&lake, &view, &name, &app_id);
-            match tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))? {
+            let (writing, view, table, app_id) = (lake.clone(), Arc::clone(&view), name.clone(), branch_app(log.id()));
+            let commit = move || commit_table(&writing, &view, &table, &app_id);
+            let outcome = tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))?;
+            lake.note_commit(name, outcome.as_ref().err());
+            match outcome {
                 // One table that cannot be written does not keep the rows of the others out of the lake.
                 Err(error) if error.is_retryable() => failed = failed.or(Some(error)),
                 other => other?,
@@ -271,7 +284,9 @@ async fn round(lake: &Lake, log: Arc<dyn Log>) -> Result<Offset, LakeError> {
     if let Some(error) = failed {
         return Err(error);
     }
-    lake.put_marker(end, log.id(), false).await?;
+    let marked = lake.put_marker(end, log.id(), false).await;
+    lake.note_commit(MARKER, marked.as_ref().err());
+    marked?;
     lake.inner.view.write().trim(end);
     let note = tokio::task::spawn_blocking(move || log.checkpoint(CONSUMER, end));
     // The lake has the records; the log only keeps them longer. The next round notes a newer offset, perhaps with more luck.
@@ -299,7 +314,7 @@ fn commit_table(lake: &Lake, view: &View, name: &str, app_id: &str) -> Result<()
 fn files(lake: &Lake, view: &View, table: &TableSchema, from: Offset) -> Result<Vec<crate::parquet::NewFile>, LakeError> {
     if table.name == READINGS {
         let columns = Columns::all(&view.tail, from);
-        return files_by_day(table, &columns, &series_of(&columns, &lake.inner.series)?);
+        return files_by_day(table, &columns, &series_of(&columns, &lake.inner.series)?, lake.inner.options.file_bytes);
     }
     let columns = records::columns(table, view.records_from(from));
     if columns.iter().all(crate::ColumnData::is_empty) {

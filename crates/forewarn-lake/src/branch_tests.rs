@@ -150,6 +150,58 @@ async fn a_commit_whose_answer_got_lost_is_not_repeated() {
 }
 
 #[tokio::test]
+async fn a_commit_whose_answer_got_lost_is_not_seen_twice_by_whoever_looks_at_the_table_first() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    for (round, look) in ["refresh", "vacuum", "compact"].into_iter().enumerate() {
+        let first = i32::try_from(round).unwrap() * 9;
+        // The same rows are committed behind the branch's back, and stand in its tail.
+        for row in first..first + 9 {
+            plant.push(&[("p1", "t", i64::from(row), f64::from(row))]);
+            running.lake.wait_applied(plant.log.end()).await.unwrap();
+            let other = plant.start().await;
+            other.lake.flush().await.unwrap();
+            other.kill().await;
+        }
+        match look {
+            "refresh" => running.lake.refresh().await.unwrap(),
+            "vacuum" => drop(running.lake.vacuum("readings", i64::MAX, i64::MAX).await.unwrap()),
+            _ => {
+                let options = crate::CompactOptions { min_files: 2, ..crate::CompactOptions::default() };
+                running.lake.compact("readings", options).await.unwrap();
+            }
+        }
+        check_unique(&running, i64::from(first) + 9).await;
+    }
+    running.shut_down().await;
+    let again = plant.start().await;
+    check_unique(&again, 27).await;
+    again.shut_down().await;
+}
+
+#[tokio::test]
+async fn rows_of_another_writer_are_seen_without_a_commit_of_ours() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p1", "t", 0, 0.0)]);
+    running.lake.flush().await.unwrap();
+    plant.push(&[("p1", "t", 1, 1.0)]);
+    let lake = plant.open(plant.options()).await;
+    let writer = lake.existing_writer("life_events").unwrap();
+    let add = move || {
+        let mut table = writer.lock();
+        let schema = Arc::clone(&table.schema);
+        let rows = records::columns(&schema, [(Offset(0), &life_event("theirs"))].into_iter());
+        table.append(vec![file_of_columns(&schema, &rows).unwrap()], "other", 1, None, Timestamp(NEW_YEAR)).unwrap()
+    };
+    assert_eq!(tokio::task::spawn_blocking(add).await.unwrap(), Appended::Added);
+    running.lake.refresh().await.unwrap();
+    assert_eq!(running.csv("SELECT asset FROM life_events").await, "theirs");
+    check_unique(&running, 2).await;
+    running.shut_down().await;
+}
+
+#[tokio::test]
 async fn commits_come_by_rows_and_by_the_clock() {
     let plant = Plant::new();
     let options = LakeOptions { commit_rows: 3, ..plant.options() };
@@ -167,6 +219,61 @@ async fn commits_come_by_rows_and_by_the_clock() {
         tokio::task::yield_now().await;
     }
     check_unique(&running, 4).await;
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn commits_come_by_bytes_and_a_tail_of_too_many_bytes_reads_no_further() {
+    let plant = Plant::new();
+    let running = plant.run(plant.open(LakeOptions { commit_bytes: 2_000, ..plant.options() }).await);
+    plant.log.push(life_event("p1"));
+    assert_eq!(running.int("SELECT count(*) FROM life_events").await, 1);
+    assert!((400..500).contains(&running.lake.tail_bytes()), "{}", running.lake.tail_bytes());
+    assert!(plant.log.checkpoints.lock().is_empty(), "one small row waits");
+    plant.log.push(Record::LifeEvent(LifeEvent {
+        asset: "p2".into(),
+        event: LifeEventKind::Failed,
+        time: Timestamp(NEW_YEAR),
+        actor: None,
+        comment: Some("x".repeat(2_000)),
+    }));
+    while plant.log.checkpoints.lock().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(*plant.log.checkpoints.lock(), [Offset(2)]);
+    running.shut_down().await;
+
+    let plant = Plant::new();
+    let running = plant.run(plant.open(LakeOptions { tail_max_bytes: 300, ..plant.options() }).await);
+    running.lake.flush().await.unwrap();
+    let (folder, away) = (plant.folder.path().join("readings"), plant.folder.path().join("_away"));
+    std::fs::rename(&folder, &away).unwrap();
+    std::fs::write(&folder, "not a folder").unwrap();
+    plant.push(&[("p1", "t", 0, 0.0)]);
+    running.lake.wait_applied(plant.log.end()).await.unwrap();
+    plant.push(&[("p1", "t", 1, 1.0)]);
+    let error = running.lake.wait_applied(plant.log.end()).await.unwrap_err();
+    assert!(error.to_string().contains("the store has failed since"), "{error}");
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&away, &folder).unwrap();
+    while running.sql(COUNT).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    check_unique(&running, 2).await;
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_round_that_would_write_a_large_file_writes_several() {
+    let plant = Plant::new();
+    let running = plant.run(plant.open(LakeOptions { file_bytes: 12_000, ..plant.options() }).await);
+    let rows: Vec<_> = (0..4_000_i32).map(|i| ("p1", "t", i64::from(i), f64::from(i).sqrt())).collect();
+    plant.push(&rows);
+    running.lake.flush().await.unwrap();
+    check_unique(&running, 4_000).await;
+    let files = running.lake.inner.view.read().tables[READINGS].files.clone();
+    assert!(files.len() >= 3, "{}", files.len());
+    assert!(files.iter().all(|file| file.size_bytes < 18_000), "{:?}", files.iter().map(|file| file.size_bytes).collect::<Vec<_>>());
     running.shut_down().await;
 }
 
@@ -376,6 +483,9 @@ async fn a_table_that_cannot_be_written_does_not_hold_up_the_others() {
     std::fs::write(&folder, "not a folder").unwrap();
     let error = running.lake.flush().await.unwrap_err();
     assert!(error.to_string().contains("life_events"), "{error}");
+    let failures = running.lake.failures();
+    assert_eq!((failures.len(), failures[0].table.as_str()), (1, "life_events"), "{failures:?}");
+    assert_eq!(failures[0].since, Timestamp(NEW_YEAR));
     assert!(plant.folder.path().join("readings/_delta_log/00000000000000000001.json").exists(), "readings are committed");
     assert!(plant.log.checkpoints.lock().is_empty(), "the log keeps what is missing");
     check_unique(&running, 1).await;
@@ -384,5 +494,6 @@ async fn a_table_that_cannot_be_written_does_not_hold_up_the_others() {
     running.lake.flush().await.unwrap();
     check_unique(&running, 1).await;
     assert_eq!(running.int("SELECT count(*) FROM life_events").await, 1);
+    assert_eq!(running.lake.failures(), []);
     running.shut_down().await;
 }

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use futures::{FutureExt as _, TryFutureExt as _};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
@@ -70,15 +70,18 @@ pub(crate) async fn open(lake: &Lake, table: &TableSchema, file: &DataFile, port
     let store = Arc::clone(lake.inner.files.object_store());
     let mut reader = ObjectReader { store, location: file.location.clone(), size_bytes: file.size_bytes };
     let metadata = reader.get_metadata(None).await.map_err(failed)?;
-    let options = ArrowReaderOptions::new().with_schema(dictionary_schema(table));
-    let arrow = ArrowReaderMetadata::try_new(metadata, options).map_err(failed)?;
+    let arrow = with_dictionaries(metadata, table).map_err(failed)?;
     let (groups, (part, parts)) = (arrow.metadata().num_row_groups(), portion.part);
     let share = groups * part / parts..groups * (part + 1) / parts;
     let groups: Vec<usize> = share.filter(|&group| may_match(arrow.metadata().row_group(group), portion.bounds)).collect();
     if groups.is_empty() {
         return Ok(None);
     }
-    let builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow).with_row_groups(groups);
+    let kept = file.deleted.as_ref().map(|deleted| all_but(deleted, arrow.metadata(), &groups));
+    let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow).with_row_groups(groups);
+    if let Some(kept) = kept {
+        builder = builder.with_row_selection(kept);
+    }
     let mask = ProjectionMask::columns(builder.parquet_schema(), portion.columns.iter().copied());
     builder.with_projection(mask).with_batch_size(portion.batch_rows).build().map(Some).map_err(failed)
 }
@@ -102,7 +105,9 @@ pub(crate) async fn excerpt(
     let store = Arc::clone(lake.inner.files.object_store());
     let mut reader = ObjectReader { store, location: file.location.clone(), size_bytes: file.size_bytes };
     let metadata = reader.get_metadata(None).await.map_err(failed)?;
-    let groups: Vec<RowGroupMetaData> = metadata.row_groups().iter().filter(|group| may_match(group, bounds)).cloned().collect();
+    // Deleted rows are counted from the start of the file.
+    let wanted_group = |group: &&RowGroupMetaData| file.deleted.is_some() || may_match(group, bounds);
+    let groups: Vec<RowGroupMetaData> = metadata.row_groups().iter().filter(wanted_group).cloned().collect();
     if groups.is_empty() {
         return Ok(None);
     }
@@ -141,6 +146,33 @@ impl Excerpt {
         file.extend_from_slice(&self.footer);
         Ok(file)
     }
+}
+
+/// How a file of `table` is read: names as dictionaries, and whatever else is in the file as it is.
+fn with_dictionaries(metadata: Arc<ParquetMetaData>, table: &TableSchema) -> Result<ArrowReaderMetadata, ParquetError> {
+    let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
+    let ours = dictionary_schema(table);
+    let field = |stored: &Arc<Field>| ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), |ours| Arc::new(ours.clone()));
+    let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(field).collect();
+    ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))))
+}
+
+/// All rows of `groups` but those numbered in `deleted`, which ascend and are counted from the start of the file.
+fn all_but(deleted: &[u64], metadata: &ParquetMetaData, groups: &[usize]) -> RowSelection {
+    let lengths: Vec<usize> = metadata.row_groups().iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).collect();
+    let (mut kept, mut total) = (Vec::new(), 0);
+    for &group in groups {
+        let (first, length) = (lengths[..group].iter().sum::<usize>(), lengths[group]);
+        let inside = deleted.iter().filter_map(|row| usize::try_from(*row).ok()?.checked_sub(first)).filter(|row| *row < length);
+        let mut from = 0;
+        for row in inside {
+            kept.push(total + from..total + row);
+            from = row + 1;
+        }
+        kept.push(total + from..total + length);
+        total += length;
+    }
+    RowSelection::from_consecutive_ranges(kept.into_iter().filter(|range| !range.is_empty()), total)
 }
 
 /// A file that cannot be read.

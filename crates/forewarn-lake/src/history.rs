@@ -104,7 +104,15 @@ impl Lake {
         let reads = scan.files.iter().cloned().map(|file| read_file(self.clone(), Arc::clone(&table.schema), file, Arc::clone(&wanted)));
         let mut parts = futures::stream::iter(reads).buffered(CONCURRENT_FILES);
         let mut rows = 0;
-        while let Some(batches) = parts.try_next().await? {
+        loop {
+            let batches = match parts.try_next().await {
+                Ok(Some(batches)) => batches,
+                Ok(None) => break,
+                Err(error) => {
+                    let files = table.files.iter().map(|file| &**file).filter(|file| wanted.bounds.may_match(file));
+                    return Err(self.find_damage(READINGS, files).await.unwrap_or(error));
+                }
+            };
             for batch in &batches {
                 rows += take_batch(batch, &wanted, &mut found).map_err(|problem| LakeError::table(READINGS, problem))?;
                 if rows > MAX_ROWS {

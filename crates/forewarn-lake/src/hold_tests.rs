@@ -26,7 +26,7 @@ async fn a_held_lake_can_be_copied_while_it_moves_on() {
     assert!(held.offset < running.lake.stored_offset().await.unwrap(), "the branch does not wait");
 
     let folder = tempfile::tempdir().unwrap();
-    let target = ObjectFiles::open(&format!("file://{}", folder.path().display())).await.unwrap();
+    let target = ObjectFiles::open(&format!("file://{}", folder.path().display()), Timestamp(0)).await.unwrap();
     let store = running.lake.store().clone();
     let copy = async {
         for path in held.tables.iter().flat_map(|table| table.files.iter().chain(&table.log_entries)) {

@@ -1,7 +1,7 @@
 //! The lake as the other stages hold it: tables, queries, and the writing of rows that jobs make.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use forewarn_types::{Clock, Offset, SeriesTable};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+use crate::failures::CommitFailure;
 use crate::parquet::{NewFile, file_of_columns};
 use crate::schema::{TableInfo, TableSchema, built_in};
 use crate::sql::Watch;
@@ -35,8 +36,14 @@ pub struct LakeOptions {
     pub commit_rows: usize,
     /// The branch commits when the oldest rows of the tail have waited this long, µs of the injected clock.
     pub commit_every_us: i64,
+    /// The branch commits when the tail holds about this many bytes.
+    pub commit_bytes: u64,
+    /// A commit of the branch writes no file that is much larger than this.
+    pub file_bytes: u64,
     /// The most rows the tail may hold; the branch commits at half of it, and reads no further while it is full.
     pub tail_max_rows: usize,
+    /// The most bytes the tail may hold, about; as for the rows.
+    pub tail_max_bytes: u64,
     /// The most rows a query may return.
     pub sql_max_rows: usize,
     /// The longest a query may take.
@@ -52,7 +59,10 @@ impl Default for LakeOptions {
             url: "file://./data/lake".to_owned(),
             commit_rows: 1_000_000,
             commit_every_us: 60_000_000,
+            commit_bytes: 128 << 20,
+            file_bytes: 128 << 20,
             tail_max_rows: 4_000_000,
+            tail_max_bytes: 1 << 30,
             sql_max_rows: 100_000,
             sql_timeout: Duration::from_secs(30),
             sql_memory_bytes: 1 << 30,
@@ -87,13 +97,17 @@ pub(crate) struct Inner {
     pub(crate) watch: Arc<Watch>,
     /// Files handed to a scan so far: what pruning left.
     pub(crate) files_scanned: AtomicUsize,
-    writers: RwLock<BTreeMap<String, Arc<Mutex<DeltaTable>>>>,
+    pub(crate) writers: RwLock<BTreeMap<String, Arc<Mutex<DeltaTable>>>>,
+    /// The tables whose last commit failed.
+    pub(crate) failures: RwLock<BTreeMap<String, CommitFailure>>,
     /// Held while a table is created, so that two jobs do not both create it.
     creating: tokio::sync::Mutex<()>,
     /// Held by whoever compacts, deletes or vacuums.
     pub(crate) maintaining: Arc<tokio::sync::Mutex<()>>,
     /// What the marker said when the lake was opened.
     marker: Option<Marker>,
+    /// The application id in `txn` actions of the branch, once it is known which log feeds the lake.
+    branch_app: OnceLock<String>,
 }
 
 /// The object that says which log the lake belongs to, and up to which offset everything is in the files.
@@ -122,7 +136,7 @@ impl Lake {
     /// # Errors
     /// [`LakeError::Url`] if the store cannot be used, [`LakeError::Table`] if a table cannot.
     pub async fn open(options: LakeOptions, series: Arc<RwLock<SeriesTable>>, clock: Arc<dyn Clock>) -> Result<Self, LakeError> {
-        let files = ObjectFiles::open(&options.url).await?;
+        let files = ObjectFiles::open(&options.url, clock.now()).await?;
         let marker = read_marker(&files).await?;
         let names = files.tables().await?;
         let engine = engine(&files)?;
@@ -154,9 +168,11 @@ impl Lake {
             internal_queries: Arc::new(Semaphore::new(MAX_INTERNAL_QUERIES)),
             files_scanned: AtomicUsize::new(0),
             writers: RwLock::new(writers),
+            failures: RwLock::default(),
             creating: tokio::sync::Mutex::new(()),
             maintaining: Arc::default(),
             marker,
+            branch_app: OnceLock::new(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -193,7 +209,8 @@ impl Lake {
 
     /// Asks each table of the log's records for the offset up to which it has those of the log `log`; the newest comes back. Blocks.
     pub(crate) fn adopt(&self, log: &str) -> Result<Offset, LakeError> {
-        let (resume, app_id) = (self.resume_offset(), branch_app(log));
+        let resume = self.resume_offset();
+        let app_id = self.inner.branch_app.get_or_init(|| branch_app(log));
         let names: Vec<String> = {
             let view = self.inner.view.read();
             view.tables.iter().filter(|(_, table)| table.committed.is_some()).map(|(name, _)| name.clone()).collect()
@@ -201,7 +218,7 @@ impl Lake {
         let mut newest = resume;
         for name in names {
             let Some(writer) = self.existing_writer(&name) else { continue };
-            let version = writer.lock().version_of(&app_id)?.unwrap_or(0);
+            let version = writer.lock().version_of(app_id)?.unwrap_or(0);
             let committed = Offset(u64::try_from(version).unwrap_or(0)).max(resume);
             newest = newest.max(committed);
             if let Some(table) = self.inner.view.write().tables.get_mut(&name) {
@@ -288,6 +305,12 @@ impl Lake {
         self.inner.view.read().tail_rows
     }
 
+    /// About how many bytes of memory the tail takes.
+    #[must_use]
+    pub fn tail_bytes(&self) -> u64 {
+        self.inner.view.read().tail_bytes
+    }
+
     /// Adds `rows` to the table `table`, which is created on first use, in one commit that carries `version` of `app_id`. If
     /// that version or a later one is already there, nothing is written and 0 comes back. Columns may stand in any order.
     ///
@@ -335,11 +358,16 @@ impl Lake {
         Ok(appended)
     }
 
-    /// Shows queries the files that `table` has now, which hold the same records of the log as before.
-    pub(crate) fn show_files(&self, table: &DeltaTable) {
+    /// Shows queries the files that `table` has now. Among them may be rows that stand in the tail as well: those of an own commit whose
+    /// answer got lost. So the border between files and tail moves along.
+    pub(crate) fn show_files(&self, table: &mut DeltaTable) -> Result<(), LakeError> {
+        let version = self.inner.branch_app.get().map_or(Ok(None), |app_id| table.version_of(app_id))?;
+        let border = version.map(|version| Offset(u64::try_from(version).unwrap_or(0)));
         if let Some(entry) = self.inner.view.write().tables.get_mut(&table.schema.name) {
             entry.files = table.files();
+            entry.committed = entry.committed.map(|committed| border.map_or(committed, |border| border.max(committed)));
         }
+        Ok(())
     }
 
     /// The writer of `table`.
@@ -395,14 +423,12 @@ pub(crate) fn branch_app(log: &str) -> String {
 fn open_tables(found: &[String], engine: &Arc<LakeEngine>, files: &ObjectFiles) -> Result<Vec<DeltaTable>, LakeError> {
     let mut tables = Vec::new();
     for schema in built_in() {
-        let table = if found.contains(&schema.name) {
+        let mut table = if found.contains(&schema.name) {
             DeltaTable::open(&schema.name, engine, files)?
         } else {
             DeltaTable::create(&schema, engine, files)?
         };
-        if let Some(problem) = schema.difference(&table.schema.columns) {
-            return Err(LakeError::Schema { table: schema.name, problem: format!("{problem}; the lake was written by another version") });
-        }
+        table.conform(&schema)?;
         tables.push(table);
     }
     let of_jobs = found.iter().filter(|name| built_in().iter().all(|schema| schema.name != **name));

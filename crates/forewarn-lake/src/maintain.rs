@@ -61,7 +61,7 @@ impl Lake {
             let gone: Vec<Path> = old.iter().map(|file| file.location.clone()).collect();
             let mut table = writer.lock();
             let done = table.replace(&gone, &Uploaded::none(), Change::Deleted, lake.inner.clock.now())?;
-            lake.show_files(&table);
+            lake.show_files(&mut table)?;
             let rows = old.iter().filter_map(|file| file.rows).sum();
             Ok(if done { Retained { files: gone.len(), rows } } else { Retained::default() })
         };
@@ -81,7 +81,7 @@ impl Lake {
         let current = move || {
             let mut table = writer.lock();
             table.refresh()?;
-            lake.show_files(&table);
+            lake.show_files(&mut table)?;
             Ok(table.files())
         };
         let files = tokio::task::spawn_blocking(current).await.map_err(|error| LakeError::cut_off(&error))??;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow::array::{
+    Array, ArrayRef, AsArray as _, Float64Array, Int64Array, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Fields, Float64Type, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -24,6 +26,8 @@ pub(crate) enum Bounds {
     Text(Arc<str>, Arc<str>),
     /// µs UTC.
     Time(i64, i64),
+    /// Finite, and of a column that has no NaN: readers differ in where they put it.
+    Float(f64, f64),
 }
 
 impl Bounds {
@@ -32,6 +36,7 @@ impl Bounds {
         match (self, other) {
             (Self::Int(a, b), Self::Int(c, d)) => Some(Self::Int(*a.min(c), *b.max(d))),
             (Self::Time(a, b), Self::Time(c, d)) => Some(Self::Time(*a.min(c), *b.max(d))),
+            (Self::Float(a, b), Self::Float(c, d)) => Some(Self::Float(a.min(*c), b.max(*d))),
             (Self::Text(a, b), Self::Text(c, d)) => Some(Self::Text(Arc::clone(a.min(c)), Arc::clone(b.max(d)))),
             _ => None,
         }
@@ -46,10 +51,50 @@ pub(crate) struct NewFile {
     pub(crate) bytes: Bytes,
     pub(crate) rows: u64,
     pub(crate) bounds: Vec<(String, Bounds)>,
+    /// How many rows have nothing in a column.
+    pub(crate) nulls: Vec<(String, u64)>,
+}
+
+impl NewFile {
+    /// A file of what has been written, with `bounds` of the columns that are not floats.
+    pub(crate) fn new(date: Option<i32>, written: Written, mut bounds: Vec<(String, Bounds)>) -> Self {
+        let Written { bytes, rows, floats, nulls } = written;
+        bounds.extend(floats);
+        Self { date, bytes, rows, bounds, nulls }
+    }
+}
+
+/// A Parquet file, and what has been counted while it was written.
+#[derive(Debug)]
+pub(crate) struct Written {
+    pub(crate) bytes: Bytes,
+    pub(crate) rows: u64,
+    floats: Vec<(String, Bounds)>,
+    nulls: Vec<(String, u64)>,
+}
+
+/// What is counted of a column while it is written.
+#[derive(Debug, Clone)]
+struct Counted {
+    nulls: u64,
+    /// Smallest and largest float.
+    floats: Option<(f64, f64)>,
+    /// A NaN or an infinity was met, which statistics cannot tell of.
+    odd: bool,
+}
+
+impl Counted {
+    fn take(&mut self, array: &ArrayRef) {
+        self.nulls += array.null_count() as u64;
+        for value in array.as_primitive_opt::<Float64Type>().into_iter().flatten().flatten() {
+            self.odd |= !value.is_finite();
+            self.floats = Some(self.floats.map_or((value, value), |(low, high)| (low.min(value), high.max(value))));
+        }
+    }
 }
 
 /// Encodes one batch as a Parquet file.
-pub(crate) fn encode(table: &TableSchema, batch: &RecordBatch) -> Result<Bytes, LakeError> {
+pub(crate) fn encode(table: &TableSchema, batch: &RecordBatch) -> Result<Written, LakeError> {
     let mut file = FileWriter::new(table, batch.schema())?;
     file.write(batch)?;
     file.finish()
@@ -60,6 +105,8 @@ pub(crate) fn encode(table: &TableSchema, batch: &RecordBatch) -> Result<Bytes, 
 pub(crate) struct FileWriter {
     table: String,
     writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+    counted: Vec<(String, Counted)>,
 }
 
 impl FileWriter {
@@ -90,11 +137,17 @@ impl FileWriter {
             }
         }
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
+        let none = Counted { nulls: 0, floats: None, odd: false };
+        let counted = schema.fields().iter().map(|field| (field.name().clone(), none.clone())).collect();
         let writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)?;
-        Ok(Self { table: table.name.clone(), writer })
+        Ok(Self { table: table.name.clone(), writer, rows: 0, counted })
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
+        self.rows += batch.num_rows() as u64;
+        for ((_, counted), array) in self.counted.iter_mut().zip(batch.columns()) {
+            counted.take(array);
+        }
         self.writer.write(batch).map_err(|error| LakeError::table(&self.table, error))
     }
 
@@ -103,8 +156,14 @@ impl FileWriter {
         self.writer.bytes_written() + self.writer.in_progress_size()
     }
 
-    pub(crate) fn finish(self) -> Result<Bytes, LakeError> {
-        self.writer.into_inner().map(Bytes::from).map_err(|error| LakeError::table(&self.table, error))
+    pub(crate) fn finish(self) -> Result<Written, LakeError> {
+        let bytes = self.writer.into_inner().map(Bytes::from).map_err(|error| LakeError::table(&self.table, error))?;
+        let nulls = self.counted.iter().map(|(name, counted)| (name.clone(), counted.nulls)).collect();
+        let ends = |(name, counted): (String, Counted)| {
+            let (low, high) = counted.floats.filter(|_| !counted.odd)?;
+            Some((name, Bounds::Float(low, high)))
+        };
+        Ok(Written { bytes, rows: self.rows, floats: self.counted.into_iter().filter_map(ends).collect(), nulls })
     }
 }
 
@@ -113,7 +172,7 @@ pub(crate) fn file_of_columns(table: &TableSchema, columns: &[ColumnData]) -> Re
     let arrays: Vec<ArrayRef> = columns.iter().map(ColumnData::to_arrow).collect();
     let batch = RecordBatch::try_new(table.to_arrow(), arrays).map_err(|error| LakeError::table(&table.name, error))?;
     let bounds = table.columns.iter().zip(columns).filter_map(|(column, data)| Some((column.name.clone(), bounds_of(data)?))).collect();
-    Ok(NewFile { date: None, bytes: encode(table, &batch)?, rows: batch.num_rows() as u64, bounds })
+    Ok(NewFile::new(None, encode(table, &batch)?, bounds))
 }
 
 fn bounds_of(data: &ColumnData) -> Option<Bounds> {
@@ -130,12 +189,13 @@ fn bounds_of(data: &ColumnData) -> Option<Bounds> {
     }
 }
 
-/// The `stats` of a Delta `add` action: one row of `{numRecords, minValues, maxValues}`.
-pub(crate) fn delta_stats(rows: u64, bounds: &[(String, Bounds)]) -> StructArray {
+/// The `stats` of a Delta `add` action: one row of `{numRecords, minValues, maxValues, nullCount}`.
+pub(crate) fn delta_stats(file: &NewFile) -> StructArray {
+    let NewFile { rows, bounds, nulls, .. } = file;
     // Times outside the years 1 to 9999 have no form in the log's JSON.
     let writable = |bounds: &Bounds| match bounds {
         Bounds::Time(low, high) => *low >= -62_135_596_800_000_000 && *high < 253_402_300_799_000_000,
-        Bounds::Int(..) | Bounds::Text(..) => true,
+        Bounds::Int(..) | Bounds::Text(..) | Bounds::Float(..) => true,
     };
     let side = |high: bool| -> StructArray {
         let columns: Vec<(Arc<Field>, ArrayRef)> = bounds
@@ -144,6 +204,7 @@ pub(crate) fn delta_stats(rows: u64, bounds: &[(String, Bounds)]) -> StructArray
             .map(|(name, bounds)| {
                 let array: ArrayRef = match bounds {
                     Bounds::Int(a, b) => Arc::new(Int64Array::from(vec![if high { *b } else { *a }])),
+                    Bounds::Float(a, b) => Arc::new(Float64Array::from(vec![if high { *b } else { *a }])),
                     Bounds::Text(a, b) => Arc::new(StringArray::from(vec![if high { &**b } else { &**a }])),
                     // Delta writes times of statistics in whole milliseconds, so the upper end is rounded up.
                     Bounds::Time(a, b) => {
@@ -156,14 +217,18 @@ pub(crate) fn delta_stats(rows: u64, bounds: &[(String, Bounds)]) -> StructArray
             .collect();
         if columns.is_empty() { StructArray::new_empty_fields(1, None) } else { StructArray::from(columns) }
     };
+    let number = |count: u64| -> ArrayRef { Arc::new(Int64Array::from(vec![i64::try_from(count).unwrap_or(i64::MAX)])) };
+    let nulls: Vec<(Arc<Field>, ArrayRef)> =
+        nulls.iter().map(|(name, count)| (Arc::new(Field::new(name, DataType::Int64, true)), number(*count))).collect();
+    let nulls = if nulls.is_empty() { StructArray::new_empty_fields(1, None) } else { StructArray::from(nulls) };
     let (low, high) = (side(false), side(true));
-    let count: ArrayRef = Arc::new(Int64Array::from(vec![i64::try_from(rows).unwrap_or(i64::MAX)]));
     let fields = Fields::from(vec![
         Field::new("numRecords", DataType::Int64, true),
         Field::new("minValues", low.data_type().clone(), true),
         Field::new("maxValues", high.data_type().clone(), true),
+        Field::new("nullCount", nulls.data_type().clone(), true),
     ]);
-    StructArray::new(fields, vec![count, Arc::new(low), Arc::new(high)], None)
+    StructArray::new(fields, vec![number(*rows), Arc::new(low), Arc::new(high), Arc::new(nulls)], None)
 }
 
 #[cfg(test)]

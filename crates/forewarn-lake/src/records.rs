@@ -26,6 +26,24 @@ pub(crate) fn rows_of(record: &Record) -> usize {
     }
 }
 
+/// About how many bytes of memory `record` takes: what may be long in it is counted, the rest is a round number.
+pub(crate) fn bytes_of(record: &Record) -> u64 {
+    /// A series, a time, a value and flags.
+    const READING: usize = 21;
+    const REST: usize = 400;
+    let long = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let bytes = match record {
+        Record::Readings(batch) => batch.len() * READING,
+        Record::Alert(alert) => alert.message.len() + long(&alert.comment) + alert.evidence.values.len() * 64,
+        Record::JobRun(run) => long(&run.error) + long(&run.details),
+        Record::Prediction(prediction) => prediction.contributions.len() * 40,
+        Record::LifeEvent(event) => long(&event.comment),
+        Record::Command(command) => long(&command.comment) + long(&command.reason),
+        Record::Series(_) | Record::Tick(_) | Record::Definitions(_) => 0,
+    };
+    (bytes + REST) as u64
+}
+
 /// The name a quality has in the lake, by its class.
 pub(crate) const QUALITIES: [Quality; 3] = [Quality::Good, Quality::Uncertain, Quality::Bad];
 

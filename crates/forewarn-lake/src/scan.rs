@@ -35,6 +35,14 @@ impl Lake {
 }
 
 impl Scan<'_> {
+    /// The files in groups that can be read together. Deleted rows are counted from the start of their file, so a file with such rows
+    /// stands alone.
+    pub(crate) fn groups(&self) -> Vec<Self> {
+        let (whole, thinned): (Vec<_>, Vec<_>) = self.files.iter().cloned().partition(|file| file.deleted.is_none());
+        let groups = (!whole.is_empty()).then_some(whole).into_iter().chain(thinned.into_iter().map(|file| vec![file]));
+        groups.map(|files| Self { table: self.table, bounds: self.bounds, files, view: self.view }).collect()
+    }
+
     /// Whether there may be records behind the files. Tables that jobs write have none.
     pub(crate) const fn has_tail(&self) -> bool {
         self.table.committed.is_some()

@@ -41,7 +41,7 @@ impl ColumnType {
         }
     }
 
-    fn to_delta(self) -> DeltaType {
+    pub(crate) fn to_delta(self) -> DeltaType {
         match self {
             Self::Bool => DeltaType::BOOLEAN,
             Self::Int => DeltaType::LONG,
@@ -139,8 +139,8 @@ impl TableSchema {
         StructType::try_new(fields.chain(date)).map_err(|error| LakeError::table(&self.name, error))
     }
 
-    /// The schema of a table found in the store.
-    pub(crate) fn from_delta(name: &str, delta: &StructType) -> Result<Self, LakeError> {
+    /// The schema of a table found in the store. Columns of types that Forewarn does not know are another program's and left out.
+    pub(crate) fn from_delta(name: &str, delta: &StructType) -> Self {
         let mut columns = Vec::new();
         let mut by_date = false;
         for field in delta.fields() {
@@ -148,12 +148,12 @@ impl TableSchema {
                 by_date = true;
                 continue;
             }
-            let ty = ColumnType::from_delta(field.data_type()).ok_or_else(|| {
-                LakeError::table(name, format!("column {} has the type {}, which Forewarn does not read", field.name(), field.data_type()))
-            })?;
-            columns.push(ColumnInfo { name: field.name().clone(), ty });
+            match ColumnType::from_delta(field.data_type()) {
+                Some(ty) => columns.push(ColumnInfo { name: field.name().clone(), ty }),
+                None => tracing::warn!(table = name, column = field.name(), ty = %field.data_type(), "a column of this type is left out"),
+            }
         }
-        Ok(Self { name: name.to_owned(), columns, by_date })
+        Self { name: name.to_owned(), columns, by_date }
     }
 
     pub(crate) fn to_arrow(&self) -> Arc<ArrowSchema> {
@@ -164,19 +164,20 @@ impl TableSchema {
         Arc::new(self.columns.iter().map(|c| pl::Field::new(c.name.as_str().into(), c.ty.to_polars_stored())).collect::<pl::Schema>())
     }
 
-    /// Says how the columns of `found` differ from these, if they do.
-    pub(crate) fn difference(&self, found: &[ColumnInfo]) -> Option<String> {
-        for (index, column) in self.columns.iter().enumerate() {
-            match found.get(index) {
-                None => return Some(format!("column {} ({}) is missing", column.name, column.ty.as_str())),
-                Some(other) if other != column => {
-                    let (name, ty) = (&column.name, column.ty.as_str());
-                    return Some(format!("column {} should be {name} ({ty}), but is {} ({})", index + 1, other.name, other.ty.as_str()));
-                }
-                Some(_) => {}
-            }
+    /// Which of these columns `found` has not. It may have more: those of a newer version, or of another program.
+    ///
+    /// # Errors
+    /// In words, if a column of that name is of another type, or the tables are partitioned in different ways.
+    pub(crate) fn missing_in(&self, found: &Self) -> Result<Vec<ColumnInfo>, String> {
+        if self.by_date != found.by_date {
+            return Err(format!("it is partitioned by {DATE} in one version and not in the other"));
         }
-        found.get(self.columns.len()).map(|extra| format!("column {} is not in the table", extra.name))
+        let differs = |column: &&ColumnInfo| found.column(&column.name).is_some_and(|other| other.ty != column.ty);
+        if let Some(column) = self.columns.iter().find(differs) {
+            let other = found.column(&column.name).map_or("another", |other| other.ty.as_str());
+            return Err(format!("column {} should be {}, but is {other}", column.name, column.ty.as_str()));
+        }
+        Ok(self.columns.iter().filter(|column| found.column(&column.name).is_none()).cloned().collect())
     }
 
     pub(crate) fn info(&self) -> TableInfo {

@@ -4,6 +4,8 @@
 //! the caller has. So one small runtime belongs to the process; it is never dropped, as a runtime must not be dropped from
 //! async code.
 
+mod check;
+
 use std::collections::BTreeSet;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -12,7 +14,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use forewarn_types::Timestamp;
 use futures::{StreamExt as _, TryStreamExt as _};
-use object_store::aws::AmazonS3Builder;
+use object_store::ClientConfigKey;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -21,6 +24,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Runtime;
 use url::Url;
 
+use self::check::Place;
 use crate::LakeError;
 use crate::crash::with_crash_points;
 
@@ -40,6 +44,8 @@ pub struct ObjectFiles {
     root: Url,
     prefix: Path,
     local: bool,
+    /// What messages call it, if it is a bucket.
+    place: Option<Arc<Place>>,
 }
 
 /// What [`ObjectFiles::list`] says of a file.
@@ -64,20 +70,21 @@ pub(crate) fn runtime() -> Result<&'static Runtime, LakeError> {
 }
 
 impl ObjectFiles {
-    /// Opens the store at `url` and checks that it can be written, and that it never overwrites where it must not.
+    /// Opens the store at `url` and checks that it can be written, that it never overwrites where it must not, and that its clock agrees
+    /// with `now`.
     ///
     /// # Errors
     /// [`LakeError::Url`] if there is no such store, or none that can be used.
-    pub async fn open(url: &str) -> Result<Self, LakeError> {
+    pub async fn open(url: &str, now: Timestamp) -> Result<Self, LakeError> {
         let wrong = |problem: String| LakeError::Url { url: url.to_owned(), problem };
         let files = if let Some(path) = url.strip_prefix("file://") {
             Self::open_local(path).map_err(wrong)?
         } else if let Some(rest) = url.strip_prefix("s3://") {
-            Self::open_s3(url, rest).map_err(wrong)?
+            Self::open_s3(url, rest, AmazonS3Builder::from_env()).map_err(wrong)?
         } else {
             return Err(wrong("is not a store Forewarn knows; write file://./folder, file:///folder or s3://bucket/prefix".into()));
         };
-        files.probe().await.map_err(|error| wrong(error.to_string()))?;
+        files.check(now).await.map_err(wrong)?;
         Ok(files)
     }
 
@@ -91,35 +98,32 @@ impl ObjectFiles {
         let folder = folder.canonicalize().map_err(failed)?;
         let root = Url::from_directory_path(&folder).map_err(|()| format!("{} cannot be written as a URL", folder.display()))?;
         let prefix = Path::from_url_path(root.path()).map_err(|error| format!("is no path: {error}"))?;
-        Ok(Self { store: with_crash_points(Arc::new(LocalFileSystem::new())), root, prefix, local: true })
+        let store = with_crash_points(Arc::new(LocalFileSystem::new()));
+        Ok(Self { store, root, prefix, local: true, place: None })
     }
 
-    fn open_s3(url: &str, rest: &str) -> Result<Self, String> {
+    /// The store is as `builder` says, which knows all but the bucket.
+    fn open_s3(url: &str, rest: &str, builder: AmazonS3Builder) -> Result<Self, String> {
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
             return Err("names no bucket; write s3://bucket/prefix".into());
         }
+        let setting = |key: AmazonS3ConfigKey| builder.get_config_value(&key);
+        let region = setting(AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".to_owned());
+        let endpoint = setting(AmazonS3ConfigKey::Endpoint).unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+        let may_be_open = setting(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp)).is_some_and(|allowed| allowed == "true");
+        if endpoint.starts_with("http://") && !may_be_open {
+            return Err(format!("is to be reached without encryption at {endpoint}; set AWS_ALLOW_HTTP=true if that is meant, or write https"));
+        }
         let retry = RetryConfig { max_retries: 3, retry_timeout: RETRY_TIMEOUT, ..RetryConfig::default() };
-        let store = AmazonS3Builder::from_env().with_retry(retry).with_bucket_name(bucket).build().map_err(|error| {
+        let store = builder.with_retry(retry).with_bucket_name(bucket).build().map_err(|error| {
             format!("{error}; set AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for other S3 stores, AWS_ENDPOINT")
         })?;
         let directory = if url.ends_with('/') { url.to_owned() } else { format!("{url}/") };
         let root = Url::parse(&directory).map_err(|error| format!("is no URL: {error}"))?;
         let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|error| format!("is no path: {error}"))?;
-        Ok(Self { store: with_crash_points(Arc::new(store)), root, prefix, local: false })
-    }
-
-    /// A commit is a file that must not exist yet. On a store that overwrites silently two writers would both believe they won.
-    async fn probe(&self) -> Result<(), LakeError> {
-        let path = format!("_forewarn/probe-{:016x}", unique());
-        let written = self.put(&path, Bytes::from_static(b"probe"), true).await?;
-        let again = self.put(&path, Bytes::from_static(b"probe"), true).await;
-        self.store.delete(&self.path(&path)).await.map_err(|error| LakeError::store("deleting a probe file", error))?;
-        match (written, again) {
-            (true, Ok(false)) => Ok(()),
-            (_, Err(error)) => Err(error),
-            _ => Err(LakeError::store("probing", "it overwrites files although told not to (no conditional put): commits would get lost")),
-        }
+        let place = Place { bucket: bucket.to_owned(), endpoint, region };
+        Ok(Self { store: with_crash_points(Arc::new(store)), root, prefix, local: false, place: Some(Arc::new(place)) })
     }
 
     /// Writes the file at `path` whole, atomically. With `if_absent` nothing is written if there is one already, and the answer is false.
@@ -259,11 +263,23 @@ impl ObjectFiles {
         below.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), object_store::path::Path::join)
     }
 
-    /// Reads a data file from a thread that may block.
-    pub(crate) fn get_blocking(&self, location: &Path) -> Result<Bytes, LakeError> {
-        let failed = |error| LakeError::store(format!("reading {location}"), error);
+    /// Whether there is a file at `location`, from a thread that may block.
+    pub(crate) fn exists_blocking(&self, location: &Path) -> Result<bool, LakeError> {
+        match runtime()?.block_on(self.store.head(location)) {
+            Ok(_) => Ok(true),
+            Err(StoreError::NotFound { .. }) => Ok(false),
+            Err(error) => Err(LakeError::store(format!("looking for {location}"), error)),
+        }
+    }
+
+    /// Reads a data file, if it is there, from a thread that may block.
+    pub(crate) fn find_blocking(&self, location: &Path) -> Result<Option<Bytes>, LakeError> {
         let get = async { self.store.get(location).await?.bytes().await };
-        runtime()?.block_on(get).map_err(failed)
+        match runtime()?.block_on(get) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(LakeError::store(format!("reading {location}"), error)),
+        }
     }
 
     /// Writes data files from a thread that may block, several at a time: an imported history has one for each day.

@@ -3,16 +3,17 @@
 //! All calls block and are made from threads that may. The kernel has no call that rebases a transaction: after a conflict the
 //! snapshot is renewed, the application's version is asked for again, and only then a new transaction is tried.
 
+mod listing;
 mod replace;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray as _, RecordBatch};
-use arrow::datatypes::Int64Type;
+use arrow::array::AsArray as _;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::expressions::Scalar;
+use delta_kernel::schema::StructField;
 use delta_kernel::transaction::create_table::create_table;
 use delta_kernel::transaction::data_layout::DataLayout;
 use delta_kernel::transaction::{CommitResult, CommittedTransaction, Transaction, UpdateTableOperation};
@@ -26,7 +27,7 @@ use url::Url;
 
 use crate::LakeError;
 use crate::parquet::{Bounds, NewFile, delta_stats};
-use crate::schema::{ColumnType, DATE, TableSchema};
+use crate::schema::{ColumnInfo, ColumnType, DATE, TableSchema};
 use crate::store::{self, ObjectFiles};
 
 pub(crate) use self::replace::{Change, Uploaded};
@@ -55,6 +56,8 @@ pub(crate) struct DataFile {
     pub(crate) rows: Option<u64>,
     /// What is known of its columns; a column that is not named here may hold anything.
     pub(crate) bounds: Vec<(String, Bounds)>,
+    /// The numbers of rows that another program has deleted, ascending, if it has: they are in the file, not in the table.
+    pub(crate) deleted: Option<Arc<Vec<u64>>>,
 }
 
 /// How an append ended.
@@ -88,7 +91,7 @@ impl DeltaTable {
     pub(crate) fn open(name: &str, engine: &Arc<LakeEngine>, store: &ObjectFiles) -> Result<Self, LakeError> {
         let failed = |error: delta_kernel::KernelError| LakeError::table(name, error);
         let snapshot = Snapshot::builder_for(store.table_url(name)?).build(engine.as_ref()).map_err(failed)?;
-        let schema = TableSchema::from_delta(name, &snapshot.schema())?;
+        let schema = TableSchema::from_delta(name, &snapshot.schema());
         Self::at(schema, snapshot, engine, store)
     }
 
@@ -117,6 +120,45 @@ impl DeltaTable {
         }
     }
 
+    /// Makes `schema` the table's columns. Those that the table has not, as an earlier version made it, are added, empty in all its rows;
+    /// those it has beside them stay as they are and are left empty in new rows.
+    pub(crate) fn conform(&mut self, schema: &TableSchema) -> Result<(), LakeError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let found = TableSchema::from_delta(&schema.name, &self.snapshot.schema());
+            let missing = schema.missing_in(&found).map_err(|problem| {
+                let problem = format!("{problem}; the lake was written by another version, or the table by another program");
+                LakeError::Schema { table: schema.name.clone(), problem }
+            })?;
+            if missing.is_empty() {
+                self.schema = Arc::new(schema.clone());
+                return Ok(());
+            }
+            self.add_columns(&missing)?;
+        }
+        Err(self.overtaken())
+    }
+
+    /// One attempt to add columns; after a conflict the newest snapshot tells what is still to be done.
+    fn add_columns(&mut self, columns: &[ColumnInfo]) -> Result<(), LakeError> {
+        let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
+        let engine = Arc::clone(&self.engine);
+        let mut builder = Arc::clone(&self.snapshot).update_table(UpdateTableOperation::AlterTable, ENGINE_INFO, false);
+        for column in columns {
+            builder = builder.add_column(StructField::nullable(&column.name, column.ty.to_delta()));
+        }
+        let transaction = builder.build(engine.as_ref(), Box::new(FileSystemCommitter::new())).map_err(failed)?;
+        match transaction.commit(engine.as_ref()).map_err(failed)? {
+            CommitResult::Retryable(retry) => return Err(failed(retry.error)),
+            CommitResult::Conflicted(_) => {}
+            CommitResult::Committed(done) => {
+                let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+                tracing::info!(table = self.schema.name, ?names, "columns that an earlier version did not have are added");
+                self.settle(&done)?;
+            }
+        }
+        self.refresh()
+    }
+
     fn at(schema: TableSchema, snapshot: SnapshotRef, engine: &Arc<LakeEngine>, store: &ObjectFiles) -> Result<Self, LakeError> {
         let mut table = Self {
             schema: Arc::new(schema),
@@ -126,7 +168,7 @@ impl DeltaTable {
             files: FileList::default(),
             versions: HashMap::new(),
         };
-        table.files = table.list()?;
+        table.files = table.list(&table.snapshot)?;
         Ok(table)
     }
 
@@ -227,7 +269,7 @@ impl DeltaTable {
             }
             let context = context.build().map_err(failed)?;
             let meta = FileMeta { location: url.clone(), last_modified: now.0.div_euclid(1000), size: file.bytes.len() as u64 };
-            let data = DataFileMetadata::new(meta, delta_stats(file.rows, &file.bounds));
+            let data = DataFileMetadata::new(meta, delta_stats(file));
             transaction.add_files(build_add_file_metadata(data, &context).map_err(failed)?);
         }
         Ok(())
@@ -248,7 +290,7 @@ impl DeltaTable {
         for (url, file) in added {
             let location = location(&self.schema.name, url)?;
             let size_bytes = file.bytes.len() as u64;
-            files.push(Arc::new(DataFile { location, size_bytes, rows: Some(file.rows), bounds: file.bounds.clone() }));
+            files.push(Arc::new(DataFile { location, size_bytes, rows: Some(file.rows), bounds: file.bounds.clone(), deleted: None }));
         }
         self.files = Arc::new(files);
         self.snapshot = snapshot;
@@ -263,77 +305,29 @@ impl DeltaTable {
         }
     }
 
+    /// Catches up with other writers if there are commits to catch up with. Whether there were comes back.
+    pub(crate) fn catch_up(&mut self) -> Result<bool, LakeError> {
+        let next = commit_location(&self.schema.name, &self.store, self.snapshot.version() + 1)?;
+        let found = self.store.exists_blocking(&next)?;
+        if found {
+            self.refresh()?;
+        }
+        Ok(found)
+    }
+
     /// Catches up with other writers.
     pub(crate) fn refresh(&mut self) -> Result<(), LakeError> {
         let renewed = Snapshot::builder_from(Arc::clone(&self.snapshot)).build(self.engine.as_ref());
-        self.snapshot = renewed.map_err(|error| self.failed(error))?;
+        let renewed = renewed.map_err(|error| self.failed(error))?;
+        // All or nothing: a snapshot that is ahead of the list would say of rows that they are there, and they would not be shown.
+        self.files = self.list(&renewed)?;
+        self.snapshot = renewed;
         self.versions.clear();
-        self.files = self.list()?;
         Ok(())
     }
 
     fn failed(&self, error: delta_kernel::KernelError) -> LakeError {
         LakeError::table(&self.schema.name, error)
-    }
-
-    fn list(&self) -> Result<FileList, LakeError> {
-        let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
-        let scan = Arc::clone(&self.snapshot).scan_builder().build().map_err(failed)?;
-        let mut files = Vec::new();
-        for metadata in scan.scan_metadata(self.engine.as_ref()).map_err(failed)? {
-            let metadata = metadata.map_err(failed)?;
-            let selected = metadata.scan_files.selection_vector().to_vec();
-            let data = metadata.scan_files.data().any_ref().downcast_ref::<ArrowEngineData>();
-            let batch = data.ok_or_else(|| LakeError::table(&self.schema.name, "its file list is not in Arrow form"))?.record_batch();
-            self.read_batch(batch, &selected, &mut files)?;
-        }
-        Ok(Arc::new(files))
-    }
-
-    fn read_batch(&self, batch: &RecordBatch, selected: &[bool], files: &mut Vec<Arc<DataFile>>) -> Result<(), LakeError> {
-        let odd = |what: &str| LakeError::table(&self.schema.name, format!("its file list has no {what}"));
-        let column = |name: &str| batch.column_by_name(name).ok_or_else(|| odd(name));
-        let (paths, sizes, stats, vectors) = (column("path")?, column("size")?, column("stats")?, column("deletionVector")?);
-        let paths = paths.as_string_opt::<i32>().ok_or_else(|| odd("path"))?;
-        let sizes = sizes.as_primitive_opt::<Int64Type>().ok_or_else(|| odd("size"))?;
-        let stats = stats.as_string_opt::<i32>().ok_or_else(|| odd("stats"))?;
-        let root = self.store.table_url(&self.schema.name)?;
-        for row in 0..batch.num_rows() {
-            if !selected.get(row).copied().unwrap_or(true) {
-                continue;
-            }
-            if vectors.is_valid(row) {
-                let hint = "another program has deleted rows with deletion vectors, which Forewarn does not read; set \
-                            delta.enableDeletionVectors to false and have that program rewrite the table's files (in Spark: REORG TABLE … \
-                            APPLY (PURGE))";
-                return Err(LakeError::table(&self.schema.name, hint));
-            }
-            let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
-            let (rows, bounds) = if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { (None, Vec::new()) };
-            let size_bytes = u64::try_from(sizes.value(row)).unwrap_or(0);
-            files.push(Arc::new(DataFile { location: location(&self.schema.name, &url)?, size_bytes, rows, bounds }));
-        }
-        Ok(())
-    }
-
-    /// The count of rows and bounds from the JSON statistics. What cannot be read says nothing, so the file is read.
-    fn read_stats(&self, json: &str) -> (Option<u64>, Vec<(String, Bounds)>) {
-        let Ok(stats) = serde_json::from_str::<serde_json::Value>(json) else { return (None, Vec::new()) };
-        let bound = |name: &str, ty: ColumnType| {
-            let (low, high) = (stats.get("minValues")?.get(name)?, stats.get("maxValues")?.get(name)?);
-            match ty {
-                ColumnType::Int => Some(Bounds::Int(low.as_i64()?, high.as_i64()?)),
-                ColumnType::Text => Some(Bounds::Text(low.as_str()?.into(), high.as_str()?.into())),
-                ColumnType::Time => {
-                    let time = |value: &serde_json::Value| Timestamp::parse(value.as_str()?).ok();
-                    // Other writers cut the upper end to milliseconds.
-                    Some(Bounds::Time(time(low)?.0, time(high)?.0.saturating_add(999)))
-                }
-                ColumnType::Bool | ColumnType::Float => None,
-            }
-        };
-        let bounds = self.schema.columns.iter().filter_map(|column| Some((column.name.clone(), bound(&column.name, column.ty)?))).collect();
-        (stats["numRecords"].as_u64(), bounds)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::parquet::file_of_columns;
 fn a_table_takes_each_version_once_and_lists_its_files() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file://{}", folder.path().display());
-    let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url)).unwrap();
+    let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();
     let engine = engine(&store).unwrap();
     let schema = TableSchema::new("t", &[("time", ColumnType::Time), ("name", ColumnType::Text)], false);
     let mut table = DeltaTable::create(&schema, &engine, &store).unwrap();
@@ -36,10 +36,33 @@ fn a_table_takes_each_version_once_and_lists_its_files() {
 }
 
 #[test]
+fn a_refresh_that_breaks_off_hides_no_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();
+    let engine = engine(&store).unwrap();
+    let schema = TableSchema::new("t", &[("time", ColumnType::Time)], false);
+    let file = || file_of_columns(&schema, &[ColumnData::Time(vec![Some(Timestamp(5))])]).unwrap();
+    let mut table = DeltaTable::create(&schema, &engine, &store).unwrap();
+    table.append(vec![file()], "app", 1, None, Timestamp(0)).unwrap();
+    // A commit of the same application that this writer has had no answer to.
+    let mut other = DeltaTable::open("t", &engine, &store).unwrap();
+    other.append(vec![file()], "app", 2, Some(1), Timestamp(0)).unwrap();
+    // The newest entry of the log can be read, an older one cannot.
+    let entry = folder.path().join("t/_delta_log/00000000000000000001.json");
+    let text = std::fs::read(&entry).unwrap();
+    std::fs::write(&entry, "no JSON").unwrap();
+    assert!(table.append(vec![file()], "app", 2, Some(1), Timestamp(0)).is_err());
+    std::fs::write(&entry, text).unwrap();
+    assert_eq!(table.append(vec![file()], "app", 2, Some(1), Timestamp(0)).unwrap(), Appended::AlreadyThere);
+    assert_eq!(table.files().len(), 2, "whatever is there is listed");
+}
+
+#[test]
 fn many_files_are_uploaded_in_one_commit() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file://{}", folder.path().display());
-    let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url)).unwrap();
+    let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();
     let engine = engine(&store).unwrap();
     let schema = TableSchema::new("t", &[("time", ColumnType::Time)], true);
     let mut table = DeltaTable::create(&schema, &engine, &store).unwrap();
@@ -54,4 +77,32 @@ fn many_files_are_uploaded_in_one_commit() {
         let size = std::fs::metadata(store::local_path(&file.location)).unwrap().len();
         assert_eq!(size, file.size_bytes);
     }
+}
+
+#[test]
+fn statistics_tell_of_floats_and_of_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();
+    let engine = engine(&store).unwrap();
+    let schema = TableSchema::new("t", &[("x", ColumnType::Float), ("odd", ColumnType::Float), ("n", ColumnType::Int)], false);
+    let mut table = DeltaTable::create(&schema, &engine, &store).unwrap();
+    let columns = [
+        ColumnData::Float(vec![Some(2.5), None, Some(-1.0)]),
+        ColumnData::Float(vec![Some(1.0), Some(f64::NAN), Some(2.0)]),
+        ColumnData::Int(vec![None, None, Some(7)]),
+    ];
+    table.append(vec![file_of_columns(&schema, &columns).unwrap()], "app", 1, None, Timestamp(0)).unwrap();
+    let listed = DeltaTable::open("t", &engine, &store).unwrap().files();
+    let expected = [("x".to_owned(), Bounds::Float(-1.0, 2.5)), ("n".to_owned(), Bounds::Int(7, 7))];
+    assert_eq!(listed[0].bounds, expected, "of a column with a NaN nothing is said");
+    let log = std::fs::read_to_string(folder.path().join("t/_delta_log/00000000000000000001.json")).unwrap();
+    let add = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).find(|line| line.get("add").is_some()).unwrap();
+    let stats: serde_json::Value = serde_json::from_str(add["add"]["stats"].as_str().unwrap()).unwrap();
+    assert_eq!(stats["nullCount"], serde_json::json!({ "x": 1, "odd": 0, "n": 2 }), "{stats}");
+    assert_eq!((&stats["numRecords"], &stats["maxValues"]["x"]), (&serde_json::json!(3), &serde_json::json!(2.5)));
+    let bytes = bytes::Bytes::from(std::fs::read(store::local_path(&listed[0].location)).unwrap());
+    let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap();
+    let group = reader.metadata().row_group(0);
+    assert!(group.columns().iter().all(|column| column.statistics().is_some()), "each column has statistics of its own");
 }

@@ -143,8 +143,14 @@ fn unknown_series(id: SeriesId) -> LakeError {
     LakeError::Mismatch(format!("a reading is of series {}, which the table of series does not know; records are missing", id.0))
 }
 
-/// One file a day: rows sorted by asset, signal, time and then as they came. `series` are those of [`series_of`].
-pub(crate) fn files_by_day(table: &TableSchema, columns: &Columns, series: &[SeriesDef]) -> Result<Vec<NewFile>, LakeError> {
+/// One file a day, or several where one would have more than about `file_bytes`: rows sorted by asset, signal, time and then as they
+/// came. `series` are those of [`series_of`].
+pub(crate) fn files_by_day(
+    table: &TableSchema,
+    columns: &Columns,
+    series: &[SeriesDef],
+    file_bytes: u64,
+) -> Result<Vec<NewFile>, LakeError> {
     let assets = Names::collect(series, |def| &def.asset);
     let signals = Names::collect(series, |def| &def.signal);
     let rank: Vec<u64> = (0..assets.key_of_series.len())
@@ -157,7 +163,20 @@ pub(crate) fn files_by_day(table: &TableSchema, columns: &Columns, series: &[Ser
     };
     order.sort_by_cached_key(key);
     let days = order.chunk_by(|a, b| key(a).0 == key(b).0);
-    days.map(|rows| file(table, columns, rows, &assets, &signals)).collect()
+    let mut files = Vec::new();
+    for rows in days {
+        let whole = file(table, columns, rows, &assets, &signals)?;
+        // How small rows become is known only once they are written.
+        let parts = usize::try_from((whole.bytes.len() as u64).div_ceil(file_bytes.max(1))).unwrap_or(1).clamp(1, rows.len().max(1));
+        if parts == 1 {
+            files.push(whole);
+            continue;
+        }
+        for rows in rows.chunks(rows.len().div_ceil(parts)) {
+            files.push(file(table, columns, rows, &assets, &signals)?);
+        }
+    }
+    Ok(files)
 }
 
 fn file(table: &TableSchema, columns: &Columns, rows: &[u32], assets: &Names, signals: &Names) -> Result<NewFile, LakeError> {
@@ -201,7 +220,7 @@ fn file(table: &TableSchema, columns: &Columns, rows: &[u32], assets: &Names, si
     ];
     // A clock gone wild must not stop the branch: days that Delta cannot write go to the nearest partition it can.
     let date = i32::try_from(times.0.div_euclid(DAY_US).clamp(FIRST_DAY, LAST_DAY)).unwrap_or(0);
-    Ok(NewFile { date: Some(date), bytes: encode(table, &batch)?, rows: rows.len() as u64, bounds })
+    Ok(NewFile::new(Some(date), encode(table, &batch)?, bounds))
 }
 
 /// The columns of `table` that `needed` names, as polars columns with naive UTC times. `series` are those of [`series_of`].

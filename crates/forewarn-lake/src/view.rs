@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use forewarn_types::{Offset, Record};
 
-use crate::records::rows_of;
+use crate::records::{bytes_of, rows_of};
 use crate::schema::TableSchema;
 use crate::table::FileList;
 use crate::tail::Chunk;
@@ -34,6 +34,8 @@ pub(crate) struct View {
     pub(crate) applied: Offset,
     /// Rows in the tail.
     pub(crate) tail_rows: usize,
+    /// About how many bytes they take.
+    pub(crate) tail_bytes: u64,
 }
 
 impl View {
@@ -46,6 +48,7 @@ impl View {
                 continue;
             }
             self.tail_rows += rows;
+            self.tail_bytes += bytes_of(&record);
             match self.tail.last_mut() {
                 Some(chunk) if chunk.len() < CHUNK_RECORDS => Arc::make_mut(chunk).push((offset, record)),
                 _ => self.tail.push(Arc::new(vec![(offset, record)])),
@@ -64,7 +67,9 @@ impl View {
             }
             true
         });
-        self.tail_rows = self.tail.iter().flat_map(|chunk| chunk.iter()).map(|(_, record)| rows_of(record)).sum();
+        let records = || self.tail.iter().flat_map(|chunk| chunk.iter()).map(|(_, record)| record);
+        self.tail_rows = records().map(|record| rows_of(record)).sum();
+        self.tail_bytes = records().map(|record| bytes_of(record)).sum();
         for table in self.tables.values_mut() {
             table.committed = table.committed.map(|offset| offset.max(end));
         }

@@ -396,7 +396,7 @@ pub struct MaintenanceConfig {
     /// Entries of a Delta log that a checkpoint covers are deleted at this age, µs.
     pub keep_log_us: i64,
     /// Tables of which rows older than so many µs are dropped.
-    pub retain_us: Vec<(&'static str, i64)>,
+    pub retain_us: Vec<(String, i64)>,
 }
 
 /// Snapshots of what is folded from the log.
@@ -413,8 +413,12 @@ pub struct BranchConfig {
     pub commit_rows: usize,
     /// So long after the first uncommitted row, µs.
     pub commit_every_us: i64,
+    /// About so many bytes in memory.
+    pub commit_bytes: u64,
     /// Most uncommitted rows held in memory.
     pub max_tail_rows: usize,
+    /// Most bytes of uncommitted rows held in memory, about.
+    pub max_tail_bytes: u64,
 }
 
 /// Bounds on what senders may do.

@@ -171,7 +171,7 @@ mod tests {
     #[tokio::test]
     async fn a_manifest_is_found_and_read_and_a_damaged_one_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let store = ObjectFiles::open(&format!("file://{}", dir.path().display())).await.unwrap();
+        let store = ObjectFiles::open(&format!("file://{}", dir.path().display()), Timestamp(0)).await.unwrap();
         assert_eq!(list(&store).await.unwrap(), []);
         store.put("backups/2-b/lake/readings/_delta_log/0.json", "x".into(), false).await.unwrap();
         assert_eq!(list(&store).await.unwrap(), [], "without a manifest there is no backup");

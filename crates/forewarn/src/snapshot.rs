@@ -194,7 +194,7 @@ mod tests {
     }
 
     async fn store(dir: &TempDir, log: &str) -> SnapshotStore {
-        let files = ObjectFiles::open(&format!("file://{}/lake", dir.path().display())).await.unwrap();
+        let files = ObjectFiles::open(&format!("file://{}/lake", dir.path().display()), Timestamp(0)).await.unwrap();
         SnapshotStore::new(files, log, dir.path().join("snapshots"))
     }
 

@@ -6,7 +6,13 @@
 //! memory, and the medians of five runs are compared. `FOREWARN_BENCH_READINGS` says how many readings (default 50,000,000; the point
 //! queries have twice as many), `FOREWARN_BENCH_FOLDER` a folder that keeps them for the next run.
 
-#![allow(clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures, and a broken one may end")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures, and a broken one may end"
+)]
 #![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "the numbers are small")]
 
 mod bed;

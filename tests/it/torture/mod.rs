@@ -188,6 +188,7 @@ impl Round<'_> {
     /// The last server: the rest of the stream, and then everything is compared.
     async fn end(mut self) -> History {
         self.site.environment.clear();
+        self.site.settings = format!("{}{}", self.settings, PACES[0]);
         let server = self.site.start().await;
         self.check_served(&server).await;
         self.senders.announce(&server);
@@ -247,7 +248,13 @@ fn lives(dice: &mut Dice, full: bool) -> Vec<Life> {
             lives.push(at(start, dice));
         }
     }
-    lives.into_iter().map(|end| Life { end, pace: usize::from(dice.once_in(2)) }).collect()
+    lives.into_iter().map(|end| Life { end, pace: usize::from(may_be_slow(end) && dice.once_in(2)) }).collect()
+}
+
+/// Whether a branch that seldom commits comes to the end soon enough: most steps of the lake are rare as it is.
+fn may_be_slow(end: End) -> bool {
+    let each_round = ["lake.data.", "lake.append.", "lake.marker."];
+    !name(end).starts_with("lake.") || each_round.iter().any(|step| name(end).starts_with(step))
 }
 
 /// One round on a folder of its own.
@@ -281,7 +288,7 @@ async fn kills_at_every_step_lose_nothing_repeat_nothing_and_change_no_alert() {
     println!("{tally:#?}");
     let never = points::all().filter(|point| !tally.kills.contains_key(point));
     assert_eq!(never.collect::<Vec<_>>(), [""; 0], "never reached, so not tested: {tally:#?}");
-    assert!(tally.checks > 0 && tally.unanswered > 0, "{tally:#?}");
+    assert!(tally.checks > 0 && (rounds.is_none() || tally.unanswered > 0), "{tally:#?}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
+use forewarn_lake::CommitFailure;
 use forewarn_types::Record;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -53,7 +54,7 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     let applied = api.state.applied();
     let state = Check { name: "state", ok: state, detail: format!("offset {applied} of {end} is folded in") };
     let lake = match lake {
-        Ok(Ok(())) => Check { name: "lake", ok: true, detail: format!("offset {end} of {end} is visible") },
+        Ok(Ok(())) => Check { name: "lake", ok: true, detail: format!("offset {end} of {end} is visible{}", uncommitted(&api)) },
         Ok(Err(error)) => Check { name: "lake", ok: false, detail: error.to_string() },
         Err(_) => Check { name: "lake", ok: false, detail: format!("it has not reached offset {end} yet") },
     };
@@ -63,6 +64,12 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     let ready = checks.iter().all(|check| check.ok);
     let (code, status) = if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     (code, Json(Readiness { status, checks })).into_response()
+}
+
+/// What the lake cannot commit for now. As long as the tail has room for it, the server takes readings and answers questions.
+fn uncommitted(api: &ApiState) -> String {
+    let told = |failure: CommitFailure| format!("; {} cannot be committed since {}: {}", failure.table, failure.since, failure.problem);
+    api.lake.failures().into_iter().map(told).collect()
 }
 
 /// Appends a record without content, of a kind that is refused as soon as readings are: the one proof that the log accepts.
@@ -115,6 +122,12 @@ pub(crate) fn register_metrics(api: &ApiState) {
             (end.0 - applied.0.min(end.0)) as f64,
         );
         out.gauge("forewarn_lake_tail_rows", "Rows that are not yet committed to the lake.", &[], lake.tail_rows() as f64);
+        out.gauge("forewarn_lake_tail_bytes", "About how many bytes of memory these rows take.", &[], lake.tail_bytes() as f64);
+        for failure in lake.failures() {
+            let table = [("table", failure.table.as_str())];
+            let help = "Attempts to commit rows of a table that have failed since the last success; none while there is none.";
+            out.gauge("forewarn_lake_failed_commits", help, &table, failure.attempts as f64);
+        }
         let open_streams = most_streams.saturating_sub(streams.available_permits());
         out.gauge("forewarn_http_streams", "Open event streams.", &[], open_streams as f64);
         intake_metrics(out, &intake.metrics());

@@ -1,8 +1,9 @@
 //! Merging sorted files of readings into few sorted ones.
 //!
 //! Within a file rows stand by asset, signal, time. So each series is one stretch of each file, and the merge goes series by series:
-//! it takes the stretches of the series that comes next, puts their rows in order, drops what is there twice, and writes. Memory holds
-//! a batch of each file and the rows of one series.
+//! it takes the stretches of the series that comes next, puts their rows in order, drops what is there twice, and writes. Of a series
+//! with very many rows it does so piece by piece, each up to a time before which no file has more rows. Memory holds a batch of each
+//! file and one such piece.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -24,6 +25,30 @@ use crate::schema::TableSchema;
 const BATCH_ROWS: usize = 4_096;
 /// Rows given to the writer at a time.
 const WRITE_ROWS: usize = 65_536;
+/// Rows of a series that are put in order at a time: at 34 bytes each about 70 MB. Twice what the batches of all files of a
+/// group hold, so that each piece lets go of about half of it.
+const PIECE_ROWS: usize = 1 << 21;
+
+const UNSORTED: &str = "is not sorted by asset, signal and time; another program wrote it";
+
+/// Why files cannot be merged.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// The place of the file it lies in, if it lies in one.
+    pub(super) file: Option<usize>,
+    pub(super) problem: String,
+}
+
+impl From<String> for Fault {
+    fn from(problem: String) -> Self {
+        Self { file: None, problem }
+    }
+}
+
+/// Says that the problem lies in the file at place `file`.
+pub(super) fn in_file(file: usize) -> impl Fn(String) -> Fault {
+    move |problem| Fault { file: Some(file), problem }
+}
 
 /// What came of a merge.
 #[derive(Debug, Default)]
@@ -38,26 +63,36 @@ pub(super) struct Merged {
 /// Merges `files`, each sorted, of the partition `date` into files of about `target_bytes`.
 ///
 /// # Errors
-/// In words: a file that is not sorted or not of the expected form.
-pub(super) fn merge(table: &TableSchema, files: Vec<Bytes>, date: Option<i32>, target_bytes: usize) -> Result<Merged, String> {
+/// A file that is not sorted or not of the expected form.
+pub(super) fn merge(table: &TableSchema, files: &[Bytes], date: Option<i32>, target_bytes: usize) -> Result<Merged, Fault> {
+    merge_by(table, files, date, target_bytes, PIECE_ROWS)
+}
+
+fn merge_by(table: &TableSchema, files: &[Bytes], date: Option<i32>, target_bytes: usize, piece_rows: usize) -> Result<Merged, Fault> {
     let mut inputs: Vec<Input> = Vec::with_capacity(files.len());
-    for file in files {
-        inputs.extend(Input::open(table, file)?);
+    for (place, file) in files.iter().enumerate() {
+        inputs.extend(Input::open(table, file.clone(), place).map_err(in_file(place))?);
     }
     let mut output = Output::new(table, date, target_bytes);
     let mut rows = Rows::default();
     while let Some(series) = inputs.iter().map(Input::series).min().map(|(asset, signal)| (asset.to_owned(), signal.to_owned())) {
+        let mut active: Vec<&mut Input> = inputs.iter_mut().filter(|input| input.series() == (&series.0, &series.1)).collect();
         rows.clear();
-        let mut ended = false;
-        for input in inputs.iter_mut().filter(|input| input.series() == (&series.0, &series.1)) {
-            ended |= !input.take(&series, &mut rows)?;
+        // What is taken comes from the file that is furthest behind, so all rows before the next time of all files are at hand.
+        while let Some(time) = active.iter().map(|input| input.time()).min() {
+            if rows.time.len() >= piece_rows {
+                output.rows(&series, &mut rows, time)?;
+            }
+            for input in active.iter_mut().filter(|input| input.time() == time) {
+                input.take(&series, &mut rows).map_err(in_file(input.place))?;
+            }
+            active.retain(|input| !input.ended && input.series() == (&series.0, &series.1));
         }
-        if ended {
-            inputs.retain(|input| !input.ended);
-        }
-        output.series(&series, &mut rows)?;
+        output.rows(&series, &mut rows, i64::MAX)?;
+        output.end_series()?;
+        inputs.retain(|input| !input.ended);
     }
-    output.finish()
+    Ok(output.finish()?)
 }
 
 /// Rows of one series, side by side.
@@ -83,9 +118,26 @@ impl Rows {
         };
     }
 
-    /// The rows in the order of time and then of arrival, those that stand there twice left out.
-    fn in_order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.time.len()).collect();
+    /// Lets go of the rows before `time`.
+    fn drop_before(&mut self, time: i64) {
+        if time == i64::MAX {
+            return self.clear();
+        }
+        let stays: Vec<bool> = self.time.iter().map(|at| *at >= time).collect();
+        *self = Self {
+            time: kept(&self.time, &stays),
+            value: kept(&self.value, &stays),
+            quality: kept(&self.quality, &stays),
+            late: kept(&self.late, &stays),
+            arrived: kept(&self.arrived, &stays),
+            offset: kept(&self.offset, &stays),
+        };
+    }
+
+    /// The rows before `time` in the order of time and then of arrival, those that stand there twice left out; the last time of all has
+    /// no bound.
+    fn in_order(&self, time: i64) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.time.len()).filter(|row| time == i64::MAX || self.time[*row] < time).collect();
         let key = |row: &usize| (self.time[*row], self.offset[*row]);
         if !order.is_sorted_by_key(key) {
             order.sort_by_key(key);
@@ -112,6 +164,11 @@ impl Rows {
     }
 }
 
+/// The values of the rows that stay.
+fn kept<T: Copy>(values: &[T], stays: &[bool]) -> Vec<T> {
+    values.iter().zip(stays).filter(|(_, stays)| **stays).map(|(value, _)| *value).collect()
+}
+
 fn cleared<T>(mut values: Vec<T>) -> Vec<T> {
     values.clear();
     values
@@ -119,6 +176,8 @@ fn cleared<T>(mut values: Vec<T>) -> Vec<T> {
 
 /// A sorted file, read batch by batch.
 struct Input {
+    /// Its place among the files.
+    place: usize,
     reader: ParquetRecordBatchReader,
     batch: Columns,
     row: usize,
@@ -141,14 +200,19 @@ struct Columns {
 
 impl Input {
     /// `None` for a file without rows.
-    fn open(table: &TableSchema, file: Bytes) -> Result<Option<Self>, String> {
+    fn open(table: &TableSchema, file: Bytes, place: usize) -> Result<Option<Self>, String> {
         let options = ArrowReaderOptions::new().with_schema(dictionary_schema(table));
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|error| error.to_string())?;
         let mut reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|error| error.to_string())?;
         let Some(batch) = next_batch(&mut reader)? else { return Ok(None) };
-        let mut input = Self { reader, batch, row: 0, asset: String::new(), signal: String::new(), ended: false };
+        let mut input = Self { place, reader, batch, row: 0, asset: String::new(), signal: String::new(), ended: false };
         input.name();
         Ok(Some(input))
+    }
+
+    /// The time of the next row.
+    fn time(&self) -> i64 {
+        self.batch.time.value(self.row)
     }
 
     /// The series of the next row.
@@ -162,27 +226,29 @@ impl Input {
         (self.asset, self.signal) = (asset, signal);
     }
 
-    /// Moves the rows of `series`, which is the next one, to `rows`. Whether there are rows of others behind comes back.
-    fn take(&mut self, series: &(String, String), rows: &mut Rows) -> Result<bool, String> {
-        loop {
-            let end = self.batch.end_of_series(self.row);
-            self.batch.copy(self.row, end, rows);
-            self.row = end;
-            if self.row == self.batch.time.len() {
-                let Some(next) = next_batch(&mut self.reader)? else {
-                    self.ended = true;
-                    return Ok(false);
-                };
-                self.batch = next;
-                self.row = 0;
-            }
-            self.name();
-            match self.series().cmp(&(&series.0, &series.1)) {
-                Ordering::Equal => {}
-                Ordering::Greater => return Ok(true),
-                Ordering::Less => return Err("is not sorted by asset and signal; another program wrote it".to_owned()),
-            }
+    /// Moves rows of `series`, which is the next one, to `rows`: those that the batch has.
+    fn take(&mut self, series: &(String, String), rows: &mut Rows) -> Result<(), String> {
+        let end = self.batch.end_of_series(self.row);
+        let times = &self.batch.time.values()[self.row..end];
+        let last = times.last().copied().unwrap_or(i64::MIN);
+        let sorted = times.is_sorted();
+        self.batch.copy(self.row, end, rows);
+        self.row = end;
+        if self.row == self.batch.time.len() {
+            let Some(next) = next_batch(&mut self.reader)? else {
+                self.ended = true;
+                return if sorted { Ok(()) } else { Err(UNSORTED.to_owned()) };
+            };
+            self.batch = next;
+            self.row = 0;
         }
+        self.name();
+        let goes_on = match self.series().cmp(&(&series.0, &series.1)) {
+            Ordering::Less => false,
+            Ordering::Equal => self.time() >= last,
+            Ordering::Greater => true,
+        };
+        if sorted && goes_on { Ok(()) } else { Err(UNSORTED.to_owned()) }
     }
 }
 
@@ -255,7 +321,6 @@ struct Output<'a> {
     writer: Option<FileWriter>,
     pending: Pending,
     bounds: Vec<(&'static str, Bounds)>,
-    file_rows: u64,
     merged: Merged,
 }
 
@@ -303,17 +368,19 @@ impl<'a> Output<'a> {
             writer: None,
             pending: Pending::default(),
             bounds: Vec::new(),
-            file_rows: 0,
             merged: Merged::default(),
         }
     }
 
-    /// Takes the rows of the next series.
-    fn series(&mut self, series: &(String, String), rows: &mut Rows) -> Result<(), String> {
-        let order = rows.in_order();
-        self.merged.duplicates += (rows.time.len() - order.len()) as u64;
+    /// Takes the rows before `time` out of `rows`, which are the next of the series.
+    fn rows(&mut self, series: &(String, String), rows: &mut Rows, time: i64) -> Result<(), String> {
+        let before = rows.time.iter().filter(|at| time == i64::MAX || **at < time).count();
+        let order = rows.in_order(time);
+        if order.is_empty() {
+            return Ok(());
+        }
+        self.merged.duplicates += (before - order.len()) as u64;
         self.merged.rows += order.len() as u64;
-        self.file_rows += order.len() as u64;
         self.widen(series, rows, &order);
         for part in order.chunks(WRITE_ROWS) {
             let to = &mut self.pending.rows;
@@ -329,6 +396,12 @@ impl<'a> Output<'a> {
                 self.write()?;
             }
         }
+        rows.drop_before(time);
+        Ok(())
+    }
+
+    /// Begins another file if this one is large enough. A series is never split between files.
+    fn end_series(&mut self) -> Result<(), String> {
         if self.writer.as_ref().is_some_and(|writer| writer.bytes() >= self.target_bytes) {
             self.end_file()?;
         }
@@ -392,9 +465,9 @@ impl<'a> Output<'a> {
     fn end_file(&mut self) -> Result<(), String> {
         self.write()?;
         let Some(writer) = self.writer.take() else { return Ok(()) };
-        let bytes = writer.finish().map_err(|error| error.to_string())?;
+        let written = writer.finish().map_err(|error| error.to_string())?;
         let bounds = std::mem::take(&mut self.bounds).into_iter().map(|(name, bounds)| (name.to_owned(), bounds)).collect();
-        self.merged.files.push(NewFile { date: self.date, bytes, rows: std::mem::take(&mut self.file_rows), bounds });
+        self.merged.files.push(NewFile::new(self.date, written, bounds));
         Ok(())
     }
 
@@ -403,3 +476,7 @@ impl<'a> Output<'a> {
         Ok(self.merged)
     }
 }
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

@@ -10,11 +10,12 @@ mod plan;
 
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use self::merge::Merged;
+use self::merge::{Fault, Merged, in_file};
 use self::plan::{Group, groups};
 use crate::parquet::{Bounds, FileWriter, NewFile};
 use crate::schema::{READINGS, TableSchema};
@@ -81,31 +82,47 @@ impl Lake {
     /// Merges one group; `None` if its files have changed meanwhile, or cannot be merged. Blocks.
     fn compact_group(&self, schema: &TableSchema, group: &Group, options: CompactOptions) -> Result<Option<Compacted>, LakeError> {
         let Some(writer) = self.existing_writer(&schema.name) else { return Ok(None) };
-        let bytes = group.files.iter().map(|file| self.inner.files.get_blocking(&file.location)).collect::<Result<Vec<Bytes>, _>>()?;
+        let (mut files, mut bytes) = (Vec::new(), Vec::new());
+        for file in &group.files {
+            match self.inner.files.find_blocking(&file.location)? {
+                Some(found) => {
+                    files.push(Arc::clone(file));
+                    bytes.push(found);
+                }
+                None => leave(schema, file, "is missing in the store"),
+            }
+        }
         let target = usize::try_from(options.target_bytes).unwrap_or(usize::MAX);
-        let merged = if schema.name == READINGS { merge::merge(schema, bytes, group.date, target) } else { join(schema, bytes, group) };
-        let merged = match merged {
-            Ok(merged) => merged,
-            Err(problem) => {
-                tracing::warn!(table = schema.name, date = group.date, problem, "these files are not merged: one of them");
+        let merged = loop {
+            if files.len() < 2 {
                 return Ok(None);
+            }
+            let merged =
+                if schema.name == READINGS { merge::merge(schema, &bytes, group.date, target) } else { join(schema, &bytes, group.date, &files) };
+            match merged {
+                Ok(merged) => break merged,
+                Err(Fault { file: Some(place), problem }) => {
+                    leave(schema, &files.remove(place), &problem);
+                    bytes.remove(place);
+                }
+                Err(Fault { file: None, problem }) => return Err(LakeError::table(&schema.name, problem)),
             }
         };
         let mut part = Compacted {
-            files_before: group.files.len(),
+            files_before: files.len(),
             files_after: merged.files.len(),
-            bytes_before: group.files.iter().map(|file| file.size_bytes).sum(),
+            bytes_before: files.iter().map(|file| file.size_bytes).sum(),
             bytes_after: merged.files.iter().map(|file| file.bytes.len() as u64).sum(),
             rows: merged.rows,
             duplicates: merged.duplicates,
         };
-        let gone: Vec<_> = group.files.iter().map(|file| file.location.clone()).collect();
+        let gone: Vec<_> = files.iter().map(|file| file.location.clone()).collect();
         let added = Uploaded::new(&self.inner.files, &schema.name, merged.files)?;
         let mut table = writer.lock();
         if !table.replace(&gone, &added, Change::Rearranged, self.inner.clock.now())? {
             part = Compacted::default();
         }
-        self.show_files(&table);
+        self.show_files(&mut table)?;
         Ok((part.files_before > 0).then_some(part))
     }
 }
@@ -121,23 +138,38 @@ impl Compacted {
     }
 }
 
-/// One file of the rows of `files`, in the order of the files; for tables whose rows are few and in no order.
-fn join(table: &TableSchema, files: Vec<Bytes>, group: &Group) -> Result<Merged, String> {
+/// Says that a file stays as it is, and why.
+fn leave(schema: &TableSchema, file: &DataFile, problem: &str) {
+    tracing::warn!(table = schema.name, file = %file.location, problem, "this file is not merged with others");
+}
+
+/// One file of the rows of `files`, in the order of the files; for tables whose rows are few and in no order. A column that came later
+/// than a file is empty in its rows.
+fn join(table: &TableSchema, bytes: &[Bytes], date: Option<i32>, files: &[Arc<DataFile>]) -> Result<Merged, Fault> {
     let schema: Arc<Schema> = table.to_arrow();
-    let mut writer = FileWriter::new(table, Arc::clone(&schema)).map_err(|error| error.to_string())?;
-    let mut rows = 0;
-    for file in files {
-        let options = ArrowReaderOptions::new().with_schema(Arc::clone(&schema));
-        let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).and_then(ParquetRecordBatchReaderBuilder::build);
-        for batch in reader.map_err(|error| error.to_string())? {
-            let batch = batch.map_err(|error| error.to_string())?;
-            rows += batch.num_rows() as u64;
-            writer.write(&batch).map_err(|error| error.to_string())?;
+    let failed = |error: LakeError| Fault::from(error.to_string());
+    let mut writer = FileWriter::new(table, Arc::clone(&schema)).map_err(failed)?;
+    for (place, file) in bytes.iter().enumerate() {
+        let wrong = in_file(place);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone()).and_then(ParquetRecordBatchReaderBuilder::build);
+        for batch in reader.map_err(|error| wrong(error.to_string()))? {
+            let batch = batch.map_err(|error| error.to_string()).and_then(|batch| in_form(&schema, &batch)).map_err(&wrong)?;
+            writer.write(&batch).map_err(failed)?;
         }
     }
-    let bytes = writer.finish().map_err(|error| error.to_string())?;
-    let file = NewFile { date: group.date, bytes, rows, bounds: common_bounds(&group.files) };
-    Ok(Merged { files: vec![file], rows, duplicates: 0 })
+    let file = NewFile::new(date, writer.finish().map_err(failed)?, common_bounds(files));
+    Ok(Merged { rows: file.rows, files: vec![file], duplicates: 0 })
+}
+
+/// The rows of `batch` with the columns of `schema`.
+fn in_form(schema: &Arc<Schema>, batch: &RecordBatch) -> Result<RecordBatch, String> {
+    if let Some(extra) = batch.schema().fields().iter().find(|field| schema.field_with_name(field.name()).is_err()) {
+        return Err(format!("has the column {}, which another program has added", extra.name()));
+    }
+    let column = |field: &Arc<Field>| {
+        batch.column_by_name(field.name()).map_or_else(|| new_null_array(field.data_type(), batch.num_rows()), Arc::clone)
+    };
+    RecordBatch::try_new(Arc::clone(schema), schema.fields().iter().map(column).collect()).map_err(|error| error.to_string())
 }
 
 /// The bounds that hold for all files; a column that is not bounded in one of them has none.
@@ -147,7 +179,8 @@ fn common_bounds(files: &[Arc<DataFile>]) -> Vec<(String, Bounds)> {
     let common = |(name, bounds): &(String, Bounds)| {
         rest.iter().try_fold(bounds.clone(), |all, file| all.merge(&of(file, name)?)).map(|bounds| (name.clone(), bounds))
     };
-    first.bounds.iter().filter_map(common).collect()
+    // The ends of floats are those that were found while writing.
+    first.bounds.iter().filter(|(_, bounds)| !matches!(bounds, Bounds::Float(..))).filter_map(common).collect()
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::schema::{DATE, TableSchema};
 use crate::table::DataFile;
 
 const DAY_US: i64 = 86_400_000_000;
+/// The most bytes of files that are merged at a time.
+const MOST_BYTES: u64 = 512 << 20;
 
 /// Files of one partition that become one file or few.
 #[derive(Debug)]
@@ -20,12 +22,13 @@ pub(super) struct Group {
     pub(super) files: Vec<Arc<DataFile>>,
 }
 
-/// The groups to be merged as of `now`. Files of at least half the target stay as they are. Of a partition that still grows, files are
+/// The groups to be merged as of `now`. Files of at least half the target stay as they are, and
+/// so do those in which another program has deleted rows. Of a partition that still grows, files are
 /// merged once there are enough of about the same size, so that no row is written again and again; one whose day is over is merged
 /// whole.
 pub(super) fn groups(table: &TableSchema, files: &[Arc<DataFile>], options: &CompactOptions, now: Timestamp) -> Vec<Group> {
     let mut partitions: BTreeMap<Option<i32>, Vec<Arc<DataFile>>> = BTreeMap::new();
-    for file in files.iter().filter(|file| file.size_bytes < options.target_bytes / 2) {
+    for file in files.iter().filter(|file| file.size_bytes < options.target_bytes / 2 && file.deleted.is_none()) {
         let date = date_of(&file.location);
         // A file whose partition cannot be told is another program's; it stays.
         if table.by_date == date.is_some() {
@@ -62,12 +65,12 @@ fn alike(files: &[Arc<DataFile>], least: usize) -> usize {
     files.iter().enumerate().take_while(alike).count()
 }
 
-/// How many of `files`, from the front, make one file: at least one.
+/// How many of `files`, from the front, make one file: at least one. All of them are in memory while they are merged.
 fn fitting(files: &[Arc<DataFile>], options: &CompactOptions) -> usize {
     let mut sum = 0;
     let fits = |file: &&Arc<DataFile>| {
         sum += file.size_bytes;
-        sum <= options.target_bytes
+        sum <= options.target_bytes.min(MOST_BYTES)
     };
     files.iter().take(options.max_files.max(2)).take_while(fits).count().max(1)
 }
@@ -85,7 +88,7 @@ mod tests {
 
     fn file(date: &str, number: usize, size_bytes: u64) -> Arc<DataFile> {
         let location = Path::from(format!("lake/readings/date={date}/part-{number}.parquet"));
-        Arc::new(DataFile { location, size_bytes, rows: None, bounds: Vec::new() })
+        Arc::new(DataFile { location, size_bytes, rows: None, bounds: Vec::new(), deleted: None })
     }
 
     fn check(sizes: &[u64], over: bool, expected: &[&[u64]]) {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use polars::prelude as pl;
-use polars::prelude::IntoLazy as _;
+use polars::prelude::{IntoLazy as _, IntoSeries as _};
+use polars_plan::dsl::{DslPlan, ExtraColumnsPolicy, MissingColumnsPolicy};
 
 use super::prune::Limit;
 use super::watch::Running;
@@ -19,6 +20,9 @@ use crate::{LakeError, records, tail};
 
 /// Files of a store that are looked into, or fetched, at the same time.
 const CONCURRENT_FETCHES: usize = 8;
+
+/// The number of a row in its file; no table has a column of this name.
+const ROW: &str = "\u{0}row";
 
 /// The frame of what `scan` reads, with the columns `needed` names. Blocks.
 pub(super) fn build(
@@ -34,7 +38,9 @@ pub(super) fn build(
     let first = table.schema.columns.first().map(|column| column.name.clone()).unwrap_or_default();
     let wanted = |column: &str| if any { needed(column) } else { column == first };
     let mut parts = Vec::with_capacity(2);
-    parts.extend(of_files(lake, scan, &wanted)?);
+    for group in scan.groups() {
+        parts.extend(of_files(lake, &group, &wanted)?);
+    }
     if scan.has_tail() || parts.is_empty() {
         parts.push(of_tail(lake, scan, &wanted)?);
     }
@@ -81,7 +87,14 @@ fn of_sources(sources: pl::ScanSources, scan: &Scan<'_>, wanted: &dyn Fn(&str) -
         cache: false,
         ..pl::ScanArgsParquet::default()
     };
-    let mut frame = pl::LazyFrame::scan_parquet_sources(sources, args)?;
+    let mut frame = tolerant(pl::LazyFrame::scan_parquet_sources(sources, args)?);
+    if let [file] = scan.files.as_slice()
+        && let Some(deleted) = &file.deleted
+    {
+        let deleted: Vec<pl::IdxSize> = deleted.iter().filter_map(|row| pl::IdxSize::try_from(*row).ok()).collect();
+        let deleted = pl::lit(pl::IdxCa::from_vec("".into(), deleted).into_series()).implode(false);
+        frame = frame.with_row_index(ROW, Some(0)).filter(pl::col(ROW).is_in(deleted, false).not());
+    }
     for (name, limit) in &scan.bounds.columns {
         if let Some(condition) = condition(name, limit) {
             frame = frame.filter(condition);
@@ -123,6 +136,15 @@ fn fetched(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Resul
         fetched.map_err(|error| LakeError::store(format!("reading table {}", table.name), error))
     })?;
     Ok((!fetched.is_empty()).then(|| pl::ScanSources::Buffers(fetched.into_iter().map(Into::into).collect())))
+}
+
+/// Files from before a column was added have nothing in it, and columns that another program has added are not ours to read.
+fn tolerant(mut frame: pl::LazyFrame) -> pl::LazyFrame {
+    if let DslPlan::Scan { unified_scan_args, .. } = &mut frame.logical_plan {
+        unified_scan_args.missing_columns_policy = MissingColumnsPolicy::Insert;
+        unified_scan_args.extra_columns_policy = ExtraColumnsPolicy::Ignore;
+    }
+    frame
 }
 
 /// The limit as a filter on a column as it is stored, where polars compares it with the statistics of row groups.

@@ -132,13 +132,19 @@ impl Plan {
             Ok(()) => explain(&error, view, &self.tables),
             Err(ended) => ended,
         };
-        let frame = match self.over_groups(lake, view, running, &failed)? {
+        let broken = |error: LakeError| self.or_damage(lake, view, error);
+        let frame = match self.over_groups(lake, view, running, &failed).map_err(broken)? {
             Some(frame) => frame,
-            None => self.over_rows(lake, view, running)?.execute(&self.sql).map_err(failed)?,
+            None => self.over_rows(lake, view, running).map_err(broken)?.execute(&self.sql).map_err(failed)?,
         };
         let rows = pl::IdxSize::try_from(max_rows.saturating_add(1)).unwrap_or(pl::IdxSize::MAX);
         // A single query always has a single answer.
-        let frame = frame.limit(rows).collect_with_engine(pl::Engine::Streaming).map_err(failed)?.unwrap_single();
+        let frame = frame.limit(rows).collect_with_engine(pl::Engine::Streaming);
+        let frame = frame.map_err(|error| match &error {
+            pl::PolarsError::ColumnNotFound(_) => failed(error),
+            _ => self.or_damage(lake, view, failed(error)),
+        })?;
+        let frame = frame.unwrap_single();
         let mut result = ResultSet::from_polars(&frame)?;
         result.limit(max_rows);
         Ok(result)
@@ -174,6 +180,22 @@ impl Plan {
         let mut frame = context.execute(&partial.sql).map_err(failed)?;
         let given = frame.collect_schema().map_err(failed)?;
         Ok(Some(frame.rename(given.iter_names(), names.iter_names(), true)))
+    }
+}
+
+impl Plan {
+    /// The damaged file that `error` may come from, or `error` itself. Blocks.
+    fn or_damage(&self, lake: &Lake, view: &View, error: LakeError) -> LakeError {
+        let Ok(runtime) = crate::store::runtime() else { return error };
+        if !matches!(error, LakeError::Query(_) | LakeError::Store { .. } | LakeError::Table { .. }) {
+            return error;
+        }
+        let tables = self.tables.iter().filter_map(|(name, bounds)| Some((view.tables.get(name)?, bounds)));
+        let mut damages = tables.map(|(table, bounds)| {
+            let files = table.files.iter().map(|file| &**file).filter(|file| bounds.may_match(file));
+            runtime.block_on(lake.find_damage(&table.schema.name, files))
+        });
+        damages.find_map(|damage| damage).unwrap_or(error)
     }
 }
 

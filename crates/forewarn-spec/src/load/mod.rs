@@ -21,7 +21,7 @@ use chrono_tz::Tz;
 use forewarn_types::parse_duration_us;
 
 use self::field::{Kind, Text};
-use self::kinds::{Assets, CronText, Duration, Name, PositiveDuration, Zone};
+use self::kinds::{Assets, BUILT_IN_TABLES, CronText, Duration, Name, PositiveDuration, Table, Zone};
 use self::known::Known;
 use self::read::read;
 use crate::diagnostics::Report;
@@ -96,6 +96,16 @@ fn is_name(text: &str) -> bool {
 
 fn duration(text: &Text<Duration>, report: &mut Report<'_>) -> i64 {
     microseconds(text, report)
+}
+
+/// The table that a job writes: one of its own, and named as SQL names tables.
+fn job_table(text: &Text<Table>, report: &mut Report<'_>) {
+    let table = &text.value;
+    if BUILT_IN_TABLES.contains(&table.as_str()) {
+        report.on(text, format!("'{table}' is a built-in table"), Some("choose another name".to_owned()));
+    } else if !is_name(table) || table.contains('-') || table.chars().any(char::is_uppercase) {
+        report.on(text, format!("'{table}' is no table name"), Some("use lower-case letters, digits and _".to_owned()));
+    }
 }
 
 fn positive_duration(text: &Text<PositiveDuration>, report: &mut Report<'_>) -> i64 {

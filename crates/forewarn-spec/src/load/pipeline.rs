@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::derived::Derived;
 use super::field::{Choice, Chosen, Kind, Placed, Text, Unsupported, choice};
 use super::kinds::{
-    Assets, BUILT_IN_TABLES, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic, TopicTemplate, Truth,
+    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic, TopicTemplate, Truth,
     Words, Zone,
 };
 use super::known::Known;
 use super::rule::{self, RawRule};
-use super::{Names, cron, glob, is_name, timezone};
+use super::{Names, cron, glob, job_table, timezone};
 use crate::diagnostics::Report;
 use crate::{CatchUp, Expr, ExprError, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type};
 
@@ -355,18 +355,13 @@ fn json_path(path: &Text<PathText>, report: &mut Report<'_>) -> JsonPath {
 
 fn sql_job(raw: &RawJob, names: &mut Names, report: &mut Report<'_>) -> SqlJob {
     names.claim("job", &raw.name, report);
-    let table = &raw.into.value;
-    if BUILT_IN_TABLES.contains(&table.as_str()) {
-        report.on(&raw.into, format!("'{table}' is a built-in table"), Some("choose another name".to_owned()));
-    } else if !is_name(table) || table.contains('-') || table.chars().any(char::is_uppercase) {
-        report.on(&raw.into, format!("'{table}' is no table name"), Some("use lower-case letters, digits and _".to_owned()));
-    }
+    job_table(&raw.into, report);
     SqlJob {
         name: raw.name.value.clone(),
         schedule: cron(&raw.schedule, report),
         timezone: timezone(raw.timezone.as_ref(), report),
         sql: raw.sql.value.clone(),
-        into: table.clone(),
+        into: raw.into.value.clone(),
         catch_up: raw.catch_up.as_ref().and_then(|text| choice(text, report)).unwrap_or_default(),
     }
 }

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::field::{Kind, Placed, Text};
-use super::kinds::{Address, PositiveDuration, Setting, Size};
-use super::positive_duration;
+use super::kinds::{Address, PositiveDuration, Setting, Size, Table};
+use super::{job_table, positive_duration};
 use super::read::read;
 use crate::diagnostics::Report;
 use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, MaintenanceConfig, ServerConfig, SnapshotConfig};
@@ -68,9 +68,15 @@ struct RawBranch {
     /// So long after the first uncommitted row.
     #[schemars(extend("default" = "10s"))]
     commit_every: Option<Text<PositiveDuration>>,
+    /// About so many bytes in memory.
+    #[schemars(extend("default" = "128MiB"))]
+    commit_bytes: Option<Text<Size>>,
     /// Most uncommitted rows held in memory, 24 bytes or more each. While the store fails and so many wait, queries are refused.
     #[schemars(extend("default" = 4_000_000))]
     max_tail_rows: Option<Placed<usize>>,
+    /// Most bytes of uncommitted rows held in memory, about; as for `max_tail_rows`.
+    #[schemars(extend("default" = "1GiB"))]
+    max_tail_bytes: Option<Text<Size>>,
 }
 
 /// Snapshots of alerts, detectors and series. A start reads the log from the newest one on, and the log is kept from the one before on.
@@ -91,7 +97,7 @@ struct RawMaintenance {
     /// How often.
     #[schemars(extend("default" = "1h"))]
     every: Option<Text<PositiveDuration>>,
-    /// The size of the files that small ones are merged into.
+    /// The size of the files that small ones are merged into, and that no commit exceeds by much.
     #[schemars(extend("default" = "128MiB"))]
     file_bytes: Option<Text<Size>>,
     /// A file that belongs to no table any more is deleted after this time: the longest that a query or another program may still read it.
@@ -115,6 +121,25 @@ struct RawRetain {
     alert_events: Option<Text<PositiveDuration>>,
     /// Predictions of models.
     predictions: Option<Text<PositiveDuration>>,
+    /// Runs of jobs.
+    job_runs: Option<Text<PositiveDuration>>,
+    /// What operators did.
+    commands: Option<Text<PositiveDuration>>,
+    /// What happened to machines: the labels that models are trained with.
+    life_events: Option<Text<PositiveDuration>>,
+    /// Tables that jobs write.
+    tables: Vec<RawRetained>,
+}
+
+/// How long rows of a table that a job writes are kept, by its column `time`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Retained")]
+struct RawRetained {
+    /// The table.
+    table: Text<Table>,
+    /// How long.
+    keep: Text<PositiveDuration>,
 }
 
 /// Bounds on what senders and readers may do.
@@ -212,7 +237,9 @@ fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: 
         branch: BranchConfig {
             commit_rows: count(raw.branch.commit_rows.as_ref(), 500_000).max(1),
             commit_every_us: raw.branch.commit_every.as_ref().map_or(10_000_000, |text| positive_duration(text, report)),
+            commit_bytes: size(raw.branch.commit_bytes.as_ref(), 128 << 20, report),
             max_tail_rows: count(raw.branch.max_tail_rows.as_ref(), 4_000_000).max(1),
+            max_tail_bytes: size(raw.branch.max_tail_bytes.as_ref(), 1 << 30, report),
         },
         maintenance: maintenance(&raw.maintenance, report),
         snapshot: SnapshotConfig { every_us: raw.snapshot.every.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)) },
@@ -225,9 +252,21 @@ fn maintenance(raw: &RawMaintenance, report: &mut Report<'_>) -> MaintenanceConf
     let mut duration = |text: Option<&Text<PositiveDuration>>, default| text.map_or(default, |text| positive_duration(text, report));
     let (every_us, delete_after_us) = (duration(raw.every.as_ref(), 60 * MINUTE_US), duration(raw.delete_after.as_ref(), 7 * DAY_US));
     let keep_log_us = duration(raw.keep_log.as_ref(), 30 * DAY_US);
-    let RawRetain { readings, alert_events, predictions } = &raw.retain;
-    let tables = [("readings", readings), ("alert_events", alert_events), ("predictions", predictions)];
-    let retain_us = tables.into_iter().filter_map(|(table, age)| Some((table, duration(Some(age.as_ref()?), 0)))).collect();
+    let RawRetain { readings, alert_events, predictions, job_runs, commands, life_events, tables } = &raw.retain;
+    let built_in = [
+        ("readings", readings),
+        ("alert_events", alert_events),
+        ("predictions", predictions),
+        ("job_runs", job_runs),
+        ("commands", commands),
+        ("life_events", life_events),
+    ];
+    let built_in = built_in.into_iter().filter_map(|(table, age)| Some((table.to_owned(), age.as_ref()?)));
+    let of_jobs = tables.iter().map(|retained| (retained.table.value.clone(), &retained.keep));
+    let retain_us = built_in.chain(of_jobs).map(|(table, age)| (table, duration(Some(age), 0))).collect();
+    for RawRetained { table, .. } in tables {
+        job_table(table, report);
+    }
     MaintenanceConfig { every_us, file_bytes: size(raw.file_bytes.as_ref(), 128 << 20, report), delete_after_us, keep_log_us, retain_us }
 }
 

@@ -78,9 +78,9 @@ pub(crate) async fn run(args: BackupArgs) -> Result<ExitCode> {
         Ok(tree) => tree.settings,
         Err(mistakes) => return Ok(report(&mistakes)),
     };
-    let target = ObjectFiles::open(&args.to).await?;
+    let target = ObjectFiles::open(&args.to, SystemClock.now()).await?;
     let former = former(&target).await?;
-    let source = ObjectFiles::open(&settings.lake).await?;
+    let source = ObjectFiles::open(&settings.lake, SystemClock.now()).await?;
     let created = SystemClock.now();
     let client = Client::new(&args.server)?;
     let mut answer = client.send(client.request(Method::POST, &["v1", "backups"])?).await?;

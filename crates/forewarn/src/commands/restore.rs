@@ -15,7 +15,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use forewarn_lake::{Lake, LakeOptions, ObjectFiles};
 use forewarn_log::LogOptions;
-use forewarn_types::{Offset, SeriesTable};
+use forewarn_types::{Clock as _, Offset, SeriesTable};
 use indicatif::HumanBytes;
 use parking_lot::RwLock;
 use serde_json::{Value, json};
@@ -59,7 +59,7 @@ const COLUMNS: [(&str, &str); 5] =
 pub(crate) async fn run(args: RestoreArgs) -> Result<ExitCode> {
     match &args.from {
         Some(from) if args.list => {
-            let source = ObjectFiles::open(from).await?;
+            let source = ObjectFiles::open(from, SystemClock.now()).await?;
             list(&backup::list(&source).await?, &source, args.json).await
         }
         Some(from) => from_backup(&args, from).await,
@@ -103,7 +103,7 @@ async fn from_lake(args: &RestoreArgs) -> Result<ExitCode> {
 }
 
 async fn from_backup(args: &RestoreArgs, from: &str) -> Result<ExitCode> {
-    let source = ObjectFiles::open(from).await?;
+    let source = ObjectFiles::open(from, SystemClock.now()).await?;
     let found = backup::list(&source).await?;
     let chosen = match &args.backup {
         Some(name) => found.iter().find(|(found, _)| found == name).with_context(|| format!("there is no backup {name}; --list names all")),
@@ -112,7 +112,7 @@ async fn from_backup(args: &RestoreArgs, from: &str) -> Result<ExitCode> {
     let (name, path) = chosen?;
     let manifest = backup::read(path, &source).await?;
     let (data_dir, log, url) = places(args)?;
-    let lake = ObjectFiles::open(url).await?;
+    let lake = ObjectFiles::open(url, SystemClock.now()).await?;
     if !lake.list("").await?.is_empty() {
         bail!("{url} is not empty; name another --lake, or empty that one");
     }

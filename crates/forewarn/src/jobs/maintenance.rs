@@ -42,6 +42,10 @@ impl Work for Maintain {
     fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
         Box::pin(async move {
             let (mut rows, mut tables, mut problems) = (0, Map::new(), Vec::new());
+            // What other programs have written is kept in order too.
+            if let Err(error) = self.lake.refresh().await {
+                problems.push(error.to_string());
+            }
             for table in self.lake.tables() {
                 let done = self.table(&table.name, &context, &mut problems).await;
                 rows += done.compacted.rows;
@@ -49,6 +53,7 @@ impl Work for Maintain {
                     tables.insert(table.name, told);
                 }
             }
+            self.warn_of_unknown();
             if problems.is_empty() {
                 return Ok(Outcome { rows, details: (!tables.is_empty()).then(|| json!({ "tables": tables }).to_string()) });
             }
@@ -58,6 +63,15 @@ impl Work for Maintain {
 }
 
 impl Maintain {
+    /// A table may come with the first run of its job, so a name that means none yet is no failure.
+    fn warn_of_unknown(&self) {
+        let known: Vec<String> = self.lake.tables().into_iter().map(|table| table.name).collect();
+        for (table, _) in self.config.retain_us.iter().filter(|(table, _)| !known.contains(table)) {
+            let known = known.join(", ");
+            tracing::warn!(table, known, "maintenance.retain names a table that there is not (yet); correct the name, or see to the job that writes it");
+        }
+    }
+
     async fn table(&self, table: &str, context: &RunContext, problems: &mut Vec<String>) -> Done {
         let mut done = Done::default();
         let mut note = |error: LakeError| problems.push(error.to_string());

@@ -1,0 +1,231 @@
+//! Tables that other programs, and other versions of this one, have had their hands on.
+
+use std::sync::Arc;
+
+use forewarn_types::{AssetPath, LifeEvent, LifeEventKind, Offset, Record, Timestamp};
+use serde_json::{Value, json};
+
+use crate::parquet::file_of_columns;
+use crate::schema::{ColumnInfo, ColumnType, TableSchema, built_in};
+use crate::table::{Appended, DeltaTable};
+use crate::testing::{NEW_YEAR, Plant};
+use crate::{ColumnData, CompactOptions, Lake, ReadingsQuery, records};
+
+const EVENTS: &str = "life_events";
+
+fn event(asset: &str, comment: &str) -> Record {
+    let asset: AssetPath = asset.into();
+    let comment = Some(comment.to_owned());
+    Record::LifeEvent(LifeEvent { asset, event: LifeEventKind::Failed, time: Timestamp(NEW_YEAR), actor: None, comment })
+}
+
+fn schema(name: &str) -> TableSchema {
+    built_in().into_iter().find(|schema| schema.name == name).unwrap()
+}
+
+/// Adds a row to the table of life events, which is made to have the columns of `schema`, as another program would.
+async fn add_event(lake: &Lake, schema: TableSchema, asset: &str, version: i64) {
+    let (engine, files, asset) = (Arc::clone(&lake.inner.engine), lake.inner.files.clone(), asset.to_owned());
+    let add = move || {
+        let mut table = DeltaTable::open(EVENTS, &engine, &files).unwrap();
+        table.conform(&schema).unwrap();
+        let known = built_in().into_iter().find(|known| known.name == EVENTS).unwrap();
+        let rows = records::columns(&known, [(Offset(7), &event(&asset, "theirs"))].into_iter());
+        let column = |column: &ColumnInfo| {
+            let place = known.columns.iter().position(|known| known.name == column.name);
+            place.map_or_else(|| ColumnData::Int(vec![Some(42)]), |place| rows[place].clone())
+        };
+        let columns: Vec<ColumnData> = schema.columns.iter().map(column).collect();
+        let file = file_of_columns(&schema, &columns).unwrap();
+        assert_eq!(table.append(vec![file], "another program", version, None, Timestamp(NEW_YEAR)).unwrap(), Appended::Added);
+    };
+    tokio::task::spawn_blocking(add).await.unwrap();
+}
+
+/// The schema of life events with a column more.
+fn wider() -> TableSchema {
+    let mut wider = schema(EVENTS);
+    wider.columns.insert(2, ColumnInfo { name: "shift".to_owned(), ty: ColumnType::Int });
+    wider
+}
+
+#[tokio::test]
+async fn a_column_that_another_program_adds_is_passed_over() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.log.push(event("p1", "ours"));
+    running.lake.flush().await.unwrap();
+    add_event(&running.lake, wider(), "p2", 1).await;
+    running.lake.refresh().await.unwrap();
+    plant.log.push(event("p3", "ours"));
+    let expected = "p1,ours\np2,theirs\np3,ours";
+    let rows = "SELECT asset, comment FROM life_events ORDER BY asset";
+    assert_eq!(running.csv(rows).await, expected);
+    running.lake.flush().await.unwrap();
+    assert_eq!(running.csv(rows).await, expected);
+    assert_eq!(running.lake.failures(), []);
+    let merged = running.lake.compact(EVENTS, CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+    assert_eq!((merged.files_before, merged.rows), (2, 2), "the file with the foreign column stays, as what it holds would get lost");
+    assert_eq!(running.csv(rows).await, expected);
+    running.shut_down().await;
+    // A newer version would have left the table like this.
+    let again = plant.start().await;
+    assert_eq!(again.csv(rows).await, expected);
+    plant.log.push(event("p4", "ours"));
+    again.lake.flush().await.unwrap();
+    assert_eq!(again.csv(rows).await, format!("{expected}\np4,ours"));
+    again.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_table_of_an_earlier_version_gets_the_columns_it_lacks() {
+    let plant = Plant::new();
+    let lake = plant.open(plant.options()).await;
+    let mut older = schema(EVENTS);
+    older.columns.retain(|column| column.name != "comment");
+    std::fs::remove_dir_all(plant.folder.path().join(EVENTS)).unwrap();
+    let (engine, files, columns) = (Arc::clone(&lake.inner.engine), lake.inner.files.clone(), older.clone());
+    tokio::task::spawn_blocking(move || DeltaTable::create(&columns, &engine, &files).unwrap()).await.unwrap();
+    add_event(&lake, older, "p1", 1).await;
+    let running = plant.start().await;
+    plant.log.push(event("p2", "new"));
+    let rows = "SELECT asset, comment, \"offset\" FROM life_events ORDER BY asset";
+    for _ in 0..2 {
+        assert_eq!(running.csv(rows).await, "p1,,7\np2,new,0");
+        running.lake.flush().await.unwrap();
+    }
+    let merged = running.lake.compact(EVENTS, CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+    assert_eq!((merged.files_before, merged.rows), (2, 2));
+    assert_eq!(running.csv(rows).await, "p1,,7\np2,new,0");
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_column_of_another_type_is_refused_by_name() {
+    let plant = Plant::new();
+    drop(plant.open(plant.options()).await);
+    let lake = plant.open(plant.options()).await;
+    let mut other = schema(EVENTS);
+    other.columns[1].ty = ColumnType::Int;
+    std::fs::remove_dir_all(plant.folder.path().join(EVENTS)).unwrap();
+    let (engine, files) = (Arc::clone(&lake.inner.engine), lake.inner.files.clone());
+    tokio::task::spawn_blocking(move || DeltaTable::create(&other, &engine, &files).unwrap()).await.unwrap();
+    let clock = Arc::clone(&plant.clock) as Arc<dyn forewarn_types::Clock>;
+    let error = Lake::open(plant.options(), Arc::clone(&plant.series), clock).await.unwrap_err().to_string();
+    assert!(error.contains(EVENTS) && error.contains("column asset should be text, but is int"), "{error}");
+}
+
+/// Z85 (ZeroMQ RFC 32), the form of deletion vectors that stand in the log itself.
+fn z85(bytes: &[u8]) -> String {
+    const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    let mut text = String::new();
+    for word in bytes.chunks_exact(4) {
+        let word = u32::from_be_bytes(word.try_into().unwrap());
+        for power in (0..5).rev() {
+            text.push(char::from(DIGITS[(word / 85_u32.pow(power) % 85) as usize]));
+        }
+    }
+    text
+}
+
+/// A deletion vector of some rows below 65,536 as it stands in the log: a magic number and a 64-bit Roaring bitmap of one array.
+fn vector(rows: &[u16]) -> Value {
+    let mut bytes = Vec::from(1_681_511_377_u32.to_le_bytes());
+    bytes.extend(1_u64.to_le_bytes());
+    bytes.extend(0_u32.to_le_bytes());
+    bytes.extend(12_346_u32.to_le_bytes());
+    bytes.extend(1_u32.to_le_bytes());
+    bytes.extend(0_u16.to_le_bytes());
+    bytes.extend(u16::try_from(rows.len() - 1).unwrap().to_le_bytes());
+    bytes.extend(16_u32.to_le_bytes());
+    bytes.extend(rows.iter().flat_map(|row| row.to_le_bytes()));
+    json!({ "storageType": "i", "pathOrInlineDv": z85(&bytes), "sizeInBytes": bytes.len(), "cardinality": rows.len() })
+}
+
+/// Deletes rows of the only file of the table `readings` as Spark does: a commit that gives the file a deletion vector.
+fn delete_rows(plant: &Plant, rows: &[u16]) {
+    let log = plant.folder.path().join("readings/_delta_log");
+    let entry = |version: usize| log.join(format!("{version:020}.json"));
+    let versions = (0..).take_while(|version| entry(*version).exists()).count();
+    let actions: Vec<Value> = (0..versions)
+        .flat_map(|version| std::fs::read_to_string(entry(version)).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
+        .map(|line| serde_json::from_str(&line).unwrap())
+        .collect();
+    let mut add = actions.iter().filter_map(|action| action.get("add")).next_back().unwrap().clone();
+    let remove = json!({ "path": add["path"], "deletionTimestamp": 1, "dataChange": true, "extendedFileMetadata": true,
+        "partitionValues": add["partitionValues"], "size": add["size"] });
+    add["deletionVector"] = vector(rows);
+    let features = json!(["deletionVectors"]);
+    let protocol = json!({ "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features });
+    let info = json!({ "timestamp": 1, "operation": "DELETE" });
+    let lines = [json!({ "commitInfo": info }), json!({ "protocol": protocol }), json!({ "remove": remove }), json!({ "add": add })];
+    std::fs::write(entry(versions), lines.map(|line| format!("{line}\n")).concat()).unwrap();
+}
+
+#[tokio::test]
+async fn rows_that_another_program_deletes_with_deletion_vectors_are_gone() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p1", "t", 0, 0.0), ("p1", "t", 1, 1.0), ("p1", "t", 2, 2.0), ("p2", "t", 3, 3.0)]);
+    running.lake.flush().await.unwrap();
+    delete_rows(&plant, &[1, 3]);
+    running.lake.refresh().await.unwrap();
+    let values = "SELECT value FROM readings ORDER BY value";
+    assert_eq!(running.csv(values).await, "0\n2");
+    for round in 0..3 {
+        plant.push(&[("p1", "t", 10 + round, 10.0 + round as f64)]);
+        running.lake.flush().await.unwrap();
+    }
+    assert_eq!(running.lake.failures(), []);
+    assert_eq!(running.csv(values).await, "0\n2\n10\n11\n12");
+    assert_eq!(running.csv("SELECT value FROM readings WHERE asset = 'p1' AND time > '2026-01-01T00:00:00.000001Z' ORDER BY value LIMIT 2").await, "2\n10");
+    let series = vec![plant.series("p1", "t"), plant.series("p2", "t")];
+    let query = ReadingsQuery { series, from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
+    let found = running.lake.readings(query.clone()).await.unwrap();
+    assert_eq!((found[0].value.as_slice(), found[1].value.len()), (&[0.0, 2.0, 10.0, 11.0, 12.0][..], 0));
+    let merged = running.lake.compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+    assert_eq!((merged.files_before, merged.rows), (3, 3), "the file with deleted rows stays");
+    assert_eq!(running.lake.readings(query).await.unwrap(), found);
+    running.shut_down().await;
+    let again = plant.start().await;
+    assert_eq!(again.int("SELECT count(*) FROM readings").await, 5);
+    let removed = again.lake.retain("readings", Timestamp(NEW_YEAR + 4)).await.unwrap();
+    assert_eq!((removed.files, removed.rows), (1, 2));
+    assert_eq!(again.int("SELECT count(*) FROM readings").await, 3);
+    again.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_named_by_queries_and_left_alone_by_compaction() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    for round in 0..4 {
+        plant.push(&[("p1", "t", round, round as f64)]);
+        running.lake.flush().await.unwrap();
+    }
+    let folder = plant.folder.path().join("readings/date=2026-01-01");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let (path, bytes) = (&files[2], std::fs::read(&files[2]).unwrap());
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let query = ReadingsQuery { series: vec![plant.series("p1", "t")], from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
+    for (damaged, told) in [(Some(bytes.len() / 2), "is damaged: it has"), (Some(0), "is damaged"), (None, "is missing")] {
+        match damaged {
+            Some(length) => std::fs::write(path, &bytes[..length]).unwrap(),
+            None => std::fs::remove_file(path).unwrap(),
+        }
+        for error in [running.sql("SELECT sum(value) FROM readings").await.unwrap_err(), running.lake.readings(query.clone()).await.unwrap_err()] {
+            let error = error.to_string();
+            assert!(error.contains(name) && error.contains(told) && error.contains("restore it from a backup"), "{error}");
+        }
+    }
+    std::fs::write(path, &bytes[..bytes.len() - 1]).unwrap();
+    let merged = running.lake.compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+    assert_eq!((merged.files_before, merged.files_after, merged.rows), (3, 1, 3), "the others are merged");
+    plant.push(&[("p1", "t", 9, 9.0)]);
+    running.lake.flush().await.unwrap();
+    assert_eq!(running.lake.failures(), []);
+    std::fs::write(path, &bytes).unwrap();
+    assert_eq!(running.csv("SELECT sum(value) FROM readings").await, "15", "nothing was lost");
+    running.shut_down().await;
+}
