@@ -1,5 +1,7 @@
 //! What is held can be copied whole, whatever happens to the lake meanwhile.
 
+use forewarn_types::Timestamp;
+
 use crate::store::ObjectFiles;
 use crate::testing::{Plant, sql};
 use crate::{Cell, CompactOptions, Lake, LakeOptions};

@@ -151,6 +151,8 @@ pub(crate) fn bar(bytes: u64, quiet: bool) -> ProgressBar {
 
 #[cfg(test)]
 mod tests {
+    use forewarn_types::Timestamp;
+
     use super::*;
 
     fn manifest(offset: u64) -> Manifest {

@@ -178,6 +178,7 @@ fn former_files(dir: &Path) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
+    use forewarn_types::Timestamp;
     use tempfile::TempDir;
 
     use super::*;
