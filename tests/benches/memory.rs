@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p forewarn-tests --bench memory` drives the program of the same profile (`FOREWARN_BIN` names another) and prints, every
 //! 5 million readings, the memory the process has and the most it had since the line before. The rule's windows of 300 readings a series are
-//! full after 30 million; the last line sets the second half of what follows against the first: growth with the total would show there. `FOREWARN_BENCH_READINGS` says how many readings (default 50,000,000).
+//! full after 30 million; the last line sets the second half of what follows against the first: growth with the total would show there.
+//! `FOREWARN_BENCH_READINGS` says how many readings (default 50,000,000).
 
 #![allow(clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures, and a broken one may end")]
 

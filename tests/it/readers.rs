@@ -158,9 +158,7 @@ async fn a_hundred_rounds_of_other_engines_agree_with_the_api_during_intake_upke
             upkeep = started["run"].as_str().map(str::to_owned);
         }
         let (version, offset, read) = follower.read().await;
-        let query = format!(
-            "SELECT {FIGURES} FROM readings WHERE \"offset\" < {offset} AND time >= '2026-06-01T00:00:00Z'"
-        );
+        let query = format!("SELECT {FIGURES} FROM readings WHERE \"offset\" < {offset} AND time >= '2026-06-01T00:00:00Z'");
         let shown = Value::from(server.sql(&query).await[0].clone());
         for engine in ["deltalake", "duckdb", "polars"] {
             assert_eq!(read[engine][0], shown, "{engine} in round {round}, version {version}, offset {offset}");
