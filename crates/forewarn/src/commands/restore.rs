@@ -29,13 +29,13 @@ use crate::table;
 /// Arguments of `forewarn restore`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestoreArgs {
-    /// Where the backups are kept: file:///folder or s3://bucket/prefix. Left out: the lake is there, and only the data folder is lost.
+    /// Where the backups are kept: `file:///folder` or `s3://bucket/prefix`. Left out: the lake is there, and only the data folder is lost.
     #[arg(long)]
     from: Option<String>,
     /// The new server's data folder, which must hold no log.
     #[arg(long, required_unless_present = "list")]
     data_dir: Option<PathBuf>,
-    /// The new server's lake: file:///folder or s3://bucket/prefix. It must be empty, unless there is no backup to restore.
+    /// The new server's lake: `file:///folder` or `s3://bucket/prefix`. It must be empty, unless there is no backup to restore.
     #[arg(long, required_unless_present = "list")]
     lake: Option<String>,
     /// The backup to restore; the newest if left out.
