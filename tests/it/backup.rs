@@ -201,7 +201,9 @@ async fn a_lake_that_has_lost_its_data_folder_gets_a_new_one() {
         let filter = format!("&asset=plant1/pump{pump}");
         eventually("an alert", async || server.alerts(&filter).await.len() == 1).await;
     }
-    let rows = server.sql("SELECT asset, count(*) AS n, max(\"offset\") AS newest FROM readings WHERE asset IN ('plant1/pump6', 'plant1/pump8') GROUP BY asset ORDER BY asset").await;
+    let query = "SELECT asset, count(*) AS n, max(\"offset\") AS newest FROM readings \
+                 WHERE asset IN ('plant1/pump6', 'plant1/pump8') GROUP BY asset ORDER BY asset";
+    let rows = server.sql(query).await;
     assert_eq!(
         rows.iter().map(|row| (row[0].as_str(), row[1].as_u64())).collect::<Vec<_>>(),
         [(Some("plant1/pump6"), Some(2)), (Some("plant1/pump8"), Some(1))]

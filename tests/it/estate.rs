@@ -81,6 +81,7 @@ pub(crate) async fn known(server: &Server) -> Value {
     let runs = async || list(server.get("/v1/jobs/hottest/runs").await, "runs");
     eventually("the runs", async || !runs().await.is_empty()).await;
     let runs = runs().await;
+    let predictions = list(server.get("/v1/predictions").await, "predictions");
     json!({
         "readings": server.sql(readings).await,
         "events": server.sql(events).await,
@@ -88,7 +89,7 @@ pub(crate) async fn known(server: &Server) -> Value {
         "hottest": server.sql("SELECT asset, hottest FROM hottest_daily ORDER BY asset").await,
         "runs": picked(runs, &["run", "state", "from", "to", "rows"]),
         "lives": server.sql("SELECT asset, time, event FROM life_events ORDER BY asset, time, event").await,
-        "predictions": picked(list(server.get("/v1/predictions").await, "predictions"), &["asset", "model", "version", "time", "p05", "p50", "p95"]),
+        "predictions": picked(predictions, &["asset", "model", "version", "time", "p05", "p50", "p95"]),
         "predicted": server.sql("SELECT count(*) FROM predictions").await,
     })
 }

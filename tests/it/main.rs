@@ -20,4 +20,5 @@ mod readers;
 mod s3;
 mod snapshots;
 mod torture;
+mod upgrade;
 mod watch;

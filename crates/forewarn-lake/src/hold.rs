@@ -50,7 +50,7 @@ impl Lake {
         for name in self.names(true) {
             tables.push(self.hold_table(name).await?);
         }
-        // Behind the records that these tables have, and before the rows of jobs are looked at: a run is on record once its rows are stored.
+        // Behind the records that these tables have, and before the rows of jobs: a run is on record once its rows are stored.
         let end = self.inner.log_end.read().as_ref().map_or(offset, |end| *end.borrow());
         for name in self.names(false) {
             tables.push(self.hold_table(name).await?);

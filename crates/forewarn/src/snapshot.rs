@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where snapshots are in the lake's store: `FOLDER/LOG/OFFSET.snap`.
 const FOLDER: &str = "_forewarn/snapshots";
-/// The present form: this, the CRC-32 of what follows, and the log's id and the snapshot as one value of `MessagePack`.
+/// The present form: this, the CRC-32 of what follows, and the log's id and the snapshot as one value.
 const MAGIC: &[u8; 8] = b"FWSNAP\0\x02";
 /// The form of the files in the data folder, which do not name their log.
 const FORMER_MAGIC: &[u8; 8] = b"FWSNAP\0\x01";
@@ -93,15 +93,15 @@ impl SnapshotStore {
         let bytes = tokio::task::spawn_blocking(move || encode(&snapshot, &log)).await.context("encoding a snapshot was cut off")??;
         self.files.put(&path, bytes.into(), false).await?;
         let before = before.map(|before| self.path(before));
-        if let Err(error) = self.tidy(&path, before.as_ref()).await {
+        if let Err(error) = self.tidy(&path, before.as_deref()).await {
             let error = format!("{error:#}");
             tracing::warn!(error, "old snapshots could not be deleted; the next one tries again");
         }
         Ok(())
     }
 
-    async fn tidy(&self, newest: &String, before: Option<&String>) -> Result<()> {
-        for old in self.paths().await?.iter().filter(|old| *old != newest && Some(*old) != before) {
+    async fn tidy(&self, newest: &str, before: Option<&str>) -> Result<()> {
+        for old in self.paths().await?.iter().filter(|old| *old != newest && Some(old.as_str()) != before) {
             self.files.delete(old).await?;
         }
         if before.is_some() && self.former.exists() {

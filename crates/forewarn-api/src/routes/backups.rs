@@ -85,8 +85,8 @@ struct TableVersion {
 /// Holds the state of the server for a backup.
 ///
 /// The first line of the answer says what has to be copied for a backup that is consistent at one offset. Nothing of it is deleted while
-/// the answer is being read, so the connection has to be kept open until all is copied; the lines that follow are empty. Meanwhile readings are
-/// taken in and queries answered as always, and the upkeep of the lake waits. `forewarn backup` uses this.
+/// the answer is being read, so the connection has to be kept open until all is copied; the lines that follow are empty. Meanwhile
+/// readings are taken in and queries answered as always, and the upkeep of the lake waits. `forewarn backup` uses this.
 #[utoipa::path(post, path = "/v1/backups", tag = "operation", responses(
     (status = 200, description = "What to copy, then empty lines until the client closes the connection", body = BackupPoint,
      content_type = "application/x-ndjson"),

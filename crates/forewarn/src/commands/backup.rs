@@ -23,7 +23,7 @@ use crate::clock::SystemClock;
 /// Arguments of `forewarn backup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackupArgs {
-    /// Where backups are kept: `file:///folder` or `s3://bucket/prefix`. Backups of one server stand there beside one another and share files.
+    /// Where backups are kept: `file:///folder` or `s3://bucket/prefix`. Those of one server stand beside one another and share files.
     #[arg(long)]
     to: String,
     /// The server's settings, which say where its lake is.
