@@ -101,7 +101,9 @@ impl Driver {
                 acts -= 1;
                 let act = self.plan.act();
                 self.world.note(&format_args!("--- {act:?}"));
+                let start = server.log.start();
                 let outcome = self.act(&mut server, act).await;
+                self.world.count("times the log was trimmed", u64::from(server.log.start() > start));
                 if let Err(Failure::Passing(reason)) = &outcome {
                     self.world.note(&format_args!("    {reason}"));
                 }
@@ -197,9 +199,11 @@ impl Driver {
                 self.world.count("commits of the branch", 1);
             }
             Act::Snapshot => {
-                let start = server.log.start();
+                // It waits until all it rests on is durable.
+                self.write(server)?;
+                server.step_engine(64)?;
+                self.write(server)?;
                 server.snapshot().await?;
-                self.world.count("segments trimmed", u64::from(server.log.start() > start));
             }
             Act::Compact | Act::Retain | Act::Vacuum | Act::Checkpoint => self.maintain(server, act).await?,
             Act::Query => self.query(server).await?,

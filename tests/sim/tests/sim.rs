@@ -20,8 +20,8 @@ const REACHED: [&str; 19] = [
     "readings acknowledged",
     "requests delayed",
     "requests repeated",
-    "segments trimmed",
     "sends refused",
+    "times the log was trimmed",
     "writes without room",
 ];
 
