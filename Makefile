@@ -4,7 +4,10 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help tools demo build test torture lint fmt tidy bench bench-accuracy clean
+SEEDS ?= 10000
+FROM ?= 0
+
+.PHONY: help tools demo build test torture simulate lint fmt tidy bench bench-accuracy clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -29,6 +32,10 @@ test: build ## Run all tests.
 
 torture: build ## Kill the server some 600 times, at every step of its work; about 15 minutes (ROUNDS=8).
 	FOREWARN_TORTURE_ROUNDS=$(or $(ROUNDS),8) $(CARGO) test --workspace --locked --test it -- kills_at_every_step --nocapture
+
+simulate: tools ## Simulate a failing disk and store: SEEDS=10000 seeds from FROM=0 on; TRACE=7 tells what seed 7 does.
+	$(CARGO) build --workspace --locked --bin simulate
+	$(TARGET)/debug/simulate $(if $(TRACE),--trace $(TRACE),$(FROM) $(SEEDS))
 
 lint: tools ## Check formatting, clippy without warnings, and the rules of the house.
 	$(CARGO) fmt --all --check

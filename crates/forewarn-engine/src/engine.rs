@@ -237,6 +237,18 @@ impl Engine {
     }
 }
 
+/// Whether `transition` is not in the log yet, the newest one of which is `newest`: its cause and its ordinal. It is the newest then.
+///
+/// An engine that goes on from a snapshot decides once more what it has decided before, in the same order.
+pub fn is_news(transition: &AlertTransition, newest: &mut Option<(Offset, u32)>) -> bool {
+    let key = Some((transition.cause, transition.ordinal));
+    let news = key > *newest;
+    if news {
+        *newest = key;
+    }
+    news
+}
+
 /// Compiles definition texts.
 ///
 /// # Errors

@@ -56,6 +56,9 @@ pub(crate) struct Missing {
     pub(crate) open: bool,
     /// A deadline stands in the shard's queue.
     pub(crate) armed: bool,
+    /// Which one, if it is `armed`. Others may stand there from before the clock was set back; they are void.
+    #[serde(skip)]
+    pub(crate) queued: i64,
     /// Wall-clock time of the newest usable reading's arrival, late or not, as silence is about arrival; of the first one's if none
     /// was usable; the smallest number before.
     pub(crate) arrived: i64,
@@ -66,7 +69,16 @@ pub(crate) struct Missing {
 
 impl Missing {
     pub(crate) const fn new(slot: u32, arrived: i64) -> Self {
-        Self { slot, open: false, armed: false, arrived, unknown: false, started: 0 }
+        Self { slot, open: false, armed: false, queued: 0, arrived, unknown: false, started: 0 }
+    }
+
+    /// Whether `deadline` must be put into the queue. The one that stands there is checked in time, unless the clock was set back.
+    fn must_queue(&mut self, deadline: i64) -> bool {
+        let must = !self.armed || deadline < self.queued;
+        if must {
+            (self.armed, self.queued) = (true, deadline);
+        }
+        must
     }
 }
 
@@ -246,8 +258,9 @@ impl Instance {
         events.push(scene.detector_event(self.rule, Change::Unknown, time, episode.started, sample, message));
     }
 
-    /// The series of a `missing` rule has spoken, at wall-clock time `arrived`. Says whether a deadline must be put into the queue.
-    pub(crate) fn spoke(&mut self, scene: &Scene<'_>, arrived: i64, events: &mut Vec<Event>) -> bool {
+    /// The series of a `missing` rule has spoken, at wall-clock time `arrived`, and may be silent until `deadline`. Says whether that must
+    /// be put into the queue.
+    pub(crate) fn spoke(&mut self, scene: &Scene<'_>, arrived: i64, deadline: i64, events: &mut Vec<Event>) -> bool {
         let State::Missing(missing) = &mut self.state else { return false };
         missing.arrived = arrived;
         if missing.open {
@@ -258,24 +271,21 @@ impl Instance {
             missing.open = false;
             events.push(missing_event(scene, self.rule, slot, Change::End, arrived.max(started), started));
         }
-        !std::mem::replace(&mut missing.armed, true)
+        missing.must_queue(deadline)
     }
 
     /// The series of a `missing` rule has sent a bad reading, which is no life: it puts an open alert in doubt, and else only begins the
-    /// count if nothing was heard before and it `may_begin` that. Says whether a deadline must be put into the queue.
-    pub(crate) fn muttered(&mut self, scene: &Scene<'_>, arrived: i64, may_begin: bool, events: &mut Vec<Event>) -> bool {
+    /// count if nothing was heard before and it has a `deadline` for that. Says whether that must be put into the queue.
+    pub(crate) fn muttered(&mut self, scene: &Scene<'_>, arrived: i64, deadline: Option<i64>, events: &mut Vec<Event>) -> bool {
         let State::Missing(missing) = &mut self.state else { return false };
         if missing.open && !missing.unknown {
             missing.unknown = true;
             let Missing { slot, started, .. } = *missing;
             events.push(missing_event(scene, self.rule, slot, Change::Unknown, arrived.max(started), started));
         }
-        let begins = may_begin && missing.arrived == NO_TIME;
-        if begins {
-            missing.arrived = arrived;
-            missing.armed = true;
-        }
-        begins
+        let Some(deadline) = deadline.filter(|_| missing.arrived == NO_TIME) else { return false };
+        missing.arrived = arrived;
+        missing.must_queue(deadline)
     }
 
     /// The series of a `missing` rule has been silent since before `started`, which is past its deadline.

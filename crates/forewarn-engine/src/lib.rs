@@ -24,5 +24,5 @@ mod when;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{Actions, Engine, EngineOptions};
+pub use engine::{Actions, Engine, EngineOptions, is_news};
 pub use error::EngineError;

@@ -217,7 +217,7 @@ impl Shard {
                 break;
             }
             self.deadlines.pop();
-            self.check_silence(program, names, instance, now);
+            self.check_silence(program, names, (deadline, instance), now);
         }
     }
 
@@ -231,6 +231,7 @@ impl Shard {
             missing.armed = !missing.open && missing.arrived != NO_TIME;
             if missing.armed {
                 let deadline = missing.arrived.saturating_add(longer_than_us(program, instance.rule));
+                missing.queued = deadline;
                 self.deadlines.push(Reverse((deadline, u32::try_from(index).unwrap_or(u32::MAX))));
             }
         }
@@ -272,14 +273,15 @@ impl Shard {
             let source = &slots[slot as usize];
             let (time, value) = if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
             if matches!(instance.state, State::Missing(_)) {
+                let deadline = row.arrived.saturating_add(longer_than_us(program, instance.rule));
                 // What rests on other signals has not been heard before it had a value.
-                let heard = if source.known {
-                    instance.spoke(&scene, row.arrived, events)
+                let queue = if source.known {
+                    instance.spoke(&scene, row.arrived, deadline, events)
                 } else {
-                    instance.muttered(&scene, row.arrived, slot == row.slot, events)
+                    instance.muttered(&scene, row.arrived, (slot == row.slot).then_some(deadline), events)
                 };
-                if heard {
-                    deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
+                if queue {
+                    deadlines.push(Reverse((deadline, index)));
                 }
             } else if source.known {
                 if instance.detect(&scene, Sample { slot, time, value, late: false }, events) {
@@ -307,8 +309,9 @@ impl Shard {
                 continue;
             }
             if matches!(instance.state, State::Missing(_)) {
-                if usable && instance.spoke(&scene, row.arrived, events) {
-                    deadlines.push(Reverse((row.arrived.saturating_add(longer_than_us(program, instance.rule)), index)));
+                let deadline = row.arrived.saturating_add(longer_than_us(program, instance.rule));
+                if usable && instance.spoke(&scene, row.arrived, deadline, events) {
+                    deadlines.push(Reverse((deadline, index)));
                 }
             } else if usable && instance.detect(&scene, Sample { slot: row.slot, time: row.time, value: row.value, late: true }, events) {
                 let source = &slots[row.slot as usize];
@@ -374,15 +377,20 @@ impl Shard {
         dues.min().unwrap_or(NEVER)
     }
 
-    fn check_silence(&mut self, program: &Program, names: &Dictionary, index: u32, now: i64) {
+    /// A deadline of an instance has come up.
+    fn check_silence(&mut self, program: &Program, names: &Dictionary, (queued, index): (i64, u32), now: i64) {
         let Self { slots, assets, instances, deadlines, events, .. } = self;
         let instance = &mut instances[index as usize];
-        let State::Missing(missing) = &instance.state else { return };
+        let State::Missing(missing) = &mut instance.state else { return };
+        if !missing.armed || missing.queued != queued {
+            return;
+        }
         let deadline = missing.arrived.saturating_add(longer_than_us(program, instance.rule));
         if deadline < now {
             let asset = assets[instance.asset as usize].id;
             instance.silent(&Scene { program, names, slots, asset, row: 0 }, deadline, events);
         } else {
+            missing.queued = deadline;
             deadlines.push(Reverse((deadline, index)));
         }
     }

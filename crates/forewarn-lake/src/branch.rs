@@ -12,6 +12,8 @@
 //! Offsets mean something only within one log, so the marker and the application's name in `txn` carry the log's id, and a lake
 //! that is fed from another log is refused.
 
+mod by_hand;
+
 use std::sync::Arc;
 use std::time::Duration;
 

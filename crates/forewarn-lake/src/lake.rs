@@ -137,6 +137,19 @@ impl Lake {
     /// [`LakeError::Url`] if the store cannot be used, [`LakeError::Table`] if a table cannot.
     pub async fn open(options: LakeOptions, series: Arc<RwLock<SeriesTable>>, clock: Arc<dyn Clock>) -> Result<Self, LakeError> {
         let files = ObjectFiles::open(&options.url, clock.now()).await?;
+        Self::open_on(options, files, series, clock).await
+    }
+
+    /// [`Lake::open`] on a store that is at hand; `options.url` is only its name in messages.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn open_on(
+        options: LakeOptions,
+        files: ObjectFiles,
+        series: Arc<RwLock<SeriesTable>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LakeError> {
         let marker = read_marker(&files).await?;
         let names = files.tables().await?;
         let engine = engine(&files)?;

@@ -92,6 +92,16 @@ impl Lake {
         Ok(done)
     }
 
+    /// Writes a checkpoint of the Delta log of `table`, as the branch does every so many commits.
+    ///
+    /// # Errors
+    /// [`LakeError::Query`] if there is no such table. A checkpoint that cannot be written is reported in the server's log alone.
+    pub async fn checkpoint(&self, table: &str) -> Result<(), LakeError> {
+        let writer = self.existing_writer(table).ok_or_else(|| LakeError::Query(format!("there is no table {table}")))?;
+        let write = move || writer.lock().checkpoint();
+        tokio::task::spawn_blocking(write).await.map_err(|error| LakeError::cut_off(&error))
+    }
+
     async fn vacuum_files(
         &self,
         table: &str,

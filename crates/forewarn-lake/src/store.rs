@@ -8,6 +8,7 @@ mod check;
 
 use std::collections::BTreeSet;
 use std::path::{Path as FsPath, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct ObjectFiles {
     local: bool,
     /// What messages call it, if it is a bucket.
     place: Option<Arc<Place>>,
+    /// Where the next name comes from; none: from chance.
+    names: Option<Arc<AtomicU64>>,
 }
 
 /// What [`ObjectFiles::list`] says of a file.
@@ -88,6 +91,22 @@ impl ObjectFiles {
         Ok(files)
     }
 
+    /// The files in `store`, below `root` of it, for a simulation: nothing is probed, and new files are named after what `names` counts,
+    /// so that they have the same names in every run. `root` ends with a slash, and its scheme is that of no local folder.
+    ///
+    /// # Errors
+    /// [`LakeError::Url`] if the path of `root` cannot be one of the store.
+    pub fn on(store: Arc<dyn ObjectStore>, root: Url, names: Arc<AtomicU64>) -> Result<Self, LakeError> {
+        let prefix = Path::from_url_path(root.path())
+            .map_err(|error| LakeError::Url { url: root.to_string(), problem: format!("is no path: {error}") })?;
+        Ok(Self { store, root, prefix, local: false, place: None, names: Some(names) })
+    }
+
+    /// A number no other file name has: names of data files must never meet, even where two writers share a lake.
+    pub(crate) fn unique(&self) -> u64 {
+        self.names.as_ref().map_or_else(unique, |names| names.fetch_add(1, Ordering::Relaxed))
+    }
+
     fn open_local(path: &str) -> Result<Self, String> {
         if path.is_empty() {
             return Err("names no folder; write file://./folder or file:///folder".into());
@@ -99,7 +118,7 @@ impl ObjectFiles {
         let root = Url::from_directory_path(&folder).map_err(|()| format!("{} cannot be written as a URL", folder.display()))?;
         let prefix = Path::from_url_path(root.path()).map_err(|error| format!("is no path: {error}"))?;
         let store = with_crash_points(Arc::new(LocalFileSystem::new()));
-        Ok(Self { store, root, prefix, local: true, place: None })
+        Ok(Self { store, root, prefix, local: true, place: None, names: None })
     }
 
     /// The store is as `builder` says, which knows all but the bucket.
@@ -125,7 +144,7 @@ impl ObjectFiles {
         let root = Url::parse(&directory).map_err(|error| format!("is no URL: {error}"))?;
         let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|error| format!("is no path: {error}"))?;
         let place = Place { bucket: bucket.to_owned(), endpoint, region };
-        Ok(Self { store: with_crash_points(Arc::new(store)), root, prefix, local: false, place: Some(Arc::new(place)) })
+        Ok(Self { store: with_crash_points(Arc::new(store)), root, prefix, local: false, place: Some(Arc::new(place)), names: None })
     }
 
     /// Writes the file at `path` whole, atomically. With `if_absent` nothing is written if there is one already, and the answer is false.
@@ -331,9 +350,9 @@ pub(crate) fn local_path(location: &Path) -> PathBuf {
     PathBuf::from(format!("/{location}"))
 }
 
-/// A number no other file name has: names of data files must never meet, even where two writers share a lake.
+/// A random number that this process has not given out before.
 pub(crate) fn unique() -> u64 {
     use std::hash::{BuildHasher, RandomState};
-    static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-    RandomState::new().hash_one(NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    RandomState::new().hash_one(NEXT.fetch_add(1, Ordering::Relaxed))
 }

@@ -298,7 +298,7 @@ impl DeltaTable {
     }
 
     /// A checkpoint only speeds up reading, so a failure is reported and the table goes on.
-    fn checkpoint(&mut self) {
+    pub(crate) fn checkpoint(&mut self) {
         match self.snapshot.checkpoint(self.engine.as_ref(), None) {
             Ok((_, snapshot)) => self.snapshot = snapshot,
             Err(error) => tracing::warn!(table = self.schema.name, %error, "no checkpoint could be written; reading the table gets slower"),
@@ -346,7 +346,7 @@ fn upload(store: &ObjectFiles, table: &str, files: Vec<NewFile>) -> Result<Vec<(
             Some(days) => format!("{DATE}={}/", Timestamp(i64::from(days) * 86_400_000_000).date()),
             None => String::new(),
         };
-        let url = store.table_url(table)?.join(&format!("{folder}part-{:016x}.zstd.parquet", store::unique()));
+        let url = store.table_url(table)?.join(&format!("{folder}part-{:016x}.zstd.parquet", store.unique()));
         let url = url.map_err(|error| LakeError::table(table, error))?;
         locations.push(location(table, &url)?);
         uploaded.push((url, file));

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result};
 use forewarn_api::{SavedSnapshot, SharedState, TakeSnapshot};
-use forewarn_engine::{Actions, Engine};
+use forewarn_engine::{Actions, Engine, is_news};
 use forewarn_ingest::Intake;
 use forewarn_log::{Follower, Log, Ticket};
 use forewarn_types::{Definitions, JournalError, Offset, Record, crash_point};
@@ -174,11 +174,9 @@ impl RealTime {
     async fn emit(&mut self, actions: Actions, shutdown: &CancellationToken) -> Result<bool> {
         let mut last: Option<Ticket> = None;
         for transition in actions.transitions {
-            let key = (transition.cause, transition.ordinal);
-            if self.emitted.is_some_and(|emitted| key <= emitted) {
+            if !is_news(&transition, &mut self.emitted) {
                 continue;
             }
-            self.emitted = Some(key);
             self.metrics.transitions.fetch_add(1, Ordering::Relaxed);
             crash_point("alert.before");
             match self.submit(Record::Alert(transition), shutdown).await? {

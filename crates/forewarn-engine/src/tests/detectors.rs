@@ -4,6 +4,7 @@ use forewarn_types::AlertState::{Normal, Returned, Unacknowledged};
 use forewarn_types::{AlertTransition, CommandAction, Transition as T};
 
 use super::{Rig, brief};
+use crate::Engine;
 
 const RULES: &str = "
 signals:
@@ -187,4 +188,23 @@ fn silence_is_told_by_the_wall_clock_and_ends_with_the_next_reading() {
     assert_eq!(brief(&rig.command(&silent[0], CommandAction::Acknowledge, 100_002))[1], (T::Normal, Normal, 100_002));
     assert_eq!(rig.tick(100_301), []);
     assert_eq!(brief(&rig.tick(100_302)), [(T::Raised, Unacknowledged, 100_301)], "the watch goes on");
+}
+
+#[test]
+fn silence_is_counted_from_the_newest_arrival_though_the_clock_was_set_back_with_a_restart_and_without() {
+    const MISSING: &str = "rules:\n  - { name: silent, assets: '**', missing: { signal: temperature, longer_than: 5m }, severity: warning }";
+    for restart in [false, true] {
+        let mut rig = Rig::new(MISSING, &[("p", "temperature")]);
+        rig.read_delayed("p", "temperature", 1, 60.0, 10_000);
+        rig.read_delayed("p", "temperature", 2, 61.0, 5_000);
+        if restart {
+            rig.engine = Engine::restore(&rig.engine.snapshot().unwrap()).unwrap();
+        }
+        assert_eq!(rig.tick(5_302), [], "restart: {restart}");
+        assert_eq!(brief(&rig.tick(5_303)), [(T::Raised, Unacknowledged, 5_302)], "restart: {restart}");
+        // What the first reading had queued comes up, and says nothing more.
+        assert_eq!(rig.tick(20_000), [], "restart: {restart}");
+        rig.read_delayed("p", "temperature", 3, 62.0, 20_000);
+        assert_eq!(brief(&rig.tick(20_400)), [(T::Reraised, Unacknowledged, 20_303)], "restart: {restart}");
+    }
 }
