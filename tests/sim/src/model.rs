@@ -126,7 +126,7 @@ impl Model {
                 match self.alerts.get(self.logged) {
                     Some(expected) if expected == alert => self.logged += 1,
                     expected => return Err(format!("the alert is {alert:?}, it should be {expected:?}")),
-                };
+                }
             }
             _ => {}
         }
