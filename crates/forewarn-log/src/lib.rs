@@ -9,10 +9,12 @@ mod checkpoints;
 mod disk;
 mod error;
 mod follow;
+mod frame;
 mod identity;
 mod inspect;
 mod local;
 mod options;
+mod payload;
 mod read;
 mod segment;
 #[cfg(test)]
@@ -29,7 +31,7 @@ pub use error::LogError;
 pub use follow::Follower;
 pub use inspect::{SegmentReport, inspect, inspect_on};
 pub use local::{LocalLog, LogMetrics};
-pub use options::{LogOptions, WriterMode};
+pub use options::{Compression, LogOptions, MAX_GROUP_DELAY, WriterMode};
 
 /// A durable, ordered, replayable sequence of records.
 pub trait Log: Journal {
