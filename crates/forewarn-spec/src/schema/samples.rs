@@ -66,7 +66,7 @@ data_dir: "${DATA:-/var/lib}/forewarn"
 lake: s3://bucket/prefix
 pipelines: ./p
 models: ./m
-log: { max_bytes: 512MB, segment_bytes: 1048576 }
+log: { max_bytes: 512MB, segment_bytes: 1048576, group_delay: 5ms, compression: lz4 }
 branch: { commit_rows: 1000, commit_every: 5s, max_tail_rows: 100000 }
 maintenance: { every: 2h, file_bytes: 64MiB, delete_after: 2d, keep_log: 9d, retain: { readings: 730d, alert_events: 3650d, predictions: 90d } }
 limits: { max_series: 10, max_body_bytes: 1MB, max_line_bytes: 1 KiB, max_future: 1h, max_sql_rows: 5, max_sql: 5s }
