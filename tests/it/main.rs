@@ -5,8 +5,10 @@
 mod accuracy;
 mod bad_input;
 mod clients;
+mod clock;
 mod commands;
 mod demo;
+mod disk;
 mod kill;
 mod log;
 mod maintenance;

@@ -50,6 +50,8 @@ pub struct Site {
     dir: TempDir,
     /// Lines of `forewarn.yaml` beside the usual ones.
     pub settings: String,
+    /// Variables of the environment of servers beside those of the test.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 impl Default for Site {
@@ -68,7 +70,7 @@ impl Site {
         for folder in ["pipelines", "models"] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder in the test's folder");
         }
-        Self { dir, settings: String::new() }
+        Self { dir, settings: String::new(), variables: Vec::new() }
     }
 
     /// The folder.
@@ -141,6 +143,7 @@ impl Site {
     /// If there is no such program.
     pub fn spawn(&self) -> Child {
         let mut command = Command::new(binary());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.args(["serve", "--config"]).arg(self.config()).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
         let log = std::fs::File::options().create(true).append(true).open(self.path().join("server.log")).expect("a log for the server");
         command.stderr(log).spawn().expect("the server starts")
