@@ -9,6 +9,7 @@ mod clients;
 mod clock;
 mod commands;
 mod demo;
+mod disk;
 mod estate;
 mod kill;
 mod log;

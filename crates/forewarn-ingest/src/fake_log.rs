@@ -12,6 +12,8 @@ pub(crate) struct FakeLog {
     pub(crate) records: Mutex<Vec<Arc<Record>>>,
     /// So many records are still taken.
     pub(crate) room: Mutex<usize>,
+    /// Its disk has failed.
+    pub(crate) failed: Mutex<bool>,
     held: Mutex<bool>,
     end: watch::Sender<Offset>,
 }
@@ -21,6 +23,7 @@ impl FakeLog {
         Arc::new(Self {
             records: Mutex::default(),
             room: Mutex::new(usize::MAX),
+            failed: Mutex::new(false),
             held: Mutex::new(held),
             end: watch::Sender::new(Offset(0)),
         })
@@ -72,6 +75,9 @@ impl Log for FakeLog {
     }
 
     fn submit_all(&self, new: Vec<Record>) -> Result<Ticket, JournalError> {
+        if *self.failed.lock() {
+            return Err(JournalError::Stopped("a test says so".into()));
+        }
         let mut room = self.room.lock();
         *room = room.checked_sub(new.len()).ok_or_else(|| JournalError::Full("a test says so".into()))?;
         let mut records = self.records.lock();

@@ -113,7 +113,7 @@ impl Disk for RealDisk {
     fn lock(&self, dir: &Path) -> io::Result<Box<dyn Send + Sync>> {
         let file = OpenOptions::new().create(true).append(true).open(dir.join("lock"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Box::new(file)),
+            Ok(()) => Ok(Box::new(Guard(file))),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -139,6 +139,17 @@ impl Disk for RealDisk {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
+    }
+}
+
+/// A folder's lock. It is given back by name: a process that is being started holds a copy of every open file for a moment.
+struct Guard(File);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the log's folder stays locked until this process ends");
+        }
     }
 }
 

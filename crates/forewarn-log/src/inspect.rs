@@ -10,8 +10,9 @@ use forewarn_types::{Offset, decode_record};
 
 use crate::LogError;
 use crate::disk::{Disk, RealDisk};
+use crate::frame::{Found, Frames};
 use crate::local::list_segments;
-use crate::segment::{Found, Frames, HEADER_BYTES, Segment, check_header, reject_damage};
+use crate::segment::{HEADER_BYTES, Segment, check_header, reject_damage};
 
 /// What one segment file holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct SegmentReport {
     pub base: Offset,
     /// One past its last whole record.
     pub end: Offset,
-    /// Its length.
+    /// Its length, free space at its end included.
     pub bytes: u64,
     /// Its records by kind.
     pub kinds: BTreeMap<&'static str, u64>,
@@ -79,8 +80,8 @@ fn read(disk: &dyn Disk, segment: &Segment) -> Result<SegmentReport, LogError> {
         torn: false,
     };
     match check_header(disk, &segment.path, segment.base) {
-        Ok(true) => {}
-        Ok(false) => {
+        Ok(Some(_)) => {}
+        Ok(None) => {
             report.torn = segment.bytes <= HEADER_BYTES;
             report.problem = Some((0, "its header is not that of a segment".to_owned()));
             return Ok(report);

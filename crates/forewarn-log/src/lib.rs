@@ -10,10 +10,12 @@ mod crash;
 mod disk;
 mod error;
 mod follow;
+mod frame;
 mod identity;
 mod inspect;
 mod local;
 mod options;
+mod payload;
 mod read;
 mod segment;
 #[cfg(test)]
@@ -32,7 +34,7 @@ pub use follow::Follower;
 pub use identity::new_id;
 pub use inspect::{SegmentReport, inspect, inspect_on};
 pub use local::{LocalLog, LogMetrics};
-pub use options::{LogOptions, WriterMode};
+pub use options::{Compression, LogOptions, MAX_GROUP_DELAY, WriterMode};
 pub use transfer::{blank, export, import};
 
 /// A durable, ordered, replayable sequence of records.

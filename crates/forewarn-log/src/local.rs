@@ -13,10 +13,12 @@ use tokio::sync::{oneshot, watch};
 use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
 use crate::crash::with_crash_points;
-use crate::disk::{Disk, DiskFile, RealDisk};
-use crate::segment::{HEADER_BYTES, MAX_PAYLOAD_BYTES, Segment, parse_name, recover};
+use crate::disk::{Disk, RealDisk};
+use crate::frame::MAX_PAYLOAD_BYTES;
+use crate::payload::Payload;
+use crate::segment::{HEADER_BYTES, Recovered, Segment, parse_name, recover};
 use crate::writer::{Outcome, Pending, Step, Writer};
-use crate::{Log, LogError, LogOptions, Ticket, WriterMode, identity};
+use crate::{Compression, Log, LogError, LogOptions, Ticket, WriterMode, identity};
 
 /// A log in segment files of one directory, for one process at a time.
 pub struct LocalLog {
@@ -46,8 +48,10 @@ pub(crate) struct Shared {
     pub(crate) wake: Condvar,
     pub(crate) segments: Mutex<Vec<Segment>>,
     pub(crate) cache: RwLock<Cache>,
-    /// Bytes of all segment files, what is in line included.
+    /// Bytes in use of all segment files, what is in line included.
     pub(crate) disk_bytes: AtomicU64,
+    /// Bytes of free space at the end of the last segment.
+    pub(crate) free_bytes: AtomicU64,
     pub(crate) fsyncs: AtomicU64,
 }
 
@@ -75,12 +79,16 @@ pub struct LogMetrics {
     pub end: Offset,
     /// Segment files.
     pub segments: usize,
-    /// Bytes of the segment files, with what waits for the disk.
+    /// Bytes of the segment files, free space in them and what waits for the disk included.
     pub disk_bytes: u64,
     /// Above this the log refuses records.
     pub max_bytes: u64,
     /// Bytes that wait for the disk.
     pub queue_bytes: usize,
+    /// Whether the disk has no room for what is in line.
+    pub disk_full: bool,
+    /// Why the log takes no more records, if its disk has failed.
+    pub failed: Option<String>,
     /// Group commits since the start.
     pub fsyncs: u64,
     /// Every consumer and where it stands.
@@ -103,18 +111,31 @@ impl LocalLog {
     /// As there.
     pub fn open_on(options: LogOptions, disk: Arc<dyn Disk>) -> Result<Arc<Self>, LogError> {
         options.check()?;
+        Self::open_unchecked(options, disk)
+    }
+
+    /// [`LocalLog::open_on`] with options that may lie outside their bounds.
+    pub(crate) fn open_unchecked(options: LogOptions, disk: Arc<dyn Disk>) -> Result<Arc<Self>, LogError> {
         disk.create_dir(&options.dir).map_err(LogError::io("create the folder", &options.dir))?;
         let lock = lock_dir(disk.as_ref(), &options.dir)?;
         let id = identity::open(disk.as_ref(), &options.dir)?;
         let checkpoints = Checkpoints::open(disk.as_ref(), &options.dir)?;
         let mut segments = list_segments(disk.as_ref(), &options.dir)?;
-        let (last, file, next) = match segments.pop() {
-            Some(last) => open_last(disk.as_ref(), &options.dir, last.base)?,
-            None => begin(disk.as_ref(), &options.dir)?,
-        };
+        let last = segments.pop().map(|last| open_last(disk.as_ref(), &options.dir, last.base)).transpose()?;
+        let next = last.as_ref().map_or(Offset(0), |last| last.end);
         checkpoints.check(next)?;
-        let position = last.bytes;
-        segments.push(last);
+        let file = match last {
+            Some(last) if last.is_current => {
+                segments.push(last.segment);
+                last.file
+            }
+            before => {
+                segments.extend(before.map(|before| before.segment).filter(|before| before.base < next));
+                let (segment, file) = Segment::create(disk.as_ref(), &options.dir, next)?;
+                segments.push(segment);
+                file
+            }
+        };
         let shared = Arc::new(Shared {
             checkpoints: Mutex::new(checkpoints),
             queue: Mutex::new(Queue { next, pending: Vec::new(), bytes: 0, closing: false, disk_full: false, failed: None }),
@@ -122,12 +143,13 @@ impl LocalLog {
             disk_bytes: AtomicU64::new(segments.iter().map(|segment| segment.bytes).sum()),
             segments: Mutex::new(segments),
             cache: RwLock::new(Cache::new(next, options.cache_bytes)),
+            free_bytes: AtomicU64::new(0),
             fsyncs: AtomicU64::new(0),
             disk,
             options,
         });
         let (sender, end) = watch::channel(next);
-        let writer = Writer::new(Arc::clone(&shared), file, position, next, sender);
+        let writer = Writer::new(Arc::clone(&shared), file, next, sender);
         let driver = match shared.options.writer {
             WriterMode::ByHand => Driver::ByHand(Box::new(writer)),
             WriterMode::Thread => {
@@ -172,15 +194,20 @@ impl LocalLog {
     pub fn metrics(&self) -> LogMetrics {
         // One statement a lock: within a single expression all three would be held to its end, and two threads could wait for each other.
         let segments = self.shared.segments.lock().len();
-        let queue_bytes = self.shared.queue.lock().bytes;
+        let (queue_bytes, disk_full, failed) = {
+            let queue = self.shared.queue.lock();
+            (queue.bytes, queue.disk_full, queue.failed.clone())
+        };
         let checkpoints = self.shared.checkpoints.lock().all();
         LogMetrics {
             start: self.shared.start(),
             end: self.end(),
             segments,
-            disk_bytes: self.shared.disk_bytes.load(Ordering::Relaxed),
+            disk_bytes: self.shared.disk_bytes.load(Ordering::Relaxed) + self.shared.free_bytes.load(Ordering::Relaxed),
             max_bytes: self.shared.options.max_bytes,
             queue_bytes,
+            disk_full,
+            failed,
             fsyncs: self.shared.fsyncs.load(Ordering::Relaxed),
             checkpoints,
         }
@@ -229,12 +256,16 @@ impl Shared {
             )));
         }
         self.disk_bytes.fetch_add(frames as u64, Ordering::Relaxed);
+        // The writer needs to be told of the first record in line, and of the one with which it need not wait for more.
+        let wake = queue.pending.is_empty() || queue.bytes + frames >= self.options.enough_bytes();
         queue.bytes += frames;
         queue.next = Offset(queue.next.0 + pending.len() as u64);
         let offset = Offset(queue.next.0 - 1);
         queue.pending.extend(pending);
         drop(queue);
-        self.wake.notify_one();
+        if wake {
+            self.wake.notify_one();
+        }
         Ok(Ticket { offset, durable: Box::pin(async { durable.await.unwrap_or_else(|_| Err(stopped())) }) })
     }
 
@@ -246,13 +277,17 @@ impl Shared {
         let mut last = None;
         let mut total = 0;
         for record in records {
-            let mut payload = Vec::new();
-            encode_record(&record, &mut payload).map_err(|error| JournalError::Refused(error.to_string()))?;
-            if payload.len() > largest {
-                let bytes = payload.len();
+            let mut encoded = Vec::new();
+            encode_record(&record, &mut encoded).map_err(|error| JournalError::Refused(error.to_string()))?;
+            if encoded.len() > largest {
+                let bytes = encoded.len();
                 return Err(JournalError::Refused(format!("its {bytes} bytes are more than the {largest} that one record may take")));
             }
-            total += payload.len();
+            total += encoded.len();
+            let payload = match self.options.compression {
+                Compression::None => Payload::plain(encoded),
+                Compression::Lz4 => Payload::lz4(encoded),
+            };
             let (done, durable) = oneshot::channel();
             pending.push(Pending { record: Arc::new(record), payload, done });
             last = Some(durable);
@@ -341,20 +376,14 @@ fn lock_dir(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Send + Sync>, LogErro
     })
 }
 
-/// The segment that the log ends with, ready to append to, and the log's end.
-fn open_last(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<(Segment, Box<dyn DiskFile>, Offset), LogError> {
+/// Reads through the segment that the log ends with, and says what a crash has left there.
+fn open_last(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<Recovered, LogError> {
     let recovered = recover(disk, dir, base)?;
     if recovered.cut_bytes > 0 {
         let (bytes, path) = (recovered.cut_bytes, recovered.segment.path.display());
         tracing::warn!(bytes, %path, end = %recovered.end, "cut off what a crash left half-written at the log's end");
     }
-    Ok((recovered.segment, recovered.file, recovered.end))
-}
-
-/// The first segment of an empty log.
-fn begin(disk: &dyn Disk, dir: &Path) -> Result<(Segment, Box<dyn DiskFile>, Offset), LogError> {
-    let (segment, file) = Segment::create(disk, dir, Offset(0))?;
-    Ok((segment, file, Offset(0)))
+    Ok(recovered)
 }
 
 /// The segments of `dir` in order, with their lengths.

@@ -6,8 +6,9 @@ use forewarn_types::{Offset, Record, decode_record};
 
 use crate::LogError;
 use crate::disk::Disk;
+use crate::frame::{Found, Frames};
 use crate::local::Shared;
-use crate::segment::{Found, Frames, Mark, Segment, check_header};
+use crate::segment::{Mark, Segment, check_header};
 
 /// Bounds and result of one call of [`crate::Log::read`].
 struct Request {
@@ -90,7 +91,7 @@ fn scan(
     request: &mut Request,
     marks: &mut Vec<Mark>,
 ) -> Result<(), LogError> {
-    if near.offset == base && !check_header(disk, path, base)? {
+    if near.offset == base && check_header(disk, path, base)?.is_none() {
         return Err(LogError::corrupt(path, 0, "the file's header is not that of a segment"));
     }
     let mut frames = Frames::open(disk, path, near.position)?;

@@ -1,11 +1,14 @@
 //! The log as its users see it: what was acknowledged is there, once, in order, whatever happens in between.
 
+mod ahead;
 mod by_hand;
 mod crash;
 mod damage;
 mod disk;
+mod groups;
 mod hooked;
 mod model;
+mod oracle;
 
 use std::io;
 use std::path::Path;

@@ -4,6 +4,7 @@
 //!
 //! A full disk is no failure: what is in line waits for room, and senders are asked to try again. A failed fsync is one, for good.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -13,8 +14,10 @@ use tokio::sync::{oneshot, watch};
 
 use crate::LogError;
 use crate::disk::{DiskFile, is_full};
+use crate::frame::{FRAME_BYTES, push_frame};
 use crate::local::Shared;
-use crate::segment::{FRAME_BYTES, HEADER_BYTES, Mark, Segment, push_frame};
+use crate::payload::Payload;
+use crate::segment::{HEADER_BYTES, Mark, Segment};
 
 /// What a sender hears of its record: it is durable, or never will be.
 pub(crate) type Outcome = Result<(), JournalError>;
@@ -22,19 +25,22 @@ pub(crate) type Outcome = Result<(), JournalError>;
 /// A record in line for the disk.
 pub(crate) struct Pending {
     pub(crate) record: Arc<Record>,
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: Payload,
     pub(crate) done: oneshot::Sender<Outcome>,
 }
 
 impl Pending {
     /// Bytes of its frame.
     pub(crate) const fn frame_bytes(&self) -> usize {
-        FRAME_BYTES + self.payload.len()
+        FRAME_BYTES + self.payload.bytes.len()
     }
 }
 
 /// After how long the writer looks whether a full disk has room again.
 const TRY_AGAIN: Duration = Duration::from_millis(200);
+
+/// How many bytes of free space are taken from the disk at once.
+const AHEAD_BYTES: u64 = 1 << 20;
 
 /// Why records could not be written.
 enum Failure {
@@ -67,8 +73,10 @@ pub(crate) enum Step {
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     file: Box<dyn DiskFile>,
-    /// Length of the file.
+    /// Bytes of the file that are in use.
     position: u64,
+    /// Length of the file; what is behind `position` is zeros.
+    length: u64,
     /// The offset of the next record to be written.
     next: Offset,
     /// Dropped when the thread ends, which tells every follower.
@@ -80,22 +88,23 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// A writer that goes on at `position` of the last segment's `file`, with the record of offset `next`.
-    pub(crate) const fn new(shared: Arc<Shared>, file: Box<dyn DiskFile>, position: u64, next: Offset, end: watch::Sender<Offset>) -> Self {
-        Self { shared, file, position, next, end, batch: Vec::new(), group: Vec::new() }
+    /// A writer that goes on at the end of the last segment, whose file is `file`, with the record of offset `next`.
+    pub(crate) fn new(shared: Arc<Shared>, file: Box<dyn DiskFile>, next: Offset, end: watch::Sender<Offset>) -> Self {
+        let position = shared.segments.lock().last().map_or(HEADER_BYTES, |segment| segment.bytes);
+        Self { shared, file, position, length: position, next, end, batch: Vec::new(), group: Vec::new() }
     }
 
     /// Runs until the log is closed and everything is written, or until the disk fails.
     pub(crate) fn run(mut self) {
-        loop {
+        while !self.batch.is_empty() || self.wait_for_work() {
             match self.step() {
-                Step::Wrote => {}
-                Step::Idle if self.wait_for_work() => {}
+                Step::Wrote | Step::Idle => {}
                 Step::Full(_) if self.wait_for_room() => {}
                 Step::Full(error) => return self.poison(&error),
-                Step::Idle | Step::Failed => return,
+                Step::Failed => return,
             }
         }
+        self.release_free();
     }
 
     /// Writes one group of what is in line.
@@ -128,6 +137,10 @@ impl Writer {
         while queue.pending.is_empty() && !queue.closing {
             self.shared.wake.wait(&mut queue);
         }
+        let (delay, enough) = (self.shared.options.group_delay, self.shared.options.enough_bytes());
+        if !delay.is_zero() {
+            self.shared.wake.wait_while_for(&mut queue, |queue| queue.bytes < enough && !queue.closing, delay);
+        }
         !queue.pending.is_empty()
     }
 
@@ -135,11 +148,12 @@ impl Writer {
     /// not fit begins the next segment.
     fn write(&mut self) -> Result<usize, Failure> {
         if self.batch.first().is_some_and(|first| !self.fits(0, first)) {
+            self.cut_free()?;
             let (segment, file) =
                 Segment::create(self.shared.disk.as_ref(), &self.shared.options.dir, self.next).map_err(Failure::of_creation)?;
             self.shared.disk_bytes.fetch_add(HEADER_BYTES, Ordering::Relaxed);
             self.shared.segments.lock().push(segment);
-            (self.file, self.position) = (file, HEADER_BYTES);
+            (self.file, self.position, self.length) = (file, HEADER_BYTES, HEADER_BYTES);
         }
         let mut marks = Vec::new();
         let mut next = self.next;
@@ -153,14 +167,16 @@ impl Writer {
             push_frame(&mut group, &pending.payload);
             next = next.next();
         }
-        let outcome = self.write_group(&group);
         let bytes = group.len() as u64;
+        let outcome = self.write_group(&mut group);
         // One giant group must not hold its memory for ever.
         group.clear();
         group.shrink_to(4 << 20);
         self.group = group;
         outcome?;
         self.position += bytes;
+        self.length = self.length.max(self.position);
+        self.note_free();
         self.next = next;
         let written = marks.len();
         if let Some(segment) = self.shared.segments.lock().last_mut() {
@@ -176,22 +192,66 @@ impl Writer {
         position == HEADER_BYTES || position + pending.frame_bytes() as u64 <= self.shared.options.segment_bytes
     }
 
-    /// Writes `group` durably. If there is no room for it, what was written of it is taken back: no fsync has failed, so the file is
-    /// known to be what it was before, and the group may be written again.
-    fn write_group(&mut self, group: &[u8]) -> Result<(), Failure> {
-        let position = self.position;
-        let path = self.shared.segments.lock().last().map_or_else(|| self.shared.options.dir.clone(), |segment| segment.path.clone());
-        if let Err(error) = self.file.write_at(group, position) {
+    /// Writes `group` durably, with free space behind it if it reaches the end of the file. If there is no room, it does without; if
+    /// there is none for the group either, what was written of it is taken back: no fsync has failed, so the file is known to be what
+    /// it was before, and the group may be written again.
+    fn write_group(&mut self, group: &mut Vec<u8>) -> Result<(), Failure> {
+        let path = self.path();
+        let bytes = group.len();
+        group.resize(bytes + self.ahead(bytes), 0);
+        let mut written = self.file.write_at(group, self.position);
+        if group.len() > bytes && written.as_ref().is_err_and(is_full) {
+            self.cut_free()?;
+            group.truncate(bytes);
+            written = self.file.write_at(group, self.position);
+        }
+        if let Err(error) = written {
             let full = is_full(&error);
             let error = LogError::io("write", &path)(error);
-            if full && self.file.set_length(position).is_ok() {
-                return Err(Failure::Full(error));
-            }
-            return Err(Failure::Lost(error));
+            return if full && self.cut_free().is_ok() { Err(Failure::Full(error)) } else { Err(Failure::Lost(error)) };
         }
+        self.length = self.length.max(self.position + group.len() as u64);
         let synced = self.file.sync();
         self.shared.fsyncs.fetch_add(1, Ordering::Relaxed);
         synced.map_err(|error| Failure::Lost(LogError::io("fsync", &path)(error)))
+    }
+
+    /// How many bytes of free space are to be taken behind a group of so many `bytes`. None while the group finds room in what was
+    /// taken before; and none behind a large one, whose own bytes cost more than the new length of the file.
+    fn ahead(&self, bytes: usize) -> usize {
+        let end = self.position + bytes as u64;
+        if end <= self.length || bytes as u64 >= AHEAD_BYTES / 4 {
+            return 0;
+        }
+        let options = &self.shared.options;
+        let left = options.max_bytes.saturating_sub(self.shared.disk_bytes.load(Ordering::Relaxed));
+        let ahead = AHEAD_BYTES.min(options.max_bytes / 16).min(left).min(options.segment_bytes.saturating_sub(end));
+        usize::try_from(ahead).unwrap_or(0)
+    }
+
+    /// Cuts the file off behind what is in use of it.
+    fn cut_free(&mut self) -> Result<(), Failure> {
+        let cut = self.file.set_length(self.position);
+        cut.map_err(|error| Failure::Lost(LogError::io("cut the free space off", &self.path())(error)))?;
+        self.length = self.position;
+        self.note_free();
+        Ok(())
+    }
+
+    /// Leaves a closed log's last file as long as what is in it. Failing that, the next start does it.
+    fn release_free(&mut self) {
+        if let Err(Failure::Full(error) | Failure::Lost(error)) = self.cut_free() {
+            tracing::warn!(%error, "the log's last file keeps its free space");
+        }
+    }
+
+    fn note_free(&self) {
+        self.shared.free_bytes.store(self.length - self.position, Ordering::Relaxed);
+    }
+
+    /// The file that is written to.
+    fn path(&self) -> PathBuf {
+        self.shared.segments.lock().last().map_or_else(|| self.shared.options.dir.clone(), |segment| segment.path.clone())
     }
 
     /// Tells readers first and senders second, so that whoever was told that a record is durable can read it.
@@ -200,7 +260,7 @@ impl Writer {
         let bytes: usize = batch.iter().map(Pending::frame_bytes).sum();
         let mut cache = self.shared.cache.write();
         for pending in &batch {
-            cache.push(Arc::clone(&pending.record), pending.payload.len());
+            cache.push(Arc::clone(&pending.record), pending.payload.record_bytes);
         }
         drop(cache);
         let mut queue = self.shared.queue.lock();

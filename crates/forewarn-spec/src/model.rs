@@ -382,6 +382,20 @@ pub struct LogConfig {
     pub max_bytes: u64,
     /// Bytes of one segment file.
     pub segment_bytes: u64,
+    /// How long the log waits for more records before it writes, µs.
+    pub group_delay_us: i64,
+    /// How records are written.
+    pub compression: LogCompression,
+}
+
+/// How the log writes records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogCompression {
+    /// As they are.
+    #[default]
+    None,
+    /// As LZ4 blocks.
+    Lz4,
 }
 
 /// Upkeep of the lake's tables.

@@ -38,9 +38,14 @@ pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<Rea
 }
 
 fn show_log(out: &mut Exposition, log: &LogMetrics) {
-    out.gauge("forewarn_log_disk_bytes", "Bytes that the log takes on disk.", &[], log.disk_bytes as f64);
+    out.gauge("forewarn_log_disk_bytes", "Bytes that the log takes on disk, free space in its files included.", &[], log.disk_bytes as f64);
     out.gauge("forewarn_log_max_bytes", "Bytes that the log may take; then readings are refused.", &[], log.max_bytes as f64);
     out.gauge("forewarn_log_queue_bytes", "Bytes that wait for the disk.", &[], log.queue_bytes as f64);
+    let as_number = |flag: bool| f64::from(u8::from(flag));
+    let help = "1 while the disk has no room for what is in line; then readings are refused.";
+    out.gauge("forewarn_log_disk_full", help, &[], as_number(log.disk_full));
+    let help = "1 once the log's disk has failed; nothing is taken in until it is mended and the server restarted.";
+    out.gauge("forewarn_log_failed", help, &[], as_number(log.failed.is_some()));
     out.gauge("forewarn_log_segments", "Segment files.", &[], log.segments as f64);
     out.counter("forewarn_log_fsyncs_total", "Groups of records made durable together.", &[], log.fsyncs);
     for (consumer, offset) in &log.checkpoints {

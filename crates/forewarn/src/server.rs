@@ -10,9 +10,9 @@ use forewarn_engine::{Engine, EngineOptions};
 use forewarn_ingest::mqtt::{MqttHandle, MqttStage};
 use forewarn_ingest::{Intake, IntakeLimits, IntakeState};
 use forewarn_lake::{Branch, Lake, LakeOptions};
-use forewarn_log::{LocalLog, Log, LogOptions};
+use forewarn_log::{Compression, LocalLog, Log, LogOptions};
 use forewarn_models::ModelService;
-use forewarn_spec::{Definitions, ServerConfig, Source};
+use forewarn_spec::{Definitions, LogCompression, ServerConfig, Source};
 use forewarn_types::{Clock, Journal as _, Offset, Record, SeriesTable, crash_point};
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
@@ -142,16 +142,25 @@ impl Server {
         Ok(Self { address, log, scheduler: handle, state, front, back, front_tasks, back_tasks })
     }
 
-    /// Waits until a part ends by itself, which none should.
+    /// Waits until a part ends by itself, which none should. Once the log's disk has failed, the parts that follow or fill the log end,
+    /// each with a word in the server's log. The rest goes on: what is on record can still be asked for, and the API says what is wrong.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
-        let ended = tokio::select! {
-            Some(ended) = self.front_tasks.join_next() => ended,
-            Some(ended) = self.back_tasks.join_next() => ended,
-        };
-        match ended {
-            Ok(Ok(())) => anyhow::anyhow!("a part of the server ended by itself"),
-            Ok(Err(error)) => error,
-            Err(error) => anyhow::anyhow!("a part of the server was cut off: {error}"),
+        loop {
+            let ended = tokio::select! {
+                Some(ended) = self.front_tasks.join_next() => ended,
+                Some(ended) = self.back_tasks.join_next() => ended,
+                else => return anyhow::anyhow!("every part of the server has ended"),
+            };
+            let error = match ended {
+                Ok(Ok(())) => anyhow::anyhow!("a part of the server ended by itself"),
+                Ok(Err(error)) => error,
+                Err(error) => anyhow::anyhow!("a part of the server was cut off: {error}"),
+            };
+            if self.log.metrics().failed.is_none() {
+                return error;
+            }
+            let error = format!("{error:#}");
+            tracing::error!(error, "a part has ended since the log's disk has failed; mend the disk and restart the server");
         }
     }
 
@@ -229,6 +238,11 @@ fn open_log(settings: &ServerConfig) -> Result<Arc<LocalLog>> {
     let mut options = LogOptions::new(settings.data_dir.join("log"));
     options.max_bytes = settings.log.max_bytes;
     options.segment_bytes = settings.log.segment_bytes;
+    options.group_delay = Duration::from_micros(settings.log.group_delay_us.unsigned_abs());
+    options.compression = match settings.log.compression {
+        LogCompression::None => Compression::None,
+        LogCompression::Lz4 => Compression::Lz4,
+    };
     options.consumers = vec![realtime::CONSUMER.to_owned(), forewarn_lake::CONSUMER.to_owned()];
     LocalLog::open(options).context("cannot open the log")
 }

@@ -149,8 +149,15 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        self.respond_with(&self)
+    }
+}
+
+impl Problem {
+    /// The response to this problem with `body`, which has the problem's members and maybe more.
+    pub(crate) fn respond_with(&self, body: &impl Serialize) -> Response {
         // A struct of texts and numbers always encodes; an empty body still carries the status.
-        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let body = serde_json::to_vec(body).unwrap_or_default();
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -167,7 +174,8 @@ impl From<JournalError> for Problem {
             JournalError::Full(_) => Self::unavailable(error.to_string()).hint("nothing was stored; send the same request again"),
             JournalError::Stopped(_) => {
                 tracing::error!(%error, "the log takes no more records");
-                Self::unavailable("the log has stopped, nothing can be stored").hint("the server must be restarted; see its log")
+                let problem = Self::unavailable("the log has stopped, nothing can be stored");
+                problem.hint("whoever operates the server finds the reason at /readyz, mends the disk and restarts it")
             }
             JournalError::Refused(reason) => Self::bad_request(format!("the log refuses this: {reason}")),
         }

@@ -4,23 +4,33 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
 use forewarn_lake::CommitFailure;
 use forewarn_types::Record;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::Problem;
 use crate::{ApiState, Exposition};
 
 /// How far behind the log a stage may be for the server to count as ready; it waits this long for it.
 const READY_WITHIN: Duration = Duration::from_millis(500);
 
-/// Whether the server is ready, and why not.
+/// The server is ready.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Readiness {
-    /// `ready` or `not ready`.
+    /// `ready`.
     status: &'static str,
+    /// What was looked at.
+    checks: Vec<Check>,
+}
+
+/// Why the server is not ready.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct NotReady {
+    #[serde(flatten)]
+    problem: Problem,
     /// What was looked at.
     checks: Vec<Check>,
 }
@@ -45,7 +55,7 @@ pub(crate) async fn healthz() -> Json<serde_json::Value> {
 /// Says whether the server can take readings and answer questions.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, description = "Ready", body = Readiness),
-    (status = 503, description = "Not ready", body = Readiness),
+    (status = 503, description = "Not ready", body = NotReady, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     let log = probe_log(&api).await;
@@ -61,9 +71,12 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     let stopping = api.shutdown.is_cancelled();
     let serving = Check { name: "serving", ok: !stopping, detail: if stopping { "shutting down" } else { "serving" }.into() };
     let checks = vec![log, state, lake, serving];
-    let ready = checks.iter().all(|check| check.ok);
-    let (code, status) = if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
-    (code, Json(Readiness { status, checks })).into_response()
+    let wrong: Vec<String> = checks.iter().filter(|check| !check.ok).map(|check| format!("{}: {}", check.name, check.detail)).collect();
+    if wrong.is_empty() {
+        return Json(Readiness { status: "ready", checks }).into_response();
+    }
+    let problem = Problem::unavailable(wrong.join("; ")).hint("mend what is named; what is on record can still be asked for");
+    problem.clone().respond_with(&NotReady { problem, checks })
 }
 
 /// What the lake cannot commit for now. As long as the tail has room for it, the server takes readings and answers questions.

@@ -2,6 +2,7 @@
 //! operators' commands what the engine would.
 
 mod alerts;
+mod disk;
 mod errors;
 mod jobs;
 mod ops;
@@ -15,7 +16,7 @@ use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Branch, Lake, LakeOptions};
-use forewarn_log::{Follower, LocalLog, LogOptions};
+use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
 use forewarn_types::{
@@ -99,11 +100,15 @@ impl Server {
     }
 
     pub(crate) async fn with_log(options: impl FnOnce(&mut LogOptions)) -> Self {
+        Self::on_disk(options, Arc::new(RealDisk)).await
+    }
+
+    pub(crate) async fn on_disk(options: impl FnOnce(&mut LogOptions), disk: Arc<dyn Disk>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap()));
         let mut log_options = LogOptions::new(dir.path().join("log"));
         options(&mut log_options);
-        let log = LocalLog::open(log_options).unwrap();
+        let log = LocalLog::open_on(log_options, disk).unwrap();
         let series = Arc::new(RwLock::new(SeriesTable::new(limits().max_series)));
         let lake_options = LakeOptions { url: format!("file://{}", dir.path().join("lake").display()), ..LakeOptions::default() };
         let lake = Lake::open(lake_options, Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
@@ -111,7 +116,8 @@ impl Server {
         let tasks = TaskTracker::new();
         let branch = Branch::build(lake.clone(), log.clone(), Arc::clone(&clock));
         let stop = shutdown.clone();
-        tasks.spawn(async move { branch.run(stop).await.unwrap() });
+        // It ends with a log whose disk fails.
+        tasks.spawn(async move { drop(branch.run(stop).await) });
         let state = SharedState::new(State::default());
         tasks.spawn(fold(log.clone(), state.clone(), shutdown.clone()));
         let work = Job {
@@ -225,8 +231,9 @@ async fn fold(log: Arc<LocalLog>, state: SharedState, shutdown: CancellationToke
     loop {
         let records = tokio::select! {
             () = shutdown.cancelled() => return,
-            records = follower.next(64) => records.unwrap(),
+            records = follower.next(64) => records,
         };
+        let Ok(records) = records else { return };
         for (offset, record) in &records {
             if let Record::Command(command) = &**record
                 && let Some(answer) = judge(command, *offset, &state)

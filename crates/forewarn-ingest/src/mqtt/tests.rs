@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use forewarn_log::{Follower, LocalLog, Log, LogOptions};
 use forewarn_spec::{JsonPath, MqttPayload};
-use forewarn_types::{ManualClock, Offset, Record, SeriesTable, Timestamp};
+use forewarn_types::{JournalError, ManualClock, Offset, Record, SeriesTable, Timestamp};
 use parking_lot::RwLock;
 use rumqttc::{Event, Outgoing, Packet, PublishOptions};
 use tempfile::TempDir;
@@ -161,6 +161,26 @@ async fn two_thousand_messages_come_through_once_and_are_all_acknowledged() {
     let mut values = read_values(&log, 2_010).await;
     values.sort_by(f64::total_cmp);
     assert_eq!(values, (0..2_010).map(f64::from).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_meets_a_failed_log_is_not_acknowledged_and_comes_again() {
+    let Some(broker) = Broker::start().await else { return };
+    let log = FakeLog::new(false);
+    let intake = intake(Arc::clone(&log) as Arc<dyn Log>);
+    *log.failed.lock() = true;
+    let stage = run(&broker, &intake);
+    stage.until(|status| status.subscribed).await;
+    broker.publish((0..5).map(message).collect()).await;
+    let ended = tokio::time::timeout(PATIENCE, stage.task).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(IngestError::Log(JournalError::Stopped(_)))), "{ended:?}");
+    assert_eq!(stage.handle.status().acked, 0);
+
+    *log.failed.lock() = false;
+    let stage = run(&broker, &intake);
+    stage.until(|status| status.acked == 5).await;
+    stage.stop().await;
+    assert_eq!(log.readings().len(), 5);
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use super::*;
-use crate::segment::{FRAME_BYTES, HEADER_BYTES, push_frame};
+use crate::frame::{FRAME_BYTES, push_frame};
+use crate::payload::Payload;
+use crate::segment::HEADER_BYTES;
 
 /// Appends records 0, 1, …, each durable before the next, and returns the only segment's bytes.
 fn written(dir: &Path, records: i64) -> Vec<u8> {
@@ -86,7 +88,7 @@ fn a_group_that_never_became_durable_may_be_torn_in_its_middle() {
     for number in 2..5 {
         let mut payload = Vec::new();
         forewarn_types::encode_record(&record(number, 2), &mut payload).unwrap();
-        push_frame(&mut group, &payload);
+        push_frame(&mut group, &Payload::plain(payload));
     }
     bytes.extend(&group);
     let path = segment_files(dir.path())[0].clone();

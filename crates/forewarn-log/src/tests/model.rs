@@ -26,9 +26,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..25)
 }
 
-fn run(steps: Vec<Step>, cache_bytes: usize) {
+fn run(steps: Vec<Step>, cache_bytes: usize, compression: Compression) {
     let dir = TempDir::new().unwrap();
-    let open = || LocalLog::open(LogOptions { cache_bytes, consumers: vec!["a".into(), "b".into()], ..options(dir.path()) }).unwrap();
+    let open =
+        || LocalLog::open(LogOptions { cache_bytes, compression, consumers: vec!["a".into(), "b".into()], ..options(dir.path()) }).unwrap();
     let mut log = open();
     let mut model: Vec<i64> = Vec::new();
     let mut passed = [0u64; 2];
@@ -75,7 +76,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn the_log_reads_like_a_vector(steps in steps(), cached in any::<bool>()) {
-        run(steps, if cached { 2_000 } else { 0 });
+    fn the_log_reads_like_a_vector(steps in steps(), cached in any::<bool>(), compressed in any::<bool>()) {
+        run(steps, if cached { 2_000 } else { 0 }, if compressed { Compression::Lz4 } else { Compression::None });
     }
 }

@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::field::{Kind, Placed, Text};
-use super::kinds::{Address, PositiveDuration, Setting, Size, Table};
+use super::field::{Choice, Chosen, Kind, Placed, Text, choice};
+use super::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table};
 use super::read::read;
-use super::{job_table, positive_duration};
+use super::{duration, job_table, positive_duration};
 use crate::diagnostics::Report;
-use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogConfig, MaintenanceConfig, ServerConfig, SnapshotConfig};
+use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogCompression, LogConfig, MaintenanceConfig, ServerConfig, SnapshotConfig};
 
 /// The settings of a server; every key may be left out.
 #[derive(Deserialize, Default, JsonSchema)]
@@ -55,6 +55,18 @@ struct RawLog {
     /// The size of one segment file.
     #[schemars(extend("default" = "64MiB"))]
     segment_bytes: Option<Text<Size>>,
+    /// How long a write waits for more records to share it; every sender waits that much longer. At most 100ms.
+    #[schemars(extend("default" = "0s"))]
+    group_delay: Option<Text<Duration>>,
+    /// How records are written. Those written before stay as they are.
+    #[schemars(extend("default" = "none"))]
+    compression: Option<Chosen<LogCompression>>,
+}
+
+impl Choice for LogCompression {
+    const NAME: &'static str = "LogCompression";
+    const ABOUT: &'static str = "How records are written: as they are, or as LZ4 blocks where that makes them smaller.";
+    const CHOICES: &'static [(&'static str, Self)] = &[("none", Self::None), ("lz4", Self::Lz4)];
 }
 
 /// When the branch to the lake commits: whichever comes first.
@@ -230,10 +242,7 @@ fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: 
         lake,
         pipelines: pipelines.into(),
         models: models.into(),
-        log: LogConfig {
-            max_bytes: size(raw.log.max_bytes.as_ref(), 10_000_000_000, report),
-            segment_bytes: size(raw.log.segment_bytes.as_ref(), 64 << 20, report),
-        },
+        log: log(&raw.log, report),
         branch: BranchConfig {
             commit_rows: count(raw.branch.commit_rows.as_ref(), 500_000).max(1),
             commit_every_us: raw.branch.commit_every.as_ref().map_or(10_000_000, |text| positive_duration(text, report)),
@@ -245,6 +254,23 @@ fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: 
         snapshot: SnapshotConfig { every_us: raw.snapshot.every.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)) },
         limits: limits(&raw.limits, report),
         influx,
+    }
+}
+
+fn log(raw: &RawLog, report: &mut Report<'_>) -> LogConfig {
+    const MAX_DELAY_US: i64 = 100_000;
+    let group_delay_us = raw.group_delay.as_ref().map_or(0, |text| {
+        let delay = duration(text, report);
+        if delay > MAX_DELAY_US {
+            report.on(text, "every sender waits this long, so it may be at most 100ms", None);
+        }
+        delay.min(MAX_DELAY_US)
+    });
+    LogConfig {
+        max_bytes: size(raw.max_bytes.as_ref(), 10_000_000_000, report),
+        segment_bytes: size(raw.segment_bytes.as_ref(), 64 << 20, report),
+        group_delay_us,
+        compression: raw.compression.as_ref().and_then(|text| choice(text, report)).unwrap_or_default(),
     }
 }
 

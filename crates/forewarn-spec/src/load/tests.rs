@@ -271,6 +271,15 @@ fn faults_of_form_are_told_in_plain_words() {
         let error = parse_server_config("f.yaml", text, &|_| None).unwrap_err();
         assert_eq!(error.0[0].message, message, "{text}");
     }
+    for (text, message) in [
+        ("log: { group_delay: 1s }\n", "every sender waits this long, so it may be at most 100ms"),
+        ("log: { compression: zip }\n", "'zip' is not one of none, lz4"),
+    ] {
+        let error = parse_server_config("f.yaml", text, &|_| None).unwrap_err();
+        assert_eq!(error.0[0].message, message, "{text}");
+    }
+    let log = parse_server_config("f.yaml", "log: { group_delay: 0s, compression: lz4 }\n", &|_| None).unwrap().log;
+    assert_eq!((log.group_delay_us, log.compression), (0, crate::LogCompression::Lz4));
     let error = parse_server_config("f.yaml", "listen: 8080\nlogs: {}\nlog: x\n", &|_| None).unwrap_err();
     assert_eq!(error.0.iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [1, 2, 3], "{error}");
     let error = with_model(&[], &MODEL.replace("cap: 720", "cap: much")).unwrap_err();
