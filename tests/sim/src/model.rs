@@ -122,12 +122,10 @@ impl Model {
                     }
                 }
             }
-            Record::Alert(alert) => {
-                match self.alerts.get(self.logged) {
-                    Some(expected) if expected == alert => self.logged += 1,
-                    expected => return Err(format!("the alert is {alert:?}, it should be {expected:?}")),
-                }
-            }
+            Record::Alert(alert) => match self.alerts.get(self.logged) {
+                Some(expected) if expected == alert => self.logged += 1,
+                expected => return Err(format!("the alert is {alert:?}, it should be {expected:?}")),
+            },
             _ => {}
         }
         let mut actions = Actions::default();
