@@ -50,7 +50,9 @@ fmt: ## Format the code.
 
 bench: tools ## Measure, with baselines from the same run (release build; slow the first time).
 	$(CARGO) build --workspace --locked --release --bins
-	$(CARGO) bench --workspace --locked --bench append --bench step --bench decode --bench end_to_end --bench lake --bench memory
+	$(CARGO) bench --workspace --locked --bench step --bench decode --bench end_to_end --bench lake --bench memory
+	$(CARGO) test --manifest-path tests/append/Cargo.toml --target-dir $(TARGET) --locked --release
+	$(CARGO) bench --manifest-path tests/append/Cargo.toml --target-dir $(TARGET) --locked
 
 bench-accuracy: build ## Accuracy of alerts and predictions on the reference data.
 	FOREWARN_NEED_DATA=1 $(CARGO) test --workspace --locked --test it -- accuracy --nocapture

@@ -41,9 +41,11 @@ async fn a_log_is_looked_into_and_its_damage_is_found() {
     bytes[middle] ^= 0xff;
     std::fs::write(&second, bytes).expect("the file can be written");
     let last = folder.join(segments.last().expect("segments")["file"].as_str().expect("a file"));
-    let length = std::fs::metadata(&last).expect("a segment").len();
-    let file = std::fs::File::options().write(true).open(&last).expect("a segment");
-    file.set_len(length - 3).expect("it can be cut");
+    let mut bytes = std::fs::read(&last).expect("a segment");
+    // Behind the last record a server that is killed leaves free space.
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("a record");
+    bytes.truncate(end - 3);
+    std::fs::write(&last, bytes).expect("the file can be written");
 
     let (code, out, err) = log(&site, &["verify"]).await;
     assert!(code == 1 && out.ends_with("damaged\n"), "{out}{err}");

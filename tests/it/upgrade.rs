@@ -30,8 +30,11 @@ async fn a_data_folder_of_an_earlier_release_opens() {
 
     let server = site.start().await;
     assert!(server.metric("forewarn_log_start_offset").await > 0, "the log alone does not say everything");
-    assert_eq!(known_in_full(&server).await, former["known"]);
     let end = former["end"].as_u64().expect("an offset");
+    let mut found = known_in_full(&server).await;
+    // What has been silent since the folder was written is in doubt now, which is told behind its end.
+    found["events"].as_array_mut().expect("events").retain(|event| event[8].as_u64() < Some(end));
+    assert_eq!(found, former["known"]);
     server.post("/v1/readings", &reading(3, 2_000, 60.0)).await;
     server.post("/v1/readings", &reading(7, 2_000, 97.0)).await;
     let new = server.sql("SELECT asset, \"offset\" FROM readings WHERE time >= '2026-02-01T00:30:00Z' ORDER BY \"offset\"").await;

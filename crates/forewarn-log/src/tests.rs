@@ -8,7 +8,6 @@ mod disk;
 mod groups;
 mod hooked;
 mod model;
-mod oracle;
 
 use std::io;
 use std::path::Path;

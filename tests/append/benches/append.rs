@@ -1,6 +1,6 @@
 //! Appends, each durable before its sender goes on, against what the disk allows and against another log.
 //!
-//! `cargo bench -p forewarn-log` prints MB a second for groups of three sizes. `disk, growing` and `disk, written before` are a bare loop
+//! `cargo bench --manifest-path tests/append/Cargo.toml` prints MB a second for groups of three sizes. `disk, growing` and `disk, written before` are a bare loop
 //! of write and fdatasync of that size, to a file that grows and to one whose blocks have been written (what `dd oflag=dsync` does):
 //! the latter is the limit of the disk. `forewarn` and `writeahead` encode readings, append them and wait: one sender with records of the
 //! group's size, or 64 senders with records of a 64th of it, which each log puts into groups as it sees fit. Both logs are given the

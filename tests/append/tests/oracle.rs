@@ -1,10 +1,24 @@
 //! Another log as the judge: after the same appends, restarts and trims, both give the same records.
 
-use forewarn_types::encode_record;
+use std::path::Path;
+
+use forewarn_log::{Compression, LocalLog, Log as _, LogOptions};
+use forewarn_types::{Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp, encode_record};
 use proptest::prelude::*;
+use tempfile::TempDir;
 use writeahead::{RecordID, SimpleFile, WriteAhead, WriteAheadOptions};
 
-use super::*;
+fn record(number: i64, rows: usize) -> Record {
+    let mut batch = ReadingBatch::with_capacity(Timestamp(number), rows);
+    for row in 0..rows {
+        batch.push(SeriesId(0), Timestamp(number), row as f64, ReadingFlags::new(Quality::Good, false));
+    }
+    Record::Readings(batch)
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -39,7 +53,8 @@ fn encoded(record: &Record) -> Vec<u8> {
 
 fn run(steps: Vec<Step>) {
     let (dir, judges) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let open = || LocalLog::open(LogOptions { cache_bytes: 0, compression: Compression::Lz4, ..options(dir.path()) }).unwrap();
+    let options = || LogOptions { segment_bytes: 1_000, max_bytes: 1 << 20, cache_bytes: 0, ..LogOptions::new(dir.path()) };
+    let open = || LocalLog::open(LogOptions { compression: Compression::Lz4, ..options() }).unwrap();
     let (mut log, mut judge) = (open(), open_judge(judges.path()));
     let mut ids: Vec<RecordID> = Vec::new();
     for step in steps {
