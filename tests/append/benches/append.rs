@@ -3,7 +3,8 @@
 //! `cargo bench --manifest-path tests/append/Cargo.toml` prints MB a second for groups of three sizes. `disk, growing` and `disk, written before` are a bare loop
 //! of write and fdatasync of that size, to a file that grows and to one whose blocks have been written (what `dd oflag=dsync` does):
 //! the latter is the limit of the disk. `forewarn` and `writeahead` encode readings, append them and wait: one sender with records of the
-//! group's size, or 64 senders with records of a 64th of it, which each log puts into groups as it sees fit. Both logs are given the
+//! group's size; two of these, of which one can encode while the other's record is written; or 64 senders with records of a 64th of it,
+//! which each log puts into groups as it sees fit. Both logs are given the
 //! same readings to encode; `forewarn` also keeps them for its readers and can tell a torn group from damage, `writeahead` also writes
 //! a 128-bit hash a record. Each figure is the median of `FOREWARN_BENCH_ROUNDS` rounds (default 5), in which all take turns.
 
@@ -35,7 +36,9 @@ fn main() {
     for (bytes, count) in GROUPS {
         let large = record(bytes / ROW_BYTES);
         let small = record((bytes / SENDERS / ROW_BYTES).max(1));
-        let (one, many) = (Load { record: &large, senders: 1, each: count }, Load { record: &small, senders: SENDERS, each: count });
+        let one = Load { record: &large, senders: 1, each: count };
+        let two = Load { record: &large, senders: 2, each: count / 2 };
+        let many = Load { record: &small, senders: SENDERS, each: count };
         let mut found: Vec<(&str, Vec<f64>)> = Vec::new();
         for _ in 0..rounds {
             let dir = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
@@ -48,6 +51,8 @@ fn main() {
             note("forewarn, 1 sender", forewarn(&runtime, &dir.path().join("a"), one, Compression::None));
             note("forewarn, 1 sender, lz4", forewarn(&runtime, &dir.path().join("b"), one, Compression::Lz4));
             note("writeahead, 1 sender", writeahead(&runtime, &dir.path().join("c"), one));
+            note("forewarn, 2 senders", forewarn(&runtime, &dir.path().join("g"), two, Compression::None));
+            note("writeahead, 2 senders", writeahead(&runtime, &dir.path().join("h"), two));
             note("forewarn, 64 senders", forewarn(&runtime, &dir.path().join("d"), many, Compression::None));
             note("forewarn, 64 senders, lz4", forewarn(&runtime, &dir.path().join("e"), many, Compression::Lz4));
             note("writeahead, 64 senders", writeahead(&runtime, &dir.path().join("f"), many));
