@@ -54,6 +54,18 @@ impl ColumnData {
         }
     }
 
+    /// A column of that type with so many rows without a value.
+    #[must_use]
+    pub fn nulls(ty: ColumnType, rows: usize) -> Self {
+        match ty {
+            ColumnType::Bool => Self::Bool(vec![None; rows]),
+            ColumnType::Int => Self::Int(vec![None; rows]),
+            ColumnType::Float => Self::Float(vec![None; rows]),
+            ColumnType::Text => Self::Text(vec![None; rows]),
+            ColumnType::Time => Self::Time(vec![None; rows]),
+        }
+    }
+
     /// What it holds.
     #[must_use]
     pub const fn ty(&self) -> ColumnType {

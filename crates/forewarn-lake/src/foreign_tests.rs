@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::parquet::file_of_columns;
 use crate::schema::{ColumnInfo, ColumnType, TableSchema, built_in};
-use crate::table::{Appended, DeltaTable};
+use crate::table::{Appended, Change, DeltaTable, Uploaded};
 use crate::testing::{NEW_YEAR, Plant};
 use crate::{ColumnData, CompactOptions, Lake, ReadingsQuery, records};
 
@@ -195,6 +195,73 @@ async fn rows_that_another_program_deletes_with_deletion_vectors_are_gone() {
     let removed = again.lake.retain("readings", Timestamp(NEW_YEAR + 10_000_000)).await.unwrap();
     assert_eq!((removed.files, removed.rows), (2, 5), "deleted rows are not counted again");
     assert_eq!(again.int("SELECT count(*) FROM readings").await, 0);
+    again.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_file_of_which_rows_were_deleted_since_it_was_read_is_not_replaced() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p1", "t", 0, 0.0), ("p1", "t", 1, 1.0)]);
+    running.lake.flush().await.unwrap();
+    let read = running.lake.inner.view.read().tables["readings"].files.clone();
+    delete_rows(&plant, &[1]);
+    let writer = running.lake.existing_writer("readings").unwrap();
+    let replace = move || writer.lock().replace(&read, &Uploaded::none(), Change::Rearranged, Timestamp(NEW_YEAR));
+    assert!(!tokio::task::spawn_blocking(replace).await.unwrap().unwrap(), "its rows, the deleted one too, stand in the new file");
+    running.lake.refresh().await.unwrap();
+    assert_eq!(running.csv("SELECT value FROM readings").await, "0");
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_reading_is_not_taken_for_one() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p1", "t", 0, 5.0)]);
+    running.lake.flush().await.unwrap();
+    let lake = running.lake.clone();
+    let add = move || {
+        let table = schema("readings");
+        let text = |text: &str| ColumnData::Text(vec![Some(text.into())]);
+        let column = |column: &ColumnInfo| match column.name.as_str() {
+            "asset" => text("p1"),
+            "signal" => text("t"),
+            "time" | "arrived" => ColumnData::Time(vec![Some(Timestamp(NEW_YEAR + 1))]),
+            _ => ColumnData::nulls(column.ty, 1),
+        };
+        let columns: Vec<ColumnData> = table.columns.iter().map(column).collect();
+        let mut file = file_of_columns(&table, &columns).unwrap();
+        file.date = Some(i32::try_from(NEW_YEAR / 86_400_000_000).unwrap());
+        let mut theirs = DeltaTable::open("readings", &lake.inner.engine, &lake.inner.files).unwrap();
+        theirs.append(vec![file], "another program", 1, None, Timestamp(NEW_YEAR)).unwrap()
+    };
+    assert_eq!(tokio::task::spawn_blocking(add).await.unwrap(), Appended::Added);
+    running.lake.refresh().await.unwrap();
+    assert_eq!(running.int("SELECT count(*) FROM readings").await, 2);
+    let query = ReadingsQuery { series: vec![plant.series("p1", "t")], from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
+    assert_eq!(running.lake.readings(query).await.unwrap()[0].value, [5.0]);
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_column_that_another_program_adds_to_the_table_of_a_job_stays_empty() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    let first = running.sql("SELECT 1.5 AS x, 'a' AS name").await.unwrap();
+    assert_eq!(running.lake.append_rows("daily", &first, "job", 1).await.unwrap(), 1);
+    let wider = running.sql("SELECT 1.5 AS x, 'b' AS name, 7 AS theirs").await.unwrap();
+    let (lake, columns) = (running.lake.clone(), wider.schema());
+    let widen = move || {
+        let wanted = TableSchema { name: "daily".into(), columns, by_date: false };
+        DeltaTable::open("daily", &lake.inner.engine, &lake.inner.files).unwrap().conform(&wanted).unwrap();
+    };
+    tokio::task::spawn_blocking(widen).await.unwrap();
+    let second = running.sql("SELECT 1.5 AS x, 'c' AS name").await.unwrap();
+    running.shut_down().await;
+    let again = plant.start().await;
+    assert_eq!(again.lake.append_rows("daily", &second, "job", 2).await.unwrap(), 1);
+    assert_eq!(again.csv("SELECT name, theirs FROM daily ORDER BY name").await, "a,\nc,");
     again.shut_down().await;
 }
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{AsArray as _, RecordBatch};
+use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
 use forewarn_types::{Offset, Quality, ReadingFlags, SeriesId, Timestamp};
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -174,7 +174,12 @@ fn take_batch(batch: &RecordBatch, wanted: &Wanted, found: &mut [SeriesReadings]
     // Rows are sorted by series, so the place of the row before is nearly always the place of this one.
     let (mut last, mut place) = ((-1, -1), None);
     let mut rows = 0;
+    let lacks = |row: usize| time.is_null(row) || value.is_null(row) || asset_keys.is_null(row) || signal_keys.is_null(row);
     for row in 0..batch.num_rows() {
+        // Another program has written what is no reading.
+        if lacks(row) {
+            continue;
+        }
         let key = (asset_keys.value(row), signal_keys.value(row));
         if key != last {
             let signals_of = usize::try_from(key.0).ok().and_then(|key| of_asset.get(key).copied().flatten());

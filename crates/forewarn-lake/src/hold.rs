@@ -20,8 +20,12 @@ pub struct Held {
     pub end: Offset,
     /// The tables.
     pub tables: Vec<HeldTable>,
-    _alone: OwnedMutexGuard<()>,
+    _paused: Paused,
 }
+
+/// While this lives there is no upkeep: nothing is compacted, and nothing deleted.
+#[derive(Debug)]
+pub struct Paused(#[expect(dead_code, reason = "it is held, not read")] OwnedMutexGuard<()>);
 
 /// One version of a table.
 #[derive(Debug)]
@@ -37,13 +41,16 @@ pub struct HeldTable {
 }
 
 impl Lake {
-    /// Holds the lake as it is now: each table at its newest version. Waits for a compaction or a vacuum that is under way; others wait
-    /// until what comes back is dropped.
+    /// Waits for a compaction or a vacuum that is under way; others wait until what comes back is dropped.
+    pub async fn pause_upkeep(&self) -> Paused {
+        Paused(Arc::clone(&self.inner.maintaining).lock_owned().await)
+    }
+
+    /// Holds the lake as it is now: each table at its newest version, until what comes back is dropped.
     ///
     /// # Errors
     /// [`LakeError::Store`] if the store fails.
-    pub async fn hold(&self) -> Result<Held, LakeError> {
-        let alone = Arc::clone(&self.inner.maintaining).lock_owned().await;
+    pub async fn hold(&self, paused: Paused) -> Result<Held, LakeError> {
         // Before the tables are looked at: they only gain records from here on.
         let offset = self.stored_offset().await?;
         let mut tables = Vec::new();
@@ -55,7 +62,7 @@ impl Lake {
         for name in self.names(false) {
             tables.push(self.hold_table(name).await?);
         }
-        Ok(Held { offset, end, tables, _alone: alone })
+        Ok(Held { offset, end, tables, _paused: paused })
     }
 
     /// The tables of the log's records, or those that jobs write.
@@ -93,7 +100,9 @@ impl Lake {
         let (version, files) = current.await.map_err(|error| LakeError::cut_off(&error))?;
         let store = self.store();
         let below = |location| store.below(location).ok_or_else(|| LakeError::table(&name, format!("its file {location} is elsewhere")));
-        let files = files.iter().map(|file| below(&file.location)).collect::<Result<_, _>>()?;
+        let mut files = files.iter().map(|file| below(&file.location)).collect::<Result<Vec<_>, _>>()?;
+        // Deletion vectors of other programs lie beside the data, and never change.
+        files.extend(store.list(&name).await?.into_iter().map(|file| file.path).filter(|path| path.rsplit('.').next() == Some("bin")));
         let entries = store.list(&format!("{name}/{DELTA_LOG}")).await?;
         let entries: Vec<(u64, String)> =
             entries.into_iter().filter_map(|file| Some((u64::try_from(version_of(&file.path)?).ok()?, file.path))).collect();

@@ -474,14 +474,15 @@ fn check_table_name(table: &str) -> Result<(), LakeError> {
     Err(LakeError::Query(format!("{table:?} cannot name a table; use at most 64 small letters, digits and _, beginning with a letter")))
 }
 
-/// The columns of `rows` in the order of the table. A column without any value fits every type.
+/// The columns of `rows` in the order of the table. A column without any value fits every type; one that the rows lack, as another
+/// program has added it to the table, stays empty.
 fn in_order(schema: &TableSchema, rows: &ResultSet) -> Result<Vec<crate::ColumnData>, LakeError> {
     let wrong = |problem: String| LakeError::Schema { table: schema.name.clone(), problem };
     if let Some(extra) = rows.columns().into_iter().find(|name| schema.column(name).is_none()) {
         return Err(wrong(format!("column {extra} is not in the table")));
     }
     let fit = |column: &crate::ColumnInfo| {
-        let data = rows.column(&column.name).ok_or_else(|| wrong(format!("column {} is missing", column.name)))?;
+        let Some(data) = rows.column(&column.name) else { return Ok(crate::ColumnData::nulls(column.ty, rows.row_count())) };
         data.fit(column.ty).ok_or_else(|| wrong(format!("column {} is {}, not {}", column.name, data.ty().as_str(), column.ty.as_str())))
     };
     schema.columns.iter().map(fit).collect()

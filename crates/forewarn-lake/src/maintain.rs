@@ -58,12 +58,11 @@ impl Lake {
         let Some(writer) = self.existing_writer(table).filter(|_| !old.is_empty()) else { return Ok(Retained::default()) };
         let lake = self.clone();
         let remove = move || {
-            let gone: Vec<Path> = old.iter().map(|file| file.location.clone()).collect();
             let mut table = writer.lock();
-            let done = table.replace(&gone, &Uploaded::none(), Change::Deleted, lake.inner.clock.now())?;
+            let done = table.replace(&old, &Uploaded::none(), Change::Deleted, lake.inner.clock.now())?;
             lake.show_files(&mut table)?;
             let rows = old.iter().filter_map(|file| file.rows).sum();
-            Ok(if done { Retained { files: gone.len(), rows } } else { Retained::default() })
+            Ok(if done { Retained { files: old.len(), rows } } else { Retained::default() })
         };
         tokio::task::spawn_blocking(remove).await.map_err(|error| LakeError::cut_off(&error))?
     }
@@ -143,7 +142,9 @@ impl Lake {
         let entries = store.list(&format!("{table}/{DELTA_LOG}")).await?;
         let entries: Vec<(i64, &crate::StoredFile)> = entries.iter().filter_map(|file| Some((version_of(&file.path)?, file))).collect();
         let is_old = |file: &crate::StoredFile| now.0.saturating_sub(file.modified.0) >= retention_us;
-        let covering = entries.iter().filter(|(_, file)| file.path.ends_with(".checkpoint.parquet") && is_old(file));
+        // One that a power cut left without content covers nothing.
+        let is_whole = |file: &crate::StoredFile| file.path.ends_with(".checkpoint.parquet") && file.size_bytes > 0;
+        let covering = entries.iter().filter(|(_, file)| is_whole(file) && is_old(file));
         let Some(keep) = covering.map(|(version, _)| *version).max() else { return Ok(()) };
         // In ascending order: a crash between leaves the newer ones, and no gap among them.
         for (_, file) in entries.iter().filter(|(version, file)| *version < keep && is_old(file)) {

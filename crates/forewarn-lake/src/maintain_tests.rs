@@ -140,3 +140,17 @@ async fn the_delta_log_is_cut_behind_a_checkpoint_and_still_opens() {
     assert_eq!(again.int("SELECT count(*) FROM readings").await, 121);
     again.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_checkpoint_without_content_covers_no_commits() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    commit_days(&plant, &running, 3).await;
+    let before = log_entries(&plant);
+    let checkpoint = plant.folder.path().join("readings/_delta_log").join(format!("{:020}.checkpoint.parquet", 2));
+    std::fs::write(&checkpoint, b"").unwrap();
+    assert_eq!(running.lake.vacuum("readings", WEEK_US, i64::MIN).await.unwrap().log_entries, 0);
+    std::fs::remove_file(&checkpoint).unwrap();
+    assert_eq!(log_entries(&plant), before);
+    running.shut_down().await;
+}

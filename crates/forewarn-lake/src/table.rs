@@ -300,9 +300,23 @@ impl DeltaTable {
     /// A checkpoint only speeds up reading, so a failure is reported and the table goes on.
     pub(crate) fn checkpoint(&mut self) {
         match self.snapshot.checkpoint(self.engine.as_ref(), None) {
-            Ok((_, snapshot)) => self.snapshot = snapshot,
+            Ok((_, snapshot)) => {
+                self.snapshot = snapshot;
+                if let Err(error) = self.make_checkpoint_durable() {
+                    tracing::warn!(table = self.schema.name, %error, "a checkpoint may not outlive a power cut");
+                }
+            }
             Err(error) => tracing::warn!(table = self.schema.name, %error, "no checkpoint could be written; reading the table gets slower"),
         }
+    }
+
+    /// Commits that it covers may be deleted one day.
+    fn make_checkpoint_durable(&self) -> Result<(), LakeError> {
+        let name = format!("_delta_log/{:020}.checkpoint.parquet", self.snapshot.version());
+        let url = self.store.table_url(&self.schema.name)?.join(&name);
+        let place = location(&self.schema.name, &url.map_err(|error| LakeError::table(&self.schema.name, error))?)?;
+        // A table of many files may get another form of checkpoint.
+        if self.store.exists_blocking(&place)? { self.store.make_durable(&[place]) } else { Ok(()) }
     }
 
     /// Catches up with other writers if there are commits to catch up with. Whether there were comes back.

@@ -93,10 +93,17 @@ fn read(disk: &dyn Disk, segment: &Segment) -> Result<SegmentReport, LogError> {
         Err(error) => return Err(error),
     }
     let mut frames = Frames::open(disk, &segment.path, HEADER_BYTES)?;
+    let mut looked_again = None;
     loop {
         let position = frames.position;
         match frames.next(false)? {
             Found::End => return Ok(report),
+            // A server that runs may have written here since the bytes were read ahead.
+            Found::Bad(_) if looked_again != Some(position) => {
+                looked_again = Some(position);
+                frames = Frames::open(disk, &segment.path, position)?;
+                continue;
+            }
             Found::Bad(problem) => {
                 report.torn = reject_damage(disk, &segment.path, position, problem).is_ok();
                 report.problem = Some((position, problem.to_owned()));

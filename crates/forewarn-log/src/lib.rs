@@ -35,7 +35,7 @@ pub use identity::new_id;
 pub use inspect::{SegmentReport, inspect, inspect_on};
 pub use local::{LocalLog, LogMetrics};
 pub use options::{Compression, LogOptions, MAX_GROUP_DELAY, WriterMode};
-pub use transfer::{blank, export, import};
+pub use transfer::{export, import, stand_in};
 
 /// A durable, ordered, replayable sequence of records.
 pub trait Log: Journal {

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use forewarn_types::{Offset, Record, decode_record, encode_record};
+use forewarn_types::{Offset, Record, SeriesDef, decode_record, encode_record};
 
 use crate::segment::Segment;
 use crate::{Disk as _, LocalLog, Log, LogError, LogOptions, RealDisk, identity};
@@ -31,13 +31,19 @@ pub fn export(log: &dyn Log, from: Offset, to: Offset) -> Result<Vec<u8>, LogErr
     Ok(out)
 }
 
-/// `count` records without content, as [`export`] gives them: they stand where records are lost, so that no offset means two records.
+/// At least `count` records, as [`export`] gives them, that stand where records are lost, so that no offset means two records. They define
+/// `series`, which the lost ones may have done, and say nothing else.
 ///
 /// # Errors
-/// [`LogError`] if there were a record that cannot be encoded, which an empty one can.
-pub fn blank(count: u64) -> Result<Vec<u8>, LogError> {
+/// [`LogError`] if there were a series that cannot be encoded.
+pub fn stand_in(series: &[SeriesDef], count: u64) -> Result<Vec<u8>, LogError> {
     let mut out = Vec::new();
-    for n in 0..count {
+    let mut made = 0;
+    for series in series.chunks(READ_RECORDS) {
+        push(Offset(made), &Record::Series(series.to_vec()), &mut out)?;
+        made += 1;
+    }
+    for n in made..count {
         push(Offset(n), &Record::Series(Vec::new()), &mut out)?;
     }
     Ok(out)
@@ -106,7 +112,7 @@ fn decode(first: Offset, mut bytes: &[u8]) -> Result<Vec<Vec<Record>>, LogError>
 mod tests {
     use std::sync::Arc;
 
-    use forewarn_types::Timestamp;
+    use forewarn_types::{SeriesId, Timestamp};
 
     use super::*;
 
@@ -158,5 +164,25 @@ mod tests {
             assert!(import(options, log.id(), Offset(0), &exported[..cut]).await.is_err());
             assert!(!there.path().join("log").exists());
         }
+    }
+
+    #[tokio::test]
+    async fn records_that_are_lost_are_stood_in_for_by_the_series_they_may_have_defined() {
+        let dir = tempfile::tempdir().unwrap();
+        let def = |n: u32| SeriesDef { id: SeriesId(n), asset: format!("p{n}").as_str().into(), signal: "t".into() };
+        let series: Vec<SeriesDef> = (0..5_000).map(def).collect();
+        let lost = stand_in(&series, 9).unwrap();
+        let id = "0123456789abcdef0123456789abcdef";
+        assert_eq!(import(LogOptions::new(dir.path()), id, Offset(70), &lost).await.unwrap(), Offset(79));
+        let log = LocalLog::open(LogOptions::new(dir.path())).unwrap();
+        let defined: Vec<SeriesDef> = read(log.as_ref(), 70)
+            .into_iter()
+            .flat_map(|(_, record)| match record {
+                Record::Series(series) => series,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(defined, series);
+        assert_eq!(decode(Offset(0), &stand_in(&series, 0).unwrap()).unwrap().concat().len(), 2, "the series come in any case");
     }
 }

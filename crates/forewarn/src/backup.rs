@@ -98,7 +98,14 @@ pub(crate) async fn list(store: &ObjectFiles) -> Result<Vec<(String, String)>> {
         let (name, file) = path.strip_prefix(BACKUPS)?.strip_prefix('/')?.split_once('/')?;
         file.starts_with("manifest-").then(|| (name.to_owned(), path.clone()))
     };
-    Ok(store.list(BACKUPS).await?.into_iter().filter_map(|file| named(file.path)).collect())
+    let mut found: Vec<(String, String)> = store.list(BACKUPS).await?.into_iter().filter_map(|file| named(file.path)).collect();
+    // By the time in the name: a server that was restored from an older one goes on at smaller offsets.
+    found.sort_by(|(a, _), (b, _)| time_in(a).cmp(time_in(b)));
+    Ok(found)
+}
+
+fn time_in(name: &str) -> &str {
+    name.split_once('-').map_or("", |(_, time)| time)
 }
 
 /// The manifest at `path`.
@@ -178,10 +185,10 @@ mod tests {
         store.put("backups/2-b/lake/readings/_delta_log/0.json", "x".into(), false).await.unwrap();
         assert_eq!(list(&store).await.unwrap(), [], "without a manifest there is no backup");
         manifest(9).write("9-a", &store).await.unwrap();
-        manifest(3).write("3-a", &store).await.unwrap();
+        manifest(3).write("3-b", &store).await.unwrap();
         let found = list(&store).await.unwrap();
-        assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["3-a", "9-a"]);
-        let read_again = read(&found[1].1, &store).await.unwrap();
+        assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["9-a", "3-b"], "by time");
+        let read_again = read(&found[0].1, &store).await.unwrap();
         assert_eq!((read_again.offset, read_again.bytes(), &read_again.lake), (Offset(9), 15, &manifest(9).lake));
 
         let mut bytes = store.get(&found[0].1).await.unwrap().unwrap().to_vec();

@@ -118,11 +118,13 @@ async fn hold(api: &ApiState) -> Result<(BackupPoint, Held), Problem> {
     for file in store.list(FOLDER).await.map_err(|error| problems::lake(&error))? {
         store.delete(&file.path).await.map_err(|error| problems::lake(&error))?;
     }
+    // First of all: it may take a while, and neither the snapshot nor the end of the tables is to be old by then.
+    let paused = api.lake.pause_upkeep().await;
     // Most records are in the tables and in the snapshot then, and few are left for the slice of the log.
     api.lake.flush().await.map_err(|error| problems::lake(&error))?;
     let snapshot = (api.take_snapshot)().await;
     let snapshot = snapshot.map_err(|reason| Problem::unavailable(format!("no snapshot can be taken: {reason}")))?;
-    let held = api.lake.hold().await.map_err(|error| problems::lake(&error))?;
+    let held = api.lake.hold(paused).await.map_err(|error| problems::lake(&error))?;
     let (offset, from) = (held.end, held.offset.min(snapshot.offset));
     let log = Arc::clone(&api.log);
     let records = tokio::task::spawn_blocking(move || forewarn_log::export(log.as_ref(), from, offset)).await;

@@ -119,10 +119,9 @@ impl Lake {
             rows: merged.rows,
             duplicates: merged.duplicates,
         };
-        let gone: Vec<_> = files.iter().map(|file| file.location.clone()).collect();
         let added = Uploaded::new(&self.inner.files, &schema.name, merged.files)?;
         let mut table = writer.lock();
-        if !table.replace(&gone, &added, Change::Rearranged, self.inner.clock.now())? {
+        if !table.replace(&files, &added, Change::Rearranged, self.inner.clock.now())? {
             part = Compacted::default();
         }
         self.show_files(&mut table)?;

@@ -32,12 +32,15 @@ impl Uploaded {
 }
 
 impl DeltaTable {
-    /// Takes the files at `gone` out of the table and `added` in, in one commit. If one of `gone` is no longer in the table, as another
-    /// writer was faster, nothing is done and the answer is false: `added` may hold rows that are gone or stand elsewhere by now.
-    pub(crate) fn replace(&mut self, gone: &[Path], added: &Uploaded, change: Change, now: Timestamp) -> Result<bool, LakeError> {
-        let gone: HashSet<&Path> = gone.iter().collect();
+    /// Takes the files `read` out of the table and `added` in, in one commit. If one of `read` is no longer in the table, or some of its
+    /// rows have been deleted since, as another writer was faster, nothing is done and the answer is false: `added` may hold rows that
+    /// are gone or stand elsewhere by now.
+    pub(crate) fn replace(&mut self, read: &[Arc<DataFile>], added: &Uploaded, change: Change, now: Timestamp) -> Result<bool, LakeError> {
+        let read: HashMap<&Path, &DataFile> = read.iter().map(|file| (&file.location, &**file)).collect();
+        let gone: HashSet<&Path> = read.keys().copied().collect();
         for _ in 0..MAX_ATTEMPTS {
-            if self.files.iter().filter(|file| gone.contains(&file.location)).count() < gone.len() {
+            let as_read = |file: &&Arc<DataFile>| read.get(&file.location).is_some_and(|read| read.deleted == file.deleted);
+            if self.files.iter().filter(as_read).count() < read.len() {
                 return Ok(false);
             }
             if self.try_replace(&gone, added, change, now)? {

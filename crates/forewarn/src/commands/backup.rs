@@ -110,13 +110,23 @@ fn tell(args: &BackupArgs, name: &str, done: &Done) -> Result<()> {
     print(&format!("backup {name}: all records before offset {offset}, {} of {bytes}, {copied} of them new\n", counted(objects, "object")))
 }
 
-/// The newest backup of those in `target`.
+/// The newest backup of those in `target` that can be read.
 async fn former(target: &ObjectFiles) -> Result<Option<Manifest>> {
-    match backup::list(target).await?.last() {
-        Some((_, path)) => Ok(Some(backup::read(path, target).await?)),
-        None if target.list("_forewarn").await?.is_empty() => Ok(None),
-        None => bail!("the place for the backups is a lake; name another one with --to"),
+    let found = backup::list(target).await?;
+    if found.is_empty() && !target.list("_forewarn").await?.is_empty() {
+        bail!("the place for the backups is a lake; name another one with --to");
     }
+    for (name, path) in found.iter().rev() {
+        match backup::read(path, target).await {
+            Ok(manifest) => return Ok(Some(manifest)),
+            // It would only have spared some copying.
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::warn!(name, error, "an earlier backup cannot be used; what it has copied is copied again");
+            }
+        }
+    }
+    Ok(None)
 }
 
 async fn first_line(answer: &mut Response) -> Result<Point> {
@@ -147,8 +157,11 @@ impl Backup<'_> {
     async fn make(&self, former: Option<&Manifest>, created: String) -> Result<Done> {
         let point = self.point;
         let records = Copying { from: point.records.path.clone(), to: format!("{BACKUPS}/{}/records", self.name) };
-        // The server deletes old snapshots, and it overwrites the names of the models in force: these come first.
-        let mut urgent = vec![self.own(&point.snapshot.path)];
+        // The server deletes old snapshots soon, and it overwrites the names of the models in force: these come first.
+        let hidden = backup::bar(0, true);
+        let elsewhere = "is the lake of the settings that of the server? --config names other settings, --server another server";
+        let mut lake = self.copy(vec![self.own(&point.snapshot.path)], &hidden).await.context(elsewhere)?;
+        let mut urgent = Vec::new();
         urgent.extend(self.others().await?.iter().filter(|path| path.ends_with("/current.json")).map(|path| self.own(path)));
         let (mut files, present) = self.files(former).await?;
         files.extend(point.tables.iter().flat_map(|table| &table.log_entries).map(|path| self.own(path)));
@@ -156,9 +169,8 @@ impl Backup<'_> {
         let known = |copying: &Copying| sizes.get(&copying.from).copied().unwrap_or(0);
         let bar = backup::bar(files.iter().map(known).sum(), self.quiet);
 
-        let elsewhere = "is the lake of the settings that of the server? --config names other settings, --server another server";
-        let records = self.copy(vec![records], &bar).await.context(elsewhere)?.pop().context("no records were copied")?;
-        let mut lake = self.copy(urgent, &bar).await?;
+        let records = self.copy(vec![records], &bar).await?.pop().context("no records were copied")?;
+        lake.extend(self.copy(urgent, &bar).await?);
         lake.extend(self.copy(files, &bar).await?);
         if let Some(stored) = lake.iter().find(|stored| sizes.get(&stored.path).is_some_and(|size| *size != stored.bytes)) {
             bail!("{} has changed its size while it was copied, which no file of a table may; is the lake on a sound disk?", stored.path);

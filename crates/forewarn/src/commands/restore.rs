@@ -87,11 +87,12 @@ async fn from_lake(args: &RestoreArgs) -> Result<ExitCode> {
     let newest = snapshots.newest(Ok).await?;
     let (snapshot, _) =
         newest.with_context(|| format!("there is no snapshot in {} that can be used (see the warnings)", snapshots.place()))?;
-    let from = snapshot.offset;
+    // The intake's part of a snapshot may be newer than its offset: it knows of records behind it, and of series that these define.
+    let (from, next, series) = (snapshot.offset, snapshot.intake.next, snapshot.intake.series.clone());
     let id = forewarn_log::new_id();
     SnapshotStore::new(lake.store().clone(), &id, PathBuf::new()).save(snapshot, None).await?;
-    let blank = forewarn_log::blank(committed.0.saturating_sub(from.0))?;
-    let end = forewarn_log::import(LogOptions::new(log), &id, from, &blank).await?;
+    let lost_records = forewarn_log::stand_in(&series, committed.max(next).0.saturating_sub(from.0))?;
+    let end = forewarn_log::import(LogOptions::new(log), &id, from, &lost_records).await?;
     lake.hand_over(&id, end).await?;
     if args.json {
         print_json(&json!({ "snapshot": from, "offset": end, "lost_log": lost }))?;
