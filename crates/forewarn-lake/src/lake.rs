@@ -481,6 +481,9 @@ fn in_order(schema: &TableSchema, rows: &ResultSet) -> Result<Vec<crate::ColumnD
     if let Some(extra) = rows.columns().into_iter().find(|name| schema.column(name).is_none()) {
         return Err(wrong(format!("column {extra} is not in the table")));
     }
+    if rows.columns().is_empty() {
+        return Err(wrong("all columns are missing".into()));
+    }
     let fit = |column: &crate::ColumnInfo| {
         let Some(data) = rows.column(&column.name) else { return Ok(crate::ColumnData::nulls(column.ty, rows.row_count())) };
         data.fit(column.ty).ok_or_else(|| wrong(format!("column {} is {}, not {}", column.name, data.ty().as_str(), column.ty.as_str())))

@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, Function, GroupByExpr, Query, Select, SelectItem, Visit as _, Visitor};
+use sqlparser::ast::{Expr, Function, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visit as _, Visitor};
 
 /// The functions that make one value of many rows.
 const AGGREGATES: [&str; 19] = [
@@ -43,6 +43,35 @@ pub(super) fn stray_column(select: &Select) -> Option<String> {
         }
     }
     found.column.filter(|_| found.aggregates)
+}
+
+/// Has a grouped `query` sort by the places of its columns where it names their aggregates anew: polars sorts the rows of the answer, in
+/// which only the columns are.
+///
+/// # Errors
+/// If it sorts by an aggregate that is none of its columns.
+pub(super) fn name_order(query: &mut Query) -> Result<(), String> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return Ok(()) };
+    if matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty()) {
+        return Ok(());
+    }
+    let Some(OrderBy { kind: OrderByKind::Expressions(by), .. }) = &mut query.order_by else { return Ok(()) };
+    for key in by {
+        let mut found = Columns::default();
+        let _: ControlFlow<()> = key.expr.visit(&mut found);
+        if !found.aggregates {
+            continue;
+        }
+        let is_key = |item: &SelectItem| match item {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => *expr == key.expr,
+            _ => false,
+        };
+        let Some(place) = select.projection.iter().position(is_key) else {
+            return Err(format!("ORDER BY {} is no column of the answer; add it to SELECT, with a name, and sort by that", key.expr));
+        };
+        key.expr = Expr::Value(Value::Number((place + 1).to_string(), false).into());
+    }
+    Ok(())
 }
 
 /// What stands outside of aggregates, windows and subqueries.

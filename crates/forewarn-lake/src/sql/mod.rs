@@ -171,6 +171,10 @@ impl Plan {
         let mut asked = SQLContext::new();
         asked.register(READINGS, frame::empty(&table.schema).map_err(failed)?);
         let names = asked.execute(&self.sql).and_then(|mut frame| frame.collect_schema()).map_err(failed)?;
+        // Single values beside aggregates in one expression: what polars makes of them depends on the rows.
+        if names.iter().any(|(_, ty)| matches!(ty, pl::DataType::List(_))) {
+            return Ok(None);
+        }
         let mut context = SQLContext::new();
         context.register(READINGS, groups.lazy());
         let mut frame = context.execute(&partial.sql).map_err(failed)?;

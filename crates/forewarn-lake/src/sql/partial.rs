@@ -53,7 +53,8 @@ pub(super) struct Partial {
 /// The groups that would do for the (rewritten) `query`; `None` if they would not.
 pub(super) fn plan(query: &Query, schema: &TableSchema) -> Option<Partial> {
     // Somebody who knows the names of the groups' columns has the general way to himself.
-    if query.with.is_some() || query.to_string().contains("\"of ") {
+    let text = query.to_string();
+    if query.with.is_some() || ["\"of ", "`of "].iter().any(|name| text.contains(name)) {
         return None;
     }
     let mut query = query.clone();

@@ -236,6 +236,10 @@ struct Rewriter {
 impl VisitorMut for Rewriter {
     type Break = String;
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
+        aggregates::name_order(query).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    }
+
     /// Children come first, so a comparison meets literals that are already what they should be.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<String> {
         match self.replacement(expr) {
@@ -355,6 +359,8 @@ impl Rewriter {
             }
             ("date_trunc", _) => Err("date_trunc takes two arguments, such as date_trunc('hour', time)".into()),
             ("time_bucket", _) => Err("time_bucket takes two arguments, such as time_bucket('15m', time)".into()),
+            // polars counts in unsigned numbers of 32 bits: a difference of two counts would wrap.
+            ("count", _) if function.over.is_none() => parse_expr(&format!("CAST({function} AS BIGINT)")).map(Some),
             _ => {
                 let close = ["date_trunc", "time_bucket"].into_iter().find(|known| name != *known && distance(&name, known) <= 2);
                 close.map_or(Ok(None), |known| Err(format!("there is no function {name}; did you mean {known}?")))

@@ -434,3 +434,34 @@ async fn the_servers_own_queries_have_limits_and_slots_of_their_own() {
     assert!(running.lake.sql(query(false, 10)).await.unwrap().truncated());
     running.shut_down().await;
 }
+
+#[tokio::test]
+async fn groups_are_sorted_by_their_aggregates_and_counts_can_be_subtracted() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("a", "t", 0, 1.0), ("b", "t", 1, 2.0), ("b", "t", 2, 3.0), ("c", "t", 3, 0.5), ("c", "t", 4, 0.5), ("c", "t", 5, 0.5)]);
+    // With a condition on the value the query goes over rows.
+    for condition in ["", "WHERE value > 0"] {
+        let ask = async |select: &str, order: &str| {
+            running.csv(&format!("SELECT {select} FROM readings {condition} GROUP BY asset {order}")).await
+        };
+        assert_eq!(ask("asset, count(*)", "ORDER BY count(*) DESC").await, "c,3\nb,2\na,1");
+        assert_eq!(ask("asset, max(value) AS m", "ORDER BY max(value)").await, "c,0.5\na,1\nb,3");
+        assert_eq!(ask("asset, count(*) - 2 AS n", "HAVING count(*) - 3 < 0 ORDER BY asset").await, "a,-1\nb,0");
+        let query = format!("SELECT asset FROM readings {condition} GROUP BY asset ORDER BY min(value)");
+        let error = running.sql(&query).await.unwrap_err().to_string();
+        assert!(error.contains("ORDER BY min(value) is no column of the answer"), "{error}");
+    }
+    running.shut_down().await;
+}
+
+#[tokio::test]
+async fn many_lists_of_names_are_no_burden() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p7", "t", 0, 1.0)]);
+    let list = |part: usize| (part * 64..(part + 1) * 64).map(|n| format!("'p{n}'")).collect::<Vec<_>>().join(", ");
+    let lists: Vec<String> = (0..20).map(|part| format!("asset IN ({})", list(part))).collect();
+    assert_eq!(running.int(&format!("SELECT count(*) FROM readings WHERE {}", lists.join(" OR "))).await, 1);
+    running.shut_down().await;
+}

@@ -39,6 +39,8 @@ struct State {
     read_bytes: AtomicU64,
     given_up: AtomicBool,
     too_large: AtomicBool,
+    /// What the process held when the query was told that it is too large.
+    told_bytes: AtomicU64,
 }
 
 /// Gives its query up when it is dropped: whoever waits for an answer holds it.
@@ -66,13 +68,18 @@ impl Watch {
         self.most_bytes
     }
 
-    /// Ends the query that has read most, unless one is about to end already.
-    fn end_largest(&self) {
+    /// Ends the query that has read most, where the process holds `held_bytes`. While one is about to end already, it has until the
+    /// process has grown by another quarter of what queries may take: it may be at work where it learns of nothing.
+    fn end_largest(&self, held_bytes: u64) {
         let running = self.running.lock();
-        if running.iter().any(|state| state.too_large.load(Ordering::Relaxed)) {
+        let ending = running.iter().filter(|state| state.too_large.load(Ordering::Relaxed));
+        let told = ending.map(|state| state.told_bytes.load(Ordering::Relaxed)).max();
+        if told.is_some_and(|told| held_bytes < told.saturating_add(self.most_bytes / 4)) {
             return;
         }
-        if let Some(largest) = running.iter().max_by_key(|state| state.read_bytes.load(Ordering::Relaxed)) {
+        let goes_on = |state: &&Arc<State>| !state.too_large.load(Ordering::Relaxed) && !state.given_up.load(Ordering::Relaxed);
+        if let Some(largest) = running.iter().filter(goes_on).max_by_key(|state| state.read_bytes.load(Ordering::Relaxed)) {
+            largest.told_bytes.store(held_bytes, Ordering::Relaxed);
             largest.too_large.store(true, Ordering::Relaxed);
         }
     }
@@ -91,9 +98,10 @@ impl Running {
     pub(crate) fn check(&self, bytes: usize) -> Result<(), LakeError> {
         self.ended()?;
         self.state.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        let grown = (self.watch.probe)().map(|now| now.saturating_sub(self.state.before_bytes));
-        if grown.is_some_and(|grown| grown >= self.watch.most_bytes) {
-            self.watch.end_largest();
+        if let Some(held) = (self.watch.probe)()
+            && held.saturating_sub(self.state.before_bytes) >= self.watch.most_bytes
+        {
+            self.watch.end_largest(held);
         }
         self.ended()
     }
@@ -150,8 +158,14 @@ mod tests {
         assert!(small.check(10).is_ok(), "the other one has read more");
         let error = large.check(10).unwrap_err();
         assert!(matches!(error, LakeError::TooLarge(_)) && error.to_string().contains("1 MB that queries may take"), "{error}");
-        assert!(small.check(5_000).is_ok(), "until the other one has ended");
-        drop(large);
+        assert!(small.check(5_000).is_ok(), "the other one is to end");
+        let third = watch.begin();
+        held.store(1_250_099, Ordering::Relaxed);
+        assert!(third.check(1).is_ok() && small.check(1).is_ok());
+        held.store(1_250_100, Ordering::Relaxed);
+        assert!(small.check(1).is_err(), "it does not end, and memory goes on growing");
+        assert!(third.check(1).is_ok());
+        drop((large, third));
         assert!(small.check(10).is_err());
         drop(small);
         let next = watch.begin();
