@@ -383,6 +383,11 @@ impl Lake {
         Ok(())
     }
 
+    /// Whether queries see the files that `table` has.
+    pub(crate) fn shows(&self, table: &DeltaTable) -> bool {
+        self.inner.view.read().tables.get(&table.schema.name).is_some_and(|entry| Arc::ptr_eq(&entry.files, &table.files()))
+    }
+
     /// The writer of `table`.
     pub(crate) fn existing_writer(&self, table: &str) -> Option<Arc<Mutex<DeltaTable>>> {
         self.inner.writers.read().get(table).cloned()

@@ -20,7 +20,9 @@ impl Lake {
             let lake = self.clone();
             let catch_up = move || {
                 let mut table = writer.lock();
-                if table.catch_up()? { lake.show_files(&mut table) } else { Ok(()) }
+                table.catch_up()?;
+                // An operation that failed may have caught up before this.
+                if lake.shows(&table) { Ok(()) } else { lake.show_files(&mut table) }
             };
             let done = tokio::task::spawn_blocking(catch_up).await.map_err(|error| LakeError::cut_off(&error))?;
             failed = failed.or(done.err());
