@@ -72,10 +72,13 @@ impl Demo {
         self.end(PROMPT).await
     }
 
-    /// The lines with one of `words` in the place where the kind of an event stands: `2026-06-05 10:30  ALERT     plant1/…`.
+    /// The lines with one of `words` in the place where the kind of an event stands: `2026-06-05 10:30  ALERT     plant1/…`. Those of one
+    /// minute come from different parts of the server, in no order, so they are sorted.
     fn events(&self, words: &[&str]) -> Vec<String> {
         let is_one = |line: &&String| line.get(18..).is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)));
-        self.told.iter().filter(is_one).cloned().collect()
+        let mut events: Vec<String> = self.told.iter().filter(is_one).cloned().collect();
+        events.sort();
+        events
     }
 
     fn position(&self, part: &str) -> usize {
