@@ -34,7 +34,7 @@ pub struct HeldTable {
     pub name: String,
     /// The version of its Delta log.
     pub version: u64,
-    /// Its data files, as paths in the store.
+    /// Its data files, and the files of deletion vectors beside them, as paths in the store.
     pub files: Vec<String>,
     /// The entries of its Delta log that name them: from the newest checkpoint of the version on.
     pub log_entries: Vec<String>,

@@ -319,14 +319,10 @@ impl DeltaTable {
         if self.store.exists_blocking(&place)? { self.store.make_durable(&[place]) } else { Ok(()) }
     }
 
-    /// Catches up with other writers if there are commits to catch up with. Whether there were comes back.
-    pub(crate) fn catch_up(&mut self) -> Result<bool, LakeError> {
+    /// Catches up with other writers if there are commits to catch up with, which is cheaper to ask than to renew the file list.
+    pub(crate) fn catch_up(&mut self) -> Result<(), LakeError> {
         let next = commit_location(&self.schema.name, &self.store, self.snapshot.version() + 1)?;
-        let found = self.store.exists_blocking(&next)?;
-        if found {
-            self.refresh()?;
-        }
-        Ok(found)
+        if self.store.exists_blocking(&next)? { self.refresh() } else { Ok(()) }
     }
 
     /// Catches up with other writers.
