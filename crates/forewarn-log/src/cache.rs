@@ -26,13 +26,15 @@ impl Cache {
         Self { first: next, records: VecDeque::new(), bytes: 0, max_bytes }
     }
 
-    /// Adds the record behind the newest, of `bytes` when encoded, and drops the oldest ones that no longer fit.
-    pub(crate) fn push(&mut self, record: Arc<Record>, bytes: usize) {
+    /// Adds the record behind the newest, of `bytes` when encoded. The oldest ones, which no longer fit, go to `dropped`: to free them
+    /// takes time that nobody should have to wait for.
+    pub(crate) fn push(&mut self, record: Arc<Record>, bytes: usize, dropped: &mut Vec<Arc<Record>>) {
         self.bytes += bytes + RECORD_BYTES;
         self.records.push_back((record, bytes));
         while self.bytes > self.max_bytes {
-            let Some((_, dropped)) = self.records.pop_front() else { break };
-            self.bytes -= dropped + RECORD_BYTES;
+            let Some((record, bytes)) = self.records.pop_front() else { break };
+            self.bytes -= bytes + RECORD_BYTES;
+            dropped.push(record);
             self.first = self.first.next();
         }
     }
@@ -68,7 +70,7 @@ mod tests {
     fn small_records_count_with_what_they_take_in_memory() {
         let mut cache = Cache::new(Offset(0), 64 << 10);
         for number in 0..10_000 {
-            cache.push(Arc::new(Record::Tick(Timestamp(number))), 10);
+            cache.push(Arc::new(Record::Tick(Timestamp(number))), 10, &mut Vec::new());
         }
         let held = cache.records.len();
         assert!((100..=128).contains(&held), "{held} records of about half a kilobyte in 64 KiB");

@@ -2,7 +2,7 @@
 //! fail, or simulate one that loses what was not synced.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek, SeekFrom, Write as _};
+use std::io::{self, IoSlice, Read as _, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::LogError;
@@ -82,6 +82,15 @@ pub trait DiskFile: Send {
     /// # Errors
     /// What the system says; part of the bytes may have been written then.
     fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()>;
+
+    /// [`DiskFile::write_at`] of all `parts`, one behind the other. What `parts` holds afterwards means nothing.
+    ///
+    /// # Errors
+    /// As there.
+    fn write_parts_at(&mut self, parts: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
+        let whole: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        self.write_at(&whole, position)
+    }
 
     /// Cuts the file off at `length` bytes, or fills it up with zeros to that length.
     ///
@@ -166,6 +175,20 @@ impl DiskFile for File {
     fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
         self.seek(SeekFrom::Start(position))?;
         self.write_all(bytes)
+    }
+
+    fn write_parts_at(&mut self, mut parts: &mut [IoSlice<'_>], position: u64) -> io::Result<()> {
+        self.seek(SeekFrom::Start(position))?;
+        IoSlice::advance_slices(&mut parts, 0);
+        while !parts.is_empty() {
+            match self.write_vectored(parts) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut parts, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     fn set_length(&mut self, length: u64) -> io::Result<()> {

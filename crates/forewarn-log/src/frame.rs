@@ -25,17 +25,25 @@ pub(crate) const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 /// Marks the length of a compressed payload.
 const COMPRESSED: u32 = 1 << 31;
 
-/// Adds the frame of `payload` to `group`, which holds the frames that will be written together.
-pub(crate) fn push_frame(group: &mut Vec<u8>, payload: &Payload) {
-    let start = to_u32(group.len()).to_le_bytes();
+/// What stands before `payload` in its frame, which begins `start` bytes behind the beginning of its group.
+pub(crate) fn frame_head(start: usize, payload: &Payload) -> [u8; FRAME_BYTES] {
+    let start = to_u32(start).to_le_bytes();
     let flag = if payload.is_compressed { COMPRESSED } else { 0 };
     let length = (to_u32(payload.bytes.len()) | flag).to_le_bytes();
-    let payload = payload.bytes.as_slice();
-    group.extend(FRAME_MAGIC);
-    group.extend(length);
-    group.extend(start);
-    group.extend(frame_crc(length, start, payload).to_le_bytes());
-    group.extend_from_slice(payload);
+    let mut head = [0; FRAME_BYTES];
+    head[..4].copy_from_slice(&FRAME_MAGIC);
+    head[4..8].copy_from_slice(&length);
+    head[8..12].copy_from_slice(&start);
+    let crc = payload.crc.map_or_else(
+        || frame_crc(length, start, &payload.bytes),
+        |crc| {
+            let mut hasher = head_hasher(length, start);
+            hasher.combine(&crc32fast::Hasher::new_with_initial_len(crc, payload.bytes.len() as u64));
+            hasher.finalize()
+        },
+    );
+    head[12..].copy_from_slice(&crc.to_le_bytes());
+    head
 }
 
 /// Lengths are bounded far below 4 GiB by the bounds on records and on the queue.
@@ -44,11 +52,17 @@ fn to_u32(length: usize) -> u32 {
 }
 
 fn frame_crc(length: [u8; 4], group: [u8; 4], payload: &[u8]) -> u32 {
+    let mut hasher = head_hasher(length, group);
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+/// What the payload goes into.
+fn head_hasher(length: [u8; 4], group: [u8; 4]) -> crc32fast::Hasher {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&length);
     hasher.update(&group);
-    hasher.update(payload);
-    hasher.finalize()
+    hasher
 }
 
 /// What stands at a position of a segment file.

@@ -4,6 +4,7 @@
 //! off the log by itself, at its own pace, from its own offset. The [`Log`] trait is all that stages see; [`LocalLog`] keeps the
 //! records in segment files of one directory.
 
+mod buffers;
 mod cache;
 mod checkpoints;
 mod crash;
@@ -11,6 +12,7 @@ mod disk;
 mod error;
 mod follow;
 mod frame;
+mod group;
 mod identity;
 mod inspect;
 mod local;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use forewarn_types::{BoxFuture, Journal, JournalError, Offset, Record, encode_record};
+use forewarn_types::{BoxFuture, Journal, JournalError, Offset, Record, encode_record, encoded_bytes};
 use parking_lot::{Condvar, Mutex, RwLock};
 use tokio::sync::{oneshot, watch};
 
+use crate::buffers::Buffers;
 use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
 use crate::crash::with_crash_points;
@@ -48,6 +49,7 @@ pub(crate) struct Shared {
     pub(crate) wake: Condvar,
     pub(crate) segments: Mutex<Vec<Segment>>,
     pub(crate) cache: RwLock<Cache>,
+    pub(crate) buffers: Buffers,
     /// Bytes in use of all segment files, what is in line included.
     pub(crate) disk_bytes: AtomicU64,
     /// Bytes of free space at the end of the last segment.
@@ -143,6 +145,7 @@ impl LocalLog {
             disk_bytes: AtomicU64::new(segments.iter().map(|segment| segment.bytes).sum()),
             segments: Mutex::new(segments),
             cache: RwLock::new(Cache::new(next, options.cache_bytes)),
+            buffers: Buffers::default(),
             free_bytes: AtomicU64::new(0),
             fsyncs: AtomicU64::new(0),
             disk,
@@ -277,7 +280,7 @@ impl Shared {
         let mut last = None;
         let mut total = 0;
         for record in records {
-            let mut encoded = Vec::new();
+            let mut encoded = self.buffers.take(about(&record));
             encode_record(&record, &mut encoded).map_err(|error| JournalError::Refused(error.to_string()))?;
             if encoded.len() > largest {
                 let bytes = encoded.len();
@@ -286,7 +289,7 @@ impl Shared {
             total += encoded.len();
             let payload = match self.options.compression {
                 Compression::None => Payload::plain(encoded),
-                Compression::Lz4 => Payload::lz4(encoded),
+                Compression::Lz4 => Payload::lz4(encoded, &self.buffers),
             };
             let (done, durable) = oneshot::channel();
             pending.push(Pending { record: Arc::new(record), payload, done });
@@ -363,6 +366,14 @@ impl Log for LocalLog {
 /// Whether `record` comes from a sender that can keep it and send it again.
 const fn is_sent(record: &Record) -> bool {
     matches!(record, Record::Readings(_) | Record::Series(_))
+}
+
+/// About how many bytes the encoding of `record` takes, where that is many.
+const fn about(record: &Record) -> usize {
+    match record {
+        Record::Readings(batch) => encoded_bytes(batch),
+        _ => 0,
+    }
 }
 
 fn stopped() -> JournalError {

@@ -20,6 +20,8 @@ use tempfile::TempDir;
 
 use self::hooked::{Hooked, Hooks};
 use super::*;
+use crate::frame::frame_head;
+use crate::payload::Payload;
 
 /// A record whose content tells its number.
 fn record(number: i64, rows: usize) -> Record {
@@ -40,6 +42,12 @@ fn number_of(record: &Record) -> i64 {
 
 fn options(dir: &Path) -> LogOptions {
     LogOptions { segment_bytes: 1_000, max_bytes: 1 << 20, cache_bytes: 500, ..LogOptions::new(dir) }
+}
+
+/// Adds the frame of `payload` to those of `group`.
+fn push_frame(group: &mut Vec<u8>, payload: &Payload) {
+    group.extend(frame_head(group.len(), payload));
+    group.extend(&payload.bytes);
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

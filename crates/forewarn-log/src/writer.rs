@@ -14,7 +14,8 @@ use tokio::sync::{oneshot, watch};
 
 use crate::LogError;
 use crate::disk::{DiskFile, is_full};
-use crate::frame::{FRAME_BYTES, push_frame};
+use crate::frame::FRAME_BYTES;
+use crate::group::Group;
 use crate::local::Shared;
 use crate::payload::Payload;
 use crate::segment::{HEADER_BYTES, Mark, Segment};
@@ -83,15 +84,15 @@ pub(crate) struct Writer {
     end: watch::Sender<Offset>,
     /// Taken from the line, but not yet durable.
     batch: Vec<Pending>,
-    /// The bytes of a group; kept for its memory.
-    group: Vec<u8>,
+    /// Kept for its memory.
+    group: Group,
 }
 
 impl Writer {
     /// A writer that goes on at the end of the last segment, whose file is `file`, with the record of offset `next`.
     pub(crate) fn new(shared: Arc<Shared>, file: Box<dyn DiskFile>, next: Offset, end: watch::Sender<Offset>) -> Self {
         let position = shared.segments.lock().last().map_or(HEADER_BYTES, |segment| segment.bytes);
-        Self { shared, file, position, length: position, next, end, batch: Vec::new(), group: Vec::new() }
+        Self { shared, file, position, length: position, next, end, batch: Vec::new(), group: Group::default() }
     }
 
     /// Runs until the log is closed and everything is written, or until the disk fails.
@@ -158,20 +159,17 @@ impl Writer {
         let mut marks = Vec::new();
         let mut next = self.next;
         let mut group = std::mem::take(&mut self.group);
-        group.clear();
-        for pending in &self.batch {
-            if !self.fits(group.len(), pending) {
+        for (index, pending) in self.batch.iter().enumerate() {
+            if !self.fits(group.bytes(), pending) {
                 break;
             }
-            marks.push(Mark { offset: next, position: self.position + group.len() as u64 });
-            push_frame(&mut group, &pending.payload);
+            marks.push(Mark { offset: next, position: self.position + group.bytes() as u64 });
+            group.push(index, pending);
             next = next.next();
         }
-        let bytes = group.len() as u64;
-        let outcome = self.write_group(&mut group);
-        // One giant group must not hold its memory for ever.
+        let bytes = group.bytes() as u64;
+        let outcome = self.write_group(&group);
         group.clear();
-        group.shrink_to(4 << 20);
         self.group = group;
         outcome?;
         self.position += bytes;
@@ -195,22 +193,21 @@ impl Writer {
     /// Writes `group` durably, with free space behind it if it reaches the end of the file. If there is no room, it does without; if
     /// there is none for the group either, what was written of it is taken back: no fsync has failed, so the file is known to be what
     /// it was before, and the group may be written again.
-    fn write_group(&mut self, group: &mut Vec<u8>) -> Result<(), Failure> {
+    fn write_group(&mut self, group: &Group) -> Result<(), Failure> {
         let path = self.path();
-        let bytes = group.len();
-        group.resize(bytes + self.ahead(bytes), 0);
-        let mut written = self.file.write_at(group, self.position);
-        if group.len() > bytes && written.as_ref().is_err_and(is_full) {
+        let mut ahead = self.ahead(group.bytes());
+        let mut written = self.file.write_parts_at(&mut group.parts(&self.batch, ahead), self.position);
+        if ahead > 0 && written.as_ref().is_err_and(is_full) {
             self.cut_free()?;
-            group.truncate(bytes);
-            written = self.file.write_at(group, self.position);
+            ahead = 0;
+            written = self.file.write_parts_at(&mut group.parts(&self.batch, ahead), self.position);
         }
         if let Err(error) = written {
             let full = is_full(&error);
             let error = LogError::io("write", &path)(error);
             return if full && self.cut_free().is_ok() { Err(Failure::Full(error)) } else { Err(Failure::Lost(error)) };
         }
-        self.length = self.length.max(self.position + group.len() as u64);
+        self.length = self.length.max(self.position + (group.bytes() + ahead) as u64);
         let synced = self.file.sync();
         self.shared.fsyncs.fetch_add(1, Ordering::Relaxed);
         synced.map_err(|error| Failure::Lost(LogError::io("fsync", &path)(error)))
@@ -258,9 +255,10 @@ impl Writer {
     fn publish(&mut self, written: usize) {
         let batch: Vec<Pending> = self.batch.drain(..written).collect();
         let bytes: usize = batch.iter().map(Pending::frame_bytes).sum();
+        let mut dropped = Vec::new();
         let mut cache = self.shared.cache.write();
         for pending in &batch {
-            cache.push(Arc::clone(&pending.record), pending.payload.record_bytes);
+            cache.push(Arc::clone(&pending.record), pending.payload.record_bytes, &mut dropped);
         }
         drop(cache);
         let mut queue = self.shared.queue.lock();
@@ -270,10 +268,13 @@ impl Writer {
         }
         drop(queue);
         self.end.send_replace(self.next);
-        for pending in batch {
+        let tell = |pending: Pending| {
             // The sender may have gone; its record is durable all the same.
             let _told = pending.done.send(Ok(()));
-        }
+            pending.payload.bytes
+        };
+        let buffers: Vec<Vec<u8>> = batch.into_iter().map(tell).collect();
+        self.shared.buffers.give(buffers);
     }
 
     /// The disk is full: what is in line waits, and nothing more is taken.

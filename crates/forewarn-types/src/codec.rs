@@ -11,6 +11,8 @@ use crate::{Offset, ReadingBatch, ReadingFlags, Record, RecordKind, SeriesId, Ti
 
 const VERSION: u8 = 1;
 const ROW_BYTES: usize = 4 + 8 + 8 + 1;
+/// Bytes of the body of readings before its columns.
+const HEAD_BYTES: usize = 8 + 4;
 
 /// Appends the encoding of `record` to `out`. After an error `out` ends with something of no use.
 ///
@@ -72,14 +74,28 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 
+/// Bytes of the encoding of a record of readings.
+pub const fn encoded_bytes(batch: &ReadingBatch) -> usize {
+    2 + HEAD_BYTES + batch.time.len() * ROW_BYTES
+}
+
 fn encode_readings(batch: &ReadingBatch, out: &mut Vec<u8>) {
-    out.reserve(12 + batch.len() * ROW_BYTES);
+    out.reserve(HEAD_BYTES + batch.len() * ROW_BYTES);
     out.extend(batch.arrived.0.to_le_bytes());
     out.extend(u32::try_from(batch.len()).unwrap_or(u32::MAX).to_le_bytes());
-    batch.series.iter().for_each(|id| out.extend_from_slice(&id.0.to_le_bytes()));
-    batch.time.iter().for_each(|time| out.extend_from_slice(&time.to_le_bytes()));
-    batch.value.iter().for_each(|value| out.extend_from_slice(&value.to_le_bytes()));
-    out.extend(batch.flags.iter().map(|flags| flags.to_byte()));
+    extend(out, &batch.series, |id| id.0.to_le_bytes());
+    extend(out, &batch.time, i64::to_le_bytes);
+    extend(out, &batch.value, f64::to_le_bytes);
+    extend(out, &batch.flags, |flags| [flags.to_byte()]);
+}
+
+/// Appends the bytes of every number, in a loop that the compiler makes one copy of.
+fn extend<T: Copy, const N: usize>(out: &mut Vec<u8>, column: &[T], bytes: impl Fn(T) -> [u8; N]) {
+    let start = out.len();
+    out.resize(start + column.len() * N, 0);
+    for (place, value) in out[start..].as_chunks_mut::<N>().0.iter_mut().zip(column) {
+        *place = bytes(*value);
+    }
 }
 
 fn decode_readings(body: &[u8]) -> Option<ReadingBatch> {

@@ -21,7 +21,7 @@ mod time;
 pub use alert::{AlertId, AlertState, AlertTransition, CommandAction, Evidence, EvidenceValue, OperatorCommand, Severity, Transition};
 pub use batch::{Quality, ReadingBatch, ReadingFlags, ReadingRef};
 pub use clock::{Clock, ManualClock};
-pub use codec::{decode_record, encode_record};
+pub use codec::{decode_record, encode_record, encoded_bytes};
 pub use crash::{crash_point, crash_points_matter, on_crash_point};
 pub use error::TypesError;
 pub use journal::{BoxFuture, Journal, JournalError};

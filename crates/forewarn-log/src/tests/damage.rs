@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 
 use super::*;
-use crate::frame::{FRAME_BYTES, push_frame};
+use crate::frame::FRAME_BYTES;
 use crate::payload::Payload;
 use crate::segment::HEADER_BYTES;
 

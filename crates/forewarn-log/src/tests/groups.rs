@@ -1,8 +1,10 @@
 //! How records are written: with how much patience, and how small.
 
+use std::io::IoSlice;
+
 use super::*;
-use crate::frame::{FRAME_BYTES, Found, Frames, MAX_PAYLOAD_BYTES, push_frame};
-use crate::payload::Payload;
+use crate::buffers::Buffers;
+use crate::frame::{FRAME_BYTES, Found, Frames, MAX_PAYLOAD_BYTES};
 
 /// A writer that would wait for an hour.
 fn patient(dir: &Path) -> Arc<LocalLog> {
@@ -72,7 +74,7 @@ fn a_compressed_record_that_claims_to_be_huge_is_damage() {
     drop(log);
     let path = segment_files(dir.path())[0].clone();
     let mut bytes = std::fs::read(&path).unwrap();
-    let mut payload = Payload::lz4(vec![0; 1_000]);
+    let mut payload = Payload::lz4(vec![0; 1_000], &Buffers::default());
     let size = u32::try_from(MAX_PAYLOAD_BYTES + 1).unwrap();
     payload.bytes[..4].copy_from_slice(&size.to_le_bytes());
     let mut group = Vec::new();
@@ -96,4 +98,40 @@ fn a_segment_that_is_sealed_while_it_is_read_ends_where_its_records_end() {
     log.close().unwrap();
     let found: Vec<_> = (0..3).map(|_| frames.next(false).unwrap()).collect();
     assert_eq!(found, [Found::Frame, Found::Frame, Found::End], "the free space was cut off after the file had been opened");
+}
+
+#[test]
+fn a_group_of_large_and_small_records_is_read_back_as_it_was_sent() {
+    // From 8 KiB on a record is written from where it was encoded; the first ones leave their memory to later ones.
+    let rows = [1, 1_000, 3, 400, 389, 390, 391, 20_000, 2];
+    for compression in [Compression::None, Compression::Lz4] {
+        let dir = TempDir::new().unwrap();
+        let options = LogOptions { compression, writer: WriterMode::ByHand, ..LogOptions::new(dir.path()) };
+        let log = LocalLog::open(options.clone()).unwrap();
+        for _ in 0..3 {
+            let tickets: Vec<_> = (0..).zip(rows).map(|(number, rows)| log.submit(record(number, rows)).unwrap()).collect();
+            assert!(log.write_waiting(), "all in one group");
+            assert_eq!(tickets.last().map(|ticket| ticket.offset.next()), Some(log.end()));
+        }
+        assert_eq!(log.metrics().fsyncs, 3);
+        log.close().unwrap();
+        drop(log);
+        let log = LocalLog::open(options).unwrap();
+        let read = log.read(Offset(0), 100, usize::MAX).unwrap();
+        let sent = (0..3).flat_map(|_| (0..).zip(rows).map(|(number, rows)| record(number, rows)));
+        assert_eq!(read.len(), 27);
+        assert!(read.iter().map(|(_, record)| record.as_ref()).eq(sent.collect::<Vec<_>>().iter()), "{compression:?}");
+    }
+}
+
+#[test]
+fn any_number_of_parts_is_written_one_behind_the_other() {
+    let dir = TempDir::new().unwrap();
+    // More than the system takes at once, and empty ones.
+    let parts: Vec<Vec<u8>> = (0..5_000_u32).map(|n| n.to_le_bytes()[..(n % 5) as usize].to_vec()).collect();
+    let mut file = RealDisk.open(&dir.path().join("file"), Access::Create).unwrap();
+    file.write_at(b"before and after", 0).unwrap();
+    let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
+    file.write_parts_at(&mut slices, 7).unwrap();
+    assert_eq!(std::fs::read(dir.path().join("file")).unwrap(), [b"before ".to_vec(), parts.concat()].concat());
 }

@@ -1,0 +1,79 @@
+//! Memory that records were encoded into, kept for the next ones: fresh memory of that size comes from the system page by page, which
+//! takes longer than the encoding.
+
+use parking_lot::Mutex;
+
+/// Smaller ones are not worth keeping.
+const LEAST_BYTES: usize = 4 << 10;
+/// What is kept at most.
+const MOST_BYTES: usize = 8 << 20;
+/// How many of those kept last are looked at for one that fits.
+const LOOK_AT: usize = 16;
+
+/// Buffers in nobody's use.
+#[derive(Debug, Default)]
+pub(crate) struct Buffers(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    buffers: Vec<Vec<u8>>,
+    /// Their capacities together.
+    bytes: usize,
+}
+
+impl Buffers {
+    /// An empty buffer for about `bytes`: a kept one if one fits that is not far too large, which would hold memory for nothing.
+    pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
+        if bytes < LEAST_BYTES {
+            return Vec::new();
+        }
+        let mut kept = self.0.lock();
+        let first = kept.buffers.len().saturating_sub(LOOK_AT);
+        let found = kept.buffers[first..].iter().rposition(|buffer| (bytes..=bytes.saturating_mul(4)).contains(&buffer.capacity()));
+        let Some(at) = found else { return Vec::new() };
+        let buffer = kept.buffers.remove(first + at);
+        kept.bytes -= buffer.capacity();
+        buffer
+    }
+
+    /// Keeps `buffers`, as far as there is room.
+    pub(crate) fn give(&self, buffers: impl IntoIterator<Item = Vec<u8>>) {
+        let mut kept = self.0.lock();
+        for mut buffer in buffers {
+            let bytes = buffer.capacity();
+            if bytes >= LEAST_BYTES && kept.bytes + bytes <= MOST_BYTES {
+                buffer.clear();
+                kept.bytes += bytes;
+                kept.buffers.push(buffer);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_is_used_again_where_it_fits() {
+        let buffers = Buffers::default();
+        buffers.give([Vec::with_capacity(10), Vec::with_capacity(100_000), Vec::with_capacity(20_000)]);
+        for too in [20_001, 3_000, 100_001, 4_096] {
+            let taken = buffers.take(too).capacity();
+            assert!(taken == 0 || (too..=4 * too).contains(&taken), "{taken} for {too}");
+        }
+        let buffers = Buffers::default();
+        buffers.give([vec![7; 20_000]]);
+        let taken = buffers.take(15_000);
+        assert_eq!((taken.len(), taken.capacity()), (0, 20_000));
+        assert_eq!(buffers.take(15_000).capacity(), 0, "it was the only one");
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded() {
+        let buffers = Buffers::default();
+        buffers.give((0..100).map(|_| Vec::with_capacity(1 << 20)));
+        let again = (0..100).filter(|_| buffers.take(1 << 20).capacity() > 0).count();
+        assert_eq!(again, MOST_BYTES >> 20);
+    }
+}
