@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 
+use crate::estate::{fill, furnish, known, known_in_full};
+
 /// Readings of one request.
 const BATCH: u64 = 240;
 const FIRST_MS: u64 = 1_767_225_600_000;
@@ -139,6 +141,46 @@ async fn all_that_works_on_a_disk_works_in_a_bucket() {
     assert!(sum("files_deleted") >= 6, "{runs}");
     assert_eq!(server.sql("SELECT asset, value FROM readings").await, [[json!("plant2/pump9"), json!(3.5)]]);
     assert_others_read(&s3, 1, 3.5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn models_predictions_snapshots_and_backups_live_in_a_bucket_too() {
+    let Some(s3) = S3::start().await else { return };
+    let site = || {
+        let mut site = Site::new();
+        site.lake_url = Some(s3.lake());
+        site.environment = s3.environment();
+        furnish(&mut site);
+        site
+    };
+    let first = site();
+    let server = first.start().await;
+    fill(&first, &server).await;
+    let all = known_in_full(&server).await;
+    server.kill().await;
+    let server = first.start().await;
+    assert_eq!(known(&server).await, all, "after a kill");
+    // The model is read from the bucket again.
+    let predicted = server.post("/v1/models/wear/predict", &json!({})).await;
+    let ended = server.run_ended(predicted["run"].as_str().expect("a run")).await;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+
+    let backups = s3.lake().replace("lakes/one", "backups");
+    let config = first.config().display().to_string();
+    let (code, _, err) = first.run(&["backup", "--config", &config, "--server", &server.url, "--to", &backups]).await;
+    assert_eq!(code, 0, "{err}");
+    let all = known(&server).await;
+    assert!(server.stop().await.success(), "{}", first.log());
+    drop(first);
+
+    let mut second = site();
+    let lake = s3.lake().replace("lakes/one", "lakes/two");
+    let data = second.path().join("data").display().to_string();
+    let (code, _, err) = second.run(&["restore", "--from", &backups, "--data-dir", &data, "--lake", &lake]).await;
+    assert_eq!(code, 0, "{err}");
+    second.lake_url = Some(lake);
+    let server = second.start().await;
+    assert_eq!(known(&server).await, all, "restored from one bucket's folder into another");
 }
 
 /// Readings of the time since `number`; older files are no part of the question, so it can be answered without the store.

@@ -171,7 +171,9 @@ impl Site {
     /// # Panics
     /// If it cannot be started.
     pub async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
-        let output = Command::new(binary()).args(arguments).stdin(Stdio::null()).output().await.expect("the program starts");
+        let environment = self.environment.iter().cloned();
+        let output =
+            Command::new(binary()).args(arguments).envs(environment).stdin(Stdio::null()).output().await.expect("the program starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
     }
