@@ -145,7 +145,11 @@ impl Lake {
         // One that a power cut left without content covers nothing.
         let is_whole = |file: &crate::StoredFile| file.path.ends_with(".checkpoint.parquet") && file.size_bytes > 0;
         let covering = entries.iter().filter(|(_, file)| is_whole(file) && is_old(file));
-        let Some(keep) = covering.map(|(version, _)| *version).max() else { return Ok(()) };
+        let Some((keep, checkpoint)) = covering.max_by_key(|(version, _)| *version).copied() else { return Ok(()) };
+        // What it stands for goes.
+        let (files, location) = (store.clone(), store.location(&checkpoint.path));
+        let sync = move || files.make_durable(&[location]);
+        tokio::task::spawn_blocking(sync).await.map_err(|error| LakeError::cut_off(&error))??;
         // In ascending order: a crash between leaves the newer ones, and no gap among them.
         for (_, file) in entries.iter().filter(|(version, file)| *version < keep && is_old(file)) {
             store.delete(&file.path).await?;

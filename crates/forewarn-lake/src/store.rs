@@ -5,9 +5,9 @@
 //! async code.
 
 mod check;
+mod durable;
 
-use std::collections::BTreeSet;
-use std::path::{Path as FsPath, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -31,8 +31,6 @@ use crate::crash::with_crash_points;
 
 /// Files written, or forced to disk, at the same time.
 const CONCURRENT_WRITES: usize = 16;
-/// Fewer files than this are not worth a thread.
-const FEWEST_SYNCS: usize = 8;
 /// How long a request to S3 is repeated before the failure is reported. The branch repeats its rounds anyway, and a start or an end
 /// must not wait for minutes. A single attempt is given up by the client's own timeouts (30 s, 5 s to connect; `AWS_TIMEOUT` and
 /// `AWS_CONNECT_TIMEOUT` set others).
@@ -49,6 +47,9 @@ pub struct ObjectFiles {
     place: Option<Arc<Place>>,
     /// Where the next name comes from; none: from chance.
     names: Option<Arc<AtomicU64>>,
+    /// What has been forced to disk.
+    #[cfg(test)]
+    pub(crate) disk: Arc<durable::Disk>,
 }
 
 /// What [`ObjectFiles::list`] says of a file.
@@ -99,7 +100,21 @@ impl ObjectFiles {
     pub fn on(store: Arc<dyn ObjectStore>, root: Url, names: Arc<AtomicU64>) -> Result<Self, LakeError> {
         let prefix = Path::from_url_path(root.path())
             .map_err(|error| LakeError::Url { url: root.to_string(), problem: format!("is no path: {error}") })?;
-        Ok(Self { store, root, prefix, local: false, place: None, names: Some(names) })
+        Ok(Self { names: Some(names), ..Self::at(store, root, prefix) })
+    }
+
+    /// The files below `prefix` of `store`, which is no local folder; new ones are named by chance.
+    fn at(store: Arc<dyn ObjectStore>, root: Url, prefix: Path) -> Self {
+        Self {
+            store,
+            root,
+            prefix,
+            local: false,
+            place: None,
+            names: None,
+            #[cfg(test)]
+            disk: Arc::default(),
+        }
     }
 
     /// A number no other file name has: names of data files must never meet, even where two writers share a lake.
@@ -118,7 +133,7 @@ impl ObjectFiles {
         let root = Url::from_directory_path(&folder).map_err(|()| format!("{} cannot be written as a URL", folder.display()))?;
         let prefix = Path::from_url_path(root.path()).map_err(|error| format!("is no path: {error}"))?;
         let store = with_crash_points(Arc::new(LocalFileSystem::new()));
-        Ok(Self { store, root, prefix, local: true, place: None, names: None })
+        Ok(Self { local: true, ..Self::at(store, root, prefix) })
     }
 
     /// The store is as `builder` says, which knows all but the bucket.
@@ -144,7 +159,8 @@ impl ObjectFiles {
         let root = Url::parse(&directory).map_err(|error| format!("is no URL: {error}"))?;
         let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|error| format!("is no path: {error}"))?;
         let place = Place { bucket: bucket.to_owned(), endpoint, region };
-        Ok(Self { store: with_crash_points(Arc::new(store)), root, prefix, local: false, place: Some(Arc::new(place)), names: None })
+        let store = with_crash_points(Arc::new(store));
+        Ok(Self { place: Some(Arc::new(place)), ..Self::at(store, root, prefix) })
     }
 
     /// Writes the file at `path` whole, atomically. With `if_absent` nothing is written if there is one already, and the answer is false.
@@ -303,6 +319,16 @@ impl ObjectFiles {
         }
     }
 
+    /// Writes the files at `locations` anew, as they are, from a thread that may block.
+    pub(crate) fn rewrite_blocking(&self, locations: &[Path]) -> Result<(), LakeError> {
+        for location in locations {
+            if let Some(bytes) = self.find_blocking(location)? {
+                self.put_all_blocking(vec![(location.clone(), bytes)])?;
+            }
+        }
+        Ok(())
+    }
+
     /// Writes data files from a thread that may block, several at a time: an imported history has one for each day.
     pub(crate) fn put_all_blocking(&self, files: Vec<(Path, Bytes)>) -> Result<(), LakeError> {
         let put = |(location, bytes): (Path, Bytes)| async move {
@@ -311,37 +337,6 @@ impl ObjectFiles {
         };
         let puts = futures::stream::iter(files).map(put).buffer_unordered(CONCURRENT_WRITES);
         runtime()?.block_on(puts.try_collect::<()>())
-    }
-
-    /// Forces local files and the folders that name them to disk: the log may be trimmed once the lake has its records, and
-    /// `object_store` itself never calls fsync. Other stores are durable when they answer. Blocks.
-    pub(crate) fn make_durable(&self, locations: &[Path]) -> Result<(), LakeError> {
-        if !self.local {
-            return Ok(());
-        }
-        let sync = |path: &FsPath| {
-            let failed = |error| LakeError::store(format!("syncing {}", path.display()), error);
-            std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed)
-        };
-        let root = local_path(&self.prefix);
-        let mut paths = BTreeSet::new();
-        for location in locations {
-            // The file, and the folders that name it.
-            paths.extend(local_path(location).ancestors().take_while(|path| path.starts_with(&root)).map(FsPath::to_path_buf));
-        }
-        // Disks take many at a time better than one after the other.
-        let paths: Vec<PathBuf> = paths.into_iter().collect();
-        let share = paths.len().div_ceil(CONCURRENT_WRITES).max(FEWEST_SYNCS);
-        if paths.len() <= share {
-            return paths.iter().try_for_each(|path| sync(path));
-        }
-        std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                paths.chunks(share).map(|paths| scope.spawn(move || paths.iter().try_for_each(|path| sync(path)))).collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(LakeError::store("syncing", "a thread broke off"))))
-        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! All calls block and are made from threads that may. The kernel has no call that rebases a transaction: after a conflict the
 //! snapshot is renewed, the application's version is asked for again, and only then a new transaction is tried.
 
+mod durable;
 mod listing;
 mod replace;
 
@@ -84,6 +85,10 @@ pub(crate) struct DeltaTable {
     files: FileList,
     /// Versions this process knows of, by application id, at `snapshot`.
     versions: HashMap<String, i64>,
+    /// The version up to which commits are on disk, if any is known to be.
+    durable: Option<u64>,
+    /// The last attempt to bring commits to disk failed.
+    sync_failed: bool,
 }
 
 impl DeltaTable {
@@ -108,7 +113,6 @@ impl DeltaTable {
         let made = builder.build(engine.as_ref(), committer).and_then(|transaction| transaction.commit(engine.as_ref()));
         match made {
             Ok(CommitResult::Committed(done)) => {
-                store.make_durable(&[commit_location(&schema.name, store, 0)?])?;
                 if let Some(snapshot) = done.post_commit_snapshot() {
                     return Self::at(schema.clone(), Arc::clone(snapshot), engine, store);
                 }
@@ -167,8 +171,11 @@ impl DeltaTable {
             snapshot,
             files: FileList::default(),
             versions: HashMap::new(),
+            durable: None,
+            sync_failed: false,
         };
         table.files = table.list(&table.snapshot)?;
+        table.keep_commits()?;
         Ok(table)
     }
 
@@ -182,8 +189,9 @@ impl DeltaTable {
         Arc::clone(&self.files)
     }
 
-    /// The highest version `app_id` has committed with, if any.
+    /// The highest version `app_id` has committed with, if any. The commit that says so is durable.
     pub(crate) fn version_of(&mut self, app_id: &str) -> Result<Option<i64>, LakeError> {
+        self.keep_commits()?;
         if let Some(version) = self.versions.get(app_id) {
             return Ok(Some(*version));
         }
@@ -277,7 +285,7 @@ impl DeltaTable {
 
     /// Makes a commit durable, and writes a checkpoint when it is time for one.
     fn settle(&mut self, done: &CommittedTransaction) -> Result<(), LakeError> {
-        self.store.make_durable(&[commit_location(&self.schema.name, &self.store, done.commit_version())?])?;
+        self.keep_commits()?;
         if done.post_commit_stats().commits_since_checkpoint >= COMMITS_PER_CHECKPOINT {
             self.checkpoint();
         }
@@ -310,15 +318,6 @@ impl DeltaTable {
         }
     }
 
-    /// Commits that it covers may be deleted one day.
-    fn make_checkpoint_durable(&self) -> Result<(), LakeError> {
-        let name = format!("_delta_log/{:020}.checkpoint.parquet", self.snapshot.version());
-        let url = self.store.table_url(&self.schema.name)?.join(&name);
-        let place = location(&self.schema.name, &url.map_err(|error| LakeError::table(&self.schema.name, error))?)?;
-        // A table of many files may get another form of checkpoint.
-        if self.store.exists_blocking(&place)? { self.store.make_durable(&[place]) } else { Ok(()) }
-    }
-
     /// Catches up with other writers if there are commits to catch up with, which is cheaper to ask than to renew the file list.
     pub(crate) fn catch_up(&mut self) -> Result<(), LakeError> {
         let next = commit_location(&self.schema.name, &self.store, self.snapshot.version() + 1)?;
@@ -333,7 +332,7 @@ impl DeltaTable {
         self.files = self.list(&renewed)?;
         self.snapshot = renewed;
         self.versions.clear();
-        Ok(())
+        self.keep_commits()
     }
 
     fn failed(&self, error: delta_kernel::KernelError) -> LakeError {

@@ -107,3 +107,63 @@ fn statistics_tell_of_floats_and_of_what_is_missing() {
     let group = reader.metadata().row_group(0);
     assert!(group.columns().iter().all(|column| column.statistics().is_some()), "each column has statistics of its own");
 }
+
+/// The entry of the Delta log for `version` of the table `t`, as a path on this machine.
+fn entry(store: &ObjectFiles, version: u64) -> std::path::PathBuf {
+    store::local_path(&commit_location("t", store, version).unwrap())
+}
+
+#[test]
+fn commits_that_are_found_are_forced_to_disk_before_they_are_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let open = || store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();
+    let schema = TableSchema::new("t", &[("time", ColumnType::Time)], false);
+    let file = || file_of_columns(&schema, &[ColumnData::Time(vec![Some(Timestamp(5))])]).unwrap();
+    // Whoever wrote these was killed before its fsync, for all the others know.
+    let killed = open();
+    let mut theirs = DeltaTable::create(&schema, &engine(&killed).unwrap(), &killed).unwrap();
+    theirs.append(vec![file()], "app", 1, None, Timestamp(0)).unwrap();
+    let store = open();
+    let mut table = DeltaTable::open("t", &engine(&store).unwrap(), &store).unwrap();
+    let synced = |path: &std::path::Path| store.disk.synced.lock().contains(path);
+    assert!(synced(&entry(&store, 0)) && synced(&entry(&store, 1)) && synced(entry(&store, 1).parent().unwrap()));
+    theirs.append(vec![file()], "app", 2, None, Timestamp(0)).unwrap();
+    theirs.append(vec![file()], "app", 3, None, Timestamp(0)).unwrap();
+    // The first attempt meets them.
+    assert_eq!(table.append(vec![file()], "app", 3, Some(1), Timestamp(0)).unwrap(), Appended::AlreadyThere);
+    assert!(synced(&entry(&store, 2)) && synced(&entry(&store, 3)));
+    theirs.checkpoint();
+    theirs.append(vec![file()], "app", 4, None, Timestamp(0)).unwrap();
+    let store = open();
+    DeltaTable::open("t", &engine(&store).unwrap(), &store).unwrap();
+    let checkpoint = entry(&store, 3).with_file_name("00000000000000000003.checkpoint.parquet");
+    let synced = store.disk.synced.lock();
+    assert!(synced.contains(&checkpoint) && synced.contains(&entry(&store, 4)), "{synced:?}");
+    assert!(!synced.contains(&entry(&store, 2)), "the checkpoint has what it says");
+}
+
+#[test]
+fn a_commit_that_could_not_be_forced_to_disk_is_not_taken_for_one() {
+    use std::os::unix::fs::MetadataExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();
+    let schema = TableSchema::new("t", &[("time", ColumnType::Time)], false);
+    let file = || file_of_columns(&schema, &[ColumnData::Time(vec![Some(Timestamp(5))])]).unwrap();
+    let mut table = DeltaTable::create(&schema, &engine(&store).unwrap(), &store).unwrap();
+    store.disk.fails.store(true, std::sync::atomic::Ordering::Relaxed);
+    let mut fails = || {
+        let error = table.append(vec![file()], "app", 1, None, Timestamp(0)).unwrap_err().to_string();
+        assert!(error.contains("the disk is sick"), "{error}");
+        assert!(table.version_of("app").is_err());
+    };
+    fails();
+    fails();
+    let written = std::fs::metadata(entry(&store, 1)).unwrap().ino();
+    store.disk.fails.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(table.append(vec![file()], "app", 1, None, Timestamp(0)).unwrap(), Appended::AlreadyThere);
+    assert!(store.disk.synced.lock().contains(&entry(&store, 1)));
+    assert_ne!(std::fs::metadata(entry(&store, 1)).unwrap().ino(), written, "an fsync that failed cannot be repeated on the same file");
+    assert_eq!(table.files().len(), 1);
+}
