@@ -21,6 +21,8 @@ mod history;
 mod hold;
 mod lake;
 mod maintain;
+#[cfg(test)]
+mod odd_store;
 mod others;
 mod parquet;
 mod records;

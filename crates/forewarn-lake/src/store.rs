@@ -6,6 +6,7 @@
 
 mod check;
 mod durable;
+mod upload;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,12 +18,11 @@ use forewarn_types::Timestamp;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::ClientConfigKey;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, RetryConfig};
-use tokio::io::AsyncWriteExt as _;
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use url::Url;
 
 use self::check::Place;
@@ -47,6 +47,8 @@ pub struct ObjectFiles {
     place: Option<Arc<Place>>,
     /// Where the next name comes from; none: from chance.
     names: Option<Arc<AtomicU64>>,
+    /// Room for bytes that are on their way to the store.
+    under_way: Arc<Semaphore>,
     /// What has been forced to disk.
     #[cfg(test)]
     pub(crate) disk: Arc<durable::Disk>,
@@ -112,6 +114,7 @@ impl ObjectFiles {
             local: false,
             place: None,
             names: None,
+            under_way: Arc::new(Semaphore::new(upload::UNDER_WAY)),
             #[cfg(test)]
             disk: Arc::default(),
         }
@@ -169,11 +172,15 @@ impl ObjectFiles {
     /// [`LakeError::Store`] if the store fails.
     pub async fn put(&self, path: &str, bytes: Bytes, if_absent: bool) -> Result<bool, LakeError> {
         let location = self.path(path);
-        let mode = if if_absent { PutMode::Create } else { PutMode::Overwrite };
-        match self.store.put_opts(&location, bytes.into(), PutOptions::from(mode)).await {
-            Ok(_) => {}
-            Err(StoreError::AlreadyExists { .. }) if if_absent => return Ok(false),
-            Err(error) => return Err(LakeError::store(format!("writing {path}"), error)),
+        if if_absent {
+            // Only a single request can be a conditional one.
+            match self.store.put_opts(&location, bytes.into(), PutOptions::from(PutMode::Create)).await {
+                Ok(_) => {}
+                Err(StoreError::AlreadyExists { .. }) => return Ok(false),
+                Err(error) => return Err(LakeError::store(format!("writing {path}"), error)),
+            }
+        } else {
+            self.upload(&location, bytes, path).await?;
         }
         if self.local {
             let files = self.clone();
@@ -219,18 +226,21 @@ impl ObjectFiles {
     /// # Errors
     /// [`LakeError::Store`] if either store fails, or there is no such file.
     pub async fn copy(&self, path: &str, target: &Self, to: &str) -> Result<(u64, u32), LakeError> {
-        let (read, written) =
-            (|error| LakeError::store(format!("reading {path}"), error), |error| LakeError::store(format!("writing {to}"), error));
-        let mut parts = self.store.get(&self.path(path)).await.map_err(read)?.into_stream();
-        let location = target.path(to);
-        let mut writer = BufWriter::new(Arc::clone(&target.store), location.clone());
+        let read = |error| LakeError::store(format!("reading {path}"), error);
+        let stored = self.store.get(&self.path(path)).await.map_err(read)?;
+        let (location, small) = (target.path(to), stored.meta.size <= upload::PART_BYTES as u64);
         let (mut size_bytes, mut crc) = (0, crc32fast::Hasher::new());
-        while let Some(part) = parts.try_next().await.map_err(read)? {
-            size_bytes += part.len() as u64;
-            crc.update(&part);
-            writer.put(part).await.map_err(written)?;
+        let chunks = stored.into_stream().map_err(read).inspect_ok(|chunk| {
+            size_bytes += chunk.len() as u64;
+            crc.update(chunk);
+        });
+        let parts = upload::in_parts(chunks);
+        if small {
+            let whole = std::pin::pin!(parts).try_next().await?.unwrap_or_default();
+            target.upload(&location, whole, to).await?;
+        } else {
+            target.upload_parts(&location, parts, to).await?;
         }
-        writer.shutdown().await.map_err(|error| LakeError::store(format!("writing {to}"), error))?;
         let files = target.clone();
         let sync = move || files.make_durable(&[location]);
         tokio::task::spawn_blocking(sync).await.map_err(|error| LakeError::cut_off(&error))??;
@@ -331,10 +341,7 @@ impl ObjectFiles {
 
     /// Writes data files from a thread that may block, several at a time: an imported history has one for each day.
     pub(crate) fn put_all_blocking(&self, files: Vec<(Path, Bytes)>) -> Result<(), LakeError> {
-        let put = |(location, bytes): (Path, Bytes)| async move {
-            let put = self.store.put_opts(&location, bytes.into(), PutOptions::default());
-            put.await.map(drop).map_err(|error| LakeError::store(format!("writing {location}"), error))
-        };
+        let put = |(location, bytes): (Path, Bytes)| async move { self.upload(&location, bytes, location.as_ref()).await };
         let puts = futures::stream::iter(files).map(put).buffer_unordered(CONCURRENT_WRITES);
         runtime()?.block_on(puts.try_collect::<()>())
     }

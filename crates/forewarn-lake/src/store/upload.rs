@@ -1,0 +1,93 @@
+//! Objects on their way to the store.
+//!
+//! A request is given up after 30 s, so one that carries a whole file of 128 MB would never get through a line of 30 Mbit/s. Large objects go
+//! in parts, each a request with attempts and a time of its own, and no more bytes are on the way at once than such a line carries in
+//! time. The object is there once all its parts are.
+
+use bytes::{Bytes, BytesMut};
+use futures::stream;
+use futures::{Stream, TryStreamExt as _};
+use object_store::path::Path;
+use object_store::{Error as StoreError, ObjectStoreExt as _, PutOptions};
+use tokio::sync::SemaphorePermit;
+
+use super::ObjectFiles;
+use crate::LakeError;
+
+/// Stores want parts of one size, of at least 5 MiB, and at most 10,000 of them.
+pub(super) const PART_BYTES: usize = 8 << 20;
+/// Parts of one object that are sent at a time.
+const CONCURRENT_PARTS: usize = 4;
+/// All bytes that are on the way at a time: a line of 9 Mbit/s carries them in 30 s.
+const UNDER_WAY_BYTES: usize = CONCURRENT_PARTS * PART_BYTES;
+/// What is counted as one.
+const UNIT_BYTES: usize = 1 << 16;
+/// Permits for them.
+pub(super) const UNDER_WAY: usize = UNDER_WAY_BYTES / UNIT_BYTES;
+
+impl ObjectFiles {
+    /// Writes an object, in place of one that may be there, in as many requests as it takes. Messages call it `name`.
+    pub(super) async fn upload(&self, location: &Path, bytes: Bytes, name: &str) -> Result<(), LakeError> {
+        if self.local || bytes.len() <= PART_BYTES {
+            let _room = self.room(bytes.len()).await;
+            let put = self.store.put_opts(location, bytes.into(), PutOptions::default()).await;
+            return put.map(drop).map_err(|error| LakeError::store(format!("writing {name}"), error));
+        }
+        let part = |from: usize| Ok(bytes.slice(from..bytes.len().min(from + PART_BYTES)));
+        self.upload_parts(location, stream::iter((0..bytes.len()).step_by(PART_BYTES).map(part)), name).await
+    }
+
+    /// Writes an object of `parts`, all but the last of [`PART_BYTES`]. If one is missing in the end, nothing is there.
+    pub(super) async fn upload_parts(
+        &self,
+        location: &Path,
+        parts: impl Stream<Item = Result<Bytes, LakeError>>,
+        name: &str,
+    ) -> Result<(), LakeError> {
+        let failed = |error: StoreError| LakeError::store(format!("writing {name}"), error);
+        let mut upload = self.store.put_multipart(location).await.map_err(failed)?;
+        let requests = parts.map_ok(|part| {
+            let bytes = part.len();
+            let request = upload.put_part(part.into());
+            async move {
+                let _room = self.room(bytes).await;
+                request.await.map_err(failed)
+            }
+        });
+        let sent = requests.try_buffer_unordered(CONCURRENT_PARTS).try_collect::<()>().await;
+        let done = match sent {
+            Ok(()) => upload.complete().await.map(drop).map_err(failed),
+            Err(error) => Err(error),
+        };
+        // A store keeps, and charges for, parts that nobody puts together.
+        if done.is_err()
+            && let Err(error) = upload.abort().await
+        {
+            tracing::warn!(%location, %error, "the parts of an upload that failed may be left in the store");
+        }
+        done
+    }
+
+    /// Waits until so many bytes more may be on the way.
+    async fn room(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES).min(UNDER_WAY)).unwrap_or(u32::MAX);
+        // It is never closed.
+        self.under_way.acquire_many(units).await.ok()
+    }
+}
+
+/// The bytes of `chunks` in pieces of [`PART_BYTES`].
+pub(super) fn in_parts<E>(chunks: impl Stream<Item = Result<Bytes, E>> + Unpin) -> impl Stream<Item = Result<Bytes, E>> {
+    stream::try_unfold((chunks, BytesMut::new()), async |(mut chunks, mut part)| {
+        while part.len() < PART_BYTES {
+            let Some(chunk) = chunks.try_next().await? else { break };
+            part.extend_from_slice(&chunk);
+        }
+        let next = part.split_to(part.len().min(PART_BYTES)).freeze();
+        Ok((!next.is_empty()).then_some((next, (chunks, part))))
+    })
+}
+
+#[cfg(test)]
+#[path = "upload_tests.rs"]
+mod tests;
