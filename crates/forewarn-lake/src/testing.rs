@@ -118,6 +118,12 @@ impl Plant {
         Lake::open(options, Arc::clone(&self.series), clock).await.unwrap()
     }
 
+    /// A lake on another store.
+    pub(crate) async fn open_on(&self, files: crate::ObjectFiles) -> Lake {
+        let clock: Arc<dyn Clock> = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        Lake::open_on(self.options(), files, Arc::clone(&self.series), clock).await.unwrap()
+    }
+
     /// Opens the lake and runs a branch into it.
     pub(crate) async fn start(&self) -> Running {
         let lake = self.open(self.options()).await;

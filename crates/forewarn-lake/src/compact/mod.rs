@@ -22,6 +22,9 @@ use crate::schema::{READINGS, TableSchema};
 use crate::table::{Change, DataFile, Uploaded};
 use crate::{Lake, LakeError};
 
+/// So many groups in a row that cannot be merged end a compaction: each of them may have waited for a store that is away.
+const MOST_FAILURES: usize = 3;
+
 /// What a compaction aims at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CompactOptions {
@@ -61,22 +64,36 @@ impl Lake {
     /// Merges small files of `table` as of the injected clock, group by group.
     ///
     /// # Errors
-    /// [`LakeError::Query`] if there is no such table, [`LakeError::Store`] or [`LakeError::Table`] if reading or writing fails. What
-    /// has been committed by then stays.
+    /// [`LakeError::Query`] if there is no such table, [`LakeError::Store`] or [`LakeError::Table`] if a group could not be read or
+    /// written: the first failure, and how many there were. The other groups are merged all the same, unless several fail in a row.
     pub async fn compact(&self, table: &str, options: CompactOptions) -> Result<Compacted, LakeError> {
         // Two at a time would only fight for memory, and for the same files.
         let _alone = self.inner.maintaining.lock().await;
         let view = self.inner.view.read().tables.get(table).cloned();
         let view = view.ok_or_else(|| LakeError::Query(format!("there is no table {table}")))?;
         let mut done = Compacted::default();
-        for group in groups(&view.schema, &view.files, &options, self.inner.clock.now()) {
+        let groups = groups(&view.schema, &view.files, &options, self.inner.clock.now());
+        let (total, mut failures, mut in_a_row) = (groups.len(), Failures::default(), 0);
+        for group in groups {
             let (lake, schema) = (self.clone(), Arc::clone(&view.schema));
             let work = move || lake.compact_group(&schema, &group, options);
-            if let Some(part) = tokio::task::spawn_blocking(work).await.map_err(|error| LakeError::cut_off(&error))?? {
-                done.add(part);
+            match tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(LakeError::cut_off(&error))) {
+                Ok(part) => {
+                    done.add(part.unwrap_or_default());
+                    in_a_row = 0;
+                }
+                Err(error) => {
+                    tracing::warn!(table, %error, "a group of files could not be merged");
+                    failures.add(error);
+                    in_a_row += 1;
+                    // It is not the files then.
+                    if in_a_row == MOST_FAILURES {
+                        break;
+                    }
+                }
             }
         }
-        Ok(done)
+        failures.told(table, total).map_or(Ok(done), Err)
     }
 
     /// Merges one group; `None` if its files have changed meanwhile, or cannot be merged. Blocks.
@@ -137,6 +154,30 @@ impl Compacted {
         self.bytes_after += part.bytes_after;
         self.rows += part.rows;
         self.duplicates += part.duplicates;
+    }
+}
+
+/// The groups that could not be merged.
+#[derive(Default)]
+struct Failures {
+    count: usize,
+    first: Option<LakeError>,
+}
+
+impl Failures {
+    fn add(&mut self, error: LakeError) {
+        self.count += 1;
+        self.first.get_or_insert(error);
+    }
+
+    /// The first failure, and how many of the `total` groups of `table` there were.
+    fn told(self, table: &str, total: usize) -> Option<LakeError> {
+        match (self.count, self.first?) {
+            (1, first) if total == 1 => Some(first),
+            (count, first) => {
+                Some(LakeError::table(table, format!("{count} of {total} groups of files could not be merged; the first: {first}")))
+            }
+        }
     }
 }
 
