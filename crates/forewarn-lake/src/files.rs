@@ -21,7 +21,7 @@ use crate::LakeError;
 use crate::lake::Lake;
 use crate::schema::{ColumnType, TableSchema};
 use crate::sql::{Bounds, Limit};
-use crate::table::DataFile;
+use crate::table::{DataFile, Deleted};
 
 /// Batches of one file.
 pub(crate) type FileStream = ParquetRecordBatchStream<ObjectReader>;
@@ -159,15 +159,15 @@ fn with_dictionaries(metadata: Arc<ParquetMetaData>, table: &TableSchema) -> Res
     ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))))
 }
 
-/// All rows of `groups` but those numbered in `deleted`, which ascend and are counted from the start of the file.
-fn all_but(deleted: &[u64], metadata: &ParquetMetaData, groups: &[usize]) -> RowSelection {
+/// All rows of `groups` but those that are `deleted`.
+fn all_but(deleted: &Deleted, metadata: &ParquetMetaData, groups: &[usize]) -> RowSelection {
     let lengths: Vec<usize> = metadata.row_groups().iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).collect();
     let (mut kept, mut total) = (Vec::new(), 0);
     for &group in groups {
         let (first, length) = (lengths[..group].iter().sum::<usize>(), lengths[group]);
-        let inside = deleted.iter().filter_map(|row| usize::try_from(*row).ok()?.checked_sub(first)).filter(|row| *row < length);
         let mut from = 0;
-        for row in inside {
+        for row in deleted.within(first as u64..(first + length) as u64) {
+            let row = usize::try_from(row).unwrap_or(usize::MAX) - first;
             kept.push(total + from..total + row);
             from = row + 1;
         }

@@ -301,3 +301,32 @@ async fn a_damaged_file_is_named_by_queries_and_left_alone_by_compaction() {
     assert_eq!(running.csv("SELECT sum(value) FROM readings").await, "15", "nothing was lost");
     running.shut_down().await;
 }
+
+#[tokio::test]
+async fn deletion_vectors_are_read_once() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&(0..6).map(|n| ("p1", "t", n, n as f64)).collect::<Vec<_>>());
+    running.lake.flush().await.unwrap();
+    delete_rows(&plant, &[1, 3]);
+    running.lake.refresh().await.unwrap();
+    let deleted = |lake: &Lake| lake.inner.view.read().tables["readings"].files.iter().find_map(|file| file.deleted.clone()).unwrap();
+    let first = deleted(&running.lake);
+    let other = plant.open(plant.options()).await;
+    let writer = running.lake.existing_writer("readings").unwrap();
+    let lake = running.lake.clone();
+    let refresh = move || {
+        let mut table = writer.lock();
+        table.refresh().unwrap();
+        lake.show_files(&mut table).unwrap();
+    };
+    tokio::task::spawn_blocking(refresh).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &deleted(&running.lake)), "the table has been listed again");
+    assert!(!Arc::ptr_eq(&first, &deleted(&other)) && first == deleted(&other));
+    delete_rows(&plant, &[1, 2, 3, 4]);
+    running.lake.refresh().await.unwrap();
+    let second = deleted(&running.lake);
+    assert!(first != second && second.within(0..3).eq([1, 2]) && second.within(3..9).eq([3, 4]) && second.count() == 4);
+    assert_eq!(running.csv("SELECT value FROM readings ORDER BY value").await, "0\n5");
+    running.shut_down().await;
+}

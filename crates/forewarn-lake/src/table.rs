@@ -3,6 +3,7 @@
 //! All calls block and are made from threads that may. The kernel has no call that rebases a transaction: after a conflict the
 //! snapshot is renewed, the application's version is asked for again, and only then a new transaction is tried.
 
+mod deleted;
 mod durable;
 mod listing;
 mod replace;
@@ -31,6 +32,7 @@ use crate::parquet::{Bounds, NewFile, delta_stats};
 use crate::schema::{ColumnInfo, ColumnType, DATE, TableSchema};
 use crate::store::{self, ObjectFiles};
 
+pub(crate) use self::deleted::Deleted;
 pub(crate) use self::replace::{Change, Uploaded};
 
 /// What the commits say wrote them.
@@ -57,8 +59,8 @@ pub(crate) struct DataFile {
     pub(crate) rows: Option<u64>,
     /// What is known of its columns; a column that is not named here may hold anything.
     pub(crate) bounds: Vec<(String, Bounds)>,
-    /// The numbers of rows that another program has deleted, ascending, if it has: they are in the file, not in the table.
-    pub(crate) deleted: Option<Arc<Vec<u64>>>,
+    /// The rows that another program has deleted, if it has.
+    pub(crate) deleted: Option<Arc<Deleted>>,
 }
 
 /// How an append ended.

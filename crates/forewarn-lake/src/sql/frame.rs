@@ -91,7 +91,8 @@ fn of_sources(sources: pl::ScanSources, scan: &Scan<'_>, wanted: &dyn Fn(&str) -
     if let [file] = scan.files.as_slice()
         && let Some(deleted) = &file.deleted
     {
-        let deleted: Vec<pl::IdxSize> = deleted.iter().filter_map(|row| pl::IdxSize::try_from(*row).ok()).collect();
+        let deleted: Vec<pl::IdxSize> =
+            deleted.within(0..u64::from(pl::IdxSize::MAX)).filter_map(|row| pl::IdxSize::try_from(row).ok()).collect();
         let deleted = pl::lit(pl::IdxCa::from_vec("".into(), deleted).into_series()).implode(false);
         frame = frame.with_row_index(ROW, Some(0)).filter(pl::col(ROW).is_in(deleted, false).not());
     }

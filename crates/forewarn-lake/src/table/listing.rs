@@ -3,9 +3,6 @@
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
-use delta_kernel::KernelError;
-use delta_kernel::scan::ScanMetadata;
-use delta_kernel::scan::state::DvInfo;
 
 use super::*;
 
@@ -20,46 +17,17 @@ impl DeltaTable {
             let selected = metadata.scan_files.selection_vector().to_vec();
             let data = metadata.scan_files.data().any_ref().downcast_ref::<ArrowEngineData>();
             let batch = data.ok_or_else(|| LakeError::table(&self.schema.name, "its file list is not in Arrow form"))?.record_batch();
-            let deleted = self.deleted(&metadata, batch)?;
+            let deleted = self.deleted(snapshot, batch)?;
             self.read_batch(batch, &selected, &deleted, &mut files)?;
         }
         Ok(Arc::new(files))
-    }
-
-    /// The rows that deletion vectors take out of the files of `batch`, by path.
-    fn deleted(&self, metadata: &ScanMetadata, batch: &RecordBatch) -> Result<HashMap<String, Arc<Vec<u64>>>, LakeError> {
-        if batch.column_by_name("deletionVector").is_none_or(|vectors| vectors.null_count() == batch.num_rows()) {
-            return Ok(HashMap::new());
-        }
-        let failed = |error: KernelError| {
-            let hint = format!(
-                "the rows that another program has deleted cannot be told: {error}; have that program rewrite the table's \
-                                files (in Spark: REORG TABLE … APPLY (PURGE))"
-            );
-            LakeError::table(&self.schema.name, hint)
-        };
-        let vectors: Vec<(String, DvInfo)> = metadata
-            .visit_scan_files(Vec::new(), |found: &mut Vec<_>, file| {
-                if file.dv_info.has_vector() {
-                    found.push((file.path, file.dv_info));
-                }
-            })
-            .map_err(failed)?;
-        let root = self.store.table_url(&self.schema.name)?;
-        let mut deleted = HashMap::new();
-        for (path, vector) in vectors {
-            let mut rows = vector.get_row_indexes(self.engine.as_ref(), &root).map_err(failed)?.unwrap_or_default();
-            rows.sort_unstable();
-            deleted.insert(path, Arc::new(rows));
-        }
-        Ok(deleted)
     }
 
     fn read_batch(
         &self,
         batch: &RecordBatch,
         selected: &[bool],
-        deleted: &HashMap<String, Arc<Vec<u64>>>,
+        deleted: &[Option<Arc<Deleted>>],
         files: &mut Vec<Arc<DataFile>>,
     ) -> Result<(), LakeError> {
         let odd = |what: &str| LakeError::table(&self.schema.name, format!("its file list has no {what}"));
@@ -76,8 +44,8 @@ impl DeltaTable {
             let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
             let (rows, bounds) = if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { (None, Vec::new()) };
             let size_bytes = u64::try_from(sizes.value(row)).unwrap_or(0);
-            let deleted = deleted.get(paths.value(row)).cloned();
-            let gone = deleted.as_ref().map_or(0, |rows| rows.len() as u64);
+            let deleted = deleted[row].clone();
+            let gone = deleted.as_ref().map_or(0, |deleted| deleted.count());
             let rows = rows.map(|rows| rows.saturating_sub(gone));
             files.push(Arc::new(DataFile { location: location(&self.schema.name, &url)?, size_bytes, rows, bounds, deleted }));
         }
