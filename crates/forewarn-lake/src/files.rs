@@ -70,7 +70,7 @@ pub(crate) async fn open(lake: &Lake, table: &TableSchema, file: &DataFile, port
     let store = Arc::clone(lake.inner.files.object_store());
     let mut reader = ObjectReader { store, location: file.location.clone(), size_bytes: file.size_bytes };
     let metadata = reader.get_metadata(None).await.map_err(failed)?;
-    let arrow = with_dictionaries(metadata, table).map_err(failed)?;
+    let arrow = in_form_of(&dictionary_schema(table), metadata).map_err(failed)?;
     let (groups, (part, parts)) = (arrow.metadata().num_row_groups(), portion.part);
     let share = groups * part / parts..groups * (part + 1) / parts;
     let groups: Vec<usize> = share.filter(|&group| may_match(arrow.metadata().row_group(group), portion.bounds)).collect();
@@ -149,10 +149,9 @@ impl Excerpt {
     }
 }
 
-/// How a file of `table` is read: names as dictionaries, and whatever else is in the file as it is.
-fn with_dictionaries(metadata: Arc<ParquetMetaData>, table: &TableSchema) -> Result<ArrowReaderMetadata, ParquetError> {
+/// How a file is read: the columns of `ours` in their form there, and whatever else is in the file as it is.
+pub(crate) fn in_form_of(ours: &Schema, metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, ParquetError> {
     let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
-    let ours = dictionary_schema(table);
     let field =
         |stored: &Arc<Field>| ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), |ours| Arc::new(ours.clone()));
     let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(field).collect();

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use forewarn_types::{AssetPath, LifeEvent, LifeEventKind, Offset, Record, Timestamp};
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::Int96;
+use parquet::file::writer::SerializedFileWriter;
 use serde_json::{Value, json};
 
 use crate::parquet::file_of_columns;
@@ -299,6 +302,91 @@ async fn a_damaged_file_is_named_by_queries_and_left_alone_by_compaction() {
     assert_eq!(running.lake.failures(), []);
     std::fs::write(path, &bytes).unwrap();
     assert_eq!(running.csv("SELECT sum(value) FROM readings").await, "15", "nothing was lost");
+    running.shut_down().await;
+}
+
+/// A file of readings as Spark writes it unless it is told otherwise: times are nanoseconds in 96 bits. Each row: µs after the new
+/// year, and a value.
+fn file_of_spark(rows: &[(i64, f64)]) -> crate::parquet::NewFile {
+    let schema = "message spark_schema { optional int96 time; optional binary asset (UTF8); optional binary signal (UTF8); \
+                  optional double value; optional binary quality (UTF8); optional boolean late; optional int96 arrived; optional int64 offset; }";
+    let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    let there = vec![1; rows.len()];
+    let times: Vec<Int96> = rows.iter().map(|(time, _)| int96(NEW_YEAR + time)).collect();
+    let values: Vec<f64> = rows.iter().map(|(_, value)| *value).collect();
+    let mut texts = ["p1", "t", "good"].into_iter();
+    while let Some(mut column) = group.next_column().unwrap() {
+        match column.untyped() {
+            ColumnWriter::Int96ColumnWriter(column) => column.write_batch(&times, Some(&there), None),
+            ColumnWriter::DoubleColumnWriter(column) => column.write_batch(&values, Some(&there), None),
+            ColumnWriter::BoolColumnWriter(column) => column.write_batch(&vec![false; rows.len()], Some(&there), None),
+            ColumnWriter::Int64ColumnWriter(column) => column.write_batch(&vec![0; rows.len()], Some(&there), None),
+            ColumnWriter::ByteArrayColumnWriter(column) => {
+                column.write_batch(&vec![texts.next().unwrap().into(); rows.len()], Some(&there), None)
+            }
+            _ => panic!("there is no such column"),
+        }
+        .unwrap();
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    let date = Some(i32::try_from(NEW_YEAR / 86_400_000_000).unwrap());
+    crate::parquet::NewFile {
+        date,
+        bytes: writer.into_inner().unwrap().into(),
+        rows: rows.len() as u64,
+        bounds: Vec::new(),
+        nulls: Vec::new(),
+    }
+}
+
+/// Nanoseconds of the day and the Julian day.
+fn int96(us: i64) -> Int96 {
+    let (day, of_day) = (us.div_euclid(86_400_000_000), us.rem_euclid(86_400_000_000) * 1_000);
+    let mut time = Int96::new();
+    time.set_data(
+        u32::try_from(of_day & 0xffff_ffff).unwrap(),
+        u32::try_from(of_day >> 32).unwrap(),
+        u32::try_from(day + 2_440_588).unwrap(),
+    );
+    time
+}
+
+#[tokio::test]
+async fn times_in_the_form_of_spark_are_read_as_others_are() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p1", "t", 1, 1.0), ("p1", "t", 3_600_000_001, 4.0)]);
+    running.lake.flush().await.unwrap();
+    let lake = running.lake.clone();
+    let add = move || {
+        let mut theirs = DeltaTable::open("readings", &lake.inner.engine, &lake.inner.files).unwrap();
+        let file = file_of_spark(&[(2, 2.0), (3_600_000_000, 3.0)]);
+        theirs.append(vec![file], "spark", 1, None, Timestamp(NEW_YEAR)).unwrap()
+    };
+    assert_eq!(tokio::task::spawn_blocking(add).await.unwrap(), Appended::Added);
+    running.lake.refresh().await.unwrap();
+    let query = ReadingsQuery { series: vec![plant.series("p1", "t")], from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 3_600_000_001) };
+    for merged in [false, true] {
+        if merged {
+            let done = running.lake.compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+            assert_eq!((done.files_before, done.rows), (2, 4));
+        }
+        assert_eq!(
+            running.csv("SELECT time, value FROM readings WHERE time > '2026-01-01T00:00:00.000001Z' ORDER BY time LIMIT 2").await,
+            "2026-01-01T00:00:00.000002Z,2\n2026-01-01T01:00:00Z,3"
+        );
+        let hourly =
+            "SELECT date_trunc('hour', time) AS hour, sum(value) AS s, max(arrived) AS a FROM readings GROUP BY hour ORDER BY hour";
+        assert!(running.csv(hourly).await.starts_with("2026-01-01T00:00:00Z,3,"), "over rows");
+        let hourly = "SELECT date_trunc('hour', time) AS hour, sum(value) AS s FROM readings GROUP BY hour ORDER BY hour";
+        assert_eq!(running.csv(hourly).await, "2026-01-01T00:00:00Z,3\n2026-01-01T01:00:00Z,7", "over groups");
+        let found = &running.lake.readings(query.clone()).await.unwrap()[0];
+        assert_eq!(found.value, [1.0, 2.0, 3.0]);
+        assert_eq!(found.time.iter().map(|time| time - NEW_YEAR).collect::<Vec<_>>(), [1, 2, 3_600_000_000]);
+    }
     running.shut_down().await;
 }
 

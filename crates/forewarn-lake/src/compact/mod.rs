@@ -14,9 +14,11 @@ use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::file::metadata::ParquetMetaDataReader;
 
 use self::merge::{Fault, Merged, in_file};
 use self::plan::{Group, groups};
+use crate::files::in_form_of;
 use crate::parquet::{Bounds, FileWriter, NewFile};
 use crate::schema::{READINGS, TableSchema};
 use crate::table::{Change, DataFile, Uploaded};
@@ -194,7 +196,10 @@ fn join(table: &TableSchema, bytes: &[Bytes], date: Option<i32>, files: &[Arc<Da
     let mut writer = FileWriter::new(table, Arc::clone(&schema)).map_err(failed)?;
     for (place, file) in bytes.iter().enumerate() {
         let wrong = in_file(place);
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone()).and_then(ParquetRecordBatchReaderBuilder::build);
+        let reader = ParquetMetaDataReader::new().parse_and_finish(file).and_then(|metadata| {
+            let form = in_form_of(&schema, Arc::new(metadata))?;
+            ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), form).build()
+        });
         for batch in reader.map_err(|error| wrong(error.to_string()))? {
             let batch = batch.map_err(|error| error.to_string()).and_then(|batch| in_form(&schema, &batch)).map_err(&wrong)?;
             writer.write(&batch).map_err(failed)?;

@@ -139,11 +139,14 @@ fn fetched(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Resul
     Ok((!fetched.is_empty()).then(|| pl::ScanSources::Buffers(fetched.into_iter().map(Into::into).collect())))
 }
 
-/// Files from before a column was added have nothing in it, and columns that another program has added are not ours to read.
+/// Files from before a column was added have nothing in it, columns that another program has added are not ours to read, and times may be
+/// written in other units: Spark's are nanoseconds in 96 bits, unless it is told otherwise.
 fn tolerant(mut frame: pl::LazyFrame) -> pl::LazyFrame {
     if let DslPlan::Scan { unified_scan_args, .. } = &mut frame.logical_plan {
         unified_scan_args.missing_columns_policy = MissingColumnsPolicy::Insert;
         unified_scan_args.extra_columns_policy = ExtraColumnsPolicy::Ignore;
+        unified_scan_args.cast_columns_policy.datetime_nanoseconds_downcast = true;
+        unified_scan_args.cast_columns_policy.datetime_milliseconds_upcast = true;
     }
     frame
 }
