@@ -39,7 +39,7 @@ pub(super) fn build(
     let wanted = |column: &str| if any { needed(column) } else { column == first };
     let mut parts = Vec::with_capacity(2);
     for group in scan.groups() {
-        parts.extend(of_files(lake, &group, &wanted)?);
+        parts.extend(of_files(lake, &group, &wanted, running)?);
     }
     if scan.has_tail() || parts.is_empty() {
         parts.push(of_tail(lake, scan, &wanted)?);
@@ -69,11 +69,11 @@ fn watched(mut parts: Vec<pl::LazyFrame>, running: &Arc<Running>) -> pl::PolarsR
 }
 
 /// The rows of the files that may matter; `None` if none do.
-fn of_files(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Result<Option<pl::LazyFrame>, LakeError> {
+fn of_files(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool, running: &Running) -> Result<Option<pl::LazyFrame>, LakeError> {
     if scan.files.is_empty() {
         return Ok(None);
     }
-    let sources = if lake.inner.files.is_local() { Some(mapped(scan)) } else { fetched(lake, scan, wanted)? };
+    let sources = if lake.inner.files.is_local() { Some(mapped(scan)) } else { fetched(lake, scan, wanted, running)? };
     let frame = sources.map(|sources| of_sources(sources, scan, wanted)).transpose();
     frame.map_err(|error| LakeError::table(&scan.table.schema.name, error))
 }
@@ -111,7 +111,7 @@ fn mapped(scan: &Scan<'_>) -> pl::ScanSources {
 }
 
 /// Files of a store that polars does not reach: what the query needs of them, in memory. `None` if it needs nothing.
-fn fetched(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Result<Option<pl::ScanSources>, LakeError> {
+fn fetched(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool, running: &Running) -> Result<Option<pl::ScanSources>, LakeError> {
     let table = &scan.table.schema;
     let read = |column: &str| wanted(column) || scan.bounds.columns.contains_key(column) || (column == "time" && wanted(DATE));
     let names: BTreeSet<&str> = table.columns.iter().map(|column| column.name.as_str()).filter(|name| read(name)).collect();
@@ -119,23 +119,19 @@ fn fetched(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Resul
         let (file, names) = (Arc::clone(file), &names);
         async move { files::excerpt(lake, &file, |name| names.contains(name), scan.bounds).await }
     };
-    let most = lake.inner.watch.most_bytes();
-    let fetched = runtime()?.block_on(async {
+    let fetch = async {
         let looked = stream::iter(scan.files.iter().map(look).collect::<Vec<_>>()).buffered(CONCURRENT_FETCHES);
         let excerpts: Vec<Excerpt> = looked.try_filter_map(async |excerpt| Ok(excerpt)).try_collect().await?;
-        let total: u64 = excerpts.iter().map(Excerpt::bytes).sum();
-        if total > most {
-            return Err(LakeError::TooLarge(format!(
-                "the query would fetch {} MB of table {} from the store, and may take {} MB; narrow its time range, name assets, select \
-                 fewer columns, or raise limits.max_sql_memory",
-                total / 1_000_000,
-                table.name,
-                most / 1_000_000
-            )));
-        }
-        let fetched = stream::iter(excerpts.into_iter().map(Excerpt::fetch)).buffered(CONCURRENT_FETCHES).try_collect::<Vec<_>>().await;
-        fetched.map_err(|error| LakeError::store(format!("reading table {}", table.name), error))
-    })?;
+        running.fetch(&table.name, excerpts.iter().map(Excerpt::bytes).sum())?;
+        let fetch = async |excerpt: Excerpt| {
+            let bytes = usize::try_from(excerpt.bytes()).unwrap_or(usize::MAX);
+            let file = excerpt.fetch().await.map_err(|error| LakeError::store(format!("reading table {}", table.name), error))?;
+            running.check(bytes)?;
+            Ok::<_, LakeError>(file)
+        };
+        stream::iter(excerpts.into_iter().map(fetch)).buffered(CONCURRENT_FETCHES).try_collect::<Vec<_>>().await
+    };
+    let fetched = runtime()?.block_on(running.unless_ended(fetch))?;
     Ok((!fetched.is_empty()).then(|| pl::ScanSources::Buffers(fetched.into_iter().map(Into::into).collect())))
 }
 

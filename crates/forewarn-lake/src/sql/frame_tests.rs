@@ -23,7 +23,7 @@ async fn only_what_a_query_needs_is_fetched_and_it_reads_the_same() {
         let wanted = |column: &str| columns.contains(&column);
         let collect =
             |sources| of_sources(sources, &scan, &wanted).unwrap().collect_with_engine(pl::Engine::Streaming).unwrap().unwrap_single();
-        let fetched = fetched(&lake, &scan, &wanted).unwrap();
+        let fetched = fetched(&lake, &scan, &wanted, &lake.inner.watch.begin()).unwrap();
         let found = fetched.as_ref().map_or(0, pl::ScanSources::len);
         assert_eq!(found, sources, "{bounds:?}");
         let expected = collect(mapped(&scan));

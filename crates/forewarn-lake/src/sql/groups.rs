@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use hashbrown::HashMap;
 use polars::prelude as pl;
 use polars::prelude::{IntoColumn as _, NewChunkedArray as _};
+use tokio_util::sync::CancellationToken;
 
 use super::partial::{BUCKET, FIRST, HIGH, LAST, LOW, Partial, ROWS, SUM};
 use super::watch::Running;
@@ -69,14 +70,16 @@ impl From<LakeError> for Unfit {
 pub(super) fn frame(lake: &Lake, scan: &Scan<'_>, partial: &Partial, running: &Running) -> Result<Option<pl::DataFrame>, LakeError> {
     let parts = parts(&scan.files);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(parts.len());
-    let next = AtomicUsize::new(0);
-    let work = || -> Result<Groups<'_>, Unfit> {
+    // What one thread finds is of no use without what the others do.
+    let (next, given_up) = (AtomicUsize::new(0), CancellationToken::new());
+    let take_parts = || -> Result<Groups<'_>, Unfit> {
         let mut groups = Groups::new(partial);
-        while let Some((file, part)) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            read(lake, scan, file, *part, &mut groups, running)?;
+        while let Some((file, part)) = parts.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !given_up.is_cancelled()) {
+            read(lake, scan, (file, *part), &mut groups, running, &given_up)?;
         }
         Ok(groups)
     };
+    let work = || take_parts().inspect_err(|_| given_up.cancel());
     let mut found: Vec<Result<Groups<'_>, Unfit>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let broke_off = || Err(Unfit::Failed(LakeError::Stopped("a thread of a query broke off".into())));
@@ -106,20 +109,18 @@ fn parts(files: &[std::sync::Arc<DataFile>]) -> Vec<(&DataFile, (usize, usize))>
     files.iter().flat_map(|file| (0..of_file(file)).map(move |part| (&**file, (part, of_file(file))))).collect()
 }
 
-/// Takes one part of a file into `groups`.
+/// Takes one part of a file into `groups`; not all of it if the query is given up meanwhile, or this way of answering it.
 fn read(
     lake: &Lake,
     scan: &Scan<'_>,
-    file: &DataFile,
-    part: (usize, usize),
+    (file, part): (&DataFile, (usize, usize)),
     groups: &mut Groups<'_>,
     running: &Running,
+    given_up: &CancellationToken,
 ) -> Result<(), Unfit> {
     let columns = groups.columns();
     let portion = Portion { columns: &columns, bounds: scan.bounds, part, batch_rows: BATCH_ROWS };
-    // The calls of the store go to the lake's own threads; decoding is done on this one.
-    let runtime = runtime()?;
-    runtime.block_on(async {
+    let take = async {
         let Some(mut batches) = files::open(lake, &scan.table.schema, file, portion).await? else { return Ok(()) };
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(|error| files::broken(file, &error))?;
@@ -127,7 +128,10 @@ fn read(
             groups.take(&batch)?;
         }
         Ok(())
-    })
+    };
+    // The calls of the store go to the lake's own threads; decoding is done on this one.
+    let taken = runtime()?.block_on(given_up.run_until_cancelled(running.unless_ended(take)));
+    taken.unwrap_or(Ok(()))
 }
 
 /// The groups of the readings behind the files.

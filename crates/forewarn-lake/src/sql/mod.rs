@@ -114,6 +114,8 @@ struct Plan {
     names: Option<BTreeSet<String>>,
     /// The same query over groups of readings, if these would do.
     partial: Option<Partial>,
+    /// It asks for lists.
+    lists: bool,
 }
 
 impl Plan {
@@ -123,7 +125,9 @@ impl Plan {
         rewrite::rewrite(&mut query, &tables, view, request.params, now)?;
         let bounds = tables.iter().map(|name| (name.clone(), prune::bounds(&query, name, view))).collect();
         let partial = view.tables.get(READINGS).and_then(|table| partial::plan(&query, &table.schema));
-        Ok(Self { sql: query.to_string(), tables: bounds, names: prune::names(&query), partial })
+        let sql = query.to_string();
+        let lists = sql.to_lowercase().contains("array") || sql.contains('[');
+        Ok(Self { sql, tables: bounds, names: prune::names(&query), partial, lists })
     }
 
     /// Blocks.
@@ -132,15 +136,16 @@ impl Plan {
             Ok(()) => explain(&error, view, &self.tables),
             Err(ended) => ended,
         };
-        let broken = |error: LakeError| self.or_damage(lake, view, error);
-        let frame = match self.over_groups(lake, view, running, &failed).map_err(broken)? {
+        let broken = |error: LakeError| self.or_damage(lake, view, running, error);
+        let mut frame = match self.over_groups(lake, view, running, &failed).map_err(broken)? {
             Some(frame) => frame,
             None => self.over_rows(lake, view, running).map_err(broken)?.execute(&self.sql).map_err(failed)?,
         };
+        self.check_lists(&*frame.collect_schema().map_err(failed)?)?;
         let rows = pl::IdxSize::try_from(max_rows.saturating_add(1)).unwrap_or(pl::IdxSize::MAX);
         // A single query always has a single answer.
         let frame = frame.limit(rows).collect_with_engine(pl::Engine::Streaming);
-        let frame = frame.map_err(|error| self.or_damage(lake, view, failed(error)))?.unwrap_single();
+        let frame = frame.map_err(|error| broken(failed(error)))?.unwrap_single();
         let mut result = ResultSet::from_polars(&frame)?;
         result.limit(max_rows);
         Ok(result)
@@ -185,7 +190,7 @@ impl Plan {
 
 impl Plan {
     /// The damaged file that `error` may come from, or `error` itself. Blocks.
-    fn or_damage(&self, lake: &Lake, view: &View, error: LakeError) -> LakeError {
+    fn or_damage(&self, lake: &Lake, view: &View, running: &Running, error: LakeError) -> LakeError {
         let Ok(runtime) = crate::store::runtime() else { return error };
         if !matches!(error, LakeError::Query(_) | LakeError::Store { .. } | LakeError::Table { .. }) {
             return error;
@@ -193,9 +198,21 @@ impl Plan {
         let tables = self.tables.iter().filter_map(|(name, bounds)| Some((view.tables.get(name)?, bounds)));
         let mut damages = tables.map(|(table, bounds)| {
             let files = table.files.iter().map(|file| &**file).filter(|file| bounds.may_match(file));
-            runtime.block_on(lake.find_damage(&table.schema.name, files))
+            let find = async { lake.find_damage(&table.schema.name, files).await.map_or(Ok(()), Err) };
+            runtime.block_on(running.unless_ended(find)).err()
         });
         damages.find_map(|damage| damage).unwrap_or(error)
+    }
+
+    /// Refuses columns of lists, unless the query says that it wants some: polars makes one of what a query takes from each row of a group.
+    fn check_lists(&self, columns: &pl::Schema) -> Result<(), LakeError> {
+        let list = columns.iter().find(|(_, ty)| matches!(ty, pl::DataType::List(_))).filter(|_| !self.lists);
+        list.map_or(Ok(()), |(name, _)| {
+            Err(LakeError::Query(format!(
+                "column {name} takes a value from each row of a group; make an aggregate of it, such as max(…), add it to GROUP BY, or write \
+                 array_agg(…) for all of them"
+            )))
+        })
     }
 }
 
@@ -238,5 +255,7 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
+#[cfg(test)]
+mod store_tests;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! polars has no call that stops a query, and counts no memory. But every row a query reads passes a check on its way from a table into
 //! the query, batch by batch, and an error there ends the whole query at once. So that is where a query learns that it has been given
 //! up, and where the memory that this process has come to hold since the query began is looked at: once it is more than queries may
-//! hold, the one that has read most is ended.
+//! hold, the one that has read most is ended. While it waits for a store, it ends at once.
 //!
 //! What this does not bound: between two batches, and after the last one, a query is on its own, as in the sorting of all it has read.
 //! Memory is that of the whole process, so what others take meanwhile counts too. Where the system does not tell it (elsewhere than on
@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::LakeError;
 
@@ -41,6 +42,10 @@ struct State {
     too_large: AtomicBool,
     /// What the process held when the query was told that it is too large.
     told_bytes: AtomicU64,
+    /// What it has wanted of files that have to be fetched whole, so that all of it is in memory at once.
+    fetched_bytes: AtomicU64,
+    /// Cancelled once the query is to end, for whatever reason.
+    end: CancellationToken,
 }
 
 /// Gives its query up when it is dropped: whoever waits for an answer holds it.
@@ -63,11 +68,6 @@ impl Watch {
         Running { watch: Arc::clone(self), state }
     }
 
-    /// The most bytes a query may need.
-    pub(crate) const fn most_bytes(&self) -> u64 {
-        self.most_bytes
-    }
-
     /// Ends the query that has read most, where the process holds `held_bytes`. While one is about to end already, it has until the
     /// process has grown by another quarter of what queries may take: it may be at work where it learns of nothing.
     fn end_largest(&self, held_bytes: u64) {
@@ -81,6 +81,7 @@ impl Watch {
         if let Some(largest) = running.iter().filter(goes_on).max_by_key(|state| state.read_bytes.load(Ordering::Relaxed)) {
             largest.told_bytes.store(held_bytes, Ordering::Relaxed);
             largest.too_large.store(true, Ordering::Relaxed);
+            largest.end.cancel();
         }
     }
 }
@@ -104,6 +105,35 @@ impl Running {
             self.watch.end_largest(held);
         }
         self.ended()
+    }
+
+    /// `bytes` of `table` are to be fetched, beside all that the query has asked for so far.
+    ///
+    /// # Errors
+    /// If that is more than a query may hold.
+    pub(crate) fn fetch(&self, table: &str, bytes: u64) -> Result<(), LakeError> {
+        let total = self.state.fetched_bytes.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if total <= self.watch.most_bytes {
+            return Ok(());
+        }
+        Err(LakeError::TooLarge(format!(
+            "the query would fetch {} MB from the store, the last of table {table}, and may take {} MB; narrow its time range, name assets, \
+             select fewer columns, or raise limits.max_sql_memory",
+            total / 1_000_000,
+            self.watch.most_bytes / 1_000_000
+        )))
+    }
+
+    /// Does `work`, and breaks it off where the query is to end.
+    ///
+    /// # Errors
+    /// That of the work, or why the query ends.
+    pub(crate) async fn unless_ended<T, E: From<LakeError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        tokio::select! {
+            biased;
+            () = self.state.end.cancelled() => Err(self.ended().err().unwrap_or_else(|| LakeError::Stopped("the query has ended".into())).into()),
+            done = work => done,
+        }
     }
 
     /// Why the query is to end, if it is.
@@ -131,6 +161,7 @@ impl Drop for Running {
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.given_up.store(true, Ordering::Relaxed);
+        self.0.end.cancel();
     }
 }
 
@@ -180,6 +211,18 @@ mod tests {
         assert!(query.check(10).is_ok());
         drop(waiting);
         assert!(matches!(query.check(10), Err(LakeError::Stopped(_))));
+    }
+
+    #[test]
+    fn what_a_query_fetches_for_all_its_tables_is_bounded() {
+        let watch = Watch::with_probe(1_000_000, Box::new(|| None));
+        let (query, other) = (watch.begin(), watch.begin());
+        assert!(query.fetch("a", 600_000).is_ok() && query.fetch("b", 400_000).is_ok() && other.fetch("a", 1_000_000).is_ok());
+        let error = query.fetch("c", 1_000_000).unwrap_err();
+        assert!(
+            matches!(error, LakeError::TooLarge(_)) && error.to_string().contains("fetch 2 MB from the store, the last of table c"),
+            "{error}"
+        );
     }
 
     #[test]
