@@ -20,6 +20,7 @@ mod read_your_writes;
 mod readers;
 mod s3;
 mod snapshots;
+mod sql;
 mod torture;
 mod upgrade;
 mod watch;

@@ -10,6 +10,7 @@ mod frame;
 mod groups;
 mod joins;
 mod limits;
+mod names;
 mod partial;
 mod prune;
 mod rewrite;
@@ -122,6 +123,10 @@ impl Plan {
     fn new(request: &SqlRequest, view: &View, now: Timestamp) -> Result<Self, LakeError> {
         let mut query = rewrite::parse(&request.query)?;
         let tables = rewrite::tables(&query, view)?;
+        // The columns of jobs' tables keep the names that polars gives them: not every text may be one there.
+        if !request.internal {
+            names::name_columns(&mut query);
+        }
         rewrite::rewrite(&mut query, &tables, view, request.params, now)?;
         let bounds = tables.iter().map(|name| (name.clone(), prune::bounds(&query, name, view))).collect();
         let partial = view.tables.get(READINGS).and_then(|table| partial::plan(&query, &table.schema));
@@ -230,6 +235,10 @@ fn explain(error: &pl::PolarsError, view: &View, tables: &[(String, Bounds)]) ->
             tables.iter().filter_map(|(name, _)| view.tables.get(name)).flat_map(|table| table.schema.sql_names()).collect();
         let hint = nearest(&unknown, known.iter().copied()).map_or_else(|| ".".to_owned(), |name| format!("; did you mean {name}?"));
         return LakeError::Query(format!("there is no column {unknown}{hint} The tables of this query have: {}", known.join(", ")));
+    }
+    if let pl::PolarsError::Duplicate(message) = error {
+        let name = message.split(['"', '\'']).nth(1).unwrap_or(first);
+        return LakeError::Query(format!("two columns or keys are called {name}; give them names of their own, such as … AS {name}2"));
     }
     LakeError::Query(format!("the query cannot be answered: {first}"))
 }

@@ -18,7 +18,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
 use super::time::{interval_us, literal, literal_value, parse_any, parse_naive, parse_zoned, unit_us};
-use super::{aggregates, distance, joins, limits, nearest};
+use super::{aggregates, distance, joins, limits, names, nearest};
 use crate::LakeError;
 use crate::schema::ColumnType;
 use crate::view::View;
@@ -217,7 +217,9 @@ pub(super) fn rewrite(
 ) -> Result<(), LakeError> {
     let schemas = || tables.iter().filter_map(|name| view.tables.get(name)).map(|table| &table.schema);
     let columns = |ty: ColumnType| schemas().flat_map(|schema| &schema.columns).filter(move |c| c.ty == ty).map(|c| c.name.clone());
-    let mut rewriter = Rewriter { times: columns(ColumnType::Time).collect(), texts: columns(ColumnType::Text).collect(), params, now };
+    let all = schemas().flat_map(|schema| schema.sql_names()).map(str::to_owned).collect();
+    let mut rewriter =
+        Rewriter { columns: all, times: columns(ColumnType::Time).collect(), texts: columns(ColumnType::Text).collect(), params, now };
     match query.visit(&mut rewriter) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(problem) => Err(LakeError::Query(problem)),
@@ -225,6 +227,8 @@ pub(super) fn rewrite(
 }
 
 struct Rewriter {
+    /// All columns of the tables of the query.
+    columns: BTreeSet<String>,
     /// Columns that hold times, in any table of the query.
     times: BTreeSet<String>,
     /// Columns that hold texts.
@@ -237,7 +241,13 @@ impl VisitorMut for Rewriter {
     type Break = String;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
+        names::sort_once(query);
         aggregates::name_order(query).map_or_else(ControlFlow::Break, ControlFlow::Continue)
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
+        names::group_by_names(select, |name| self.columns.contains(name));
+        ControlFlow::Continue(())
     }
 
     /// Children come first, so a comparison meets literals that are already what they should be.

@@ -1,0 +1,56 @@
+//! Some hundred questions made up by a seed, to the server and to DuckDB: both give the same answers, while part of the rows is in files
+//! and part in the log's tail.
+
+use forewarn_tests::peers;
+use forewarn_tests::plant::Dice;
+use forewarn_tests::site::{Server, Site, eventually};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+const FIRST_MS: u64 = 1_767_225_600_000;
+const REQUESTS: u64 = 40;
+const READINGS: u64 = 25;
+
+/// Readings of twelve series over three days, out of order here and there, of every quality. Values are multiples of 1/8, whose sums are
+/// exact in any order.
+async fn send(server: &Server, dice: &mut Dice, request: u64) {
+    let mut pick = |of: &[&str]| of[usize::try_from(dice.below(of.len() as u64)).expect("small")].to_owned();
+    let mut lines = Vec::new();
+    for n in 0..READINGS {
+        let asset = pick(&["plant1/pump0", "plant1/pump1", "plant1/pump2", "plant2/fan0"]);
+        let signal = pick(&["temperature", "pressure", "speed"]);
+        let quality = pick(&["good", "good", "good", "bad", "uncertain"]);
+        let behind = if pick(&["", "", "", "late"]).is_empty() { 0 } else { 7_200_000 };
+        lines.push((asset, signal, quality, (request * READINGS + n) * 250_000, behind));
+    }
+    let mut line = |(asset, signal, quality, after, behind): (String, String, String, u64, u64)| {
+        let time = FIRST_MS + after + dice.below(1_000) - behind;
+        json!({ "asset": asset, "signal": signal, "quality": quality, "time": time, "value": dice.below(640) as f64 / 8.0 }).to_string()
+    };
+    let body: Vec<String> = lines.into_iter().map(&mut line).collect();
+    let (status, answer) = server.send("/v1/readings", body.join("\n")).await;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(READINGS)), "{answer}");
+}
+
+#[tokio::test]
+async fn questions_are_answered_as_duckdb_answers_them() {
+    let Some(python) = peers::python() else { return };
+    let mut site = Site::new();
+    site.settings.push_str("branch: { commit_rows: 150, commit_every: 1h }\n");
+    let server = site.start().await;
+    let mut dice = Dice::new(7);
+    for request in 0..REQUESTS {
+        send(&server, &mut dice, request).await;
+    }
+    eventually("rows in files and rows in the tail", async || {
+        let tail = server.metric("forewarn_lake_tail_rows").await;
+        tail > 0 && tail <= 150
+    })
+    .await;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/compare_sql.py");
+    let output = Command::new(python).args([script, &server.url, "1", "250"]).output().await.expect("Python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let compared: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
+    assert_eq!((&compared["asked"], &compared["rows"]), (&json!(250), &json!(REQUESTS * READINGS)));
+    assert_eq!((&compared["different"], &compared["refused"]), (&json!([]), &json!([])), "{compared:#}");
+}
