@@ -6,15 +6,18 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{Expr, Function, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visit as _, Visitor};
 
 /// The functions that make one value of many rows.
-const AGGREGATES: [&str; 19] = [
+const AGGREGATES: [&str; 26] = [
     "array_agg",
     "avg",
     "corr",
     "count",
     "covar",
+    "covar_pop",
     "covar_samp",
     "first",
+    "group_concat",
     "last",
+    "listagg",
     "max",
     "median",
     "min",
@@ -23,8 +26,12 @@ const AGGREGATES: [&str; 19] = [
     "stddev",
     "stddev_samp",
     "stdev",
+    "stdev_samp",
+    "string_agg",
     "sum",
+    "total",
     "var",
+    "var_samp",
     "variance",
 ];
 

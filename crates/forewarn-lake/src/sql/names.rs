@@ -33,11 +33,11 @@ pub(super) fn sort_once(query: &mut Query) {
     keys.retain(|key| seen.insert(key.expr.to_string()));
 }
 
-/// Groups by the names that the columns of the answer have, where several keys are computed: polars would call those that are computed
-/// from one column the same. `columns` are those of the tables, which such a name must not be.
+/// Groups by the names that the columns of the answer have, where there are several keys: polars would call those that are computed from
+/// one column the same. `columns` are those of the tables, which such a name must not be.
 pub(super) fn group_by_names(select: &mut Select, columns: impl Fn(&str) -> bool) {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
-    if keys.iter().filter(|key| !is_column(key)).count() < 2 {
+    if keys.len() < 2 {
         return;
     }
     for key in keys.iter_mut().filter(|key| !is_column(key)) {

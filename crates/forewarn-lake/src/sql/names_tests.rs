@@ -54,6 +54,11 @@ async fn keys_that_are_named_twice_or_computed_from_one_column_are_no_fault() {
             "d,h,n\n2026-01-01T00:00:00Z,2026-01-01T00:00:00Z,3\n",
         ),
         (
+            "SELECT asset, upper(asset) AS big, var_samp(value) AS v FROM readings GROUP BY asset, upper(asset) ORDER BY 1",
+            "asset,big,v\na,A,8\nb,B,\n",
+        ),
+        ("SELECT var_samp(value) AS v, total(value) AS t FROM readings", "v,t\n4,9\n"),
+        (
             // Such a name is a column's, which would be another key.
             "SELECT upper(asset) AS signal, value > 2 AS high, count(*) AS n FROM readings GROUP BY upper(asset), value > 2 ORDER BY signal, high",
             "signal,high,n\nA,false,1\nA,true,1\nB,true,1\n",
