@@ -155,8 +155,12 @@ fn delete_rows(plant: &Plant, rows: &[u16]) {
         .map(|line| serde_json::from_str(&line).unwrap())
         .collect();
     let mut add = actions.iter().filter_map(|action| action.get("add")).next_back().unwrap().clone();
-    let remove = json!({ "path": add["path"], "deletionTimestamp": 1, "dataChange": true, "extendedFileMetadata": true,
+    let mut remove = json!({ "path": add["path"], "deletionTimestamp": 1, "dataChange": true, "extendedFileMetadata": true,
         "partitionValues": add["partitionValues"], "size": add["size"] });
+    // A file is the same one only with the same vector.
+    if let Some(before) = add.get("deletionVector") {
+        remove["deletionVector"] = before.clone();
+    }
     add["deletionVector"] = vector(rows);
     let features = json!(["deletionVectors"]);
     let protocol = json!({ "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features });

@@ -233,6 +233,12 @@ fn explain(error: &pl::PolarsError, view: &View, tables: &[(String, Bounds)]) ->
         let unknown: String = message.split(['"', '\'']).nth(1).unwrap_or(&message).to_owned();
         let known: Vec<&str> =
             tables.iter().filter_map(|(name, _)| view.tables.get(name)).flat_map(|table| table.schema.sql_names()).collect();
+        if known.contains(&unknown.as_str()) {
+            return LakeError::Query(format!(
+                "column {unknown} is none of what the rows have here; add it to GROUP BY, make an aggregate of it, such as max({unknown}), or \
+                 take it along in the subquery"
+            ));
+        }
         let hint = nearest(&unknown, known.iter().copied()).map_or_else(|| ".".to_owned(), |name| format!("; did you mean {name}?"));
         return LakeError::Query(format!("there is no column {unknown}{hint} The tables of this query have: {}", known.join(", ")));
     }
