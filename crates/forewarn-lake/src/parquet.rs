@@ -18,6 +18,8 @@ use crate::{ColumnData, LakeError};
 
 /// Small enough that a query for one machine decodes little, large enough to compress well.
 const ROW_GROUP_ROWS: usize = 131_072;
+/// A file of at most so many rows is a small one.
+const SMALL_ROWS: usize = 8_192;
 
 /// The smallest and largest value of a column in one file.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +60,7 @@ pub(crate) struct NewFile {
 impl NewFile {
     /// A file of what has been written, with `bounds` of the columns that are not floats.
     pub(crate) fn new(date: Option<i32>, written: Written, mut bounds: Vec<(String, Bounds)>) -> Self {
-        let Written { bytes, rows, floats, nulls } = written;
+        let Written { bytes, rows, floats, nulls, .. } = written;
         bounds.extend(floats);
         Self { date, bytes, rows, bounds, nulls }
     }
@@ -71,6 +73,8 @@ pub(crate) struct Written {
     pub(crate) rows: u64,
     floats: Vec<(String, Bounds)>,
     nulls: Vec<(String, u64)>,
+    /// How many bytes each column takes.
+    columns: Vec<u64>,
 }
 
 /// What is counted of a column while it is written.
@@ -93,11 +97,38 @@ impl Counted {
     }
 }
 
-/// Encodes one batch as a Parquet file.
+/// Encodes one batch as a Parquet file. Of a small one, what stands around the values takes as much room as they do, and which encoding
+/// is the smaller cannot be told beforehand: both are tried, and each column gets the one that suits it.
 pub(crate) fn encode(table: &TableSchema, batch: &RecordBatch) -> Result<Written, LakeError> {
-    let mut file = FileWriter::new(table, batch.schema())?;
-    file.write(batch)?;
-    file.finish()
+    let write = |forms: Option<&[Form]>| {
+        let mut file = FileWriter::in_forms(table, batch.schema(), forms)?;
+        file.write(batch)?;
+        file.finish()
+    };
+    if batch.num_rows() > SMALL_ROWS {
+        return write(None);
+    }
+    let count = table.columns.len();
+    let tried = [write(Some(&vec![Form::Usual; count]))?, write(Some(&vec![Form::Other; count]))?];
+    let [usual, other] = &tried;
+    let smaller = |(usual, other): (&u64, &u64)| if other < usual { Form::Other } else { Form::Usual };
+    let forms: Vec<Form> = usual.columns.iter().zip(&other.columns).map(smaller).collect();
+    let [usual, other] = tried;
+    match (forms.contains(&Form::Usual), forms.contains(&Form::Other)) {
+        (true, true) => write(Some(&forms)),
+        (false, true) => Ok(other),
+        _ => Ok(usual),
+    }
+}
+
+/// How a column is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As suits long columns best: differences of times and numbers, dictionaries of names, floats as they are.
+    Usual,
+    /// Numbers and names as they are, and dictionaries of floats. Any reader knows these. (Splitting floats into streams of bytes would be
+    /// smaller still, but Spark does not read that.)
+    Other,
 }
 
 /// A Parquet file that is encoded piece by piece. No Arrow schema is embedded, so that readers see plain strings where we pass
@@ -112,6 +143,12 @@ pub(crate) struct FileWriter {
 impl FileWriter {
     /// Batches will have the columns of `table` in the form of `schema`.
     pub(crate) fn new(table: &TableSchema, schema: Arc<Schema>) -> Result<Self, LakeError> {
+        Self::in_forms(table, schema, None)
+    }
+
+    /// With the form of each column of a file so small that it has no statistics: it is one row group, of which the Delta log says all
+    /// that they would.
+    fn in_forms(table: &TableSchema, schema: Arc<Schema>, forms: Option<&[Form]>) -> Result<Self, LakeError> {
         let failed = |error: parquet::errors::ParquetError| LakeError::table(&table.name, error);
         let level = ZstdLevel::try_new(3).map_err(failed)?;
         let mut properties = WriterProperties::builder()
@@ -121,20 +158,22 @@ impl FileWriter {
             .set_data_page_row_count_limit(ROW_GROUP_ROWS)
             .set_data_page_size_limit(2 * size_of::<i64>() * ROW_GROUP_ROWS)
             // An index of the only page would say again what the row group says.
-            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_statistics_enabled(if forms.is_some() { EnabledStatistics::None } else { EnabledStatistics::Chunk })
             .set_offset_index_disabled(true)
             .set_created_by("forewarn".to_owned());
-        for column in &table.columns {
+        for (place, column) in table.columns.iter().enumerate() {
             let path = ColumnPath::from(column.name.as_str());
-            match column.ty {
+            let other = forms.is_some_and(|forms| forms.get(place) == Some(&Form::Other));
+            properties = match column.ty {
+                ColumnType::Int | ColumnType::Time if other => properties.set_column_dictionary_enabled(path, false),
                 // Times, and offsets, ascend within a series: their differences are small and mostly the same.
                 ColumnType::Int | ColumnType::Time => {
-                    properties = properties.set_column_dictionary_enabled(path.clone(), false);
-                    properties = properties.set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+                    properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
                 }
-                ColumnType::Float => properties = properties.set_column_dictionary_enabled(path, false),
-                ColumnType::Bool | ColumnType::Text => {}
-            }
+                ColumnType::Float => properties.set_column_dictionary_enabled(path, other),
+                ColumnType::Text => properties.set_column_dictionary_enabled(path, !other),
+                ColumnType::Bool => properties,
+            };
         }
         let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let none = Counted { nulls: 0, floats: None, odd: false };
@@ -156,14 +195,21 @@ impl FileWriter {
         self.writer.bytes_written() + self.writer.in_progress_size()
     }
 
-    pub(crate) fn finish(self) -> Result<Written, LakeError> {
-        let bytes = self.writer.into_inner().map(Bytes::from).map_err(|error| LakeError::table(&self.table, error))?;
+    pub(crate) fn finish(mut self) -> Result<Written, LakeError> {
+        let metadata = self.writer.finish().map_err(|error| LakeError::table(&self.table, error))?;
+        let bytes = Bytes::from(std::mem::take(self.writer.inner_mut()));
+        let mut columns = vec![0; self.counted.len()];
+        for group in metadata.row_groups() {
+            for (total, column) in columns.iter_mut().zip(group.columns()) {
+                *total += u64::try_from(column.compressed_size()).unwrap_or(0);
+            }
+        }
         let nulls = self.counted.iter().map(|(name, counted)| (name.clone(), counted.nulls)).collect();
         let ends = |(name, counted): (String, Counted)| {
             let (low, high) = counted.floats.filter(|_| !counted.odd)?;
             Some((name, Bounds::Float(low, high)))
         };
-        Ok(Written { bytes, rows: self.rows, floats: self.counted.into_iter().filter_map(ends).collect(), nulls })
+        Ok(Written { bytes, rows: self.rows, floats: self.counted.into_iter().filter_map(ends).collect(), nulls, columns })
     }
 }
 
@@ -236,6 +282,7 @@ mod tests {
     use forewarn_types::Timestamp;
 
     use super::*;
+    use crate::testing::NEW_YEAR;
 
     #[test]
     fn regular_times_and_offsets_take_next_to_nothing() {
@@ -246,5 +293,39 @@ mod tests {
         let columns = [ColumnData::Time(time), ColumnData::Int((0..rows).map(|row| Some(5_000_000_000 + 3 * row)).collect())];
         let file = file_of_columns(&table, &columns).unwrap();
         assert!(file.bytes.len() < 400_000, "{} bytes for {rows} rows", file.bytes.len());
+    }
+
+    /// The encodings of the columns of a file, and whether there are statistics.
+    fn forms(file: &NewFile) -> Vec<(String, bool, bool)> {
+        let metadata = parquet::file::metadata::ParquetMetaDataReader::new().parse_and_finish(&file.bytes).unwrap();
+        let form = |column: &parquet::file::metadata::ColumnChunkMetaData| {
+            let packed = column.encodings().any(|encoding| [Encoding::RLE_DICTIONARY, Encoding::DELTA_BINARY_PACKED].contains(&encoding));
+            (column.column_path().string(), packed, column.statistics().is_some())
+        };
+        metadata.row_group(0).columns().iter().map(form).collect()
+    }
+
+    #[test]
+    fn each_column_of_a_small_file_is_encoded_as_suits_it() {
+        let columns = [("time", ColumnType::Time), ("name", ColumnType::Text), ("level", ColumnType::Float)];
+        let table = TableSchema::new("t", &columns, false);
+        let file = |rows: i64, levels: i64| {
+            let time = (0..rows).map(|row| Some(Timestamp(NEW_YEAR + row * 300_000_000 + row * row * 7_919 % 999_983))).collect();
+            let name = (0..rows).map(|_| Some("vibration_rms".to_owned())).collect();
+            let level = (0..rows).map(|row| Some((row * row * 7_919 % 999_983 % levels) as f64 / 7.0)).collect();
+            file_of_columns(&table, &[ColumnData::Time(time), ColumnData::Text(name), ColumnData::Float(level)]).unwrap()
+        };
+        let packed = |file: &NewFile| forms(file).into_iter().map(|(_, packed, _)| packed).collect::<Vec<_>>();
+        assert_eq!(packed(&file(300, 1 << 40)), [true, false, false]);
+        assert_eq!(packed(&file(8_000, 31)), [true, false, true]);
+        let (small, large) = (file(8_192, 31), file(8_193, 31));
+        assert!(forms(&small).iter().all(|(_, _, statistics)| !statistics) && forms(&large).iter().all(|(_, _, statistics)| *statistics));
+        assert_eq!(packed(&large), [true, true, false]);
+        let read = |file: &NewFile| {
+            let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file.bytes.clone()).unwrap();
+            let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
+            arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
+        };
+        assert_eq!(read(&small), read(&large).slice(0, 8_192), "all forms say the same");
     }
 }

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
 use crate::files::dictionary_schema;
-use crate::parquet::{Bounds, FileWriter, NewFile};
+use crate::parquet::{Bounds, FileWriter, NewFile, encode};
 use crate::schema::TableSchema;
 
 /// Rows taken from a file at a time: many files are open at once.
@@ -434,9 +434,19 @@ impl<'a> Output<'a> {
 
     /// Gives the pending rows to the writer.
     fn write(&mut self) -> Result<(), String> {
+        let Some(batch) = self.pending()? else { return Ok(()) };
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(FileWriter::new(self.table, Arc::clone(&self.schema)).map_err(|error| error.to_string())?),
+        };
+        writer.write(&batch).map_err(|error| error.to_string())
+    }
+
+    /// Takes the pending rows, if there are any.
+    fn pending(&mut self) -> Result<Option<RecordBatch>, String> {
         let rows = std::mem::take(&mut self.pending.rows);
         if rows.time.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let utc = |values: Vec<i64>| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC")) };
         let quality_names = StringArray::from_iter_values(crate::records::QUALITIES.iter().map(|quality| quality.as_str()));
@@ -454,18 +464,17 @@ impl<'a> Output<'a> {
         ]);
         let columns: Option<Vec<ArrayRef>> = self.table.columns.iter().map(|column| arrays.remove(column.name.as_str())).collect();
         let columns = columns.ok_or("has other columns than this program knows")?;
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|error| error.to_string())?;
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(FileWriter::new(self.table, Arc::clone(&self.schema)).map_err(|error| error.to_string())?),
-        };
-        writer.write(&batch).map_err(|error| error.to_string())
+        RecordBatch::try_new(Arc::clone(&self.schema), columns).map(Some).map_err(|error| error.to_string())
     }
 
     fn end_file(&mut self) -> Result<(), String> {
-        self.write()?;
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        let written = writer.finish().map_err(|error| error.to_string())?;
+        let written = if self.writer.is_some() {
+            self.write()?;
+            self.writer.take().map(FileWriter::finish)
+        } else {
+            self.pending()?.map(|batch| encode(self.table, &batch))
+        };
+        let Some(written) = written.transpose().map_err(|error| error.to_string())? else { return Ok(()) };
         let bounds = std::mem::take(&mut self.bounds).into_iter().map(|(name, bounds)| (name.to_owned(), bounds)).collect();
         self.merged.files.push(NewFile::new(self.date, written, bounds));
         Ok(())
