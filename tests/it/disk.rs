@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 const FIRST_MS: u64 = 1_767_225_600_000;
 const BATCH: u64 = 2_000;
@@ -78,6 +79,25 @@ async fn refusal(server: &Server, round: u64) -> Value {
     problem
 }
 
+/// Sends one round after the other until one finds no room on the disk: it waits for some, and the next ones are refused. `round` is then
+/// its number.
+async fn send_until_one_waits(server: &Server, round: &mut u64) -> JoinHandle<u16> {
+    loop {
+        let (http, url, text) = (server.http().clone(), server.url.clone(), body(*round));
+        let mut request = tokio::spawn(async move {
+            let request = http.post(format!("{url}/v1/readings")).header("content-type", "application/json").body(text);
+            request.send().await.expect("an answer").status().as_u16()
+        });
+        let full = eventually("a full disk", async || server.metric("forewarn_log_disk_full").await == 1);
+        tokio::select! {
+            status = &mut request => assert_eq!(status.expect("a request"), 200),
+            () = full => return request,
+        }
+        *round += 1;
+        assert!(*round < 1_000, "the disk does not fill up");
+    }
+}
+
 fn check_no_panic(site: &Site) {
     let log = site.log();
     assert!(!log.contains("panicked"), "{log}");
@@ -93,22 +113,8 @@ async fn on_a_full_disk_readings_are_refused_and_none_that_was_taken_is_lost() {
     send(&server, 0).await;
     let ballast = mount.fill(MIB);
 
-    // Requests go out until one finds no room: it waits for some. The next ones are refused.
     let mut taken = 1;
-    let waiting = loop {
-        let (http, url, text) = (server.http().clone(), server.url.clone(), body(taken));
-        let mut request = tokio::spawn(async move {
-            let request = http.post(format!("{url}/v1/readings")).header("content-type", "application/json").body(text);
-            request.send().await.expect("an answer").status().as_u16()
-        });
-        let full = eventually("a full disk", async || server.metric("forewarn_log_disk_full").await == 1);
-        tokio::select! {
-            status = &mut request => assert_eq!(status.expect("a request"), 200),
-            () = full => break request,
-        }
-        taken += 1;
-        assert!(taken < 1_000, "the disk does not fill up");
-    };
+    let waiting = send_until_one_waits(&server, &mut taken).await;
     let response = server.http().post(format!("{}/v1/readings", server.url)).header("content-type", "application/json").body(body(999));
     let response = response.send().await.expect("an answer");
     assert!(response.headers().contains_key("retry-after"), "{:?}", response.headers());
@@ -130,6 +136,27 @@ async fn on_a_full_disk_readings_are_refused_and_none_that_was_taken_is_lost() {
     let server = site.start().await;
     assert_eq!(server.count(COUNT).await, taken * BATCH, "after a restart");
     assert!(server.stop().await.success(), "{}", site.log());
+    check_no_panic(&site);
+}
+
+#[tokio::test]
+async fn a_server_on_a_full_disk_ends_when_it_is_asked_to() {
+    let mut site = Site::new();
+    site.settings.push_str("branch: { commit_every: 1h }\n");
+    let Some(mount) = Mount::new(site.path().join("data"), 12) else { return };
+    let server = site.start().await;
+    send(&server, 0).await;
+    let ballast = mount.fill(MIB);
+    let mut taken = 1;
+    let waiting = send_until_one_waits(&server, &mut taken).await;
+    assert!(!server.stop().await.success(), "the exit code says that not all was well");
+    assert_eq!(waiting.await.expect("a request"), 503, "who waits is told that it was in vain");
+    assert!(site.log().contains("No space left on device"), "{}", site.log());
+    std::fs::remove_file(&ballast).expect("the ballast");
+    let server = site.start().await;
+    assert_eq!(server.count(COUNT).await, taken * BATCH, "what was acknowledged, and nothing else");
+    send(&server, taken).await;
+    drop(server);
     check_no_panic(&site);
 }
 

@@ -68,6 +68,8 @@ pub(crate) struct Queue {
     pub(crate) closing: bool,
     /// The disk has no room; what is in line waits for it.
     pub(crate) disk_full: bool,
+    /// Nothing waits for room on the disk any more.
+    pub(crate) hurried: bool,
     /// Why the disk failed, if it did.
     pub(crate) failed: Option<String>,
 }
@@ -140,7 +142,15 @@ impl LocalLog {
         };
         let shared = Arc::new(Shared {
             checkpoints: Mutex::new(checkpoints),
-            queue: Mutex::new(Queue { next, pending: Vec::new(), bytes: 0, closing: false, disk_full: false, failed: None }),
+            queue: Mutex::new(Queue {
+                next,
+                pending: Vec::new(),
+                bytes: 0,
+                closing: false,
+                disk_full: false,
+                hurried: false,
+                failed: None,
+            }),
             wake: Condvar::new(),
             disk_bytes: AtomicU64::new(segments.iter().map(|segment| segment.bytes).sum()),
             segments: Mutex::new(segments),
@@ -180,6 +190,13 @@ impl LocalLog {
     ///
     /// # Errors
     /// [`LogError::Stopped`] if the disk has failed, now or before.
+    /// From now on nothing waits for room on the disk: if there is none, the senders of what is in line hear that the log has stopped. To
+    /// be called when the process is to end, as a full disk would otherwise hold up those who wait for their records.
+    pub fn hurry(&self) {
+        self.shared.queue.lock().hurried = true;
+        self.shared.wake.notify_one();
+    }
+
     pub fn close(&self) -> Result<(), LogError> {
         self.shared.queue.lock().closing = true;
         self.shared.wake.notify_one();

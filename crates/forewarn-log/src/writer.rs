@@ -286,10 +286,10 @@ impl Writer {
         queue.disk_full = true;
     }
 
-    /// Waits until it is time to try again. `false`: the log is being closed, there is nothing to wait for.
+    /// Waits until it is time to try again. `false`: the process is to end, and nothing may wait any more.
     fn wait_for_room(&self) -> bool {
         let mut queue = self.shared.queue.lock();
-        if queue.closing {
+        if queue.closing || queue.hurried {
             return false;
         }
         self.shared.wake.wait_for(&mut queue, TRY_AGAIN);
@@ -298,7 +298,7 @@ impl Writer {
 
     /// After a failed write or fsync nobody knows what the disk holds, so the log takes nothing more until it is opened anew.
     fn poison(&mut self, error: &LogError) {
-        tracing::error!(%error, "the log stops: its disk failed");
+        tracing::error!(%error, "the log stops: its disk failed, or has no room at the end");
         let mut queue = self.shared.queue.lock();
         queue.failed = Some(error.to_string());
         let waiting = std::mem::take(&mut queue.pending);

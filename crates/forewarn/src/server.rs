@@ -164,7 +164,8 @@ impl Server {
         }
     }
 
-    /// Stops in order: first what takes in, then what works off the log, then the log.
+    /// Stops in order: first what takes in, then what works off the log, then the log. Where the log's disk is full nobody waits for room:
+    /// who has not been told that a record is durable is told that it is not.
     ///
     /// # Errors
     /// The first part that failed.
@@ -173,6 +174,7 @@ impl Server {
         let front = drain(&mut self.front_tasks).await;
         self.back.cancel();
         let back = drain(&mut self.back_tasks).await;
+        self.log.hurry();
         let log = Arc::clone(&self.log);
         tokio::task::spawn_blocking(move || log.close()).await?.context("the log did not close well")?;
         front.and(back)

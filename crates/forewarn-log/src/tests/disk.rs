@@ -137,6 +137,22 @@ fn a_full_disk_makes_senders_wait_and_loses_nothing() {
 }
 
 #[test]
+fn a_log_in_a_hurry_does_not_let_senders_wait_for_a_full_disk() {
+    let dir = TempDir::new().unwrap();
+    let disk = SmallDisk::default();
+    let log = LocalLog::open_on(options(dir.path()), Arc::new(Hooked(disk.clone()))).unwrap();
+    log.hurry();
+    append(&log, record(0, 3));
+    disk.full.store(true, Ordering::SeqCst);
+    let ticket = log.submit(record(1, 3)).unwrap();
+    assert!(matches!(block_on(ticket.durable), Err(JournalError::Stopped(text)) if text.contains("no storage space")));
+    assert!(matches!(log.submit(record(2, 3)), Err(JournalError::Stopped(_))));
+    drop(log);
+    disk.full.store(false, Ordering::SeqCst);
+    assert_eq!(read_all(&LocalLog::open(options(dir.path())).unwrap(), 10), [0]);
+}
+
+#[test]
 fn a_log_on_a_full_disk_can_be_closed() {
     let dir = TempDir::new().unwrap();
     let disk = SmallDisk::default();
