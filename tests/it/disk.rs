@@ -201,6 +201,78 @@ async fn a_read_only_folder_ends_the_start_with_a_clear_word() {
     assert!(code == 0 && out.ends_with("whole\n"), "looking into the log needs no right to write: {out}{err}");
 }
 
+/// A disk that can fail as disks do: the system finds that it cannot write to it any more and makes it read-only, whoever may have files
+/// open on it. (`mount -o remount,ro` does not: it is refused while there are such files.)
+struct FailingMount {
+    image: PathBuf,
+    mount: Mount,
+}
+
+impl FailingMount {
+    /// One at `path`, as [`Mount::new`].
+    fn new(path: PathBuf) -> Option<Self> {
+        std::fs::create_dir_all(&path).expect("a folder to mount on");
+        let image = path.with_extension("img");
+        std::fs::File::create(&image).and_then(|file| file.set_len(32 << 20)).expect("an image");
+        let made = Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&image).output();
+        let made = made.map_err(|error| error.to_string()).and_then(|made| refused(&made));
+        match made.and_then(|()| refused(&Self::mount(&image, &path))) {
+            Ok(()) => Some(Self { image, mount: Mount(path) }),
+            Err(reason) => {
+                assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must let tests mount a file system: {reason}");
+                println!("NOT TESTED: a file system cannot be made or mounted here: {reason}");
+                None
+            }
+        }
+    }
+
+    fn mount(image: &Path, path: &Path) -> Output {
+        let image = image.display().to_string();
+        run("mount", &["-o", "loop,errors=remount-ro", &image], path)
+    }
+
+    fn fail(&self) {
+        refused(&run("mount", &["-o", "remount,abort"], &self.mount.0)).expect("the file system gives up");
+    }
+
+    /// Nobody may have files open on it.
+    fn mend(&self) {
+        refused(&run("umount", &[], &self.mount.0)).expect("it is unmounted");
+        refused(&Self::mount(&self.image, &self.mount.0)).expect("it is mounted again");
+    }
+}
+
+fn refused(output: &Output) -> Result<(), String> {
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+#[tokio::test]
+async fn a_disk_that_becomes_read_only_under_the_server_costs_nothing_that_was_acknowledged() {
+    let mut site = Site::new();
+    site.settings.push_str("branch: { commit_every: 1h }\n");
+    let Some(disk) = FailingMount::new(site.path().join("data")) else { return };
+    let server = site.start().await;
+    send(&server, 0).await;
+    send(&server, 1).await;
+    disk.fail();
+    let problem = refusal(&server, 2).await;
+    assert!(problem["detail"].as_str().is_some_and(|text| text.contains("the log has stopped")), "{problem}");
+    let (status, ready) = server.try_get("/readyz").await;
+    let told = ready["detail"].as_str().unwrap_or_default();
+    assert!(status == 503 && told.contains("Read-only file system") && told.contains("mend the disk, restart"), "{ready}");
+    assert_eq!(server.metric("forewarn_log_failed").await, 1);
+    assert_eq!(server.count(COUNT).await, 2 * BATCH, "readers are served");
+    let (code, out, err) = site.run(&["log", "verify", "--config", &site.config().display().to_string()]).await;
+    assert!(code == 0 && out.ends_with("whole\n"), "{out}{err}");
+    assert!(!server.stop().await.success(), "the exit code says that not all was well");
+    disk.mend();
+    let server = site.start().await;
+    assert_eq!(server.count(COUNT).await, 2 * BATCH, "after a restart");
+    send(&server, 2).await;
+    assert!(server.stop().await.success(), "{}", site.log());
+    check_no_panic(&site);
+}
+
 /// Makes `fdatasync` fail while there is a file of the name in `FAILS_WHILE`: of all that the server does, only the log calls it.
 const BROKEN_DISK: &str = r#"
 #include <errno.h>
