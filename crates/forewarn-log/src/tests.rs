@@ -1,6 +1,7 @@
 //! The log as its users see it: what was acknowledged is there, once, in order, whatever happens in between.
 
 mod ahead;
+mod beside;
 mod by_hand;
 mod crash;
 mod damage;

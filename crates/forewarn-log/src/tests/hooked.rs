@@ -11,6 +11,9 @@ pub(super) trait Hooks: Send + Sync + 'static {
         Ok(())
     }
 
+    /// After bytes were read from a position of a file, and before the caller sees them.
+    fn reading(&self, _: &Path, _: &mut [u8], _: u64) {}
+
     /// Before bytes are written at a position of a file: how many of them get there, and what the caller hears then.
     fn writing(&self, _: &Path, bytes: &[u8], _: u64) -> (usize, io::Result<()>) {
         (bytes.len(), Ok(()))
@@ -69,7 +72,9 @@ impl<H: Hooks> DiskFile for HookedFile<H> {
     }
 
     fn read_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
-        self.file.read_at(buffer, position)
+        let read = self.file.read_at(buffer, position)?;
+        self.hooks.reading(&self.path, &mut buffer[..read], position);
+        Ok(read)
     }
 
     fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()> {
