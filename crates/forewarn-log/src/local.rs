@@ -129,7 +129,8 @@ impl LocalLog {
         let next = last.as_ref().map_or(Offset(0), |last| last.end);
         checkpoints.check(next)?;
         let file = match last {
-            Some(last) if last.is_current => {
+            // One that is full, perhaps for an earlier and larger bound, would be in use for as long as there is no room behind it.
+            Some(last) if last.is_current && last.segment.bytes < options.segment_bytes => {
                 segments.push(last.segment);
                 last.file
             }
@@ -161,6 +162,9 @@ impl LocalLog {
             disk,
             options,
         });
+        // No consumer may have anything new to say before there is room.
+        let lowest = shared.checkpoints.lock().lowest(&shared.options.consumers);
+        shared.trim(lowest)?;
         let (sender, end) = watch::channel(next);
         let writer = Writer::new(Arc::clone(&shared), file, next, sender);
         let driver = match shared.options.writer {
@@ -186,10 +190,6 @@ impl LocalLog {
         matches!(step, Step::Wrote)
     }
 
-    /// Takes no more records, waits until those in line are durable, and stops. Reading still works. Blocks on the disk.
-    ///
-    /// # Errors
-    /// [`LogError::Stopped`] if the disk has failed, now or before.
     /// From now on nothing waits for room on the disk: if there is none, the senders of what is in line hear that the log has stopped. To
     /// be called when the process is to end, as a full disk would otherwise hold up those who wait for their records.
     pub fn hurry(&self) {
@@ -197,6 +197,10 @@ impl LocalLog {
         self.shared.wake.notify_one();
     }
 
+    /// Takes no more records, waits until those in line are durable, and stops. Reading still works. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`LogError::Stopped`] if the disk has failed, now or before.
     pub fn close(&self) -> Result<(), LogError> {
         self.shared.queue.lock().closing = true;
         self.shared.wake.notify_one();
@@ -247,10 +251,7 @@ impl Drop for LocalLog {
 impl Shared {
     /// See [`Log::submit_all`].
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
-        // The last sixteenth of the log's room is kept for what the server itself has to say, so that alerts are still raised on what
-        // was accepted.
-        let kept = if records.iter().any(is_sent) { self.options.max_bytes / 16 } else { 0 };
-        let limit = self.options.max_bytes - kept;
+        let limit = self.options.max_bytes - records.iter().map(kept_part).max().map_or(0, |part| self.options.max_bytes / 32 * part);
         let (pending, durable) = self.prepare(records)?;
         let frames: usize = pending.iter().map(Pending::frame_bytes).sum();
         let headers = HEADER_BYTES * pending.len() as u64;
@@ -380,9 +381,14 @@ impl Log for LocalLog {
     }
 }
 
-/// Whether `record` comes from a sender that can keep it and send it again.
-const fn is_sent(record: &Record) -> bool {
-    matches!(record, Record::Readings(_) | Record::Series(_))
+/// How many thirty-seconds of the log's room are kept from records of this kind. What comes from a sender, who can keep it and send it
+/// again, is refused first, and only alerts on what was accepted find room to the last; so do definitions, without which there is no start.
+const fn kept_part(record: &Record) -> u64 {
+    match record {
+        Record::Readings(_) | Record::Series(_) => 2,
+        Record::Alert(_) | Record::Definitions(_) => 0,
+        _ => 1,
+    }
 }
 
 /// About how many bytes the encoding of `record` takes, where that is many.

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use forewarn_types::{Journal as _, JournalError, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp};
+use forewarn_types::{Definitions, Journal as _, JournalError, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp};
 use tempfile::TempDir;
 
 use self::hooked::{Hooked, Hooks};
@@ -37,6 +37,7 @@ fn number_of(record: &Record) -> i64 {
     match record {
         Record::Readings(batch) => batch.arrived.0,
         Record::Tick(time) => time.0,
+        Record::Definitions(_) => -1,
         other => panic!("not written by a test: {other:?}"),
     }
 }
@@ -205,14 +206,31 @@ fn a_full_log_refuses_readings_first_and_takes_them_again_after_a_trim() {
     };
     assert!(matches!(&error, JournalError::Full(text) if text.contains("log.max_bytes = 4000")), "{error}");
     assert!(taken > 30, "{taken}");
-    append(&log, Record::Tick(Timestamp(taken)));
-    assert!(log.metrics().disk_bytes <= 4_000);
+    while block_on(log.append(Record::Tick(Timestamp(taken)))).is_ok() {}
+    append(&log, Record::Definitions(Definitions::default()));
+    assert!(log.metrics().disk_bytes <= 4_000, "the clock leaves room for alerts and definitions");
     let error = block_on(log.append(record(0, 200))).unwrap_err();
     assert!(matches!(error, JournalError::Refused(_)), "a record that could never fit: {error}");
 
     log.checkpoint("lake", log.end()).unwrap();
     append(&log, record(taken + 1, 3));
     assert_eq!(read_all(&log, 10).last(), Some(&(taken + 1)));
+}
+
+#[test]
+fn a_bound_that_was_lowered_below_what_is_there_does_not_keep_the_log_full() {
+    let dir = TempDir::new().unwrap();
+    let open = |segment_bytes, max_bytes| {
+        let consumers = vec!["lake".to_owned()];
+        LocalLog::open(LogOptions { segment_bytes, max_bytes, consumers, ..options(dir.path()) }).unwrap()
+    };
+    let log = open(1 << 18, 1 << 20);
+    append_many(&log, 100, 3);
+    log.checkpoint("lake", log.end()).unwrap();
+    drop(log);
+    let log = open(1_000, 4_000);
+    assert_eq!((log.start(), log.end()), (Offset(100), Offset(100)), "the lake has everything");
+    assert_eq!(append(&log, record(100, 3)), Offset(100));
 }
 
 /// Holds every fsync up until it gets the word.

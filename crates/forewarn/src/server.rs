@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Tree;
 use crate::jobs;
 use crate::metrics::{self, RealTimeMetrics};
-use crate::realtime::{self, RealTime};
+use crate::realtime::{self, LogRoom, RealTime, SnapshotParts, Snapshots};
 use crate::snapshot::{Snapshot, SnapshotStore};
 
 const READ_RECORDS: usize = 4_096;
@@ -54,19 +54,19 @@ pub(crate) enum Ticks {
 }
 
 /// What was folded from the log before the server starts to follow it.
-struct Restored {
-    engine: Engine,
-    state: State,
+pub(crate) struct Restored {
+    pub(crate) engine: Engine,
+    pub(crate) state: State,
     /// The definitions in force at `from`.
-    definitions: forewarn_types::Definitions,
+    pub(crate) definitions: forewarn_types::Definitions,
     /// The definitions in force at the end of the log.
-    in_force: forewarn_types::Definitions,
-    emitted: Option<(Offset, u32)>,
+    pub(crate) in_force: forewarn_types::Definitions,
+    pub(crate) emitted: Option<(Offset, u32)>,
     /// The snapshot in the store that this rests on, if it rests on one there.
-    snapshot: Option<Offset>,
-    from: Offset,
+    pub(crate) snapshot: Option<Offset>,
+    pub(crate) from: Offset,
     /// Records that were read again.
-    replayed: u64,
+    pub(crate) replayed: u64,
 }
 
 impl Server {
@@ -86,16 +86,20 @@ impl Server {
         let (take_snapshot, requests) = realtime::snapshot_requests(snapshots.clone());
         let real_time = RealTime {
             log: Arc::clone(&dyn_log),
-            pressed: pressed(&log),
             engine: restored.engine,
             state: state.clone(),
-            intake: Arc::clone(&intake),
             definitions: restored.definitions,
             emitted: restored.emitted,
-            snapshots,
-            requests,
-            saved: restored.snapshot,
-            snapshot_every: Duration::from_micros(settings.snapshot.every_us.unsigned_abs()),
+            snapshots: Snapshots::new(SnapshotParts {
+                log: Arc::clone(&dyn_log),
+                store: snapshots,
+                intake: Arc::clone(&intake),
+                room: room(&log),
+                requests,
+                saved: restored.snapshot,
+                every: Duration::from_micros(settings.snapshot.every_us.unsigned_abs()),
+                metrics: Arc::clone(&counted),
+            }),
             from: restored.from,
             metrics: Arc::clone(&counted),
         };
@@ -170,11 +174,11 @@ impl Server {
     /// # Errors
     /// The first part that failed.
     pub(crate) async fn stop(mut self) -> Result<()> {
+        self.log.hurry();
         self.front.cancel();
         let front = drain(&mut self.front_tasks).await;
         self.back.cancel();
         let back = drain(&mut self.back_tasks).await;
-        self.log.hurry();
         let log = Arc::clone(&self.log);
         tokio::task::spawn_blocking(move || log.close()).await?.context("the log did not close well")?;
         front.and(back)
@@ -269,12 +273,12 @@ async fn put_in_force(
     Ok(())
 }
 
-/// Whether the log has used up half of its room.
-fn pressed(log: &Arc<LocalLog>) -> Box<dyn Fn() -> bool + Send + Sync> {
+/// How full the log is.
+pub(crate) fn room(log: &Arc<LocalLog>) -> Box<dyn Fn() -> LogRoom + Send + Sync> {
     let log = Arc::clone(log);
     Box::new(move || {
         let metrics = log.metrics();
-        metrics.disk_bytes > metrics.max_bytes / 2
+        LogRoom { used_bytes: metrics.disk_bytes, max_bytes: metrics.max_bytes }
     })
 }
 
@@ -296,7 +300,7 @@ async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, c
 }
 
 /// Loads the newest snapshot that can be used and folds in what the log holds behind it.
-async fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Result<Restored> {
+pub(crate) async fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Result<Restored> {
     let start = log.start();
     let newest = snapshots.newest(|snapshot| from_snapshot(snapshot, start)).await.context("cannot read the snapshots")?;
     let mut restored = match newest {

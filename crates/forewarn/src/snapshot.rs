@@ -3,7 +3,8 @@
 //! A snapshot at offset `o` holds the fold of every record before `o`. They are objects in the lake's store, so that the machine's own
 //! disk holds nothing but the log, and each stands in the folder of its log: a snapshot of another log means nothing to this one. Two are
 //! kept, and the log is trimmed up to the *older* one only: where the newer cannot be used, the older one and the log behind it give the
-//! same state. A log that has been trimmed cannot do without any of them.
+//! same state. A log that has been trimmed cannot do without any of them. Where nothing can happen behind the newest, as the log is full, a
+//! second copy of it takes the place of the older one.
 //!
 //! There is no second copy on the disk. The server does not start without the lake's store, so a copy would only spare a start the reading
 //! of one object; and while the store is away nothing may be trimmed, with or without a copy, as the store has none of the records either.
@@ -84,12 +85,14 @@ impl SnapshotStore {
         Ok(None)
     }
 
-    /// Writes `snapshot` durably, then deletes all others but the one at `before`, which is known to be good.
+    /// Writes `snapshot` durably, then deletes all others but the one at `before`, which is known to be good. If that is at the same offset
+    /// the new one is a second copy of it.
     ///
     /// # Errors
     /// If it could not be written.
     pub(crate) async fn save(&self, snapshot: Snapshot, before: Option<Offset>) -> Result<()> {
-        let (path, log) = (self.path(snapshot.offset), self.log.clone());
+        let path = if before == Some(snapshot.offset) { self.second_path(snapshot.offset) } else { self.path(snapshot.offset) };
+        let log = self.log.clone();
         let bytes = tokio::task::spawn_blocking(move || encode(&snapshot, &log)).await.context("encoding a snapshot was cut off")??;
         self.files.put(&path, bytes.into(), false).await?;
         let before = before.map(|before| self.path(before));
@@ -118,6 +121,11 @@ impl SnapshotStore {
     /// The path in the store of the snapshot at `offset`.
     pub(crate) fn path(&self, offset: Offset) -> String {
         format!("{}/{:020}.snap", self.folder(), offset.0)
+    }
+
+    /// The path of a second copy. By name it comes before the first one.
+    fn second_path(&self, offset: Offset) -> String {
+        format!("{}/{:020}-2.snap", self.folder(), offset.0)
     }
 
     fn folder(&self) -> String {
@@ -224,6 +232,25 @@ mod tests {
         // A damaged one does not count as one of the two that are kept.
         store.save(snapshot(900), Some(Offset(70))).await.unwrap();
         assert_eq!(store.paths().await.unwrap(), [70, 900].map(|offset| store.path(Offset(offset))));
+    }
+
+    #[tokio::test]
+    async fn a_second_copy_serves_where_the_first_is_damaged_and_goes_with_the_next_snapshot() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir, "one").await;
+        store.save(snapshot(5), None).await.unwrap();
+        store.save(snapshot(70), Some(Offset(5))).await.unwrap();
+        store.save(snapshot(70), Some(Offset(70))).await.unwrap();
+        let copies = store.paths().await.unwrap();
+        assert_eq!(copies, [store.second_path(Offset(70)), store.path(Offset(70))], "the older one is not needed any more");
+        for damaged in &copies {
+            let whole = store.files.get(damaged).await.unwrap().unwrap();
+            store.files.put(damaged, "damaged".into(), false).await.unwrap();
+            assert_eq!(newest(&store).await, Some(in_store(70)), "{damaged}");
+            store.files.put(damaged, whole, false).await.unwrap();
+        }
+        store.save(snapshot(90), Some(Offset(70))).await.unwrap();
+        assert_eq!(store.paths().await.unwrap(), [70, 90].map(|offset| store.path(Offset(offset))));
     }
 
     #[tokio::test]
