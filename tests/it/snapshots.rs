@@ -155,6 +155,32 @@ async fn rules_that_are_put_back_after_a_crash_are_in_force() {
 }
 
 #[tokio::test]
+async fn rules_are_not_dropped_as_their_folder_is_missing() {
+    let site = Site::new();
+    site.pipeline(HOT);
+    assert!(site.start().await.stop().await.success());
+    let (folder, away) = (site.path().join("pipelines"), site.path().join("away"));
+    std::fs::rename(&folder, &away).expect("the folder goes");
+    let config = site.config();
+    let serve = ["serve", "--config", &config.display().to_string()];
+    let (code, _, err) = site.run(&serve).await;
+    assert!(code == 2 && err.contains(&folder.display().to_string()) && err.contains("`pipelines` names"), "{code} {err}");
+    // Where the settings leave the folder at its default, it is the rules in force that are missed.
+    let text = std::fs::read_to_string(&config).expect("settings");
+    let unnamed: Vec<&str> = text.lines().filter(|line| !line.starts_with("pipelines:")).collect();
+    std::fs::write(&config, unnamed.join("\n")).expect("settings");
+    let (code, _, err) = site.run(&serve).await;
+    assert!(code == 2 && err.contains("rules are in force") && err.contains("leave it empty"), "{code} {err}");
+    // Neither touches what needs no definitions.
+    let (code, out, err) = site.run(&["log", "verify", "--config", &config.display().to_string()]).await;
+    assert!(code == 0 && out.ends_with("whole\n"), "{out}{err}");
+    std::fs::rename(&away, &folder).expect("the folder comes back");
+    let server = site.start().await;
+    work(&server, 0).await;
+    assert!(!server.alerts("&state=all").await.is_empty(), "the rules are in force");
+}
+
+#[tokio::test]
 async fn a_server_whose_log_has_no_room_for_alerts_still_ends_and_loses_none() {
     const FLIPS: usize = 2_000;
     let mut site = Site::new();

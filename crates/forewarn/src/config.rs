@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use forewarn_spec::{Diagnostics, ServerConfig, check_queries, load_definitions, parse_server_config};
 use forewarn_types::{DefinitionFile, Definitions};
 
@@ -22,11 +22,19 @@ pub(crate) struct Tree {
 /// # Errors
 /// A file or folder that cannot be read.
 pub(crate) fn read(config: &Path) -> Result<Result<Tree, Diagnostics>> {
-    let text = fs::read_to_string(config).with_context(|| format!("cannot read the settings {}", config.display()))?;
-    match parse_server_config(&config.display().to_string(), &text, &|name| std::env::var(name).ok()) {
+    match read_settings(config)? {
         Ok(settings) => read_folders(settings),
         Err(diagnostics) => Ok(Err(diagnostics)),
     }
+}
+
+/// Reads the settings at `config` alone, for what needs no definitions.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn read_settings(config: &Path) -> Result<Result<ServerConfig, Diagnostics>> {
+    let text = fs::read_to_string(config).with_context(|| format!("cannot read the settings {}", config.display()))?;
+    Ok(parse_server_config(&config.display().to_string(), &text, &|name| std::env::var(name).ok()))
 }
 
 /// Reads the folders that `settings` name.
@@ -34,8 +42,8 @@ pub(crate) fn read(config: &Path) -> Result<Result<Tree, Diagnostics>> {
 /// # Errors
 /// A file or folder that cannot be read.
 pub(crate) fn read_folders(settings: ServerConfig) -> Result<Result<Tree, Diagnostics>> {
-    let pipelines = yaml_files(&settings.pipelines)?;
-    let models = yaml_files(&settings.models)?;
+    let pipelines = yaml_files("pipelines", &settings.pipelines)?;
+    let models = yaml_files("models", &settings.models)?;
     let mut mistakes = check_queries(&pipelines, |query| forewarn_lake::check_query(query).map_err(|error| error.to_string()));
     let definitions = match load_definitions(&pipelines, &models) {
         Ok(definitions) if mistakes.0.is_empty() => definitions,
@@ -49,9 +57,16 @@ pub(crate) fn read_folders(settings: ServerConfig) -> Result<Result<Tree, Diagno
     Ok(Ok(Tree { settings, definitions, texts: Definitions { files } }))
 }
 
-/// The YAML files of a folder as (path, text), by name. A folder that is missing is an empty one.
-fn yaml_files(folder: &Path) -> Result<Vec<(String, String)>> {
+/// The YAML files of the folder of `kind` as (path, text), by name. The default folder, which is called like its kind, may be missing and is
+/// empty then; any other one must be there: a wrong name, or a volume that is not mounted, would otherwise drop every definition.
+fn yaml_files(kind: &str, folder: &Path) -> Result<Vec<(String, String)>> {
     if !folder.exists() {
+        if folder != Path::new(".").join(kind) {
+            bail!(
+                "there is no folder {}, which `{kind}` names in the settings: correct the name, or create it, if only empty",
+                folder.display()
+            );
+        }
         return Ok(Vec::new());
     }
     let mut files = Vec::new();

@@ -265,6 +265,12 @@ async fn put_in_force(
     }
     if texts.files.is_empty() {
         let folder = settings.pipelines.display();
+        if !settings.pipelines.exists() {
+            bail!(
+                "rules are in force, and the folder {folder} that they came from is not there: start the server in the folder it was \
+                 started in before, or put `pipelines` right; to drop the rules, create that folder and leave it empty"
+            );
+        }
         tracing::warn!(%folder, "there is no pipeline in this folder: the rules that were in force are dropped");
     }
     crash_point("start.definitions.before");

@@ -74,8 +74,8 @@ struct Done {
 /// # Errors
 /// No server, or stores that cannot be read or written. There is no backup then.
 pub(crate) async fn run(args: BackupArgs) -> Result<ExitCode> {
-    let settings = match crate::config::read(&args.config)? {
-        Ok(tree) => tree.settings,
+    let settings = match crate::config::read_settings(&args.config)? {
+        Ok(settings) => settings,
         Err(mistakes) => return Ok(report(&mistakes)),
     };
     let target = ObjectFiles::open(&args.to, SystemClock.now()).await?;

@@ -46,8 +46,8 @@ const SEGMENTS: [(&str, &str); 6] =
 pub(crate) fn run(args: LogArgs) -> Result<ExitCode> {
     let dir = match args.dir {
         Some(dir) => dir,
-        None => match crate::config::read(&args.config)? {
-            Ok(tree) => tree.settings.data_dir.join("log"),
+        None => match crate::config::read_settings(&args.config)? {
+            Ok(settings) => settings.data_dir.join("log"),
             Err(mistakes) => return Ok(report(&mistakes)),
         },
     };
