@@ -243,3 +243,26 @@ async fn one_backup_at_a_time_and_each_log_at_a_place_of_its_own() {
     let listed: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((code, listed["backups"].as_array().map(Vec::len)), (0, Some(1)), "{listed}");
 }
+
+#[tokio::test]
+async fn a_table_that_the_server_cannot_open_is_named_and_makes_the_command_fail() {
+    let mut site = Site::new();
+    furnish(&mut site);
+    let delta_log = site.lake().join("of_old/_delta_log");
+    std::fs::create_dir_all(&delta_log).expect("a folder");
+    std::fs::write(delta_log.join("00000000000000000000.json"), "{").expect("a file");
+    let server = site.start().await;
+    server.post("/v1/readings", &reading(0, 0, 1.0)).await;
+    let backups = tempfile::tempdir().expect("a folder for backups");
+    let (code, out, err) = back_up(&site, &server, backups.path()).await;
+    assert!(code == 1 && err.contains("the table of_old is not in the backup"), "{code} {err}");
+    assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON")["left_out"], json!(["of_old"]));
+
+    let mut elsewhere = Site::new();
+    furnish(&mut elsewhere);
+    let (code, _, err) = restore(backups.path(), &elsewhere).await;
+    assert!(code == 0 && err.contains("the table of_old was left out"), "{code} {err}");
+    assert_eq!(elsewhere.start().await.count("SELECT count(*) FROM readings").await, 1, "the rest is there");
+    std::fs::remove_dir_all(site.lake().join("of_old")).expect("the table goes");
+    assert_eq!(back_up(&site, &server, backups.path()).await.0, 0);
+}

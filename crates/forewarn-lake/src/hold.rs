@@ -9,6 +9,7 @@ use forewarn_types::Offset;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::maintain::{DELTA_LOG, version_of};
+use crate::table::DeltaTable;
 use crate::{Lake, LakeError};
 
 /// The lake as of some moment. Nothing of it is deleted before this is dropped.
@@ -20,12 +21,23 @@ pub struct Held {
     pub end: Offset,
     /// The tables.
     pub tables: Vec<HeldTable>,
+    /// What lies in the lake as a table and is not known to this server.
+    pub left_out: Vec<LeftOut>,
     _paused: Paused,
 }
 
 /// While this lives there is no upkeep: nothing is compacted, and nothing deleted.
 #[derive(Debug)]
 pub struct Paused(#[expect(dead_code, reason = "it is held, not read")] OwnedMutexGuard<()>);
+
+/// A table in the lake that this server does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its folder.
+    pub table: String,
+    /// Why it is left out.
+    pub reason: String,
+}
 
 /// One version of a table.
 #[derive(Debug)]
@@ -62,7 +74,30 @@ impl Lake {
         for name in self.names(false) {
             tables.push(self.hold_table(name).await?);
         }
-        Ok(Held { offset, end, tables, _paused: paused })
+        let left_out = self.left_out().await?;
+        Ok(Held { offset, end, tables, left_out, _paused: paused })
+    }
+
+    /// The tables in the store that this server does not know: those that could not be opened when it started, and those that another
+    /// program has made since.
+    async fn left_out(&self) -> Result<Vec<LeftOut>, LakeError> {
+        // A table that is being created is in the store before it is known.
+        let none_is_created = self.inner.creating.lock().await;
+        let mut unknown = self.store().tables().await?;
+        unknown.retain(|table| !self.inner.view.read().tables.contains_key(table));
+        drop(none_is_created);
+        unknown.sort();
+        let mut left_out = Vec::with_capacity(unknown.len());
+        for table in unknown {
+            let (engine, store, name) = (Arc::clone(&self.inner.engine), self.store().clone(), table.clone());
+            let opened = tokio::task::spawn_blocking(move || DeltaTable::open(&name, &engine, &store).map(drop)).await;
+            let reason = match opened.map_err(|error| LakeError::cut_off(&error))? {
+                Ok(()) => "it could not be opened, or was not there, when the server started; restart the server to take it in".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            left_out.push(LeftOut { table, reason });
+        }
+        Ok(left_out)
     }
 
     /// The tables of the log's records, or those that jobs write.

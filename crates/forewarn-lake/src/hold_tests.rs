@@ -61,3 +61,22 @@ async fn a_held_lake_can_be_copied_while_it_moves_on() {
     assert_eq!(running.int("SELECT count(*) FROM readings").await, 6);
     running.shut_down().await;
 }
+
+#[tokio::test]
+async fn tables_that_the_server_does_not_know_are_named() {
+    let plant = Plant::new();
+    let damaged = plant.folder.path().join("broken/_delta_log");
+    std::fs::create_dir_all(&damaged).unwrap();
+    std::fs::write(damaged.join("00000000000000000000.json"), "{").unwrap();
+    let running = plant.start().await;
+    // Another program makes a copy of a table while the server runs.
+    let (from, to) = (plant.folder.path().join("readings/_delta_log"), plant.folder.path().join("copied/_delta_log"));
+    std::fs::create_dir_all(&to).unwrap();
+    std::fs::copy(from.join("00000000000000000000.json"), to.join("00000000000000000000.json")).unwrap();
+    let held = running.lake.hold(running.lake.pause_upkeep().await).await.unwrap();
+    let named: Vec<&str> = held.left_out.iter().map(|left_out| left_out.table.as_str()).collect();
+    assert_eq!(named, ["broken", "copied"]);
+    assert!(held.left_out[0].reason.contains("broken"), "{:?}", held.left_out[0]);
+    assert!(held.left_out[1].reason.contains("restart the server"), "{:?}", held.left_out[1]);
+    assert!(held.tables.iter().all(|table| !named.contains(&table.name.as_str())));
+}

@@ -101,7 +101,7 @@ pub(crate) struct Inner {
     /// The tables whose last commit failed.
     pub(crate) failures: RwLock<BTreeMap<String, CommitFailure>>,
     /// Held while a table is created, so that two jobs do not both create it.
-    creating: tokio::sync::Mutex<()>,
+    pub(crate) creating: tokio::sync::Mutex<()>,
     /// Held by whoever compacts, deletes or vacuums.
     pub(crate) maintaining: Arc<tokio::sync::Mutex<()>>,
     /// What the marker said when the lake was opened.

@@ -43,7 +43,7 @@ pub use compact::{CompactOptions, Compacted};
 pub use error::LakeError;
 pub use failures::CommitFailure;
 pub use history::{ReadingsQuery, SeriesReadings};
-pub use hold::{Held, HeldTable, Paused};
+pub use hold::{Held, HeldTable, LeftOut, Paused};
 pub use lake::{Lake, LakeOptions, found};
 pub use maintain::{Retained, Vacuumed};
 pub use result::ResultSet;

@@ -47,6 +47,9 @@ pub(crate) struct Manifest {
     pub(crate) records: Stored,
     /// What goes into the lake.
     pub(crate) lake: Vec<Stored>,
+    /// Tables of the lake that the server did not know, and that are therefore not in the backup.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) left_out: Vec<String>,
 }
 
 /// One object of a backup.
@@ -174,6 +177,7 @@ mod tests {
             records_from: Offset(1),
             records: stored("records", 5),
             lake: vec![stored("readings/a", 10)],
+            left_out: Vec::new(),
         }
     }
 

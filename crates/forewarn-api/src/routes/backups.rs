@@ -57,6 +57,17 @@ pub(crate) struct BackupPoint {
     records: Records,
     /// The tables, each at one version.
     tables: Vec<TableVersion>,
+    /// What lies in the lake as a table and is no part of this, as the server could not open it, or another program made it meanwhile.
+    left_out: Vec<TableLeftOut>,
+}
+
+/// A table that is not backed up.
+#[derive(Debug, Serialize, ToSchema)]
+struct TableLeftOut {
+    /// The table, which is a folder of this name.
+    name: String,
+    /// Why the server does not know it.
+    reason: String,
 }
 
 /// Records of the log, one behind the other.
@@ -138,6 +149,7 @@ async fn hold(api: &ApiState) -> Result<(BackupPoint, Held), Problem> {
         files: table.files.clone(),
         log_entries: table.log_entries.clone(),
     });
+    let left_out = held.left_out.iter().map(|table| TableLeftOut { name: table.table.clone(), reason: table.reason.clone() });
     let point = BackupPoint {
         log: api.log.id().to_owned(),
         offset,
@@ -145,6 +157,7 @@ async fn hold(api: &ApiState) -> Result<(BackupPoint, Held), Problem> {
         snapshot,
         records: Records { from, path },
         tables: tables.collect(),
+        left_out: left_out.collect(),
     };
     Ok((point, held))
 }

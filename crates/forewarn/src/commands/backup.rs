@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{counted, print, print_json};
 use crate::backup::{self, BACKUPS, Copying, FILES, FORM, Manifest, Stored};
-use crate::check::report;
+use crate::check::{complain, report};
 use crate::client::{Client, ServerArgs};
 use crate::clock::SystemClock;
 
@@ -42,6 +42,7 @@ struct Point {
     snapshot: Snapshot,
     records: Records,
     tables: Vec<Table>,
+    left_out: Vec<LeftOut>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,6 +63,12 @@ struct Table {
     log_entries: Vec<String>,
 }
 
+#[derive(Debug, Deserialize)]
+struct LeftOut {
+    name: String,
+    reason: String,
+}
+
 /// What was copied.
 struct Done {
     manifest: Manifest,
@@ -69,7 +76,7 @@ struct Done {
     copied: u64,
 }
 
-/// Makes a backup.
+/// Makes a backup. The exit code is 1 if it is there and a table is missing in it.
 ///
 /// # Errors
 /// No server, or stores that cannot be read or written. There is no backup then.
@@ -96,7 +103,10 @@ pub(crate) async fn run(args: BackupArgs) -> Result<ExitCode> {
         error = let_go(&mut answer) => return Err(error),
     };
     tell(&args, &name, &done)?;
-    Ok(ExitCode::SUCCESS)
+    for LeftOut { name, reason } in &point.left_out {
+        complain(&format!("the table {name} is not in the backup, since the server does not know it: {reason}"));
+    }
+    Ok(if point.left_out.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn tell(args: &BackupArgs, name: &str, done: &Done) -> Result<()> {
@@ -104,6 +114,7 @@ fn tell(args: &BackupArgs, name: &str, done: &Done) -> Result<()> {
     if args.server.json {
         return print_json(&json!({
             "backup": name, "to": args.to, "offset": offset, "objects": objects, "bytes": bytes, "bytes_copied": done.copied,
+            "left_out": done.manifest.left_out,
         }));
     }
     let (copied, bytes) = (HumanBytes(done.copied), HumanBytes(bytes));
@@ -194,6 +205,7 @@ impl Backup<'_> {
             records_from: point.records.from,
             records,
             lake,
+            left_out: point.left_out.iter().map(|table| table.name.clone()).collect(),
         };
         manifest.write(self.name, self.target).await?;
         Ok(Done { manifest, copied })

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 
 use super::{counted, print, print_json};
 use crate::backup::{self, Copying, Manifest, Stored};
+use crate::check::complain;
 use crate::clock::SystemClock;
 use crate::snapshot::SnapshotStore;
 use crate::table;
@@ -121,8 +122,11 @@ async fn from_backup(args: &RestoreArgs, from: &str) -> Result<ExitCode> {
         format!("backup {name} was not restored; {url} and {} hold part of it, delete them before the next attempt", data_dir.display())
     })?;
     let (offset, objects, bytes) = (manifest.offset, manifest.lake.len() as u64 + 1, manifest.bytes());
+    for table in &manifest.left_out {
+        complain(&format!("the table {table} was left out of the backup and is not restored"));
+    }
     if args.json {
-        print_json(&json!({ "backup": name, "offset": offset, "objects": objects, "bytes": bytes }))?;
+        print_json(&json!({ "backup": name, "offset": offset, "objects": objects, "bytes": bytes, "left_out": manifest.left_out }))?;
     } else {
         let told = format!("backup {name} is restored: all records before offset {offset}, {}", counted(objects, "object"));
         print(&format!("{told} of {}; start the server with data_dir: {} and lake: {url}\n", HumanBytes(bytes), data_dir.display()))?;
