@@ -140,6 +140,14 @@ impl Context {
         Err(Problem::unavailable("the server has not caught up with what it has stored").hint("it is starting or overloaded; try again"))
     }
 
+    /// Waits until the runs on record are known, which they are soon after the start.
+    pub(crate) async fn past_known(&self) -> Result<(), Problem> {
+        if tokio::time::timeout(CATCH_UP, self.scheduler.past_known()).await.is_ok() {
+            return Ok(());
+        }
+        Err(Problem::unavailable("the runs on record have not been read from the lake yet").hint("the server has just started; try again"))
+    }
+
     /// The declared unit of a signal.
     pub(crate) fn unit(&self, asset: &str, signal: &SignalName) -> Option<&str> {
         let signals = self.definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals);

@@ -186,6 +186,14 @@ impl SchedulerHandle {
         Ok(())
     }
 
+    /// Waits until the runs on record have been read from the lake, as they are soon after the start. [`SchedulerHandle::runs`] and the like
+    /// know nothing of them before.
+    pub async fn past_known(&self) {
+        let mut changes = self.changes();
+        // Its sender lives as long as this handle.
+        let _ = changes.wait_for(|changes| *changes > 0).await;
+    }
+
     /// Ticks whenever something may have changed.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -209,6 +217,8 @@ impl Worker {
 
     async fn run(mut self, past: Vec<JobPast>, shutdown: CancellationToken) -> Result<(), BatchError> {
         self.shared.core.lock().seed(past, self.now());
+        // Who wants to know of the past need not wait for the log's disk, as the first round may have to.
+        self.shared.changes.send_modify(|count| *count += 1);
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);

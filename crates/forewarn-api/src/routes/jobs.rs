@@ -141,9 +141,13 @@ pub(crate) struct RunsQuery {
 }
 
 /// Lists jobs with their schedules.
-#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", responses((status = 200, description = "The jobs", body = Jobs)))]
-pub(crate) async fn list_jobs(Extract(api): Extract<ApiState>) -> Json<Jobs> {
-    Json(Jobs { jobs: api.scheduler.jobs() })
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", responses(
+    (status = 200, description = "The jobs", body = Jobs),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+))]
+pub(crate) async fn list_jobs(Extract(api): Extract<ApiState>) -> Result<Json<Jobs>, Problem> {
+    api.past_known().await?;
+    Ok(Json(Jobs { jobs: api.scheduler.jobs() }))
 }
 
 /// Lists the newest runs of a job, newest first.
@@ -151,6 +155,7 @@ pub(crate) async fn list_jobs(Extract(api): Extract<ApiState>) -> Json<Jobs> {
     (status = 200, description = "The runs", body = RunPage),
     (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_runs(
     Extract(api): Extract<ApiState>,
@@ -159,6 +164,7 @@ pub(crate) async fn list_runs(
 ) -> Result<Json<RunPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
     check(&api, &job)?;
+    api.past_known().await?;
     let known = api.scheduler.runs(&job);
     let truncated = known.len() > limit;
     let runs = known.into_iter().take(limit).map(RunView::from).collect();
@@ -217,8 +223,10 @@ pub(crate) async fn backfill(
     (status = 200, description = "The run", body = RunView),
     (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
+    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn get_run(Extract(api): Extract<ApiState>, PathParam(id): PathParam<String>) -> Result<Json<RunView>, Problem> {
+    api.past_known().await?;
     find(&api, &id).map(|run| Json(run.into()))
 }
 
@@ -234,6 +242,7 @@ pub(crate) async fn cancel_run(
     Extract(api): Extract<ApiState>,
     PathParam(id): PathParam<String>,
 ) -> Result<(StatusCode, Json<RunView>), Problem> {
+    api.past_known().await?;
     let run = find(&api, &id)?;
     if run.state.is_final() {
         return Err(Problem::conflict(format!("run {} has ended already: it {}", run.run, run.state.as_str())));

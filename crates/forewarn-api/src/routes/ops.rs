@@ -68,9 +68,12 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
         Ok(Err(error)) => Check { name: "lake", ok: false, detail: error.to_string() },
         Err(_) => Check { name: "lake", ok: false, detail: format!("it has not reached offset {end} yet") },
     };
+    let past = tokio::time::timeout(READY_WITHIN, api.scheduler.past_known()).await.is_ok();
+    let found = if past { "the runs on record are known" } else { "the runs on record have not been read from the lake yet" };
+    let jobs = Check { name: "jobs", ok: past, detail: found.into() };
     let stopping = api.shutdown.is_cancelled();
     let serving = Check { name: "serving", ok: !stopping, detail: if stopping { "shutting down" } else { "serving" }.into() };
-    let checks = vec![log, state, lake, serving];
+    let checks = vec![log, state, lake, jobs, serving];
     let wrong: Vec<String> = checks.iter().filter(|check| !check.ok).map(|check| format!("{}: {}", check.name, check.detail)).collect();
     if wrong.is_empty() {
         return Json(Readiness { status: "ready", checks }).into_response();

@@ -147,6 +147,23 @@ async fn a_due_interval_is_recorded_and_run() {
 }
 
 #[tokio::test]
+async fn who_asks_right_after_the_start_can_wait_for_the_runs_on_record() {
+    let clock = Arc::new(ManualClock::new(at(HOUR)));
+    let (job, _) = job(Deed::Succeed);
+    let (worker, handle) = Worker::build(vec![job], Arc::new(MemoryJournal::default()), clock).unwrap();
+    tokio::select! {
+        biased;
+        () = handle.past_known() => panic!("nobody has read it"),
+        () = std::future::ready(()) => {}
+    }
+    let past = JobPast { job: "j".into(), runs: vec![record("j-1".into(), RunState::Succeeded)], ..JobPast::default() };
+    let task = tokio::spawn(worker.run(vec![past], CancellationToken::new()));
+    handle.past_known().await;
+    assert!(handle.runs("j").iter().any(|run| run.run == "j-1"), "{:?}", handle.runs("j"));
+    task.abort();
+}
+
+#[tokio::test]
 async fn whoever_moves_the_clock_can_wait_for_the_jobs() {
     let (job, work) = job(Deed::Succeed);
     let rig = Rig::start(job).await;
