@@ -36,11 +36,15 @@ fn parse_server(text: &str) -> Result<Url, String> {
 
 /// The server understood and refused.
 #[derive(Debug)]
-pub(crate) struct Refused(String);
+pub(crate) struct Refused {
+    told: String,
+    /// What it answered; null if that was no JSON.
+    pub(crate) answer: Value,
+}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.told)
     }
 }
 
@@ -201,7 +205,7 @@ async fn accept(response: Response) -> Result<Response> {
         return Ok(response);
     }
     let text = response.text().await.unwrap_or_default();
-    Err(Refused(explain(status, &text)).into())
+    Err(Refused { told: explain(status, &text), answer: serde_json::from_str(&text).unwrap_or_default() }.into())
 }
 
 fn explain(status: StatusCode, text: &str) -> String {
