@@ -216,6 +216,99 @@ async fn a_lake_that_has_lost_its_data_folder_gets_a_new_one() {
     assert!(code == 2 && err.contains("holds a log already"), "{err}");
 }
 
+/// What says of a reading of which pump and second it is.
+fn mark(pump: usize, second: i64) -> f64 {
+    (pump * 100_000) as f64 + second as f64
+}
+
+/// Sends readings, of ever new pumps, until there is no answer.
+async fn send_to_the_end(http: reqwest::Client, url: String, sender: usize) {
+    for second in 0.. {
+        let pump = sender * 1_000 + usize::try_from(second).expect("a small number") / 20;
+        let body = reading(pump, second, mark(pump, second)).to_string();
+        let sent = http.post(format!("{url}/v1/readings")).header("content-type", "application/json").body(body).send().await;
+        match sent {
+            Ok(response) => assert_eq!(response.status(), 200),
+            Err(_) => return,
+        }
+    }
+}
+
+/// How many rows a table has by its Delta log, whatever any server says.
+fn rows_on_disk(table: &Path) -> u64 {
+    let mut entries = files(&table.join("_delta_log"));
+    entries.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+    let mut rows = std::collections::BTreeMap::new();
+    for entry in entries {
+        for line in std::fs::read_to_string(entry).expect("an entry").lines() {
+            let action: Value = serde_json::from_str(line).expect("JSON");
+            if let Some(path) = action["add"]["path"].as_str() {
+                let stats: Value = serde_json::from_str(action["add"]["stats"].as_str().expect("statistics")).expect("JSON");
+                rows.insert(path.to_owned(), stats["numRecords"].as_u64().expect("a count"));
+            } else if let Some(path) = action["remove"]["path"].as_str() {
+                rows.remove(path);
+            }
+        }
+    }
+    rows.values().sum()
+}
+
+/// How many readings the server knows; each must be that of its pump and second, and be there once.
+async fn check_readings(server: &Server) -> u64 {
+    let rows = server.sql("SELECT asset, value FROM readings ORDER BY value").await;
+    let mut before = None;
+    for row in &rows {
+        let pump: usize = row[0].as_str().and_then(|asset| asset.strip_prefix("plant1/pump")?.parse().ok()).expect("a pump");
+        let value = row[1].as_f64().expect("a value");
+        assert!((0.0..100_000.0).contains(&(value - mark(pump, 0))), "{row:?} is that of another pump");
+        assert!(before.is_none_or(|before| before < value), "{row:?} is there twice");
+        before = Some(value);
+    }
+    rows.len() as u64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_under_load_that_takes_the_data_folder_leaves_what_is_in_the_lake() {
+    let mut site = Site::new();
+    site.settings.push_str("log: { segment_bytes: 4KB }\nbranch: { commit_rows: 200, commit_every: 100ms }\nsnapshot: { every: 300ms }\n");
+    let lake = site.path().join("lake");
+    site.lake_url = Some(format!("file://{}", lake.display()));
+    let server = site.start().await;
+    let senders: Vec<_> = (0..4).map(|sender| tokio::spawn(send_to_the_end(server.http().clone(), server.url.clone(), sender))).collect();
+    eventually("a log that is trimmed up to a snapshot", async || {
+        server.metric("forewarn_log_start_offset").await > 500 && rows_on_disk(&lake.join("readings")) > 1_000
+    })
+    .await;
+    server.kill().await;
+    for sender in senders {
+        sender.await.expect("the sender ends");
+    }
+    std::fs::remove_dir_all(site.path().join("data")).expect("the machine is lost");
+    let stored = rows_on_disk(&lake.join("readings"));
+
+    let data = site.path().join("data").display().to_string();
+    let url = site.lake_url.clone().expect("a lake");
+    let (code, out, err) = site.run(&["restore", "--data-dir", &data, "--lake", &url, "--json"]).await;
+    assert_eq!(code, 0, "{out}{err}");
+    let server = site.start().await;
+    assert_eq!(check_readings(&server).await, stored, "what is in the lake, and nothing else");
+    // Every pump goes on, and others come: no name takes the place of another one.
+    let pumps = server.count("SELECT count(DISTINCT asset) FROM readings").await;
+    let pump_names = server.sql("SELECT DISTINCT asset FROM readings").await;
+    let known =
+        pump_names.iter().map(|row| row[0].as_str().and_then(|asset| asset.strip_prefix("plant1/pump")).expect("a pump").to_owned());
+    let mut sent = 0;
+    for pump in known.map(|pump| pump.parse::<usize>().expect("a number")).chain(9_000..9_020) {
+        assert_eq!(server.post("/v1/readings", &reading(pump, 90_000, mark(pump, 90_000))).await["accepted"], 1);
+        sent += 1;
+    }
+    assert_eq!((check_readings(&server).await, sent), (stored + sent, pumps + 20));
+    eventually("an empty tail", async || server.metric("forewarn_lake_tail_rows").await == 0).await;
+    assert_eq!(rows_on_disk(&lake.join("readings")), stored + sent);
+    server.kill().await;
+    assert_eq!(check_readings(&site.start().await).await, stored + sent, "after a restart");
+}
+
 #[tokio::test]
 async fn one_backup_at_a_time_and_each_log_at_a_place_of_its_own() {
     let mut site = Site::new();
