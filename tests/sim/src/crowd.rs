@@ -19,6 +19,15 @@ pub struct Summary {
     pub failed: Vec<(u64, Vec<String>)>,
 }
 
+/// How far a crowd of seeds is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// This seed begins.
+    Begins(u64),
+    /// This seed has ended.
+    Ended(u64),
+}
+
 /// Runs one seed on this thread.
 #[must_use]
 pub fn run_one(seed: u64, loud: bool) -> Report {
@@ -28,9 +37,9 @@ pub fn run_one(seed: u64, loud: bool) -> Report {
     }
 }
 
-/// Runs `seeds` seeds from `from` on, and begins no more once one has failed. `progress` hears how many are done.
-pub fn run_many(from: u64, seeds: u64, progress: impl Fn(u64) + Sync) -> Summary {
-    let (next, done) = (AtomicU64::new(from), AtomicU64::new(0));
+/// Runs `seeds` seeds from `from` on, and begins no more once one has failed. `progress` hears of each.
+pub fn run_many(from: u64, seeds: u64, progress: impl Fn(Step) + Sync) -> Summary {
+    let next = AtomicU64::new(from);
     let summary = Mutex::new(Summary::default());
     let work = || {
         loop {
@@ -38,6 +47,7 @@ pub fn run_many(from: u64, seeds: u64, progress: impl Fn(u64) + Sync) -> Summary
             if seed >= from + seeds || !summary.lock().failed.is_empty() {
                 return;
             }
+            progress(Step::Begins(seed));
             // A panic of the program is a failure of the seed.
             let report = thread::scope(|scope| scope.spawn(|| run_one(seed, false)).join());
             let report = report.unwrap_or_else(|_| Report { broken: vec!["it panicked".to_owned()], ..Report::default() });
@@ -50,7 +60,7 @@ pub fn run_many(from: u64, seeds: u64, progress: impl Fn(u64) + Sync) -> Summary
                 summary.failed.push((seed, report.broken));
             }
             drop(summary);
-            progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+            progress(Step::Ended(seed));
         }
     };
     thread::scope(|scope| {

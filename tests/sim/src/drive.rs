@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use forewarn_ingest::{Accepted, IngestError, RawBatch};
-use forewarn_lake::{Cell, CompactOptions, SqlRequest};
+use forewarn_lake::{Cell, ColumnData, CompactOptions, ResultSet, SqlRequest};
 use forewarn_log::Log as _;
 use forewarn_types::{BoxFuture, CommandAction, JournalError, Offset, OperatorCommand, Record, Timestamp};
 
 use crate::model::{Model, Reading};
-use crate::plan::{Act, Plan, Sent, pick};
+use crate::plan::{Act, Plan, SAFETY_US, Sent, pick};
 use crate::server::{Failure, Machine, Server};
 use crate::world::{Weather, World};
 
-/// For so long a file is left alone that no table has, µs.
-const SAFETY_US: i64 = 600_000_000;
+/// Where the job's rows go, and what it is called.
+const JOB_TABLE: &str = "health";
+/// The tables that are looked after, the larger ones more often.
+const TABLES: [&str; 5] = ["readings", "readings", "readings", "alert_events", "commands"];
 /// Starts that may fail in a row before the weather clears up.
 const MAX_FAILED_STARTS: usize = 4;
 
@@ -52,6 +54,18 @@ struct Driver {
     unsure: Vec<Vec<Sent>>,
     /// Everything ever sent.
     said: Vec<Sent>,
+    /// A life that is paused.
+    paused: Option<Paused>,
+    /// Runs of the job whose rows are known to be in its table.
+    job_runs: i64,
+}
+
+/// A life of the program that stands still.
+struct Paused {
+    life: u64,
+    server: Server,
+    /// How many commits had been deleted from the Delta logs when it was paused.
+    deleted_commits: u64,
 }
 
 /// What comes after an act.
@@ -59,6 +73,7 @@ struct Driver {
 enum Next {
     GoOn,
     Stop,
+    Pause,
 }
 
 /// Runs `seed` to its end; a `loud` run tells what happens.
@@ -67,6 +82,10 @@ pub async fn run(seed: u64, loud: bool) -> Report {
     let plan = Plan::new(seed);
     let model = Model::new(plan.names.clone());
     let machine = Machine::new(Arc::clone(&world), seed);
+    {
+        let ledger = &mut machine.objects.lock().ledger;
+        (ledger.safety_us, ledger.log_retention_us) = (SAFETY_US, plan.log_retention_us);
+    }
     let mut driver = Driver {
         world: Arc::clone(&world),
         machine,
@@ -76,6 +95,8 @@ pub async fn run(seed: u64, loud: bool) -> Report {
         commands: Vec::new(),
         unsure: Vec::new(),
         said: Vec::new(),
+        paused: None,
+        job_runs: 0,
     };
     let outcome = driver.live_on().await;
     let outcome = match outcome {
@@ -97,6 +118,7 @@ impl Driver {
         let mut acts = self.plan.acts;
         while acts > 0 {
             let mut server = self.start().await?;
+            let mut next = Next::GoOn;
             while acts > 0 && !self.world.is_dead() {
                 acts -= 1;
                 let act = self.plan.act();
@@ -107,7 +129,8 @@ impl Driver {
                 if let Err(Failure::Passing(reason)) = &outcome {
                     self.world.note(&format_args!("    {reason}"));
                 }
-                if tolerate(outcome)?.unwrap_or(Next::GoOn) == Next::Stop {
+                next = tolerate(outcome)?.unwrap_or(Next::GoOn);
+                if next != Next::GoOn {
                     break;
                 }
                 // What is broken stays broken: an operator sees it and starts the program again.
@@ -116,7 +139,7 @@ impl Driver {
                     break;
                 }
             }
-            self.end_life(server);
+            self.end_life(server, next == Next::Pause);
         }
         Ok(())
     }
@@ -139,8 +162,13 @@ impl Driver {
             if let Err(Failure::Passing(reason)) = &outcome {
                 self.world.note(&format_args!("    {reason}"));
             }
-            if let Some(server) = tolerate(outcome)? {
-                return Ok(server);
+            match outcome {
+                Ok(server) => return Ok(server),
+                Err(Failure::Passing(reason)) if failed >= MAX_FAILED_STARTS => {
+                    return Err(Failure::Broken(format!("it does not start, although all works: {reason}")));
+                }
+                Err(Failure::Passing(_)) => {}
+                Err(broken) => return Err(broken),
             }
             failed += 1;
             self.fall();
@@ -156,13 +184,34 @@ impl Driver {
         Ok(server)
     }
 
-    /// The program ends, in order or not; who waits for an answer gets none.
-    fn end_life(&mut self, server: Server) {
+    /// The program ends, in order or not, or is `paused`; who waits for an answer gets none.
+    fn end_life(&mut self, server: Server, paused: bool) {
         if !self.world.is_dead() {
             self.world.die();
         }
-        drop(server);
+        if paused {
+            self.world.count("lives paused", 1);
+            let deleted_commits = self.machine.objects.lock().ledger.deleted_commits;
+            self.paused = Some(Paused { life: self.world.life(), server, deleted_commits });
+        }
         self.fall();
+    }
+
+    /// A life that was paused does one thing more, as if it were the only one.
+    async fn resume(&mut self) -> Result<(), Failure> {
+        let Some(Paused { life, mut server, deleted_commits }) = self.paused.take() else { return Ok(()) };
+        // Delta takes it that no writer stands still for longer than commits are kept: it could commit in the place of a deleted one.
+        if self.machine.objects.lock().ledger.deleted_commits != deleted_commits {
+            return Ok(());
+        }
+        self.world.linger(Some(life));
+        let outcome = match pick(&mut self.plan.chance, &[Act::Commit, Act::Commit, Act::Compact, Act::Vacuum]) {
+            Act::Commit => server.commit().await.map(drop),
+            act => self.maintain(&server, *act).await,
+        };
+        self.world.linger(None);
+        self.world.count("lives resumed", u64::from(outcome.is_ok()));
+        outcome
     }
 
     fn fall(&mut self) {
@@ -195,8 +244,7 @@ impl Driver {
                 if self.plan.chance.bool() {
                     server.take_in(64)?;
                 }
-                server.commit().await?;
-                self.world.count("commits of the branch", 1);
+                self.commit(server).await?;
             }
             Act::Snapshot => {
                 // It waits until all it rests on is durable.
@@ -209,6 +257,15 @@ impl Driver {
             Act::Query => self.query(server).await?,
             Act::Tick => self.tick(server)?,
             Act::Command => self.command(server)?,
+            Act::Job => self.job(server).await?,
+            Act::Pause => return Ok(Next::Pause),
+            Act::Resume => self.resume().await?,
+            Act::Others => {
+                let table = *pick(&mut self.plan.chance, &TABLES);
+                let done = self.machine.objects.lock().rewrite_one(table, &mut self.plan.chance, &self.world);
+                self.world.count("files rewritten by others", u64::from(done));
+            }
+            Act::Refresh => server.lake.refresh().await?,
             Act::Outage => self.world.take_store_away(self.plan.chance.u64(1..60)),
             Act::Die => self.world.die_in(self.plan.chance.u64(0..40)),
             Act::Restart => {
@@ -221,8 +278,28 @@ impl Driver {
         Ok(Next::GoOn)
     }
 
+    /// The branch commits. One that breaks off may have committed some tables, and queries must not see their rows twice.
+    async fn commit(&mut self, server: &mut Server) -> Result<(), Failure> {
+        let outcome = server.commit().await;
+        if outcome.is_err() && !self.world.is_dead() {
+            tolerate(self.query(server).await)?;
+        }
+        self.world.count("commits of the branch", u64::from(outcome.is_ok()));
+        outcome.map(drop)
+    }
+
+    /// A job appends the rows of its next run.
+    async fn job(&mut self, server: &Server) -> Result<(), Failure> {
+        let run = self.job_runs + 1;
+        let rows = ResultSet::new(vec![("offset".to_owned(), ColumnData::Int(vec![Some(run)]))])?;
+        server.lake.append_rows(JOB_TABLE, &rows, JOB_TABLE, run).await?;
+        self.job_runs = run;
+        self.world.count("runs of a job", 1);
+        Ok(())
+    }
+
     async fn maintain(&mut self, server: &Server, act: Act) -> Result<(), Failure> {
-        let table = *pick(&mut self.plan.chance, &["readings", "readings", "readings", "alert_events", "commands"]);
+        let table = *pick(&mut self.plan.chance, &TABLES);
         let chance = &mut self.plan.chance;
         match act {
             Act::Compact => {
@@ -237,7 +314,7 @@ impl Driver {
                 self.world.count("files retired", done.files as u64);
             }
             Act::Vacuum => {
-                let done = server.lake.vacuum(table, SAFETY_US, *pick(chance, &[0, SAFETY_US])).await?;
+                let done = server.lake.vacuum(table, SAFETY_US, self.plan.log_retention_us).await?;
                 self.world.count("files vacuumed", done.files as u64);
                 self.world.count("commits vacuumed", done.log_entries as u64);
             }
@@ -259,7 +336,7 @@ impl Driver {
         }
         self.model.send(&keys(&readings));
         self.said.extend(&readings);
-        self.world.clock.set(Timestamp(self.plan.now - self.plan.behind));
+        self.set_clock(self.plan.now - self.plan.behind);
         self.waiting.push(Waiting { readings, answer: server.accept(batch) });
         self.listen(server.log.end(), server.is_stopped())
     }
@@ -307,9 +384,14 @@ impl Driver {
         Ok(())
     }
 
+    fn set_clock(&self, now: i64) {
+        self.world.clock.set(Timestamp(now));
+        self.machine.objects.lock().hear(now);
+    }
+
     fn tick(&mut self, server: &Server) -> Result<(), Failure> {
         let now = Timestamp(self.plan.tick());
-        self.world.clock.set(now);
+        self.set_clock(now.0);
         let ticket = server.log.submit(Record::Tick(now))?;
         self.commands.push((ticket.offset, ticket.durable));
         Ok(())
@@ -342,6 +424,7 @@ impl Driver {
     /// The weather clears up: all that was put off is done, and then everything must be there.
     async fn settle(&mut self, seed: u64) -> Result<(), Failure> {
         self.world.set_weather(Weather::default());
+        self.paused = None;
         for life in 0..2 {
             self.world.begin_life();
             self.world.note(&format_args!("--- last start"));
@@ -352,11 +435,15 @@ impl Driver {
             while server.take_in(64)? {}
             self.model.check_readings(&server, None).await?;
             let end = server.commit().await?;
+            if self.plan.does(Act::Job) {
+                self.job(&server).await?;
+            }
             if end != server.log.end() {
                 return Err(Failure::Broken(format!("the branch has committed up to {end}, the log ends at {}", server.log.end())));
             }
             self.model.check_readings(&server, None).await?;
             self.model.check_files(&self.machine.objects.lock(), end)?;
+            self.model.check_job(&self.machine.objects.lock(), JOB_TABLE, self.job_runs)?;
             if life == 0 {
                 self.world.die();
                 drop(server);

@@ -215,17 +215,19 @@ impl Model {
             _ => 0,
         };
         for table in ["readings", "alert_events", "commands"] {
-            let mut offsets = Vec::new();
-            for path in objects.ledger.live(table) {
-                offsets.extend(offsets_of(objects, path).map_err(|problem| Failure::Broken(format!("{path}: {problem}")))?);
-            }
-            offsets.sort_unstable();
+            let offsets = sorted_offsets(objects, table)?;
             let records = (0_i64..).zip(&self.records).take(usize::try_from(end.0).unwrap_or(usize::MAX));
             let expected: Vec<i64> = records.flat_map(|(offset, record)| std::iter::repeat_n(offset, is_in(table, record))).collect();
             let time = |offset: &i64| if table == "readings" { self.oldest(*offset) } else { i64::MAX };
             self.compare(&format!("a reader of the files of {table}"), &offsets, &expected, time)?;
         }
         Ok(())
+    }
+
+    /// Reads the files of the table `table` of a job, each run of which appended one row with its number: `runs` of them.
+    pub fn check_job(&self, objects: &Objects, table: &str, runs: i64) -> Result<(), Failure> {
+        let rows = sorted_offsets(objects, table)?;
+        self.compare("a reader of the files of a job's table", &rows, &(1..=runs).collect::<Vec<_>>(), |_| i64::MAX)
     }
 
     /// The oldest time in a record of readings.
@@ -239,6 +241,16 @@ impl Model {
 
 fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// The column `offset` of all data files of `table`.
+fn sorted_offsets(objects: &Objects, table: &str) -> Result<Vec<i64>, Failure> {
+    let mut offsets = Vec::new();
+    for path in objects.ledger.live(table) {
+        offsets.extend(offsets_of(objects, path).map_err(|problem| Failure::Broken(format!("{path}: {problem}")))?);
+    }
+    offsets.sort_unstable();
+    Ok(offsets)
 }
 
 /// The column `offset` of a data file.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use forewarn_types::{DefinitionFile, Definitions, Quality};
 
 use crate::server::Setup;
+use crate::store::MAX_DELAY_US;
 use crate::world::{NEW_YEAR, Weather};
 
 const RULES: &str = "pipeline: plant
@@ -13,6 +14,9 @@ rules:
   - { name: shaky, assets: \"plant/**\", when: \"vibration > 4.0\", severity: major }
   - { name: silent, assets: \"plant/**\", missing: { signal: temperature, longer_than: 40s }, severity: warning }
 ";
+
+/// For so long a file is left alone that no table has, µs.
+pub const SAFETY_US: i64 = 600_000_000;
 
 /// What may be done next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +49,26 @@ pub enum Act {
     Tick,
     /// An operator acts on an alert.
     Command,
+    /// A job appends what it has computed to a table of its own, or does so again if it does not know that it did.
+    Job,
     /// The store is away for a while.
     Outage,
     /// The program dies within the next operations.
     Die,
     /// The program is stopped in order, and started.
     Restart,
+    /// The program stands still while it is started elsewhere, on the same disk.
+    Pause,
+    /// The one that stood still goes on where it was. The disk is no longer its own, the store is.
+    Resume,
+    /// Another program rewrites a file of a table.
+    Others,
+    /// What others have done to the tables is taken in.
+    Refresh,
 }
 
 /// All acts, and how often each is done.
-const ACTS: [(Act, u64); 17] = [
+const ACTS: [(Act, u64); 22] = [
     (Act::Send, 30),
     (Act::Resend, 6),
     (Act::Write, 24),
@@ -69,9 +83,14 @@ const ACTS: [(Act, u64); 17] = [
     (Act::Query, 3),
     (Act::Tick, 8),
     (Act::Command, 2),
+    (Act::Job, 4),
     (Act::Outage, 1),
     (Act::Die, 2),
     (Act::Restart, 1),
+    (Act::Pause, 1),
+    (Act::Resume, 2),
+    (Act::Others, 3),
+    (Act::Refresh, 2),
 ];
 
 /// The plan of a seed.
@@ -88,6 +107,8 @@ pub struct Plan {
     pub now: i64,
     /// How far the server's clock is behind it, µs.
     pub behind: i64,
+    /// For so long entries of a Delta log are kept that a checkpoint covers, µs.
+    pub log_retention_us: i64,
     weights: Vec<(Act, u64)>,
 }
 
@@ -111,10 +132,18 @@ impl Plan {
             definitions,
         };
         // Most seeds do without some acts, so that others come to what these would prevent.
-        let spared = |act: Act| !matches!(act, Act::Send | Act::Write | Act::Die);
-        let weights = ACTS.map(|(act, weight)| (act, if spared(act) && chance.u8(0..5) == 0 { 0 } else { weight }));
+        let spared = |act: Act, chance: &mut fastrand::Rng| match act {
+            Act::Send | Act::Write | Act::Die => false,
+            // Each start opens one more table then.
+            Act::Job => chance.u8(0..4) > 0,
+            Act::Others => chance.u8(0..3) > 0,
+            _ => chance.u8(0..5) == 0,
+        };
+        let weights = ACTS.map(|(act, weight)| (act, if spared(act, &mut chance) { 0 } else { weight }));
         let acts = *pick(&mut chance, &[20, 50, 100, 200]);
-        Self { setup, names, acts, now: NEW_YEAR, behind: 0, weights: weights.to_vec(), chance }
+        // A commit that is still under way must not find its version free again.
+        let log_retention_us = *pick(&mut chance, &[MAX_DELAY_US, SAFETY_US]);
+        Self { setup, names, acts, now: NEW_YEAR, behind: 0, log_retention_us, weights: weights.to_vec(), chance }
     }
 
     /// How often operations fail in this seed.
@@ -131,6 +160,12 @@ impl Plan {
             disk_fails: disk,
             disk_fulls: disk * 5,
         }
+    }
+
+    /// Whether `act` is ever done.
+    #[must_use]
+    pub fn does(&self, act: Act) -> bool {
+        self.weights.iter().any(|(other, weight)| *other == act && *weight > 0)
     }
 
     /// What is done next.

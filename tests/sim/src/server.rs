@@ -122,6 +122,9 @@ struct Runner {
     unsaid: VecDeque<AlertTransition>,
     /// Resolves once what was put in line is durable.
     durable: Option<BoxFuture<'static, Result<(), JournalError>>>,
+    /// Why the log did not take a decision. The engine is ahead of the log then, so that no snapshot may be taken of it: in the server this
+    /// ends the real-time path.
+    failed: Option<String>,
     saved: Option<Offset>,
 }
 
@@ -179,6 +182,7 @@ async fn restore(files: &ObjectFiles, log: &Arc<LocalLog>, intake: &Intake) -> R
         position: start,
         unsaid: VecDeque::new(),
         durable: None,
+        failed: None,
         saved: None,
     };
     let newest = files.list(SNAPSHOTS).await?.pop();
@@ -295,6 +299,9 @@ impl Server {
 impl Runner {
     /// Puts in line what is not, and says whether all of it is durable.
     fn settle(&mut self, log: &LocalLog) -> Result<bool, Failure> {
+        if let Some(reason) = &self.failed {
+            return Err(Failure::Passing(reason.clone()));
+        }
         while let Some(transition) = self.unsaid.front() {
             match log.submit(Record::Alert(transition.clone())) {
                 Ok(ticket) => self.durable = Some(ticket.durable),
@@ -307,8 +314,8 @@ impl Runner {
         match durable.now_or_never() {
             Some(outcome) => {
                 self.durable = None;
-                outcome?;
-                Ok(true)
+                self.failed = outcome.as_ref().err().map(ToString::to_string);
+                Ok(outcome.map(|()| true)?)
             }
             None => Ok(false),
         }

@@ -18,14 +18,14 @@ use object_store::{
 };
 use parking_lot::Mutex;
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Rewrite};
 use crate::world::{Device, Fate, World};
 
 /// Where the lake is in the store.
 pub const ROOT: &str = "lake/";
 
-/// No request is under way for longer.
-const MAX_DELAY_US: i64 = 120_000_000;
+/// No request is under way for longer, µs.
+pub const MAX_DELAY_US: i64 = 120_000_000;
 
 /// What the store holds; it outlives every life of the program.
 #[derive(Default)]
@@ -65,7 +65,32 @@ impl Objects {
         self.map.get(&Path::from(path)).map(|object| object.bytes.clone())
     }
 
-    fn apply(&mut self, effect: Effect, world: &World) -> Result<()> {
+    /// The clock shows `now`, µs. It may have jumped back, and no request takes longer for that.
+    pub fn hear(&mut self, now: i64) {
+        self.ledger.hear(now);
+        for (_, due, _) in &mut self.late {
+            *due = now.saturating_add(MAX_DELAY_US).min(*due);
+        }
+    }
+
+    /// Another program puts a file with the same rows in the place of one of `table`, as `OPTIMIZE` in Spark does; false if it has none.
+    pub fn rewrite_one(&mut self, table: &str, chance: &mut fastrand::Rng, world: &World) -> bool {
+        let place = chance.usize(0..self.ledger.live(table).count().max(1));
+        let Some(Rewrite { from, to, commit_path, commit }) = self.ledger.rewrite(table, place) else { return false };
+        let Some(bytes) = self.get(&from) else { return false };
+        world.note(&format_args!("    {from} becomes {to}"));
+        for (path, bytes) in [(to, bytes), (commit_path, commit.into())] {
+            let put = Effect::Put { location: Path::from(path), bytes, create: true };
+            if let Err(error) = self.apply(put, false, world) {
+                world.accuse(error.to_string());
+            }
+        }
+        true
+    }
+
+    /// Carries out `effect`, right away or `late`.
+    fn apply(&mut self, effect: Effect, late: bool, world: &World) -> Result<()> {
+        let now = world.clock.now();
         match effect {
             Effect::Put { location, create: true, .. } if self.map.contains_key(&location) => {
                 Err(Error::AlreadyExists { path: location.to_string(), source: "it is there".into() })
@@ -73,14 +98,14 @@ impl Objects {
             Effect::Put { location, bytes, .. } => {
                 let Self { map, ledger, .. } = self;
                 let size_of = |path: &str| map.get(&Path::from(path)).map(|object| object.bytes.len() as u64);
-                if let Err(problem) = ledger.put(ROOT, location.as_ref(), &bytes, size_of) {
+                if let Err(problem) = ledger.put(location.as_ref(), &bytes, now.0, size_of) {
                     world.accuse(problem);
                 }
-                map.insert(location, Object { bytes, modified: world.clock.now() });
+                map.insert(location, Object { bytes, modified: now });
                 Ok(())
             }
             Effect::Delete { location } => {
-                if let Err(problem) = self.ledger.delete(location.as_ref()) {
+                if let Err(problem) = self.ledger.delete(location.as_ref(), (!late).then_some(now.0)) {
                     world.accuse(problem);
                 }
                 self.map.remove(&location);
@@ -96,7 +121,7 @@ impl Objects {
         let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.late).into_iter().partition(is_due);
         self.late = later;
         for (_, _, effect) in due {
-            let outcome = self.apply(effect.clone(), world);
+            let outcome = self.apply(effect.clone(), true, world);
             world.note(&format_args!("late {}: {}", effect.location(), outcome.is_ok()));
         }
     }
@@ -137,14 +162,14 @@ impl SimStore {
         let request = self.world.requests();
         objects.catch_up(request, &self.world);
         match fate {
-            Fate::Works => objects.apply(effect, &self.world),
+            Fate::Works => objects.apply(effect, false, &self.world),
             Fate::Twice => {
                 // The client hears the second answer only.
-                let _first = objects.apply(effect.clone(), &self.world);
-                objects.apply(effect, &self.world)
+                let _first = objects.apply(effect.clone(), false, &self.world);
+                objects.apply(effect, false, &self.world)
             }
             Fate::Lost | Fate::DiesAfter => {
-                let _unheard = objects.apply(effect, &self.world);
+                let _unheard = objects.apply(effect, false, &self.world);
                 Err(away(fate))
             }
             Fate::Late => {

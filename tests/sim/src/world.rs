@@ -100,6 +100,8 @@ struct State {
     /// How often the program was started. Operations of an earlier life have no effect.
     life: u64,
     dead: bool,
+    /// An earlier life that was only paused, and goes on for a moment: its requests still reach the store.
+    lingers: Option<u64>,
     counts: HashMap<(&'static str, String), u64>,
     trace: Trace,
     tally: BTreeMap<&'static str, u64>,
@@ -124,6 +126,7 @@ impl World {
             dies_at: None,
             life: 0,
             dead: false,
+            lingers: None,
             counts: HashMap::new(),
             trace: Trace { hasher: DefaultHasher::new(), loud },
             tally: BTreeMap::new(),
@@ -136,7 +139,8 @@ impl World {
     /// What becomes of the operation `kind` on `path` that the program asks for in its life number `life`.
     pub fn judge(&self, life: u64, device: Device, kind: &'static str, path: &str) -> Fate {
         let mut state = self.state.lock();
-        if state.dead || life != state.life {
+        let lingers = device == Device::Store && state.lingers == Some(life);
+        if !lingers && (state.dead || life != state.life) {
             return Fate::Dead;
         }
         let number = state.operations;
@@ -148,11 +152,11 @@ impl World {
         let mut hasher = DefaultHasher::new();
         (state.seed, device, kind, path, count).hash(&mut hasher);
         let mut chance = fastrand::Rng::with_seed(hasher.finish());
-        let fate = if state.dies_at == Some(number) {
+        let fate = if !lingers && state.dies_at.is_some_and(|at| at <= number) {
             state.dead = true;
             if chance.bool() { Fate::DiesBefore } else { Fate::DiesAfter }
         } else {
-            state.fate(device, kind, &mut chance)
+            state.fate(device, kind, path, &mut chance)
         };
         if let Some(name) = fate.name() {
             *state.tally.entry(name).or_default() += 1;
@@ -181,6 +185,11 @@ impl World {
     /// The number of the present life.
     pub fn life(&self) -> u64 {
         self.state.lock().life
+    }
+
+    /// The life `life`, which was paused, goes on until this is called with none.
+    pub fn linger(&self, life: Option<u64>) {
+        self.state.lock().lingers = life;
     }
 
     /// The program dies at the operation that many from now.
@@ -266,7 +275,7 @@ impl World {
 }
 
 impl State {
-    fn fate(&self, device: Device, kind: &str, chance: &mut fastrand::Rng) -> Fate {
+    fn fate(&self, device: Device, kind: &str, path: &str, chance: &mut fastrand::Rng) -> Fate {
         let Weather { store_fails, store_loses, store_delays, store_repeats, disk_fails, disk_fulls, .. } = self.weather;
         let draw = chance.u64(0..1000);
         let pick = |choices: &[(u64, Fate)]| {
@@ -279,6 +288,11 @@ impl State {
         };
         match (device, kind) {
             (Device::Store, _) if self.weather.outage.contains(&self.requests) => Fate::Fails,
+            // What becomes of a commit matters most, and few requests are commits.
+            (Device::Store, "put") if is_commit(path) => {
+                let (loses, delays, repeats) = (3 * store_loses, 3 * store_delays, 2 * store_repeats);
+                pick(&[(store_fails, Fate::Fails), (loses, Fate::Lost), (delays, Fate::Late), (repeats, Fate::Twice)])
+            }
             (Device::Store, "put" | "delete") => {
                 pick(&[(store_fails, Fate::Fails), (store_loses, Fate::Lost), (store_delays, Fate::Late), (store_repeats, Fate::Twice)])
             }
@@ -287,6 +301,12 @@ impl State {
             (Device::Disk, _) => pick(&[(disk_fails, Fate::Fails)]),
         }
     }
+}
+
+/// Whether `path` is that of a commit to a table that is there.
+fn is_commit(path: &str) -> bool {
+    path.split_once("/_delta_log/0")
+        .is_some_and(|(_, entry)| entry.strip_suffix(".json").is_some_and(|digits| digits.bytes().any(|digit| digit != b'0')))
 }
 
 impl Trace {

@@ -3,7 +3,7 @@
 use forewarn_sim::crowd::{run_many, run_one};
 
 /// What the seeds must get to, or they prove nothing.
-const REACHED: [&str; 19] = [
+const REACHED: [&str; 23] = [
     "alert transitions",
     "answers lost",
     "checkpoints",
@@ -12,14 +12,18 @@ const REACHED: [&str; 19] = [
     "deaths in an operation",
     "files merged",
     "files retired",
+    "files rewritten by others",
     "files vacuumed",
     "lives",
+    "lives paused",
+    "lives resumed",
     "logs stopped",
     "operations that failed",
     "power cuts",
     "readings acknowledged",
     "requests delayed",
     "requests repeated",
+    "runs of a job",
     "sends refused",
     "times the log was trimmed",
     "writes without room",
