@@ -29,6 +29,7 @@ pub struct Model {
     records: Vec<Arc<Record>>,
     series: Vec<SeriesDef>,
     sent: BTreeSet<Reading>,
+    /// Acknowledged, and not yet seen in the log.
     acknowledged: BTreeSet<Reading>,
     /// How often each reading is in the log.
     stored: BTreeMap<Reading, usize>,
@@ -142,8 +143,10 @@ impl Model {
         place.unwrap_or(usize::MAX)
     }
 
-    fn check_acknowledged(&self) -> Result<(), Failure> {
-        match self.acknowledged.iter().find(|reading| !self.stored.contains_key(*reading)) {
+    /// What was once seen in the log is compared whenever all of it is read.
+    fn check_acknowledged(&mut self) -> Result<(), Failure> {
+        self.acknowledged.retain(|reading| !self.stored.contains_key(reading));
+        match self.acknowledged.first() {
             Some(lost) => Err(Failure::Broken(format!("{lost:?} was acknowledged and is not in the log"))),
             None => Ok(()),
         }

@@ -4,7 +4,6 @@
 //! time. All operations are counted; the crash comes at one of them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -72,7 +71,7 @@ pub struct Weather {
 }
 
 /// Whom an operation is asked of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
     /// The log's disk.
     Disk,
@@ -110,7 +109,7 @@ struct State {
 
 /// What has happened, as a hash, and in words if they are wanted.
 struct Trace {
-    hasher: DefaultHasher,
+    hash: u64,
     loud: bool,
 }
 
@@ -128,7 +127,7 @@ impl World {
             dead: false,
             lingers: None,
             counts: HashMap::new(),
-            trace: Trace { hasher: DefaultHasher::new(), loud },
+            trace: Trace { hash: 0, loud },
             tally: BTreeMap::new(),
             broken: Vec::new(),
         };
@@ -149,9 +148,8 @@ impl World {
         let count = state.counts.entry((kind, path.to_owned())).or_default();
         *count += 1;
         let count = *count;
-        let mut hasher = DefaultHasher::new();
-        (state.seed, device, kind, path, count).hash(&mut hasher);
-        let mut chance = fastrand::Rng::with_seed(hasher.finish());
+        let hash = mix(mix(mix(state.seed, kind.as_bytes()), path.as_bytes()), &count.to_le_bytes());
+        let mut chance = fastrand::Rng::with_seed(mix(hash, &[device as u8]));
         let fate = if !lingers && state.dies_at.is_some_and(|at| at <= number) {
             state.dead = true;
             if chance.bool() { Fate::DiesBefore } else { Fate::DiesAfter }
@@ -168,9 +166,7 @@ impl World {
     /// A source of chance for what is left open by the fate of an operation, such as which pages survive.
     pub fn chance(&self, what: &str) -> fastrand::Rng {
         let state = self.state.lock();
-        let mut hasher = DefaultHasher::new();
-        (state.seed, what, state.operations).hash(&mut hasher);
-        fastrand::Rng::with_seed(hasher.finish())
+        fastrand::Rng::with_seed(mix(mix(state.seed, what.as_bytes()), &state.operations.to_le_bytes()))
     }
 
     /// Begins a life of the program that has not yet died.
@@ -244,9 +240,7 @@ impl World {
 
     /// Adds the content of something that was written to the trace.
     pub fn note_content(&self, bytes: &[u8]) {
-        let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        self.note(&format_args!("    {} bytes, {:016x}", bytes.len(), hasher.finish()));
+        self.note(&format_args!("    {} bytes, {:016x}", bytes.len(), mix(0, bytes)));
     }
 
     /// Adds to the trace.
@@ -270,7 +264,7 @@ impl World {
     /// The hash of all that has happened.
     #[must_use]
     pub fn trace(&self) -> u64 {
-        self.state.lock().trace.hasher.finish()
+        self.state.lock().trace.hash
     }
 }
 
@@ -303,6 +297,11 @@ impl State {
     }
 }
 
+/// `hash` and what follows, as one number: the same with every compiler, and fast without optimisation.
+fn mix(hash: u64, next: &[u8]) -> u64 {
+    (hash.rotate_left(23) ^ u64::from(crc32fast::hash(next))).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
 /// Whether `path` is that of a commit to a table that is there.
 fn is_commit(path: &str) -> bool {
     path.split_once("/_delta_log/0")
@@ -312,7 +311,7 @@ fn is_commit(path: &str) -> bool {
 impl Trace {
     fn note(&mut self, what: &std::fmt::Arguments<'_>) {
         let text = what.to_string();
-        text.hash(&mut self.hasher);
+        self.hash = mix(self.hash, text.as_bytes());
         if self.loud {
             use std::io::Write as _;
             // Whoever reads the trace may have seen enough.
