@@ -83,7 +83,7 @@ const ACTS: [(Act, u64); 22] = [
     (Act::Query, 3),
     (Act::Tick, 8),
     (Act::Command, 2),
-    (Act::Job, 4),
+    (Act::Job, 12),
     (Act::Outage, 1),
     (Act::Die, 2),
     (Act::Restart, 1),
