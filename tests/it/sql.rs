@@ -1,4 +1,4 @@
-//! Some hundred questions made up by a seed, to the server and to DuckDB: both give the same answers, while part of the rows is in files
+//! Some hundred questions made up by a seed, to the server and to `DuckDB`: both give the same answers, while part of the rows is in files
 //! and part in the log's tail.
 
 use forewarn_tests::peers;
