@@ -422,3 +422,31 @@ async fn deletion_vectors_are_read_once() {
     assert_eq!(running.csv("SELECT value FROM readings ORDER BY value").await, "0\n5");
     running.shut_down().await;
 }
+
+#[tokio::test]
+async fn a_deletion_vector_that_is_in_force_no_more_may_be_gone() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&(0..6).map(|n| ("p1", "t", n, n as f64)).collect::<Vec<_>>());
+    running.lake.flush().await.unwrap();
+    delete_rows(&plant, &[1, 3]);
+    delete_rows(&plant, &[1, 2, 3, 4]);
+    // The first vector was in a file of its own, which VACUUM has removed.
+    let first = vector(&[1, 3]).to_string();
+    let missing = url::Url::from_file_path(plant.folder.path().join("readings/gone.bin")).unwrap();
+    let gone = json!({ "storageType": "p", "pathOrInlineDv": missing, "offset": 1, "sizeInBytes": 40, "cardinality": 2 }).to_string();
+    let mut named = 0;
+    for entry in std::fs::read_dir(plant.folder.path().join("readings/_delta_log")).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(text) = std::fs::read_to_string(&path) else { continue };
+        named += text.matches(&first).count();
+        std::fs::write(&path, text.replace(&first, &gone)).unwrap();
+    }
+    assert_eq!(named, 2, "it was added and removed");
+    running.lake.refresh().await.unwrap();
+    assert_eq!(running.csv("SELECT value FROM readings ORDER BY value").await, "0\n5");
+    running.shut_down().await;
+    let running = plant.start().await;
+    assert_eq!(running.csv("SELECT value FROM readings ORDER BY value").await, "0\n5", "after a start");
+    running.shut_down().await;
+}

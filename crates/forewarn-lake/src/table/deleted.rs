@@ -10,6 +10,7 @@ use delta_kernel::actions::deletion_vector::DeletionVectorDescriptor;
 use delta_kernel::{Engine as _, KernelError};
 use roaring::RoaringTreemap;
 
+use super::listing::is_selected;
 use super::*;
 
 /// Numbers of rows of a file, counted from its start.
@@ -42,8 +43,13 @@ impl Deleted {
 
 impl DeltaTable {
     /// What is deleted in each file of `batch`, a piece of the file list of `snapshot`. Vectors that the present files have are not read
-    /// again.
-    pub(super) fn deleted(&self, snapshot: &Snapshot, batch: &RecordBatch) -> Result<Vec<Option<Arc<Deleted>>>, LakeError> {
+    /// again; those of rows that are not `selected`, which are files of former times, may be gone and are not read at all.
+    pub(super) fn deleted(
+        &self,
+        snapshot: &Snapshot,
+        batch: &RecordBatch,
+        selected: &[bool],
+    ) -> Result<Vec<Option<Arc<Deleted>>>, LakeError> {
         let Some(vectors) = batch.column_by_name("deletionVector").filter(|vectors| vectors.null_count() < batch.num_rows()) else {
             return Ok(vec![None; batch.num_rows()]);
         };
@@ -75,7 +81,7 @@ impl DeltaTable {
             Ok(Arc::new(Deleted { id, rows }))
         };
         // A file without a vector may have a struct of nulls.
-        let has_vector = |row: usize| vectors.is_valid(row) && kinds.is_valid(row);
+        let has_vector = |row: usize| is_selected(selected, row) && vectors.is_valid(row) && kinds.is_valid(row);
         (0..batch.num_rows()).map(|row| has_vector(row).then(|| read(row)).transpose().map_err(failed)).collect()
     }
 }

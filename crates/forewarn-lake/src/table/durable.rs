@@ -23,11 +23,13 @@ impl DeltaTable {
             Some(before) if before + 1 == version => vec![commit_location(&self.schema.name, &self.store, version)?],
             _ => self.entries_behind(self.durable, version)?,
         };
-        // A second fsync after one that failed may succeed without the content being there, as the system takes its pages for written.
+        // A second fsync after one that failed may succeed without the content being there, as the system takes its pages for written. It
+        // may have failed in a former life of this program.
         if std::mem::replace(&mut self.sync_failed, true) {
-            self.store.rewrite_blocking(&entries)?;
+            self.store.rewrite_durably(&entries)?;
+        } else {
+            self.store.make_durable(&entries)?;
         }
-        self.store.make_durable(&entries)?;
         self.sync_failed = false;
         self.durable = Some(version);
         Ok(())

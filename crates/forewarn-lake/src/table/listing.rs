@@ -17,7 +17,7 @@ impl DeltaTable {
             let selected = metadata.scan_files.selection_vector().to_vec();
             let data = metadata.scan_files.data().any_ref().downcast_ref::<ArrowEngineData>();
             let batch = data.ok_or_else(|| LakeError::table(&self.schema.name, "its file list is not in Arrow form"))?.record_batch();
-            let deleted = self.deleted(snapshot, batch)?;
+            let deleted = self.deleted(snapshot, batch, &selected)?;
             self.read_batch(batch, &selected, &deleted, &mut files)?;
         }
         Ok(Arc::new(files))
@@ -38,7 +38,7 @@ impl DeltaTable {
         let stats = stats.as_string_opt::<i32>().ok_or_else(|| odd("stats"))?;
         let root = self.store.table_url(&self.schema.name)?;
         for row in 0..batch.num_rows() {
-            if !selected.get(row).copied().unwrap_or(true) {
+            if !is_selected(selected, row) {
                 continue;
             }
             let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
@@ -72,4 +72,9 @@ impl DeltaTable {
         let bounds = self.schema.columns.iter().filter_map(|column| Some((column.name.clone(), bound(&column.name, column.ty)?))).collect();
         (stats["numRecords"].as_u64(), bounds)
     }
+}
+
+/// Whether a row of a piece of the file list is a file of the table. The kernel leaves a tail of trues out.
+pub(super) fn is_selected(selected: &[bool], row: usize) -> bool {
+    selected.get(row).copied().unwrap_or(true)
 }
