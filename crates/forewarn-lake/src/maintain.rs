@@ -146,12 +146,16 @@ impl Lake {
         let is_whole = |file: &crate::StoredFile| file.path.ends_with(".checkpoint.parquet") && file.size_bytes > 0;
         let covering = entries.iter().filter(|(_, file)| is_whole(file) && is_old(file));
         let Some((keep, checkpoint)) = covering.max_by_key(|(version, _)| *version).copied() else { return Ok(()) };
-        // What it stands for goes.
-        let (files, location) = (store.clone(), store.location(&checkpoint.path));
-        let sync = move || files.make_durable(&[location]);
-        tokio::task::spawn_blocking(sync).await.map_err(|error| LakeError::cut_off(&error))??;
+        let covered: Vec<&crate::StoredFile> =
+            entries.iter().filter(|(version, file)| *version < keep && is_old(file)).map(|(_, file)| *file).collect();
+        if !covered.is_empty() {
+            // It is all that stands for them from now on. An fsync of it may have failed before.
+            let (files, location) = (store.clone(), [store.location(&checkpoint.path)]);
+            let keep_it = move || files.rewrite_durably(&location);
+            tokio::task::spawn_blocking(keep_it).await.map_err(|error| LakeError::cut_off(&error))??;
+        }
         // In ascending order: a crash between leaves the newer ones, and no gap among them.
-        for (_, file) in entries.iter().filter(|(version, file)| *version < keep && is_old(file)) {
+        for file in covered {
             store.delete(&file.path).await?;
             done.log_entries += 1;
             done.bytes += file.size_bytes;

@@ -174,7 +174,8 @@ impl DeltaTable {
             files: FileList::default(),
             versions: HashMap::new(),
             durable: None,
-            sync_failed: false,
+            // What an earlier life of the program has met is not known.
+            sync_failed: true,
         };
         table.files = table.list(&table.snapshot)?;
         table.keep_commits()?;

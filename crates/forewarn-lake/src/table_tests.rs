@@ -1,5 +1,7 @@
 //! The vertical slice: create, append once, list again.
 
+use std::os::unix::fs::MetadataExt as _;
+
 use super::*;
 use crate::ColumnData;
 use crate::parquet::file_of_columns;
@@ -132,7 +134,10 @@ fn commits_that_are_found_are_forced_to_disk_before_they_are_believed() {
     theirs.checkpoint();
     theirs.append(vec![file()], "app", 4, None, Timestamp(0)).unwrap();
     let store = open();
+    let inode = || std::fs::metadata(entry(&store, 4)).unwrap().ino();
+    let before = inode();
     DeltaTable::open("t", &engine(&store).unwrap(), &store).unwrap();
+    assert_ne!(inode(), before, "written anew: an fsync may have failed in a former life");
     let checkpoint = entry(&store, 3).with_file_name("00000000000000000003.checkpoint.parquet");
     let synced = store.disk.synced.lock();
     assert!(synced.contains(&checkpoint) && synced.contains(&entry(&store, 4)), "{synced:?}");
@@ -141,7 +146,6 @@ fn commits_that_are_found_are_forced_to_disk_before_they_are_believed() {
 
 #[test]
 fn a_commit_that_could_not_be_forced_to_disk_is_not_taken_for_one() {
-    use std::os::unix::fs::MetadataExt as _;
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file://{}", folder.path().display());
     let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();

@@ -42,6 +42,16 @@ impl ObjectFiles {
         })
     }
 
+    /// Writes local files anew, as they are, and forces them to disk: an fsync of them may have failed, after which the system takes their
+    /// pages for written. Blocks.
+    pub(crate) fn rewrite_durably(&self, locations: &[Path]) -> Result<(), LakeError> {
+        if !self.local {
+            return Ok(());
+        }
+        self.rewrite_blocking(locations)?;
+        self.make_durable(locations)
+    }
+
     #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests watch the disk"))]
     fn sync(&self, path: &FsPath) -> Result<(), LakeError> {
         let failed = |error| LakeError::store(format!("syncing {}", path.display()), error);
