@@ -111,7 +111,8 @@ class Questions:
         if keys and self.random.random() < 0.6:
             names = [name for _, name in keys]
             self.random.shuffle(names)
-            order = [f"{name} {self.random.choice(['ASC', 'DESC'])}" for name in names]
+            computed = {name: key for key, name in keys}
+            order = [f"{self.random.choice([name, name, computed[name]])} {self.random.choice(['ASC', 'DESC'])}" for name in names]
             if self.random.random() < 0.5:
                 order.insert(0, f"a0 {self.random.choice(['ASC', 'DESC'])} NULLS LAST")
             text += " ORDER BY " + ", ".join(order)

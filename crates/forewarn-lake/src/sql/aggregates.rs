@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 
+use super::names;
 use sqlparser::ast::{Expr, Function, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visit as _, Visitor};
 
 /// The functions that make one value of many rows.
@@ -52,8 +53,8 @@ pub(super) fn stray_column(select: &Select) -> Option<String> {
     found.column.filter(|_| found.aggregates)
 }
 
-/// Has a grouped `query` sort by the places of its columns where it names their aggregates anew: polars sorts the rows of the answer, in
-/// which only the columns are.
+/// Has a grouped `query` sort by the places of its columns where it says anew what they are computed from: polars sorts the rows of the
+/// answer, in which only the columns are.
 ///
 /// # Errors
 /// If it sorts by an aggregate that is none of its columns.
@@ -66,7 +67,7 @@ pub(super) fn name_order(query: &mut Query) -> Result<(), String> {
     for key in by {
         let mut found = Columns::default();
         let _: ControlFlow<()> = key.expr.visit(&mut found);
-        if !found.aggregates {
+        if names::is_column(&key.expr) {
             continue;
         }
         let is_key = |item: &SelectItem| match item {
@@ -74,6 +75,10 @@ pub(super) fn name_order(query: &mut Query) -> Result<(), String> {
             _ => false,
         };
         let Some(place) = select.projection.iter().position(is_key) else {
+            // polars still knows what single keys are computed from.
+            if !found.aggregates {
+                continue;
+            }
             return Err(format!("ORDER BY {} is no column of the answer; add it to SELECT, with a name, and sort by that", key.expr));
         };
         key.expr = Expr::Value(Value::Number((place + 1).to_string(), false).into());

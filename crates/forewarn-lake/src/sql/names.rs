@@ -4,8 +4,11 @@
 //! expect what they wrote.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr, GroupByExpr, Ident, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr};
+use sqlparser::ast::{
+    Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Visit as _, Visitor,
+};
 
 /// Longer expressions make no name.
 const MOST_CHARS: usize = 80;
@@ -33,14 +36,21 @@ pub(super) fn sort_once(query: &mut Query) {
     keys.retain(|key| seen.insert(key.expr.to_string()));
 }
 
-/// Groups by the names that the columns of the answer have, where there are several keys: polars would call those that are computed from
-/// one column the same. `columns` are those of the tables, which such a name must not be.
-pub(super) fn group_by_names(select: &mut Select, columns: impl Fn(&str) -> bool) {
+/// Groups by the names that columns of the answer have, where polars would call two keys the same, as it does with those that are computed
+/// from one column. `columns` are those of the tables, which such a name must not be, and `is_table` knows the tables: of what a
+/// subquery or WITH makes the columns are not known.
+pub(super) fn group_by_names(select: &mut Select, columns: impl Fn(&str) -> bool, is_table: impl Fn(&ObjectName) -> bool) {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
-    if keys.len() < 2 {
+    let called: Vec<Option<String>> = keys.iter().map(leftmost_column).collect();
+    let is_plain = |factor: &TableFactor| matches!(factor, TableFactor::Table { name, .. } if is_table(name));
+    let mut factors = select.from.iter().flat_map(|from| from.joins.iter().map(|join| &join.relation).chain([&from.relation]));
+    if !factors.all(is_plain) {
         return;
     }
-    for key in keys.iter_mut().filter(|key| !is_column(key)) {
+    for (key, name) in keys.iter_mut().zip(&called) {
+        if is_column(key) || name.is_none() || called.iter().filter(|other| *other == name).count() < 2 {
+            continue;
+        }
         let text = key.to_string();
         let alias = select.projection.iter().find_map(|item| match item {
             SelectItem::ExprWithAlias { expr, alias } if expr.to_string() == text && !columns(&alias.value) => Some(alias),
@@ -52,7 +62,32 @@ pub(super) fn group_by_names(select: &mut Select, columns: impl Fn(&str) -> bool
     }
 }
 
-const fn is_column(expr: &Expr) -> bool {
+/// The column after which polars calls an expression.
+fn leftmost_column(expr: &Expr) -> Option<String> {
+    let mut first = FirstColumn;
+    match expr.visit(&mut first) {
+        ControlFlow::Break(name) => Some(name),
+        ControlFlow::Continue(()) => None,
+    }
+}
+
+struct FirstColumn;
+
+impl Visitor for FirstColumn {
+    type Break = String;
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<String> {
+        match expr {
+            Expr::Identifier(name) => ControlFlow::Break(name.value.clone()),
+            Expr::CompoundIdentifier(parts) => {
+                parts.last().map_or(ControlFlow::Continue(()), |name| ControlFlow::Break(name.value.clone()))
+            }
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+pub(super) const fn is_column(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }
 

@@ -45,7 +45,7 @@ async fn a_column_without_a_name_is_called_what_was_written() {
 
 #[tokio::test]
 async fn keys_that_are_named_twice_or_computed_from_one_column_are_no_fault() {
-    let (_plant, running) = filled().await;
+    let (plant, running) = filled().await;
     for (query, expected) in [
         ("SELECT value FROM readings ORDER BY asset DESC, value, asset, value LIMIT 2", "value\n3\n1\n"),
         (
@@ -57,6 +57,20 @@ async fn keys_that_are_named_twice_or_computed_from_one_column_are_no_fault() {
             "SELECT asset, upper(asset) AS big, var_samp(value) AS v FROM readings GROUP BY asset, upper(asset) ORDER BY 1",
             "asset,big,v\na,A,8\nb,B,\n",
         ),
+        (
+            "SELECT asset, date_trunc('hour', time) AS h, count(*) AS n FROM readings GROUP BY asset, date_trunc('hour', time) \
+             ORDER BY date_trunc('hour', time), asset DESC",
+            "asset,h,n\nb,2026-01-01T00:00:00Z,1\na,2026-01-01T00:00:00Z,2\n",
+        ),
+        (
+            "SELECT asset, date_trunc('hour', time), count(*) FROM readings GROUP BY asset, date_trunc('hour', time) \
+             ORDER BY date_trunc('hour', time), asset",
+            "asset,\"date_trunc('hour', time)\",count(*)\na,2026-01-01T00:00:00Z,2\nb,2026-01-01T00:00:00Z,1\n",
+        ),
+        (
+            "SELECT upper(asset) AS big, upper(asset) || 'x' AS y, count(*) AS n FROM readings GROUP BY upper(asset), signal ORDER BY big, n",
+            "big,y,n\nA,Ax,1\nA,Ax,1\nB,Bx,1\n",
+        ),
         ("SELECT var_samp(value) AS v, total(value) AS t FROM readings", "v,t\n4,9\n"),
         (
             // Such a name is a column's, which would be another key.
@@ -66,6 +80,15 @@ async fn keys_that_are_named_twice_or_computed_from_one_column_are_no_fault() {
     ] {
         assert_eq!(whole(&running, asked(query)).await, expected, "{query}");
     }
+    // The name may be that of a column of the subquery, by which it must not be grouped.
+    plant.push(&[("b", "s", 3_600_000_000, 9.0)]);
+    running.lake.wait_current().await.unwrap();
+    let query = "WITH h AS (SELECT asset, date_trunc('hour', time) AS hour, max(value) AS m FROM readings GROUP BY asset, hour) \
+                 SELECT date_trunc('day', hour) AS hour, date_trunc('week', hour) AS w, count(*) AS n FROM h GROUP BY date_trunc('day', hour), w";
+    assert_eq!(whole(&running, asked(query)).await, "hour,w,n\n2026-01-01T00:00:00Z,2025-12-29T00:00:00Z,3\n");
+    let query = "WITH h AS (SELECT asset, date_trunc('hour', time) AS hour, max(value) AS m FROM readings GROUP BY asset, hour) \
+                 SELECT asset, date_trunc('day', hour) AS hour, max(m) AS m FROM h GROUP BY asset, date_trunc('day', hour) ORDER BY asset";
+    assert_eq!(whole(&running, asked(query)).await, "asset,hour,m\na,2026-01-01T00:00:00Z,5\nb,2026-01-01T00:00:00Z,9\n");
     let problem = running.sql("SELECT asset, asset FROM readings").await.unwrap_err().to_string();
     assert!(problem.contains("two columns or keys are called asset"), "{problem}");
     running.shut_down().await;

@@ -218,8 +218,14 @@ pub(super) fn rewrite(
     let schemas = || tables.iter().filter_map(|name| view.tables.get(name)).map(|table| &table.schema);
     let columns = |ty: ColumnType| schemas().flat_map(|schema| &schema.columns).filter(move |c| c.ty == ty).map(|c| c.name.clone());
     let all = schemas().flat_map(|schema| schema.sql_names()).map(str::to_owned).collect();
-    let mut rewriter =
-        Rewriter { columns: all, times: columns(ColumnType::Time).collect(), texts: columns(ColumnType::Text).collect(), params, now };
+    let mut rewriter = Rewriter {
+        tables: tables.iter().cloned().collect(),
+        columns: all,
+        times: columns(ColumnType::Time).collect(),
+        texts: columns(ColumnType::Text).collect(),
+        params,
+        now,
+    };
     match query.visit(&mut rewriter) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(problem) => Err(LakeError::Query(problem)),
@@ -227,7 +233,9 @@ pub(super) fn rewrite(
 }
 
 struct Rewriter {
-    /// All columns of the tables of the query.
+    /// The tables of the lake that the query reads.
+    tables: BTreeSet<String>,
+    /// All their columns.
     columns: BTreeSet<String>,
     /// Columns that hold times, in any table of the query.
     times: BTreeSet<String>,
@@ -246,7 +254,7 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
-        names::group_by_names(select, |name| self.columns.contains(name));
+        names::group_by_names(select, |name| self.columns.contains(name), |name| self.tables.contains(&name_of(name)));
         ControlFlow::Continue(())
     }
 
