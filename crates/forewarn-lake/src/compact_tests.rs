@@ -31,9 +31,9 @@ fn files(lake: &Lake, table: &str) -> usize {
 
 /// The rows of the one file of readings, as they stand in it.
 fn stored(lake: &Lake) -> Vec<String> {
-    let location = lake.inner.view.read().tables["readings"].files[0].location.clone();
+    let file = Arc::clone(&lake.inner.view.read().tables["readings"].files[0]);
     let lake = lake.clone();
-    let read = std::thread::spawn(move || lake.inner.files.find_blocking(&location).unwrap().unwrap());
+    let read = std::thread::spawn(move || lake.inner.files.find_blocking(&file.location, file.size_bytes).unwrap().unwrap());
     let rows = ParquetRecordBatchReaderBuilder::try_new(read.join().unwrap()).unwrap().build().unwrap();
     let mut lines = Vec::new();
     for batch in rows.map(Result::unwrap) {

@@ -30,6 +30,8 @@ pub(crate) struct Oddities {
     pub(crate) aborted: AtomicUsize,
     /// The largest object that was put in one request, bytes.
     pub(crate) largest_put: AtomicUsize,
+    /// The largest answer to one request, bytes.
+    pub(crate) largest_get: AtomicUsize,
     /// Data files with this in their path cannot be read.
     pub(crate) broken: Mutex<Option<&'static str>>,
     /// Whoever asks for data files with this in their path waits for ever.
@@ -103,7 +105,12 @@ impl ObjectStore for OddStore {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.read(location).await?;
-        self.inner.get_opts(location, options).await
+        let head = options.head;
+        let got = self.inner.get_opts(location, options).await?;
+        if !head {
+            self.odd.largest_get.fetch_max(usize::try_from(got.range.end - got.range.start).unwrap(), Ordering::SeqCst);
+        }
+        Ok(got)
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

@@ -5,6 +5,7 @@
 //! async code.
 
 mod check;
+mod download;
 mod durable;
 mod upload;
 
@@ -47,7 +48,7 @@ pub struct ObjectFiles {
     place: Option<Arc<Place>>,
     /// Where the next name comes from; none: from chance.
     names: Option<Arc<AtomicU64>>,
-    /// Room for bytes that are on their way to the store.
+    /// Room for bytes that are on their way to the store, or from it.
     under_way: Arc<Semaphore>,
     /// What has been forced to disk.
     #[cfg(test)]
@@ -227,15 +228,14 @@ impl ObjectFiles {
     /// [`LakeError::Store`] if either store fails, or there is no such file.
     pub async fn copy(&self, path: &str, target: &Self, to: &str) -> Result<(u64, u32), LakeError> {
         let read = |error| LakeError::store(format!("reading {path}"), error);
-        let stored = self.store.get(&self.path(path)).await.map_err(read)?;
-        let (location, small) = (target.path(to), stored.meta.size <= upload::PART_BYTES as u64);
+        let stored = self.store.head(&self.path(path)).await.map_err(read)?;
+        let location = target.path(to);
         let (mut size_bytes, mut crc) = (0, crc32fast::Hasher::new());
-        let chunks = stored.into_stream().map_err(read).inspect_ok(|chunk| {
-            size_bytes += chunk.len() as u64;
-            crc.update(chunk);
+        let parts = self.download_parts(&stored).map_err(read).inspect_ok(|part| {
+            size_bytes += part.len() as u64;
+            crc.update(part);
         });
-        let parts = upload::in_parts(chunks);
-        if small {
+        if stored.size <= upload::PART_BYTES as u64 {
             let whole = std::pin::pin!(parts).try_next().await?.unwrap_or_default();
             target.upload(&location, whole, to).await?;
         } else {
@@ -319,20 +319,19 @@ impl ObjectFiles {
         }
     }
 
-    /// Reads a data file, if it is there, from a thread that may block.
-    pub(crate) fn find_blocking(&self, location: &Path) -> Result<Option<Bytes>, LakeError> {
-        let get = async { self.store.get(location).await?.bytes().await };
-        match runtime()?.block_on(get) {
+    /// Reads a data file, which should have `size_bytes`, if it is there, from a thread that may block.
+    pub(crate) fn find_blocking(&self, location: &Path, size_bytes: u64) -> Result<Option<Bytes>, LakeError> {
+        match runtime()?.block_on(self.download(location, size_bytes)) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(StoreError::NotFound { .. }) => Ok(None),
             Err(error) => Err(LakeError::store(format!("reading {location}"), error)),
         }
     }
 
-    /// Writes the files at `locations` anew, as they are, from a thread that may block.
+    /// Writes the small files at `locations` anew, as they are, from a thread that may block.
     pub(crate) fn rewrite_blocking(&self, locations: &[Path]) -> Result<(), LakeError> {
         for location in locations {
-            if let Some(bytes) = self.find_blocking(location)? {
+            if let Some(bytes) = self.find_blocking(location, 0)? {
                 self.put_all_blocking(vec![(location.clone(), bytes)])?;
             }
         }

@@ -103,7 +103,7 @@ impl Lake {
         let Some(writer) = self.existing_writer(&schema.name) else { return Ok(None) };
         let (mut files, mut bytes) = (Vec::new(), Vec::new());
         for file in &group.files {
-            match self.inner.files.find_blocking(&file.location)? {
+            match self.inner.files.find_blocking(&file.location, file.size_bytes)? {
                 Some(found) => {
                     files.push(Arc::clone(file));
                     bytes.push(found);

@@ -4,7 +4,7 @@
 //! in parts, each a request with attempts and a time of its own, and no more bytes are on the way at once than such a line carries in
 //! time. The object is there once all its parts are.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::stream;
 use futures::{Stream, TryStreamExt as _};
 use object_store::path::Path;
@@ -18,7 +18,7 @@ use crate::LakeError;
 pub(super) const PART_BYTES: usize = 8 << 20;
 /// Parts of one object that are sent at a time.
 const CONCURRENT_PARTS: usize = 4;
-/// All bytes that are on the way at a time: a line of 9 Mbit/s carries them in 30 s.
+/// All bytes that are on the way at a time, in either direction: a line of 9 Mbit/s carries them in 30 s.
 const UNDER_WAY_BYTES: usize = CONCURRENT_PARTS * PART_BYTES;
 /// What is counted as one.
 const UNIT_BYTES: usize = 1 << 16;
@@ -69,23 +69,11 @@ impl ObjectFiles {
     }
 
     /// Waits until so many bytes more may be on the way.
-    async fn room(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
+    pub(super) async fn room(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
         let units = u32::try_from(bytes.div_ceil(UNIT_BYTES).min(UNDER_WAY)).unwrap_or(u32::MAX);
         // It is never closed.
         self.under_way.acquire_many(units).await.ok()
     }
-}
-
-/// The bytes of `chunks` in pieces of [`PART_BYTES`].
-pub(super) fn in_parts<E>(chunks: impl Stream<Item = Result<Bytes, E>> + Unpin) -> impl Stream<Item = Result<Bytes, E>> {
-    stream::try_unfold((chunks, BytesMut::new()), async |(mut chunks, mut part)| {
-        while part.len() < PART_BYTES {
-            let Some(chunk) = chunks.try_next().await? else { break };
-            part.extend_from_slice(&chunk);
-        }
-        let next = part.split_to(part.len().min(PART_BYTES)).freeze();
-        Ok((!next.is_empty()).then_some((next, (chunks, part))))
-    })
 }
 
 #[cfg(test)]

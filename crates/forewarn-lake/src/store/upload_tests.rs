@@ -38,6 +38,38 @@ async fn a_large_object_goes_in_parts_and_a_small_one_whole() {
 }
 
 #[tokio::test]
+async fn a_large_object_is_read_in_ranges_and_a_small_one_whole() {
+    let (store, other) = (OddStore::default(), OddStore::default());
+    let files = store.files();
+    for (path, count) in [("a", 0), ("b", PART_BYTES), ("c", PART_BYTES + 1), ("d", 5 * PART_BYTES)] {
+        assert!(files.put(path, bytes(count), false).await.unwrap());
+        let (size, crc) = files.copy(path, &other.files(), path).await.unwrap();
+        assert_eq!((size, crc), (count as u64, crc32fast::hash(&bytes(count))), "{path}");
+        assert!(other.files().get(path).await.unwrap().unwrap() == bytes(count), "{path}");
+        let (reader, location) = (files.clone(), files.location(path));
+        let find = move || reader.find_blocking(&location, count as u64).unwrap().unwrap();
+        assert!(tokio::task::spawn_blocking(find).await.unwrap() == bytes(count), "{path}");
+    }
+    assert_eq!(store.odd.largest_get.load(SeqCst), PART_BYTES);
+    let (reader, location) = (files.clone(), files.location("e"));
+    let find = move || reader.find_blocking(&location, 5 * PART_BYTES as u64).unwrap();
+    assert!(tokio::task::spawn_blocking(find).await.unwrap().is_none(), "there is none");
+    assert_eq!(files.under_way.available_permits(), UNDER_WAY);
+}
+
+#[tokio::test]
+async fn a_large_object_that_is_replaced_while_it_is_read_is_no_mixture() {
+    let files = OddStore::default().files();
+    assert!(files.put("x", bytes(3 * PART_BYTES), false).await.unwrap());
+    let meta = files.store.head(&files.location("x")).await.unwrap();
+    let mut parts = std::pin::pin!(files.download_parts(&meta));
+    assert_eq!(parts.try_next().await.unwrap().unwrap().len(), PART_BYTES);
+    assert!(files.put("x", bytes(4 * PART_BYTES), false).await.unwrap());
+    let error = parts.try_next().await.unwrap_err();
+    assert!(matches!(error, StoreError::Precondition { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn an_upload_of_which_a_part_fails_is_given_up() {
     let store = OddStore::default();
     let files = store.files();
