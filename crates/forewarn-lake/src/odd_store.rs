@@ -3,12 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::FutureExt as _;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt as _, StreamExt as _};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
@@ -32,6 +32,8 @@ pub(crate) struct Oddities {
     pub(crate) largest_put: AtomicUsize,
     /// The largest answer to one request, bytes.
     pub(crate) largest_get: AtomicUsize,
+    /// Nothing can be read or listed.
+    pub(crate) away: AtomicBool,
     /// Data files with this in their path cannot be read.
     pub(crate) broken: Mutex<Option<&'static str>>,
     /// Whoever asks for data files with this in their path waits for ever.
@@ -54,7 +56,13 @@ impl OddStore {
         ObjectFiles::on(Arc::new(self.clone()), root, Arc::default()).unwrap()
     }
 
+    fn asked(&self) -> Result<()> {
+        let away = self.odd.away.load(Ordering::SeqCst);
+        if away { Err(Error::Generic { store: "odd", source: "nobody answers".into() }) } else { Ok(()) }
+    }
+
     async fn read(&self, location: &Path) -> Result<()> {
+        self.asked()?;
         if !location.as_ref().contains("/part-") {
             return Ok(());
         }
@@ -123,10 +131,14 @@ impl ObjectStore for OddStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        match self.asked() {
+            Ok(()) => self.inner.list(prefix),
+            Err(error) => stream::iter([Err(error)]).boxed(),
+        }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.asked()?;
         self.inner.list_with_delimiter(prefix).await
     }
 

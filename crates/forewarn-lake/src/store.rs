@@ -29,6 +29,7 @@ use url::Url;
 use self::check::Place;
 use crate::LakeError;
 use crate::crash::with_crash_points;
+use crate::maintain::DELTA_LOG;
 
 /// Files written, or forced to disk, at the same time.
 const CONCURRENT_WRITES: usize = 16;
@@ -219,6 +220,12 @@ impl ObjectFiles {
         let mut found: Vec<StoredFile> = metas.into_iter().filter_map(file).collect();
         found.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(found)
+    }
+
+    /// Whether the store answers: it is asked for some entry of the Delta log of `table`.
+    pub(crate) async fn answers(&self, table: &str) -> bool {
+        let log = self.path(&format!("{table}/{DELTA_LOG}"));
+        !matches!(self.store.list(Some(&log)).next().await, Some(Err(_)))
     }
 
     /// Copies the file at `path` to the path `to` of the store `target`, durably, part by part. Its size in bytes and the CRC-32 of its

@@ -24,7 +24,8 @@ use crate::schema::{READINGS, TableSchema};
 use crate::table::{Change, DataFile, Uploaded};
 use crate::{Lake, LakeError};
 
-/// So many groups in a row that cannot be merged end a compaction: each of them may have waited for a store that is away.
+/// After so many groups in a row for which the store failed, it is asked whether it answers at all: each of them may have waited for one
+/// that is away. If it does, it is those files.
 const MOST_FAILURES: usize = 3;
 
 /// What a compaction aims at.
@@ -67,7 +68,7 @@ impl Lake {
     ///
     /// # Errors
     /// [`LakeError::Query`] if there is no such table, [`LakeError::Store`] or [`LakeError::Table`] if a group could not be read or
-    /// written: the first failure, and how many there were. The other groups are merged all the same, unless several fail in a row.
+    /// written: the first failure, and how many there were. The other groups are merged all the same, as long as the store answers.
     pub async fn compact(&self, table: &str, options: CompactOptions) -> Result<Compacted, LakeError> {
         // Two at a time would only fight for memory, and for the same files.
         let _alone = self.inner.maintaining.lock().await;
@@ -86,11 +87,13 @@ impl Lake {
                 }
                 Err(error) => {
                     tracing::warn!(table, %error, "a group of files could not be merged");
+                    in_a_row = if matches!(error, LakeError::Store { .. }) { in_a_row + 1 } else { 0 };
                     failures.add(error);
-                    in_a_row += 1;
-                    // It is not the files then.
                     if in_a_row == MOST_FAILURES {
-                        break;
+                        if !self.inner.files.answers(table).await {
+                            break;
+                        }
+                        in_a_row = 0;
                     }
                 }
             }
