@@ -149,11 +149,14 @@ impl Excerpt {
     }
 }
 
-/// How a file is read: the columns of `ours` in their form there, and whatever else is in the file as it is.
+/// How a file is read: the columns of `ours` in their form there, and whatever else is in the file as it is. Only the file itself says
+/// whether a column can be empty in it; the reader would refuse another answer.
 pub(crate) fn in_form_of(ours: &Schema, metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, ParquetError> {
     let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
-    let field =
-        |stored: &Arc<Field>| ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), |ours| Arc::new(ours.clone()));
+    let field = |stored: &Arc<Field>| {
+        let formed = |ours: &Field| Arc::new(ours.clone().with_nullable(stored.is_nullable()));
+        ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), formed)
+    };
     let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(field).collect();
     ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))))
 }

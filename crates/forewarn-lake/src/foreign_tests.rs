@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use arrow::array::{Array as _, ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, Schema};
+use bytes::Bytes;
 use forewarn_types::{AssetPath, LifeEvent, LifeEventKind, Offset, Record, Timestamp};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::Int96;
 use parquet::file::writer::SerializedFileWriter;
 use serde_json::{Value, json};
 
-use crate::parquet::file_of_columns;
+use crate::parquet::{NewFile, file_of_columns};
 use crate::schema::{ColumnInfo, ColumnType, TableSchema, built_in};
 use crate::table::{Appended, Change, DeltaTable, Uploaded};
 use crate::testing::{NEW_YEAR, Plant};
@@ -311,7 +316,7 @@ async fn a_damaged_file_is_named_by_queries_and_left_alone_by_compaction() {
 
 /// A file of readings as Spark writes it unless it is told otherwise: times are nanoseconds in 96 bits. Each row: µs after the new
 /// year, and a value.
-fn file_of_spark(rows: &[(i64, f64)]) -> crate::parquet::NewFile {
+fn file_of_spark(rows: &[(i64, f64)]) -> NewFile {
     let schema = "message spark_schema { optional int96 time; optional binary asset (UTF8); optional binary signal (UTF8); \
                   optional double value; optional binary quality (UTF8); optional boolean late; optional int96 arrived; optional int64 offset; }";
     let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
@@ -337,13 +342,7 @@ fn file_of_spark(rows: &[(i64, f64)]) -> crate::parquet::NewFile {
     }
     group.close().unwrap();
     let date = Some(i32::try_from(NEW_YEAR / 86_400_000_000).unwrap());
-    crate::parquet::NewFile {
-        date,
-        bytes: writer.into_inner().unwrap().into(),
-        rows: rows.len() as u64,
-        bounds: Vec::new(),
-        nulls: Vec::new(),
-    }
+    NewFile { date, bytes: writer.into_inner().unwrap().into(), rows: rows.len() as u64, bounds: Vec::new(), nulls: Vec::new() }
 }
 
 /// Nanoseconds of the day and the Julian day.
@@ -391,6 +390,56 @@ async fn times_in_the_form_of_spark_are_read_as_others_are() {
         assert_eq!(found.value, [1.0, 2.0, 3.0]);
         assert_eq!(found.time.iter().map(|time| time - NEW_YEAR).collect::<Vec<_>>(), [1, 2, 3_600_000_000]);
     }
+    running.shut_down().await;
+}
+
+/// The one batch of the Parquet file `bytes` as another program writes it that says of columns which are never empty that they cannot be.
+fn with_required_columns(bytes: Bytes) -> Bytes {
+    let mut batches = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+    let batch = batches.next().unwrap().unwrap();
+    let schema = batch.schema();
+    let required = |(field, column): (&Arc<Field>, &ArrayRef)| field.as_ref().clone().with_nullable(column.null_count() > 0);
+    let fields: Vec<Field> = schema.fields().iter().zip(batch.columns()).map(required).collect();
+    assert!(fields.iter().any(|field| !field.is_nullable()));
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec()).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap().into()
+}
+
+#[tokio::test]
+async fn a_file_with_columns_that_cannot_be_empty_is_read_and_merged() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    plant.push(&[("p1", "t", 1, 1.0), ("p1", "t", 2, 2.0)]);
+    plant.log.push(event("p1", "said"));
+    running.lake.flush().await.unwrap();
+    for name in ["readings", EVENTS] {
+        let lake = running.lake.clone();
+        // The rows that are there, once more.
+        let add = move || {
+            let stored = Arc::clone(&lake.inner.view.read().tables[name].files[0]);
+            let bytes = with_required_columns(lake.inner.files.find_blocking(&stored.location, stored.size_bytes).unwrap().unwrap());
+            let date = (name == "readings").then(|| i32::try_from(NEW_YEAR / 86_400_000_000).unwrap());
+            let file = NewFile { date, bytes, rows: stored.rows.unwrap(), bounds: Vec::new(), nulls: Vec::new() };
+            let mut theirs = DeltaTable::open(name, &lake.inner.engine, &lake.inner.files).unwrap();
+            theirs.append(vec![file], "another program", 1, None, Timestamp(NEW_YEAR)).unwrap()
+        };
+        assert_eq!(tokio::task::spawn_blocking(add).await.unwrap(), Appended::Added);
+    }
+    running.lake.refresh().await.unwrap();
+    let query = ReadingsQuery { series: vec![plant.series("p1", "t")], from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
+    let sum = "SELECT asset, sum(value) AS s FROM readings GROUP BY asset";
+    assert_eq!(running.csv("SELECT value FROM readings WHERE value > 0.5 ORDER BY value").await, "1\n1\n2\n2");
+    assert_eq!(running.csv(sum).await, "p1,6");
+    assert_eq!(running.lake.readings(query.clone()).await.unwrap()[0].value, [1.0, 1.0, 2.0, 2.0]);
+    for name in ["readings", EVENTS] {
+        let done = running.lake.compact(name, CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+        assert_eq!((done.files_before, done.files_after, done.rows), (2, 1, 2), "{name}");
+    }
+    assert_eq!(running.csv(sum).await, "p1,3", "repetitions are dropped");
+    assert_eq!(running.lake.readings(query).await.unwrap()[0].value, [1.0, 2.0]);
+    assert_eq!(running.csv("SELECT asset, comment FROM life_events").await, "p1,said\np1,said");
     running.shut_down().await;
 }
 

@@ -15,8 +15,9 @@ use arrow::array::{
 };
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use super::form_of;
 use crate::files::dictionary_schema;
 use crate::parquet::{Bounds, FileWriter, NewFile, encode};
 use crate::schema::TableSchema;
@@ -201,8 +202,8 @@ struct Columns {
 impl Input {
     /// `None` for a file without rows.
     fn open(table: &TableSchema, file: Bytes, place: usize) -> Result<Option<Self>, String> {
-        let options = ArrowReaderOptions::new().with_schema(dictionary_schema(table));
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(|error| error.to_string())?;
+        let form = form_of(&dictionary_schema(table), &file)?;
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, form);
         let mut reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|error| error.to_string())?;
         let Some(batch) = next_batch(&mut reader)? else { return Ok(None) };
         let mut input = Self { place, reader, batch, row: 0, asset: String::new(), signal: String::new(), ended: false };

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 use parquet::file::metadata::ParquetMetaDataReader;
 
 use self::merge::{Fault, Merged, in_file};
@@ -199,10 +199,8 @@ fn join(table: &TableSchema, bytes: &[Bytes], date: Option<i32>, files: &[Arc<Da
     let mut writer = FileWriter::new(table, Arc::clone(&schema)).map_err(failed)?;
     for (place, file) in bytes.iter().enumerate() {
         let wrong = in_file(place);
-        let reader = ParquetMetaDataReader::new().parse_and_finish(file).and_then(|metadata| {
-            let form = in_form_of(&schema, Arc::new(metadata))?;
-            ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), form).build()
-        });
+        let form = form_of(&schema, file).map_err(&wrong)?;
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), form).build();
         for batch in reader.map_err(|error| wrong(error.to_string()))? {
             let batch = batch.map_err(|error| error.to_string()).and_then(|batch| in_form(&schema, &batch)).map_err(&wrong)?;
             writer.write(&batch).map_err(failed)?;
@@ -212,11 +210,18 @@ fn join(table: &TableSchema, bytes: &[Bytes], date: Option<i32>, files: &[Arc<Da
     Ok(Merged { rows: file.rows, files: vec![file], duplicates: 0 })
 }
 
-/// The rows of `batch` with the columns of `schema`.
-fn in_form(schema: &Arc<Schema>, batch: &RecordBatch) -> Result<RecordBatch, String> {
-    if let Some(extra) = batch.schema().fields().iter().find(|field| schema.field_with_name(field.name()).is_err()) {
+/// How `file`, which must have no other columns than `schema`, is read.
+fn form_of(schema: &Schema, file: &Bytes) -> Result<ArrowReaderMetadata, String> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(file).map_err(|error| error.to_string())?;
+    let form = in_form_of(schema, Arc::new(metadata)).map_err(|error| error.to_string())?;
+    if let Some(extra) = form.schema().fields().iter().find(|field| schema.field_with_name(field.name()).is_err()) {
         return Err(format!("has the column {}, which another program has added", extra.name()));
     }
+    Ok(form)
+}
+
+/// The rows of `batch` with the columns of `schema`.
+fn in_form(schema: &Arc<Schema>, batch: &RecordBatch) -> Result<RecordBatch, String> {
     let column = |field: &Arc<Field>| {
         batch.column_by_name(field.name()).map_or_else(|| new_null_array(field.data_type(), batch.num_rows()), Arc::clone)
     };
