@@ -240,12 +240,10 @@ async fn input_that_is_nested_without_end_does_not_exhaust_the_stack() {
         let answer = request(&server, Method::POST, "/v1/readings", &[], body).await;
         assert_eq!(
             (answer.status, &answer.body["accepted"], &answer.body["rejected_total"]),
-            (422, &json!(0), &json!(1)),
+            (200, &json!(0), &json!(1)),
             "{}",
             answer.body
         );
-        let reason = answer.body["rejected"][0]["reason"].as_str().expect("a reason");
-        assert!(answer.words().contains(reason), "it is a problem too, which says what is wrong: {}", answer.body);
     }
     check_alive(&server).await;
 }
@@ -315,9 +313,8 @@ async fn a_flood_of_a_million_series_is_refused_beyond_the_limit_and_memory_stay
                 .expect("a string takes all");
         }
         let (status, answer) = server.send("/v1/readings", body).await;
-        let stored = answer["accepted"].as_u64().expect("a count");
-        assert_eq!(status, if stored > 0 { 200 } else { 422 }, "{answer}");
-        accepted += stored;
+        assert_eq!(status, 200, "{answer}");
+        accepted += answer["accepted"].as_u64().expect("a count");
         refused += answer["rejected_total"].as_u64().expect("a count");
         let reasons = answer["rejected"].as_array().expect("a list");
         assert!(reasons.len() <= 100, "{} reasons in one answer", reasons.len());

@@ -36,15 +36,11 @@ fn parse_server(text: &str) -> Result<Url, String> {
 
 /// The server understood and refused.
 #[derive(Debug)]
-pub(crate) struct Refused {
-    told: String,
-    /// What it answered; null if that was no JSON.
-    pub(crate) answer: Value,
-}
+pub(crate) struct Refused(String);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.told)
+        f.write_str(&self.0)
     }
 }
 
@@ -205,7 +201,7 @@ async fn accept(response: Response) -> Result<Response> {
         return Ok(response);
     }
     let text = response.text().await.unwrap_or_default();
-    Err(Refused { told: explain(status, &text), answer: serde_json::from_str(&text).unwrap_or_default() }.into())
+    Err(Refused(explain(status, &text)).into())
 }
 
 fn explain(status: StatusCode, text: &str) -> String {

@@ -93,12 +93,6 @@ impl Problem {
         .hint("send the body uncompressed or as gzip or deflate")
     }
 
-    /// 422: the request can be read, and nothing that it says can be used.
-    #[must_use]
-    pub fn unprocessable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "urn:forewarn:problem:unprocessable", "Nothing can be used", detail)
-    }
-
     /// 503: not now; the same request may succeed a little later.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {

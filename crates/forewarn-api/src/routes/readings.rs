@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use forewarn_ingest::decode::json::decode_readings;
 use forewarn_ingest::{Accepted, IngestError, RawBatch, Rejected};
@@ -27,15 +26,6 @@ pub(crate) struct WriteResult {
     pub rejected: Vec<Rejected>,
     /// How many refusals there were; a line that holds several readings may be refused in part, or for several reasons.
     pub rejected_total: u64,
-}
-
-/// Why nothing was stored, and what became of the readings.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct NothingStored {
-    #[serde(flatten)]
-    problem: Problem,
-    #[serde(flatten)]
-    result: WriteResult,
 }
 
 /// A line that was refused.
@@ -68,8 +58,8 @@ pub(crate) struct ReadingInput {
 
 /// Stores readings: a JSON object, an array of objects, or one object a line.
 ///
-/// The answer comes once the readings are durable. Lines that cannot be used are listed and lose none of the others; where no line can be
-/// used the status is 422. After 503 the same request may be sent again: what had been stored of it counts as duplicate.
+/// The answer comes once the readings are durable. Lines that cannot be used are listed and lose none of the others. After 503 the
+/// same request may be sent again: what had been stored of it counts as duplicate.
 #[utoipa::path(post, path = "/v1/readings", tag = "readings",
     request_body(content((ReadingInput = "application/json"), (String = "application/x-ndjson"))), responses(
     (status = 200, description = "What became of the readings", body = WriteResult),
@@ -77,20 +67,12 @@ pub(crate) struct ReadingInput {
     (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "Every line was refused", body = NothingStored, content_type = "application/problem+json"),
     (status = 503, description = "Not now; send it again", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn post_readings(Extract(api): Extract<ApiState>, RawBody(body, _permit): RawBody) -> Result<Response, Problem> {
+pub(crate) async fn post_readings(Extract(api): Extract<ApiState>, RawBody(body, _permit): RawBody) -> Result<Json<WriteResult>, Problem> {
     let options = api.decode;
     let accepted = store(&api, body, move |body| decode_readings(body, &options)).await?;
-    let result = WriteResult::from(accepted);
-    if result.accepted > 0 || result.duplicate > 0 || result.rejected_total == 0 {
-        return Ok(Json(result).into_response());
-    }
-    let first = result.rejected.first().map(|first| format!("; line {}: {}", first.line, first.reason)).unwrap_or_default();
-    let problem = Problem::unprocessable(format!("every reading was refused{first}"));
-    let problem = problem.hint("`rejected` says what is wrong with each line; mend them, as they are refused again if sent as they are");
-    Ok(problem.clone().respond_with(&NothingStored { problem, result }))
+    Ok(Json(accepted.into()))
 }
 
 /// Decodes and stores a body; comes back once what was good is durable.

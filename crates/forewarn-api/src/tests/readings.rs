@@ -70,27 +70,6 @@ async fn assets_come_flat_or_as_a_tree_and_in_pages() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_of_which_nothing_is_stored_is_no_success() {
-    let server = Server::start().await;
-    let good = r#"{"asset":"a","signal":"s","time":"2026-01-01T00:00:00Z","value":1}"#;
-    let bad = r#"{"asset":"a","signal":"s","value":"much"}"#;
-    let result = server.post("/v1/readings", format!("{bad}\n{bad}\n")).await.problem(422);
-    assert_eq!(
-        (&result["accepted"], &result["rejected_total"], &result["rejected"][1]["line"]),
-        (&0.into(), &2.into(), &2.into()),
-        "{result}"
-    );
-    let reason = result["rejected"][0]["reason"].as_str().unwrap();
-    assert!(result["detail"].as_str().unwrap().contains(reason), "{result}");
-    // What is stored already is as good as stored, and a partial success is one.
-    for (body, accepted) in [(format!("{bad}\n{good}\n"), 1), (format!("{good}\n{bad}\n"), 0), ("[]".to_owned(), 0)] {
-        let answer = server.post("/v1/readings", body).await;
-        assert_eq!((answer.status.as_u16(), answer.json()["accepted"].as_u64()), (200, Some(accepted)), "{}", answer.text());
-    }
-    server.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn influx_clients_are_understood() {
     let server = Server::start().await;
     let line = "pump,site=plant1,unit=pump7 temperature=91.2,on=true 1767225600\n";

@@ -268,14 +268,7 @@ async fn send(client: &Client, file: &str, batch: &RawBatch, bar: &ProgressBar, 
     let mut body = Vec::new();
     batch.write_ndjson(&mut body);
     let request = client.request(Method::POST, &["v1", "readings"])?.header("content-type", "application/x-ndjson").body(body);
-    let answer = match client.send_patiently(request, |why| bar.suspend(|| complain(why))).await {
-        Ok(answer) => answer,
-        // Where every line was refused the answer says so of each, as it does where some were.
-        Err(error) => match error.downcast::<Refused>()? {
-            Refused { answer, .. } if answer["rejected_total"].is_u64() => answer,
-            refused => return Err(refused.into()),
-        },
-    };
+    let answer = client.send_patiently(request, |why| bar.suspend(|| complain(why))).await?;
     let count = |key: &str| answer[key].as_u64().unwrap_or_default();
     done.accepted += count("accepted");
     done.duplicate += count("duplicate");
