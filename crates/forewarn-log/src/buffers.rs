@@ -1,6 +1,8 @@
 //! Memory that records were encoded into, kept for the next ones: fresh memory of that size comes from the system page by page, which
 //! takes longer than the encoding.
 
+use std::collections::VecDeque;
+
 use parking_lot::Mutex;
 
 /// Smaller ones are not worth keeping.
@@ -16,7 +18,8 @@ pub(crate) struct Buffers(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    buffers: Vec<Vec<u8>>,
+    /// Those kept last are at the back.
+    buffers: VecDeque<Vec<u8>>,
     /// Their capacities together.
     bytes: usize,
 }
@@ -29,22 +32,27 @@ impl Buffers {
         }
         let mut kept = self.0.lock();
         let first = kept.buffers.len().saturating_sub(LOOK_AT);
-        let found = kept.buffers[first..].iter().rposition(|buffer| (bytes..=bytes.saturating_mul(4)).contains(&buffer.capacity()));
-        let Some(at) = found else { return Vec::new() };
-        let buffer = kept.buffers.remove(first + at);
+        let found = kept.buffers.range(first..).rposition(|buffer| (bytes..=bytes.saturating_mul(4)).contains(&buffer.capacity()));
+        let Some(buffer) = found.and_then(|at| kept.buffers.remove(first + at)) else { return Vec::new() };
         kept.bytes -= buffer.capacity();
         buffer
     }
 
-    /// Keeps `buffers`, as far as there is room.
+    /// Keeps `buffers`. Those kept for longest make room: records may have another size by now.
     pub(crate) fn give(&self, buffers: impl IntoIterator<Item = Vec<u8>>) {
         let mut kept = self.0.lock();
         for mut buffer in buffers {
             let bytes = buffer.capacity();
-            if bytes >= LEAST_BYTES && kept.bytes + bytes <= MOST_BYTES {
-                buffer.clear();
-                kept.bytes += bytes;
-                kept.buffers.push(buffer);
+            if !(LEAST_BYTES..=MOST_BYTES).contains(&bytes) {
+                continue;
+            }
+            buffer.clear();
+            kept.bytes += bytes;
+            kept.buffers.push_back(buffer);
+            while kept.bytes > MOST_BYTES
+                && let Some(oldest) = kept.buffers.pop_front()
+            {
+                kept.bytes -= oldest.capacity();
             }
         }
     }
@@ -75,5 +83,18 @@ mod tests {
         buffers.give((0..100).map(|_| Vec::with_capacity(1 << 20)));
         let again = (0..100).filter(|_| buffers.take(1 << 20).capacity() > 0).count();
         assert_eq!(again, MOST_BYTES >> 20);
+        buffers.give([Vec::with_capacity(MOST_BYTES + 1)]);
+        assert_eq!(buffers.take(MOST_BYTES).capacity(), 0);
+    }
+
+    #[test]
+    fn buffers_of_a_new_size_take_the_place_of_the_oldest() {
+        let buffers = Buffers::default();
+        buffers.give((0..8).map(|_| Vec::with_capacity(1 << 20)));
+        buffers.give((0..20).map(|_| Vec::with_capacity(20_000)));
+        let again = (0..20).filter(|_| buffers.take(15_000).capacity() > 0).count();
+        assert_eq!(again, 20);
+        let left = (0..8).filter(|_| buffers.take(1 << 20).capacity() > 0).count();
+        assert_eq!(left, 7, "no more go than need be");
     }
 }
