@@ -42,6 +42,8 @@ struct Point {
     snapshot: Snapshot,
     records: Records,
     tables: Vec<Table>,
+    /// A server of an earlier version does not say.
+    #[serde(default)]
     left_out: Vec<LeftOut>,
 }
 
