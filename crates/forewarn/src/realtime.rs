@@ -5,7 +5,8 @@
 //! the same again; a decision that is already in the log (known by its cause and ordinal) is not appended a second time.
 //!
 //! A decision may have to wait for room in the log, and room comes only from what snapshots make superfluous. So where room is scarce the
-//! state of before each batch of records is kept, and snapshots rest on it while the decisions of the batch wait.
+//! state of before each batch of records is kept, and snapshots rest on it while the decisions of the batch wait. Scarcity is a guess; where
+//! it was wrong, a second copy of the newest snapshot makes room up to that one.
 
 mod snapshots;
 #[cfg(test)]
@@ -163,7 +164,7 @@ impl RealTime {
                 () = shutdown.cancelled() => return Ok(None),
                 replies = self.snapshots.wanted() => match before {
                     Some(before) => self.snapshots.take(before.offset, &self.state, replies, || Ok(before.clone())).await?,
-                    None => snapshots::refuse(replies),
+                    None => self.snapshots.take_again(replies),
                 },
                 () = tokio::time::sleep(RETRY) => {}
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use forewarn_api::{Api, ApiComponents, Metrics, SharedState, State};
+use forewarn_api::{Api, ApiComponents, Metrics, SavedSnapshot, SharedState, State};
 use forewarn_batch::{Scheduler, SchedulerHandle};
 use forewarn_engine::{Engine, EngineOptions};
 use forewarn_ingest::mqtt::{MqttHandle, MqttStage};
@@ -63,7 +63,7 @@ pub(crate) struct Restored {
     pub(crate) in_force: forewarn_types::Definitions,
     pub(crate) emitted: Option<(Offset, u32)>,
     /// The snapshot in the store that this rests on, if it rests on one there.
-    pub(crate) snapshot: Option<Offset>,
+    pub(crate) snapshot: Option<SavedSnapshot>,
     pub(crate) from: Offset,
     /// Records that were read again.
     pub(crate) replayed: u64,
@@ -83,7 +83,7 @@ impl Server {
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
         let counted = Arc::new(RealTimeMetrics { replayed: restored.replayed.into(), ..RealTimeMetrics::default() });
-        let (take_snapshot, requests) = realtime::snapshot_requests(snapshots.clone());
+        let (take_snapshot, requests) = realtime::snapshot_requests();
         let real_time = RealTime {
             log: Arc::clone(&dyn_log),
             engine: restored.engine,

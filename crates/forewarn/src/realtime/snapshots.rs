@@ -5,6 +5,7 @@
 //!
 //! In a log that has no room left nothing happens any more, so there would be no snapshot behind the newest, and what lies between the two
 //! would never be trimmed. For that case the newest is saved a second time: there are two again, and the log is needed from there on only.
+//! Where an alert waits for room and no state is at hand, the second one is a copy of the first.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,23 +32,24 @@ const FINISH: Duration = Duration::from_secs(15);
 const MAX_REQUESTS: usize = 16;
 /// Less room than this is scarce for any alerts, in a log that is not small itself.
 const SCARCE_BYTES: u64 = 256 << 20;
+/// How much sooner it is scarce for what the clock or new definitions may bring about, as that may concern every asset at once.
+const ALL_AT_ONCE: u64 = 4;
 /// About what the alerts on one reading may take.
 const READING_ALERTS_BYTES: u64 = 2 << 10;
 
-/// Where to send the offset of a snapshot, or why there is none.
-pub(crate) type SnapshotReply = oneshot::Sender<Result<Offset, String>>;
+/// Where to send which snapshot there is, or why there is none.
+pub(crate) type SnapshotReply = oneshot::Sender<Result<SavedSnapshot, String>>;
 
 /// Requests for snapshots beside those that are due: how to make one, and what the runner takes them from.
-pub(crate) fn snapshot_requests(snapshots: SnapshotStore) -> (TakeSnapshot, mpsc::Receiver<SnapshotReply>) {
+pub(crate) fn snapshot_requests() -> (TakeSnapshot, mpsc::Receiver<SnapshotReply>) {
     let (sender, requests) = mpsc::channel(MAX_REQUESTS);
     let take: TakeSnapshot = Arc::new(move || {
-        let (sender, snapshots) = (sender.clone(), snapshots.clone());
+        let sender = sender.clone();
         Box::pin(async move {
             let stopped = || "the server is shutting down".to_owned();
             let (reply, answer) = oneshot::channel();
             sender.send(reply).await.map_err(|_| stopped())?;
-            let offset = answer.await.map_err(|_| stopped())??;
-            Ok(SavedSnapshot { offset, path: snapshots.path(offset) })
+            answer.await.map_err(|_| stopped())?
         })
     });
     (take, requests)
@@ -68,10 +70,12 @@ impl LogRoom {
         self.used_bytes > self.max_bytes / 2
     }
 
-    /// Whether the alerts on so many readings, or those that come with time, may find none.
-    fn is_scarce(self, readings: u64) -> bool {
-        let needed = SCARCE_BYTES.min(self.max_bytes / 8).max(readings * READING_ALERTS_BYTES);
-        self.max_bytes.saturating_sub(self.used_bytes) < needed
+    /// Whether the alerts on so many readings may find none; `at_once`: any number of alerts may come beside them.
+    fn is_scarce(self, readings: u64, at_once: bool) -> bool {
+        let free = self.max_bytes.saturating_sub(self.used_bytes);
+        let least = SCARCE_BYTES.min(self.max_bytes / 8) * if at_once { ALL_AT_ONCE } else { 1 };
+        // Other readings may take the rest of the room meanwhile.
+        free < least || free.min(self.max_bytes / 16) < readings * READING_ALERTS_BYTES
     }
 }
 
@@ -88,7 +92,7 @@ pub(crate) struct SnapshotParts {
     /// Who wants one now.
     pub(crate) requests: mpsc::Receiver<SnapshotReply>,
     /// The newest snapshot that is known to be good: the one the start rested on, or the last one saved.
-    pub(crate) saved: Option<Offset>,
+    pub(crate) saved: Option<SavedSnapshot>,
     /// How often one is taken.
     pub(crate) every: Duration,
     /// Counts for `/metrics`.
@@ -120,24 +124,24 @@ pub(crate) struct Snapshots {
 
 /// A snapshot on its way into the store.
 struct Saving {
-    offset: Offset,
-    task: JoinHandle<Result<bool>>,
+    /// Gives which one it is, and whether the log could be told.
+    task: JoinHandle<Result<(SavedSnapshot, bool)>>,
     /// What the log is told if it is saved.
     before: Option<Offset>,
     /// Who asked for it.
     replies: Vec<SnapshotReply>,
 }
 
-/// How a snapshot fared: whether it is saved, and whether the log could be told.
+/// How a snapshot fared.
 struct Saved {
     saving: Saving,
-    outcome: Result<bool>,
+    outcome: Result<(SavedSnapshot, bool)>,
 }
 
 impl Snapshots {
     /// To be called within the runtime.
     pub(crate) fn new(parts: SnapshotParts) -> Self {
-        parts.metrics.snapshot_offset.store(parts.saved.map_or(0, |saved| saved.0), Ordering::Relaxed);
+        parts.metrics.snapshot_offset.store(parts.saved.as_ref().map_or(0, |saved| saved.offset.0), Ordering::Relaxed);
         let period = LOOK_EVERY.min(parts.every);
         let now = Instant::now();
         Self { pace: tokio::time::interval_at(now + period, period), taken: now, needed: None, saving: None, parts }
@@ -145,11 +149,15 @@ impl Snapshots {
 
     /// Whether the alerts on `records` may find no room in the log.
     pub(crate) fn room_is_scarce(&self, records: &[(Offset, Arc<Record>)]) -> bool {
-        let readings = records.iter().map(|(_, record)| match record.as_ref() {
-            Record::Readings(batch) => batch.len() as u64,
-            _ => 0,
-        });
-        (self.parts.room)().is_scarce(readings.sum())
+        let (mut readings, mut at_once) = (0, false);
+        for (_, record) in records {
+            match record.as_ref() {
+                Record::Readings(batch) => readings += batch.len() as u64,
+                Record::Tick(_) | Record::Definitions(_) => at_once = true,
+                _ => {}
+            }
+        }
+        (self.parts.room)().is_scarce(readings, at_once)
     }
 
     /// Waits until a snapshot is wanted, and gives those who want it: nobody, if it is merely due. Cancel-safe.
@@ -178,10 +186,10 @@ impl Snapshots {
         replies: Vec<SnapshotReply>,
         folded: impl FnOnce() -> Result<Folded>,
     ) -> Result<()> {
-        if let Some(saved) = self.parts.saved.filter(|saved| offset <= *saved)
-            && !(replies.is_empty() && offset == saved && self.wants_a_second())
+        if let Some(saved) = self.parts.saved.as_ref().filter(|saved| offset <= saved.offset)
+            && !(replies.is_empty() && offset == saved.offset && self.wants_a_second())
         {
-            answer(replies, &Ok(saved));
+            answer(replies, &Ok(saved.clone()));
             return Ok(());
         }
         // The intake waits until all that its state rests on is durable, so the snapshot never holds what a crash could take back.
@@ -196,15 +204,32 @@ impl Snapshots {
         let Folded { offset, emitted, definitions, engine } = folded()?;
         let state = state.snapshot().context("cannot take a snapshot of the read model")?;
         let snapshot = Snapshot { offset, emitted, definitions, intake, engine, state };
-        let before = self.parts.saved;
-        let task = tokio::spawn(save(snapshot, before, self.parts.store.clone(), Arc::clone(&self.parts.log)));
-        self.saving = Some(Saving { offset, task, before, replies });
+        let (before, store, log) = (self.parts.saved.clone(), self.parts.store.clone(), Arc::clone(&self.parts.log));
+        let needed = before.as_ref().map(|before| before.offset);
+        let task = tokio::spawn(async move {
+            let saved = store.save(snapshot, before.as_ref()).await?;
+            anyhow::Ok((saved, tell(needed, log).await?))
+        });
+        self.saving = Some(Saving { task, before: needed, replies });
         Ok(())
+    }
+
+    /// Lets the log have the room up to the newest snapshot, where an alert waits for room and there is no state to take another one of,
+    /// which those hear who want one.
+    pub(crate) fn take_again(&mut self, replies: Vec<SnapshotReply>) {
+        answer(replies, &Err("the log has no room for alerts; try again once it has some".to_owned()));
+        let Some(good) = self.parts.saved.clone().filter(|saved| self.saving.is_none() && self.needed < Some(saved.offset)) else { return };
+        let (store, log, needed) = (self.parts.store.clone(), Arc::clone(&self.parts.log), Some(good.offset));
+        let task = tokio::spawn(async move {
+            let saved = store.save_again(&good).await?;
+            anyhow::Ok((saved, tell(needed, log).await?))
+        });
+        self.saving = Some(Saving { task, before: needed, replies: Vec::new() });
     }
 
     /// Whether the log needs room and keeps for the snapshot before the newest what the newest does not need.
     fn wants_a_second(&self) -> bool {
-        self.needed < self.parts.saved && (self.parts.room)().is_pressed()
+        self.needed < self.parts.saved.as_ref().map(|saved| saved.offset) && (self.parts.room)().is_pressed()
     }
 
     /// Waits for the snapshot that is on its way, if the store lets it. `false`: it has not come by the `deadline`.
@@ -228,13 +253,13 @@ impl Snapshots {
     /// Takes note of a snapshot that has been saved, or has not.
     fn note(&mut self, Saved { saving, outcome }: Saved) {
         match outcome {
-            Ok(told) => {
+            Ok((saved, told)) => {
                 if told {
                     self.needed = saving.before;
                 }
-                self.parts.saved = Some(saving.offset);
-                self.parts.metrics.snapshot_offset.store(saving.offset.0, Ordering::Relaxed);
-                answer(saving.replies, &Ok(saving.offset));
+                self.parts.metrics.snapshot_offset.store(saved.offset.0, Ordering::Relaxed);
+                answer(saving.replies, &Ok(saved.clone()));
+                self.parts.saved = Some(saved);
             }
             Err(error) => {
                 // The log keeps what the snapshot would have spared it; a store that is away now may be back later.
@@ -246,11 +271,10 @@ impl Snapshots {
     }
 }
 
-/// Saves `snapshot` and tells the log from where on it is needed; whether it could be told comes back.
-async fn save(snapshot: Snapshot, before: Option<Offset>, store: SnapshotStore, log: Arc<dyn Log>) -> Result<bool> {
-    store.save(snapshot, before).await?;
-    let Some(before) = before else { return Ok(false) };
-    let told = tokio::task::spawn_blocking(move || log.checkpoint(CONSUMER, before)).await?;
+/// Tells the log from where on it is needed; whether it could be told comes back.
+async fn tell(needed: Option<Offset>, log: Arc<dyn Log>) -> Result<bool> {
+    let Some(needed) = needed else { return Ok(false) };
+    let told = tokio::task::spawn_blocking(move || log.checkpoint(CONSUMER, needed)).await?;
     if let Err(error) = &told {
         tracing::error!(%error, "the older snapshot's offset could not be noted in the log, which grows until it can");
     }
@@ -268,12 +292,7 @@ async fn saved(under_way: &mut Option<Saving>) -> Saved {
     }
 }
 
-/// Tells `replies` that there is no state now that a snapshot could rest on.
-pub(crate) fn refuse(replies: Vec<SnapshotReply>) {
-    answer(replies, &Err("the log has no room for alerts; try again once it has some".to_owned()));
-}
-
-fn answer(replies: Vec<SnapshotReply>, outcome: &Result<Offset, String>) {
+fn answer(replies: Vec<SnapshotReply>, outcome: &Result<SavedSnapshot, String>) {
     for reply in replies {
         // Whoever asked may have given up.
         let _ = reply.send(outcome.clone());

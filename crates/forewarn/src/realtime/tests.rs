@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use forewarn_api::TakeSnapshot;
 use forewarn_ingest::{Intake, IntakeLimits, RawBatch};
 use forewarn_lake::ObjectFiles;
 use forewarn_log::{LocalLog, LogOptions};
@@ -56,14 +57,13 @@ impl Plant {
         Self { log, intake: Arc::new(intake), store }
     }
 
-    /// Starts the runner as the server does: from the newest snapshot.
-    async fn run(&self) -> Running {
+    /// The runner as the server makes it: from the newest snapshot.
+    async fn runner(&self) -> (RealTime, TakeSnapshot) {
         let log: Arc<dyn Log> = Arc::clone(&self.log) as Arc<dyn Log>;
         let restored = restore(&self.store, &log, &self.intake).await.unwrap();
         let metrics = Arc::new(RealTimeMetrics::default());
         let state = SharedState::new(restored.state);
-        let feed = state.alert_feed();
-        let (_take, requests) = snapshot_requests(self.store.clone());
+        let (take, requests) = snapshot_requests();
         let real_time = RealTime {
             log: Arc::clone(&log),
             engine: restored.engine,
@@ -83,6 +83,13 @@ impl Plant {
             from: restored.from,
             metrics,
         };
+        (real_time, take)
+    }
+
+    /// Starts the runner.
+    async fn run(&self) -> Running {
+        let (real_time, _take) = self.runner().await;
+        let feed = real_time.state.alert_feed();
         let shutdown = CancellationToken::new();
         Running { task: tokio::spawn(real_time.run(shutdown.clone())), shutdown, feed }
     }
@@ -161,15 +168,13 @@ async fn a_log_full_to_its_last_byte_gets_room_though_nothing_can_happen_in_it()
     plant.fill(u64::MAX).await;
     while plant.log.append(Record::Definitions(Definitions::default())).await.is_ok() {}
     let (end, start) = (plant.log.end(), plant.log.start());
-    let (snapshot, _) = plant.store.newest(Ok).await.unwrap().unwrap();
-    let before = snapshot.offset;
-    plant.store.save(Snapshot { offset: end, ..snapshot }, Some(before)).await.unwrap();
-    plant.log.checkpoint(CONSUMER, before).unwrap();
+    let (snapshot, before) = plant.store.newest(Ok).await.unwrap().unwrap();
+    let first = plant.store.save(Snapshot { offset: end, ..snapshot }, before.as_ref()).await.unwrap();
+    plant.log.checkpoint(CONSUMER, before.unwrap().offset).unwrap();
     let mut running = plant.run().await;
     running.until("room", async || plant.log.start() > start && plant.log.metrics().disk_bytes < 8 * KIB).await;
     running.stop().await;
-    let first = plant.store.path(end);
-    std::fs::write(dir.path().join("lake").join(&first), "damaged").unwrap();
+    std::fs::write(dir.path().join("lake").join(&first.path), "damaged").unwrap();
     assert_eq!(plant.newest().await, Some(end), "the state still does not hang on one object");
     plant.flip(1).await;
 }
@@ -198,7 +203,7 @@ async fn decisions_that_never_find_room_are_made_again_from_a_snapshot_taken_mea
     // Not all decisions find room, though all before the batch that led to them is trimmed: the last segment that holds some of it stays.
     let is_full = async || {
         let room = plant.log.metrics();
-        plant.log.start().0 + 400 > before && room.max_bytes.saturating_sub(room.disk_bytes) < KIB
+        plant.log.start().0 + 400 > before && room.max_bytes.saturating_sub(room.disk_bytes) < 2 * KIB
     };
     running.until("a full log", is_full).await;
     running.stop().await;
@@ -211,4 +216,57 @@ async fn decisions_that_never_find_room_are_made_again_from_a_snapshot_taken_mea
     let mut running = plant.run().await;
     running.decides(300).await;
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_that_waits_where_no_state_was_kept_gets_room_from_a_second_copy_of_the_newest_snapshot() {
+    let dir = tempfile::tempdir().unwrap();
+    let plant = Plant::open(&dir, 64 * KIB).await;
+    let rule = |n| format!("  - {{ name: hot{n}, assets: \"plant1/**\", when: \"temperature > 90.0\", severity: critical }}\n");
+    let text = (0..80).fold("pipeline: p\nrules:\n".to_owned(), |text, n| text + &rule(n));
+    plant
+        .log
+        .append(Record::Definitions(Definitions { files: vec![DefinitionFile { path: "p.yaml".into(), text: text.into() }] }))
+        .await
+        .unwrap();
+    let mut running = plant.run().await;
+    running.until("a snapshot", async || plant.newest().await.is_some()).await;
+    running.stop().await;
+    // Nothing that looks like more alerts than there is room for.
+    while plant.log.metrics().disk_bytes < 50 * KIB {
+        plant.log.append(Record::Series(Vec::new())).await.unwrap();
+    }
+    let (snapshot, before) = plant.store.newest(Ok).await.unwrap().unwrap();
+    let end = plant.log.end();
+    plant.store.save(Snapshot { offset: end, ..snapshot }, before.as_ref()).await.unwrap();
+    plant.log.checkpoint(CONSUMER, before.unwrap().offset).unwrap();
+    plant.flip(1).await;
+    let (mut runner, _take) = plant.runner().await;
+    let records = plant.log.read(end, usize::MAX, usize::MAX).unwrap();
+    assert!(!runner.snapshots.room_is_scarce(&records), "no state is kept");
+    let shutdown = CancellationToken::new();
+    let taken = tokio::time::timeout(Duration::from_mins(1), runner.take(end, &records, &shutdown)).await;
+    assert!(taken.unwrap_or_else(|_| panic!("they wait for ever: {:?}", plant.log.metrics())).unwrap());
+    assert_eq!(plant.decisions(), 80);
+    let (_, saved) = plant.store.newest(Ok).await.unwrap().unwrap();
+    std::fs::write(dir.path().join("lake").join(saved.unwrap().path), "damaged").unwrap();
+    assert_eq!(plant.newest().await, Some(end), "there are two of it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_a_snapshot_is_told_of_the_copy_that_is_good() {
+    let dir = tempfile::tempdir().unwrap();
+    let plant = Plant::open(&dir, 64 * KIB).await;
+    plant.log.append(definitions()).await.unwrap();
+    plant.run().await.stop().await;
+    let (_, first) = plant.store.newest(Ok).await.unwrap().unwrap();
+    let first = first.unwrap();
+    let second = plant.store.save_again(&first).await.unwrap();
+    std::fs::write(dir.path().join("lake").join(&first.path), "damaged").unwrap();
+    let (runner, take) = plant.runner().await;
+    let shutdown = CancellationToken::new();
+    let task = tokio::spawn(runner.run(shutdown.clone()));
+    assert_eq!(take().await.unwrap(), second, "the start rests on it, and a backup may");
+    shutdown.cancel();
+    task.await.unwrap().unwrap();
 }
