@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use forewarn_batch::SchedulerHandle;
+use forewarn_batch::{BatchError, SchedulerHandle};
 use forewarn_ingest::Intake;
 use forewarn_ingest::decode::{DecodeOptions, InfluxMapping};
 use forewarn_lake::Lake;
@@ -16,7 +16,7 @@ use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::{ApiError, Metrics, Problem, SharedState, TakeSnapshot};
+use crate::{ApiError, Metrics, Problem, SharedState, TakeSnapshot, problems};
 
 /// A read waits this long for the read model to catch up with the log, then it is refused rather than answered wrongly.
 const CATCH_UP: Duration = Duration::from_secs(10);
@@ -140,12 +140,17 @@ impl Context {
         Err(Problem::unavailable("the server has not caught up with what it has stored").hint("it is starting or overloaded; try again"))
     }
 
-    /// Waits until the runs on record are known, which they are soon after the start.
+    /// Waits until the runs on record are known, which they are soon after the start; within it, why they cannot be read so far.
+    pub(crate) async fn past_read(&self) -> Result<Result<(), BatchError>, Problem> {
+        let read = tokio::time::timeout(CATCH_UP, self.scheduler.past_known()).await;
+        read.map_err(|_| {
+            Problem::unavailable("the runs on record have not been read from the lake yet").hint("the server has just started; try again")
+        })
+    }
+
+    /// Waits until the runs on record are known.
     pub(crate) async fn past_known(&self) -> Result<(), Problem> {
-        if tokio::time::timeout(CATCH_UP, self.scheduler.past_known()).await.is_ok() {
-            return Ok(());
-        }
-        Err(Problem::unavailable("the runs on record have not been read from the lake yet").hint("the server has just started; try again"))
+        self.past_read().await?.map_err(|error| problems::batch(&error))
     }
 
     /// The declared unit of a signal.

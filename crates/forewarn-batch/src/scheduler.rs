@@ -50,6 +50,8 @@ struct Shared {
     wake: Notify,
     /// Counts the rounds in which something may have changed.
     changes: watch::Sender<u64>,
+    /// How reading the runs on record has gone; nothing before the first attempt is over.
+    past: watch::Sender<Option<Result<(), BatchError>>>,
 }
 
 enum Command {
@@ -111,6 +113,7 @@ impl Scheduler {
                 Err(error) => {
                     let error = BatchError::History(error.to_string());
                     tracing::warn!(%error, "jobs wait");
+                    self.worker.shared.past.send_replace(Some(Err(error.clone())));
                     tokio::select! {
                         () = shutdown.cancelled() => return Ok(()),
                         () = tokio::time::sleep(HISTORY_RETRY) => {}
@@ -188,10 +191,14 @@ impl SchedulerHandle {
 
     /// Waits until the runs on record have been read from the lake, as they are soon after the start. [`SchedulerHandle::runs`] and the like
     /// know nothing of them before.
-    pub async fn past_known(&self) {
-        let mut changes = self.changes();
+    ///
+    /// # Errors
+    /// [`BatchError::History`] if they could not be read so far. It is tried again and again.
+    pub async fn past_known(&self) -> Result<(), BatchError> {
+        let mut past = self.shared.past.subscribe();
         // Its sender lives as long as this handle.
-        let _ = changes.wait_for(|changes| *changes > 0).await;
+        let read = past.wait_for(Option::is_some).await.map_err(|_| BatchError::Stopped)?;
+        read.clone().unwrap_or(Ok(()))
     }
 
     /// Ticks whenever something may have changed.
@@ -208,7 +215,7 @@ impl SchedulerHandle {
 impl Worker {
     fn build(jobs: Vec<Job>, journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Result<(Self, SchedulerHandle), BatchError> {
         let core = Mutex::new(Core::new(jobs)?);
-        let shared = Arc::new(Shared { core, clock, wake: Notify::new(), changes: watch::Sender::new(0) });
+        let shared = Arc::new(Shared { core, clock, wake: Notify::new(), changes: watch::Sender::new(0), past: watch::Sender::new(None) });
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
         let handle = SchedulerHandle { shared: Arc::clone(&shared), commands: sender };
         let (tasks, runs, stops) = (JoinSet::new(), HashMap::new(), HashMap::new());
@@ -217,8 +224,8 @@ impl Worker {
 
     async fn run(mut self, past: Vec<JobPast>, shutdown: CancellationToken) -> Result<(), BatchError> {
         self.shared.core.lock().seed(past, self.now());
-        // Who wants to know of the past need not wait for the log's disk, as the first round may have to.
-        self.shared.changes.send_modify(|count| *count += 1);
+        // Who wants to know of them need not wait for the log's disk, as the first round may have to.
+        self.shared.past.send_replace(Some(Ok(())));
         let mut poll = tokio::time::interval(POLL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);

@@ -146,7 +146,8 @@ pub(crate) struct RunsQuery {
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(crate) async fn list_jobs(Extract(api): Extract<ApiState>) -> Result<Json<Jobs>, Problem> {
-    api.past_known().await?;
+    // What jobs there are can be said without their past.
+    let _read = api.past_read().await?;
     Ok(Json(Jobs { jobs: api.scheduler.jobs() }))
 }
 

@@ -1,5 +1,7 @@
 //! Jobs: asked for, watched, and refused where there is nothing to do.
 
+use std::time::Duration;
+
 use super::Server;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,5 +34,21 @@ async fn a_run_is_asked_for_and_followed_to_its_end() {
     server.post("/v1/jobs/count/run", "[1]").await.problem(400);
     server.post("/v1/jobs/count/backfill", r#"{"from":0,"to":1000}"#).await.problem(400);
     server.post("/v1/jobs/nothing/backfill", r#"{"from":0,"to":1000}"#).await.problem(404);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_runs_on_record_cannot_be_read_all_else_goes_on() {
+    let server = Server::with_lake(|lake| lake.sql_timeout = Duration::ZERO).await;
+    let ready = server.get("/readyz").await;
+    assert_eq!(ready.status.as_u16(), 200, "{}", ready.text());
+    let checks = ready.json()["checks"].clone();
+    let jobs = checks.as_array().unwrap().iter().find(|check| check["name"] == "jobs").unwrap();
+    assert!(jobs["detail"].as_str().unwrap().contains("the history of runs could not be read"), "{jobs}");
+    assert_eq!(server.get("/v1/jobs").await.json()["jobs"][0]["name"], "count");
+    for answer in [server.get("/v1/jobs/count/runs").await, server.post("/v1/jobs/count/run", "").await] {
+        let problem = answer.problem(503);
+        assert!(problem["detail"].as_str().unwrap().contains("the history of runs could not be read"), "{problem}");
+    }
     server.stop().await;
 }

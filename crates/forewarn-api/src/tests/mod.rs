@@ -104,13 +104,22 @@ impl Server {
     }
 
     pub(crate) async fn on_disk(options: impl FnOnce(&mut LogOptions), disk: Arc<dyn Disk>) -> Self {
+        Self::with(options, disk, |_| {}).await
+    }
+
+    pub(crate) async fn with_lake(options: impl FnOnce(&mut LakeOptions)) -> Self {
+        Self::with(|_| {}, Arc::new(RealDisk), options).await
+    }
+
+    async fn with(options: impl FnOnce(&mut LogOptions), disk: Arc<dyn Disk>, of_lake: impl FnOnce(&mut LakeOptions)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap()));
         let mut log_options = LogOptions::new(dir.path().join("log"));
         options(&mut log_options);
         let log = LocalLog::open_on(log_options, disk).unwrap();
         let series = Arc::new(RwLock::new(SeriesTable::new(limits().max_series)));
-        let lake_options = LakeOptions { url: format!("file://{}", dir.path().join("lake").display()), ..LakeOptions::default() };
+        let mut lake_options = LakeOptions { url: format!("file://{}", dir.path().join("lake").display()), ..LakeOptions::default() };
+        of_lake(&mut lake_options);
         let lake = Lake::open(lake_options, Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();

@@ -153,12 +153,12 @@ async fn who_asks_right_after_the_start_can_wait_for_the_runs_on_record() {
     let (worker, handle) = Worker::build(vec![job], Arc::new(MemoryJournal::default()), clock).unwrap();
     tokio::select! {
         biased;
-        () = handle.past_known() => panic!("nobody has read it"),
+        _ = handle.past_known() => panic!("nobody has read it"),
         () = std::future::ready(()) => {}
     }
     let past = JobPast { job: "j".into(), runs: vec![record("j-1".into(), RunState::Succeeded)], ..JobPast::default() };
     let task = tokio::spawn(worker.run(vec![past], CancellationToken::new()));
-    handle.past_known().await;
+    handle.past_known().await.unwrap();
     assert!(handle.runs("j").iter().any(|run| run.run == "j-1"), "{:?}", handle.runs("j"));
     task.abort();
 }
