@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use forewarn_types::Offset;
 
+use crate::disk::is_full;
+
 /// Why the log could not be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -70,6 +72,11 @@ impl LogError {
     /// Adds what was tried, and on which file, to what the system said.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// Whether the disk merely has no room, which may change.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_full(source))
     }
 
     pub(crate) fn corrupt(path: &Path, position: u64, problem: impl Into<String>) -> Self {

@@ -14,7 +14,7 @@ use crate::buffers::Buffers;
 use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
 use crate::crash::with_crash_points;
-use crate::disk::{Disk, RealDisk};
+use crate::disk::{Disk, DiskFile, RealDisk};
 use crate::frame::MAX_PAYLOAD_BYTES;
 use crate::payload::Payload;
 use crate::segment::{HEADER_BYTES, Recovered, Segment, parse_name, recover};
@@ -125,22 +125,12 @@ impl LocalLog {
         let id = identity::open(disk.as_ref(), &options.dir)?;
         let checkpoints = Checkpoints::open(disk.as_ref(), &options.dir)?;
         let mut segments = list_segments(disk.as_ref(), &options.dir)?;
-        let last = segments.pop().map(|last| open_last(disk.as_ref(), &options.dir, last.base)).transpose()?;
+        let last = open_last(disk.as_ref(), &options.dir, &mut segments)?;
         let next = last.as_ref().map_or(Offset(0), |last| last.end);
         checkpoints.check(next)?;
-        let file = match last {
-            // One that is full, perhaps for an earlier and larger bound, would be in use for as long as there is no room behind it.
-            Some(last) if last.is_current && last.segment.bytes < options.segment_bytes => {
-                segments.push(last.segment);
-                last.file
-            }
-            before => {
-                segments.extend(before.map(|before| before.segment).filter(|before| before.base < next));
-                let (segment, file) = Segment::create(disk.as_ref(), &options.dir, next)?;
-                segments.push(segment);
-                file
-            }
-        };
+        // No consumer may have anything new to say before there is room.
+        let lowest = checkpoints.lowest(&options.consumers);
+        let file = open_to_write(disk.as_ref(), &options, &mut segments, last, lowest)?;
         let shared = Arc::new(Shared {
             checkpoints: Mutex::new(checkpoints),
             queue: Mutex::new(Queue {
@@ -162,9 +152,6 @@ impl LocalLog {
             disk,
             options,
         });
-        // No consumer may have anything new to say before there is room.
-        let lowest = shared.checkpoints.lock().lowest(&shared.options.consumers);
-        shared.trim(lowest)?;
         let (sender, end) = watch::channel(next);
         let writer = Writer::new(Arc::clone(&shared), file, next, sender);
         let driver = match shared.options.writer {
@@ -251,7 +238,7 @@ impl Drop for LocalLog {
 impl Shared {
     /// See [`Log::submit_all`].
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
-        let limit = self.options.max_bytes - records.iter().map(kept_part).max().map_or(0, |part| self.options.max_bytes / 32 * part);
+        let limit = self.options.max_bytes - records.iter().map(kept_part).max().map_or(0, |part| self.options.max_bytes / 64 * part);
         let (pending, durable) = self.prepare(records)?;
         let frames: usize = pending.iter().map(Pending::frame_bytes).sum();
         let headers = HEADER_BYTES * pending.len() as u64;
@@ -321,15 +308,10 @@ impl Shared {
 
     /// Removes the oldest segments of which no consumer needs a record, but never the one that is written to.
     fn trim(&self, lowest: Offset) -> Result<(), LogError> {
-        let mut segments = self.segments.lock();
-        while let [first, second, ..] = segments.as_slice()
-            && second.base <= lowest
-        {
-            self.disk.remove(&first.path).map_err(LogError::io("remove", &first.path))?;
-            self.disk_bytes.fetch_sub(first.bytes, Ordering::Relaxed);
-            segments.remove(0);
-        }
-        Ok(())
+        let removed = |bytes| {
+            self.disk_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        };
+        trim(self.disk.as_ref(), &mut self.segments.lock(), lowest, removed)
     }
 }
 
@@ -381,13 +363,15 @@ impl Log for LocalLog {
     }
 }
 
-/// How many thirty-seconds of the log's room are kept from records of this kind. What comes from a sender, who can keep it and send it
-/// again, is refused first, and only alerts on what was accepted find room to the last; so do definitions, without which there is no start.
+/// How many sixty-fourths of the log's room are kept from records of this kind. What comes from a sender, who can keep it and send it
+/// again, is refused first. In the last thirty-second only alerts on what was accepted find room, and in the last half of that only
+/// definitions, without which there is no start.
 const fn kept_part(record: &Record) -> u64 {
     match record {
-        Record::Readings(_) | Record::Series(_) => 2,
-        Record::Alert(_) | Record::Definitions(_) => 0,
-        _ => 1,
+        Record::Readings(_) | Record::Series(_) => 4,
+        Record::Alert(_) => 1,
+        Record::Definitions(_) => 0,
+        _ => 2,
     }
 }
 
@@ -410,14 +394,82 @@ fn lock_dir(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Send + Sync>, LogErro
     })
 }
 
-/// Reads through the segment that the log ends with, and says what a crash has left there.
-fn open_last(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<Recovered, LogError> {
-    let recovered = recover(disk, dir, base)?;
-    if recovered.cut_bytes > 0 {
-        let (bytes, path) = (recovered.cut_bytes, recovered.segment.path.display());
-        tracing::warn!(bytes, %path, end = %recovered.end, "cut off what a crash left half-written at the log's end");
+/// Removes the oldest of `segments` of which nothing from `lowest` on is part, but never the last one; `removed` hears how long each was.
+fn trim(disk: &dyn Disk, segments: &mut Vec<Segment>, lowest: Offset, removed: impl Fn(u64)) -> Result<(), LogError> {
+    while let [first, second, ..] = segments.as_slice()
+        && second.base <= lowest
+    {
+        disk.remove(&first.path).map_err(LogError::io("remove", &first.path))?;
+        removed(first.bytes);
+        segments.remove(0);
     }
-    Ok(recovered)
+    Ok(())
+}
+
+/// Takes the segment that the log ends with from `segments`, reads through it, and says what a crash has left there.
+fn open_last(disk: &dyn Disk, dir: &Path, segments: &mut Vec<Segment>) -> Result<Option<Recovered>, LogError> {
+    while let Some(last) = segments.pop() {
+        let recovered = match recover(disk, dir, last.base) {
+            // Its creation met a full disk, as it does now: the log ends with the one before.
+            Err(error) if error.is_full() && last.bytes < HEADER_BYTES && !segments.is_empty() => {
+                disk.remove(&last.path).map_err(LogError::io("remove", &last.path))?;
+                continue;
+            }
+            recovered => recovered?,
+        };
+        if recovered.cut_bytes > 0 {
+            let (bytes, path) = (recovered.cut_bytes, recovered.segment.path.display());
+            tracing::warn!(bytes, %path, end = %recovered.end, "cut off what a crash left half-written at the log's end");
+        }
+        return Ok(Some(recovered));
+    }
+    Ok(None)
+}
+
+/// The file of the segment that is written to next, which is then the last of `segments`: that of `last`, or of a new one. Older ones go
+/// first as far as nothing from `lowest` on is in them, since the disk may be full.
+fn open_to_write(
+    disk: &dyn Disk,
+    options: &LogOptions,
+    segments: &mut Vec<Segment>,
+    last: Option<Recovered>,
+    lowest: Offset,
+) -> Result<Box<dyn DiskFile>, LogError> {
+    let tidy = |segments: &mut Vec<Segment>| {
+        if let Err(error) = trim(disk, segments, lowest, |_| {}) {
+            tracing::warn!(%error, "what nobody needs of the log could not be removed; it is tried again");
+        }
+    };
+    let create = |segments: &mut Vec<Segment>, base| {
+        let (segment, file) = Segment::create(disk, &options.dir, base)?;
+        segments.push(segment);
+        Ok(file)
+    };
+    let Some(Recovered { segment, file, end, is_current, .. }) = last else { return create(segments, Offset(0)) };
+    let (is_empty, is_long) = (segment.base == end, segment.bytes >= options.segment_bytes);
+    segments.push(segment);
+    tidy(segments);
+    if is_current && (is_empty || !is_long) {
+        return Ok(file);
+    }
+    if is_empty {
+        // The new one takes its name.
+        segments.pop();
+    }
+    // A long one, perhaps for an earlier and larger bound, would be in use for as long as there is no room behind it.
+    match create(segments, end) {
+        Ok(file) => {
+            tidy(segments);
+            Ok(file)
+        }
+        Err(error) if is_current && error.is_full() => {
+            tracing::warn!(%error, "the log goes on in the file that it has");
+            // The writer creates it once there is room.
+            let _ = disk.remove(&Segment::new(&options.dir, end, 0).path);
+            Ok(file)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The segments of `dir` in order, with their lengths.

@@ -16,7 +16,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use forewarn_types::{Definitions, Journal as _, JournalError, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp};
+use forewarn_types::{
+    AlertId, AlertState, AlertTransition, DefinitionFile, Definitions, Evidence, Journal as _, JournalError, Offset, Quality, ReadingBatch,
+    ReadingFlags, Record, SeriesId, Severity, Timestamp, Transition,
+};
 use tempfile::TempDir;
 
 use self::hooked::{Hooked, Hooks};
@@ -215,6 +218,41 @@ fn a_full_log_refuses_readings_first_and_takes_them_again_after_a_trim() {
     log.checkpoint("lake", log.end()).unwrap();
     append(&log, record(taken + 1, 3));
     assert_eq!(read_all(&log, 10).last(), Some(&(taken + 1)));
+}
+
+fn alert() -> Record {
+    Record::Alert(AlertTransition {
+        alert: AlertId::derive("hot", "plant/pump0", Timestamp(0)),
+        rule: "hot".into(),
+        asset: "plant/pump0".into(),
+        severity: Severity::Major,
+        transition: Transition::Raised,
+        state: AlertState::Unacknowledged,
+        unknown: false,
+        time: Timestamp(0),
+        started: Timestamp(0),
+        value: None,
+        score: None,
+        message: String::new(),
+        actor: None,
+        comment: None,
+        cause: Offset(0),
+        ordinal: 0,
+        evidence: Evidence::default(),
+    })
+}
+
+#[test]
+fn definitions_find_room_in_a_log_that_alerts_have_filled() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(LogOptions { max_bytes: 64_000, segment_bytes: 16_000, ..options(dir.path()) }).unwrap();
+    // Each kind leaves room for the next.
+    for record in [record(0, 3), Record::Tick(Timestamp(0)), alert()] {
+        append(&log, record.clone());
+        while block_on(log.append(record.clone())).is_ok() {}
+    }
+    let file = DefinitionFile { path: "p.yaml".into(), text: "#".repeat(700).into() };
+    append(&log, Record::Definitions(Definitions { files: vec![file] }));
 }
 
 #[test]

@@ -54,7 +54,7 @@ enum Failure {
 impl Failure {
     /// A segment that could not be created holds nothing, so it may be created anew.
     fn of_creation(error: LogError) -> Self {
-        if matches!(&error, LogError::Io { source, .. } if is_full(source)) { Self::Full(error) } else { Self::Lost(error) }
+        if error.is_full() { Self::Full(error) } else { Self::Lost(error) }
     }
 }
 

@@ -165,3 +165,77 @@ fn a_log_on_a_full_disk_can_be_closed() {
     drop(log);
     assert_eq!(read_all(&LocalLog::open(options(dir.path())).unwrap(), 10), [0]);
 }
+
+/// A disk on which no file grows, or none is removed, while it is told so.
+#[derive(Clone, Default)]
+struct StiffDisk {
+    full: Arc<AtomicBool>,
+    keeps: Arc<AtomicBool>,
+}
+
+impl Hooks for StiffDisk {
+    fn writing(&self, path: &Path, bytes: &[u8], position: u64) -> (usize, io::Result<()>) {
+        let grows = position + bytes.len() as u64 > std::fs::metadata(path).unwrap().len();
+        if grows && self.full.load(Ordering::SeqCst) { (0, Err(io::ErrorKind::StorageFull.into())) } else { (bytes.len(), Ok(())) }
+    }
+
+    fn removing(&self, _: &Path) -> io::Result<()> {
+        if self.keeps.load(Ordering::SeqCst) { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_start_on_a_full_disk_makes_room_first_and_goes_on_with_the_file_there_is() {
+    let dir = TempDir::new().unwrap();
+    let disk = StiffDisk::default();
+    let open = |segment_bytes| {
+        let options = LogOptions { segment_bytes, consumers: vec!["lake".into()], ..options(dir.path()) };
+        LocalLog::open_on(options, Arc::new(Hooked(disk.clone())))
+    };
+    let log = open(1_000).unwrap();
+    append_many(&log, 40, 3);
+    log.close().unwrap();
+    drop(log);
+    // As if the server had been killed between the lake's word and the removal of what it has taken in.
+    std::fs::write(dir.path().join("checkpoints.json"), r#"{"lake": 35}"#).unwrap();
+    let files = segment_files(dir.path()).len();
+    disk.full.store(true, Ordering::SeqCst);
+    // By the bound that is in force now the last segment is long.
+    let log = open(500).unwrap();
+    assert!(segment_files(dir.path()).len() + 2 < files, "{:?}", segment_files(dir.path()));
+    assert_eq!((log.end(), log.start() > Offset(0)), (Offset(40), true));
+    let ticket = log.submit(record(40, 3)).unwrap();
+    while !log.metrics().disk_full {
+        std::thread::yield_now();
+    }
+    disk.full.store(false, Ordering::SeqCst);
+    block_on(ticket.durable).unwrap();
+    assert_eq!(read_all(&log, 10).last(), Some(&40));
+    drop(log);
+
+    // The creation of the next segment met the full disk, and so does the start.
+    let last = dir.path().join(format!("{:020}.log", 41));
+    std::fs::write(&last, b"FWLOG").unwrap();
+    disk.full.store(true, Ordering::SeqCst);
+    let log = open(1_000).unwrap();
+    assert_eq!((log.end(), last.exists()), (Offset(41), false));
+    disk.full.store(false, Ordering::SeqCst);
+    assert_eq!(append(&log, record(41, 3)), Offset(41));
+}
+
+#[test]
+fn what_cannot_be_removed_at_the_start_does_not_prevent_it() {
+    let dir = TempDir::new().unwrap();
+    let log = LocalLog::open(options(dir.path())).unwrap();
+    append_many(&log, 40, 3);
+    drop(log);
+    std::fs::write(dir.path().join("checkpoints.json"), r#"{"lake": 35}"#).unwrap();
+    let files = segment_files(dir.path());
+    let disk = StiffDisk::default();
+    disk.keeps.store(true, Ordering::SeqCst);
+    let log = LocalLog::open_on(options(dir.path()), Arc::new(Hooked(disk.clone()))).unwrap();
+    assert_eq!((segment_files(dir.path()), append(&log, record(40, 3))), (files.clone(), Offset(40)));
+    disk.keeps.store(false, Ordering::SeqCst);
+    log.checkpoint("lake", Offset(36)).unwrap();
+    assert!(segment_files(dir.path()).len() < files.len(), "the next checkpoint removes it");
+}

@@ -19,6 +19,11 @@ pub(super) trait Hooks: Send + Sync + 'static {
         (bytes.len(), Ok(()))
     }
 
+    /// Before a file is removed.
+    fn removing(&self, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Before a file is made durable.
     fn syncing(&self, _: &Path) -> io::Result<()> {
         Ok(())
@@ -58,6 +63,7 @@ impl<H: Hooks + Clone> Disk for Hooked<H> {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.removing(path)?;
         RealDisk.remove(path)
     }
 
