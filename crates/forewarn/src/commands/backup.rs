@@ -258,3 +258,15 @@ impl Backup<'_> {
         Ok(all.iter().filter(|file| other(&file.path)).map(|file| file.path.clone()).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_of_an_earlier_server_is_understood() {
+        let answer = r#"{"log":"l","offset":3,"lake_offset":2,"snapshot":{"path":"s"},"records":{"from":2,"path":"r"},"tables":[]}"#;
+        let point: Point = serde_json::from_str(answer).unwrap();
+        assert!(point.left_out.is_empty());
+    }
+}
