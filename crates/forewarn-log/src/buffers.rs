@@ -66,9 +66,9 @@ mod tests {
     fn a_buffer_is_used_again_where_it_fits() {
         let buffers = Buffers::default();
         buffers.give([Vec::with_capacity(10), Vec::with_capacity(100_000), Vec::with_capacity(20_000)]);
-        for too in [20_001, 3_000, 100_001, 4_096] {
-            let taken = buffers.take(too).capacity();
-            assert!(taken == 0 || (too..=4 * too).contains(&taken), "{taken} for {too}");
+        for bytes in [20_001, 3_000, 100_001, 4_096] {
+            let taken = buffers.take(bytes).capacity();
+            assert!(taken == 0 || (bytes..=4 * bytes).contains(&taken), "{taken} for {bytes}");
         }
         let buffers = Buffers::default();
         buffers.give([vec![7; 20_000]]);

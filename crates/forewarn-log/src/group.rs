@@ -5,7 +5,7 @@ use std::io::IoSlice;
 use crate::frame::{FRAME_BYTES, frame_head};
 use crate::writer::Pending;
 
-/// From this size on a payload is not copied.
+/// From this size on a payload is not copied. The copy of a smaller one costs less than one more piece to write.
 const LARGE_BYTES: usize = 8 << 10;
 /// What memory for gathered frames is kept from one group to the next. One giant group must not hold its memory for ever.
 const KEEP_BYTES: usize = 4 << 20;

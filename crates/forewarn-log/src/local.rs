@@ -285,7 +285,7 @@ impl Shared {
         let mut last = None;
         let mut total = 0;
         for record in records {
-            let mut encoded = self.buffers.take(about(&record));
+            let mut encoded = self.buffers.take(expected_bytes(&record));
             encode_record(&record, &mut encoded).map_err(|error| JournalError::Refused(error.to_string()))?;
             if encoded.len() > largest {
                 let bytes = encoded.len();
@@ -375,8 +375,8 @@ const fn kept_part(record: &Record) -> u64 {
     }
 }
 
-/// About how many bytes the encoding of `record` takes, where that is many.
-const fn about(record: &Record) -> usize {
+/// How many bytes the encoding of `record` will take, where that may be many; 0 else.
+const fn expected_bytes(record: &Record) -> usize {
     match record {
         Record::Readings(batch) => encoded_bytes(batch),
         _ => 0,

@@ -1,7 +1,8 @@
 //! A record's encoding on its way to the disk, compressed if that makes it smaller.
 
-use crate::buffers::Buffers;
 use lz4_flex::block::{compress_into, decompress_into, get_maximum_output_size};
+
+use crate::buffers::Buffers;
 
 /// Bytes before an LZ4 block: the length of what it holds.
 const SIZE_BYTES: usize = 4;

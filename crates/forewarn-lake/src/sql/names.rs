@@ -87,6 +87,7 @@ impl Visitor for FirstColumn {
     }
 }
 
+/// Whether it is a column as it stands, and nothing computed.
 pub(super) const fn is_column(expr: &Expr) -> bool {
     matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
 }

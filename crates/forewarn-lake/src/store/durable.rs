@@ -73,7 +73,6 @@ pub(crate) struct Disk {
 
 #[cfg(test)]
 impl Disk {
-    #[cfg_attr(not(test), expect(clippy::unused_self, reason = "tests watch the disk"))]
     fn sync(&self, path: &FsPath) -> std::io::Result<()> {
         let of_log = path.parent().is_some_and(|folder| folder.ends_with("_delta_log"));
         if of_log && self.fails.load(std::sync::atomic::Ordering::Relaxed) {
