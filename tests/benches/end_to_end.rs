@@ -1,12 +1,20 @@
-//! End to end over loopback HTTP: line protocol in, every request acknowledged only after the fsync, rules judging, the branch writing.
+//! End to end over loopback HTTP: line protocol in, every request acknowledged only after the fsync, rules
+//! judging, the branch writing.
 //!
-//! `cargo bench -p forewarn-tests --bench end_to_end` drives the program of the same profile (`FOREWARN_BIN` names another) and prints
-//! readings a second, up to the last acknowledgement and up to the moment when the engine has judged the last reading, beside three
-//! baselines of the same run: the same client and bodies against a server that only reads them, which is the most that client and
-//! loopback allow; and the same bytes written and fsynced request by request, to one file, and to a file for each connection at the same
-//! time, which is what the disk alone allows senders that wait. `FOREWARN_BENCH_READINGS` says how many readings (default 3,000,000).
+//! `cargo bench -p forewarn-tests --bench end_to_end` drives the program of the same profile (`FOREWARN_BIN`
+//! names another) and prints readings a second, up to the last acknowledgement and up to the moment when the
+//! engine has judged the last reading, beside three baselines of the same run: the same client and bodies
+//! against a server that only reads them, which is the most that client and loopback allow; and the same
+//! bytes written and fsynced request by request, to one file, and to a file for each connection at the same
+//! time, which is what the disk alone allows senders that wait. `FOREWARN_BENCH_READINGS` says how many
+//! readings (default 3,000,000).
 
-#![allow(clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures, and a broken one may end")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures, and a broken one may end"
+)]
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -39,7 +47,8 @@ rules:
 type Bodies = Vec<Vec<String>>;
 
 fn main() {
-    let readings = std::env::var("FOREWARN_BENCH_READINGS").map_or(DEFAULT_READINGS, |text| text.parse().expect("a number of readings"));
+    let readings = std::env::var("FOREWARN_BENCH_READINGS")
+        .map_or(DEFAULT_READINGS, |text| text.parse().expect("a number of readings"));
     let requests = readings.div_ceil(LINES * CONNECTIONS).max(1);
     let bodies: Bodies = (0..CONNECTIONS).map(|connection| bodies(connection, requests)).collect();
     let readings = requests * CONNECTIONS * LINES;
@@ -70,18 +79,25 @@ fn report(name: &str, readings: usize, elapsed: Duration) -> f64 {
     rate
 }
 
-/// The requests of one connection. It has series of its own, so that nothing is late however connections overtake one another.
+/// The requests of one connection. It has series of its own, so that nothing is late however connections
+/// overtake one another.
 fn bodies(connection: usize, requests: usize) -> Vec<String> {
     let mut dice = Dice::new(connection as u64);
     let mut lines = (0..).flat_map(move |second| {
-        (0..ASSETS).flat_map(move |asset| SIGNALS.map(move |signal| (START_S + second, connection * ASSETS + asset, signal)))
+        (0..ASSETS).flat_map(move |asset| {
+            SIGNALS.map(move |signal| (START_S + second, connection * ASSETS + asset, signal))
+        })
     });
     let mut body = || {
         let mut body = String::with_capacity(LINES * 80);
         for (second, asset, signal) in lines.by_ref().take(LINES) {
             let value = dice.below(10_000) as f64 / 1_000.0;
             // Writing to a string cannot fail.
-            let _ = writeln!(body, "{signal},a=plant1,b=line{},c=pump{asset} value={value} {second}000000000", asset % 8);
+            let _ = writeln!(
+                body,
+                "{signal},a=plant1,b=line{},c=pump{asset} value={value} {second}000000000",
+                asset % 8
+            );
         }
         body
     };
@@ -99,8 +115,14 @@ fn send(address: SocketAddr, bodies: &Bodies) -> Duration {
                 let mut answers = BufReader::new(stream.try_clone().expect("a second handle"));
                 let mut stream = stream;
                 for body in bodies {
-                    let head = format!("POST /api/v2/write HTTP/1.1\r\nhost: bench\r\ncontent-length: {}\r\n\r\n", body.len());
-                    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("the server reads");
+                    let head = format!(
+                        "POST /api/v2/write HTTP/1.1\r\nhost: bench\r\ncontent-length: {}\r\n\r\n",
+                        body.len()
+                    );
+                    stream
+                        .write_all(head.as_bytes())
+                        .and_then(|()| stream.write_all(body.as_bytes()))
+                        .expect("the server reads");
                     expect_no_content(&mut answers);
                 }
             });
@@ -116,7 +138,11 @@ fn expect_no_content(answers: &mut impl std::io::BufRead) {
     answers.read_line(&mut status).expect("an answer");
     while line != "\r\n" {
         line.clear();
-        assert_ne!(answers.read_line(&mut line).expect("headers"), 0, "the connection ended after {status:?}");
+        assert_ne!(
+            answers.read_line(&mut line).expect("headers"),
+            0,
+            "the connection ended after {status:?}"
+        );
     }
     assert!(status.starts_with("HTTP/1.1 204"), "{status}");
 }
@@ -196,7 +222,10 @@ async fn forewarn(bodies: &Bodies) -> f64 {
 
     let acknowledged = Instant::now();
     let judged = async {
-        eventually("the engine to come up with the log", async || server.metric("forewarn_state_lag_records").await == 0).await;
+        eventually("the engine to come up with the log", async || {
+            server.metric("forewarn_state_lag_records").await == 0
+        })
+        .await;
         acknowledged.elapsed()
     };
     let counted = async {
@@ -214,6 +243,8 @@ async fn forewarn(bodies: &Bodies) -> f64 {
         judged_in.as_secs_f64(),
         counted_in.as_secs_f64()
     );
-    println!("    the table has {commits} entries in its Delta log; {waiting} rows of all tables wait for the next commit");
+    println!(
+        "    the table has {commits} entries in its Delta log; {waiting} rows of all tables wait for the next commit"
+    );
     rate
 }

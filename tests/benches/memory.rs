@@ -1,11 +1,18 @@
-//! Memory of the real server, which must not grow with what it has taken in: 100,000 series, then 50 million readings of them.
+//! Memory of the real server, which must not grow with what it has taken in: 100,000 series, then 50 million
+//! readings of them.
 //!
-//! `cargo bench -p forewarn-tests --bench memory` drives the program of the same profile (`FOREWARN_BIN` names another) and prints, every
-//! 5 million readings, the memory the process has and the most it had since the line before. The rule's windows of 300 readings a series are
-//! full after 30 million; the last line sets the second half of what follows against the first: growth with the total would show there.
+//! `cargo bench -p forewarn-tests --bench memory` drives the program of the same profile (`FOREWARN_BIN`
+//! names another) and prints, every 5 million readings, the memory the process has and the most it had since
+//! the line before. The rule's windows of 300 readings a series are full after 30 million; the last line sets
+//! the second half of what follows against the first: growth with the total would show there.
 //! `FOREWARN_BENCH_READINGS` says how many readings (default 50,000,000).
 
-#![allow(clippy::expect_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures, and a broken one may end")]
+#![allow(
+    clippy::expect_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures, and a broken one may end"
+)]
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -50,11 +57,18 @@ impl Sender {
         while self.sent < until {
             let mut body = String::with_capacity(LINES * 80);
             for _ in 0..LINES.min(until - self.sent) {
-                let (second, series) = (self.sent / (ASSETS * SIGNALS.len()), self.sent % (ASSETS * SIGNALS.len()));
-                let (asset, signal) = (self.connection * ASSETS + series / SIGNALS.len(), SIGNALS[series % SIGNALS.len()]);
+                let (second, series) =
+                    (self.sent / (ASSETS * SIGNALS.len()), self.sent % (ASSETS * SIGNALS.len()));
+                let (asset, signal) =
+                    (self.connection * ASSETS + series / SIGNALS.len(), SIGNALS[series % SIGNALS.len()]);
                 let value = self.dice.below(10_000) as f64 / 1_000.0;
                 // Writing to a string cannot fail.
-                let _ = writeln!(body, "{signal},a=plant1,b=line{},c=pump{asset} value={value} {}000000000", asset % 8, START_S + second);
+                let _ = writeln!(
+                    body,
+                    "{signal},a=plant1,b=line{},c=pump{asset} value={value} {}000000000",
+                    asset % 8,
+                    START_S + second
+                );
                 self.sent += 1;
             }
             let (status, answer) = server.send("/api/v2/write", body).await;
@@ -68,28 +82,34 @@ impl Sender {
 fn memory(server: &Server) -> (u64, u64) {
     let (now, peak) = (server.memory_bytes(), server.peak_memory_bytes());
     // This makes the kernel begin the peak anew.
-    std::fs::write(format!("/proc/{}/clear_refs", server.pid()), "5").expect("the kernel lets its owner do it");
+    std::fs::write(format!("/proc/{}/clear_refs", server.pid()), "5")
+        .expect("the kernel lets its owner do it");
     (now >> 20, peak >> 20)
 }
 
 async fn show(server: &Server, what: &str, seconds: f64) -> (u64, u64) {
     let (now, peak) = memory(server);
-    let (tail, segments) = (server.metric("forewarn_lake_tail_rows").await, server.metric("forewarn_log_segments").await);
-    println!("  {what:<24} {now:>6} MiB now  {peak:>6} MiB at most  {tail:>9} rows in the tail  {segments:>3} segments  {seconds:>7.1} s");
+    let (tail, segments) =
+        (server.metric("forewarn_lake_tail_rows").await, server.metric("forewarn_log_segments").await);
+    println!(
+        "  {what:<24} {now:>6} MiB now  {peak:>6} MiB at most  {tail:>9} rows in the tail  {segments:>3} segments  {seconds:>7.1} s"
+    );
     (now, peak)
 }
 
 #[tokio::main]
 async fn main() {
-    let readings = std::env::var("FOREWARN_BENCH_READINGS").map_or(DEFAULT_READINGS, |text| text.parse().expect("a number of readings"));
+    let readings = std::env::var("FOREWARN_BENCH_READINGS")
+        .map_or(DEFAULT_READINGS, |text| text.parse().expect("a number of readings"));
     let site = Site::new();
     site.pipeline(PIPELINE);
     let server = Arc::new(site.start().await);
     println!("{readings} readings of {SERIES} series over {CONNECTIONS} connections");
     let started = Instant::now();
     show(&server, "an empty server", 0.0).await;
-    let mut senders: Vec<Sender> =
-        (0..CONNECTIONS).map(|connection| Sender { connection, sent: 0, dice: Dice::new(connection as u64) }).collect();
+    let mut senders: Vec<Sender> = (0..CONNECTIONS)
+        .map(|connection| Sender { connection, sent: 0, dice: Dice::new(connection as u64) })
+        .collect();
     let (mut total, mut peaks) = (0, Vec::new());
     while total < readings {
         // The first step makes all series known.
@@ -110,10 +130,13 @@ async fn main() {
     }
     assert!(server.metric("forewarn_series").await >= SERIES as u64);
     // Windows fill up to their bound first; what is left behind that would be growth with the total.
-    let settled: Vec<(u64, u64)> = peaks.into_iter().filter(|(sent, _)| *sent >= WINDOW * SERIES).map(|(_, figures)| figures).collect();
+    let settled: Vec<(u64, u64)> =
+        peaks.into_iter().filter(|(sent, _)| *sent >= WINDOW * SERIES).map(|(_, figures)| figures).collect();
     let (first, second) = settled.split_at(settled.len() / 2);
     if first.is_empty() {
-        println!("  too few readings to see whether memory grows: the windows of {WINDOW} readings a series are not full yet");
+        println!(
+            "  too few readings to see whether memory grows: the windows of {WINDOW} readings a series are not full yet"
+        );
         return;
     }
     let most = |part: &[(u64, u64)]| part.iter().map(|(_, peak)| *peak).max().unwrap_or(0) as f64;

@@ -1,5 +1,6 @@
-//! Predictions on NASA's turbofans (C-MAPSS FD001): one hundred engines that ran to failure are learnt from, and a hundred others,
-//! cut off somewhere in their lives, are predicted. All of it goes through the API, as a fleet's owner would do it.
+//! Predictions on NASA's turbofans (C-MAPSS FD001): one hundred engines that ran to failure are learnt from,
+//! and a hundred others, cut off somewhere in their lives, are predicted. All of it goes through the API, as
+//! a fleet's owner would do it.
 
 use std::fmt::Write as _;
 
@@ -109,11 +110,23 @@ struct Pair {
 async fn pair(server: &Server, unit: &Unit, truth: f64) -> Pair {
     let asset = unit.asset("test");
     let answer = server.get(&format!("/v1/assets/{}/prediction", asset.replace('/', "%2F"))).await;
-    assert_eq!((&answer["asset"], &answer["model"], &answer["unit"]), (&json!(asset), &json!("turbofan"), &json!("cycles")), "{answer}");
+    assert_eq!(
+        (&answer["asset"], &answer["model"], &answer["unit"]),
+        (&json!(asset), &json!("turbofan"), &json!("cycles")),
+        "{answer}"
+    );
     assert!(!answer["contributions"].as_array().expect("contributions").is_empty(), "{answer}");
     let number = |value: &Value| value.as_f64().expect("a number");
-    let pair = Pair { low: number(&answer["p05"]), middle: number(&answer["p50"]), high: number(&answer["p95"]), truth: truth.min(CAP) };
-    assert!(0.0 <= pair.low && pair.low <= pair.middle && pair.middle <= pair.high && pair.high <= CAP, "{answer}");
+    let pair = Pair {
+        low: number(&answer["p05"]),
+        middle: number(&answer["p50"]),
+        high: number(&answer["p95"]),
+        truth: truth.min(CAP),
+    };
+    assert!(
+        0.0 <= pair.low && pair.low <= pair.middle && pair.middle <= pair.high && pair.high <= CAP,
+        "{answer}"
+    );
     pair
 }
 
@@ -140,7 +153,11 @@ fn check(pairs: &[Pair]) {
 
 #[tokio::test]
 async fn accuracy_on_a_fleet_of_turbofans_is_within_the_bars() {
-    let (Some(train), Some(test), Some(truths)) = (read("train_FD001.txt"), read("test_FD001.txt"), read("RUL_FD001.txt")) else { return };
+    let (Some(train), Some(test), Some(truths)) =
+        (read("train_FD001.txt"), read("test_FD001.txt"), read("RUL_FD001.txt"))
+    else {
+        return;
+    };
     let (train, test) = (units(&train), units(&test));
     let truths: Vec<f64> = truths.lines().filter_map(|line| line.trim().parse().ok()).collect();
     assert_eq!((train.len(), test.len(), truths.len()), (100, 100, 100));

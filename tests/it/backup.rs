@@ -1,5 +1,5 @@
-//! Backups of a server that takes in readings meanwhile: restored elsewhere they are the state at one offset, and the server goes on. What
-//! is damaged or incomplete is no backup.
+//! Backups of a server that takes in readings meanwhile: restored elsewhere they are the state at one offset,
+//! and the server goes on. What is damaged or incomplete is no backup.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +25,17 @@ async fn backed_up(site: &Site, server: &Server, to: &Path) -> Value {
 /// Restores the newest backup to where the server of `site` will look.
 async fn restore(from: &Path, site: &Site) -> (i32, String, String) {
     let (from, data) = (format!("file://{}", from.display()), site.path().join("data").display().to_string());
-    site.run(&["restore", "--from", &from, "--data-dir", &data, "--lake", &format!("file://{data}/lake"), "--json"]).await
+    site.run(&[
+        "restore",
+        "--from",
+        &from,
+        "--data-dir",
+        &data,
+        "--lake",
+        &format!("file://{data}/lake"),
+        "--json",
+    ])
+    .await
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -39,7 +49,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn one_of<'a>(files: &'a [PathBuf], part: &str) -> &'a PathBuf {
-    files.iter().find(|file| file.display().to_string().contains(part)).unwrap_or_else(|| panic!("no {part} in {files:?}"))
+    files
+        .iter()
+        .find(|file| file.display().to_string().contains(part))
+        .unwrap_or_else(|| panic!("no {part} in {files:?}"))
 }
 
 /// Sends readings of all pumps until `stop`, beginning at `second`; how many seconds were sent.
@@ -68,11 +81,15 @@ async fn a_backup_made_while_readings_stream_in_is_the_state_at_one_offset() {
         let (server, stop) = (Arc::clone(&server), Arc::clone(&stop));
         tokio::spawn(async move { stream(&server, 1_000, &stop).await })
     };
-    eventually("readings on their way", async || server.count("SELECT count(*) FROM readings").await > 1_000).await;
+    eventually("readings on their way", async || server.count("SELECT count(*) FROM readings").await > 1_000)
+        .await;
     let first = backed_up(&site, &server, backups.path()).await;
     assert_eq!(first["bytes"], first["bytes_copied"], "the first one copies everything");
     let second = backed_up(&site, &server, backups.path()).await;
-    assert!(second["bytes_copied"].as_u64() < second["bytes"].as_u64(), "files that are there are not copied again: {second}");
+    assert!(
+        second["bytes_copied"].as_u64() < second["bytes"].as_u64(),
+        "files that are there are not copied again: {second}"
+    );
     stop.store(true, Ordering::SeqCst);
     assert!(sender.await.expect("the sender ends") > 0);
     let offset = second["offset"].as_u64().expect("an offset");
@@ -84,18 +101,29 @@ async fn a_backup_made_while_readings_stream_in_is_the_state_at_one_offset() {
     assert_eq!(code, 0, "{err}");
     assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON")["offset"], offset);
     let copy = elsewhere.start().await;
-    let rows =
-        |at: String| format!("SELECT asset, signal, time, value, late, \"offset\" FROM readings {at} ORDER BY \"offset\", asset, time");
+    let rows = |at: String| {
+        format!(
+            "SELECT asset, signal, time, value, late, \"offset\" FROM readings {at} ORDER BY \"offset\", asset, time"
+        )
+    };
     let stored = server.sql(&rows(format!("WHERE \"offset\" < {offset}"))).await;
     assert!(stored.len() > 1_000);
     assert_eq!(copy.sql(&rows(String::new())).await, stored, "the readings before the offset, and no other");
 
-    // What the first server was sent after the backup, the second one is sent now: they have then seen the same, and know the same.
-    let after =
-        server.sql(&format!("SELECT asset, signal, time, value FROM readings WHERE \"offset\" >= {offset} ORDER BY \"offset\"")).await;
+    // What the first server was sent after the backup, the second one is sent now: they have then seen the
+    // same, and know the same.
+    let after = server
+        .sql(&format!(
+            "SELECT asset, signal, time, value FROM readings WHERE \"offset\" >= {offset} ORDER BY \"offset\""
+        ))
+        .await;
     assert!(!after.is_empty());
     for row in after {
-        copy.post("/v1/readings", &json!({ "asset": row[0], "signal": row[1], "time": row[2], "value": row[3] })).await;
+        copy.post(
+            "/v1/readings",
+            &json!({ "asset": row[0], "signal": row[1], "time": row[2], "value": row[3] }),
+        )
+        .await;
     }
     let same = |mut known: Value| {
         for event in known["events"].as_array_mut().expect("events") {
@@ -132,8 +160,14 @@ async fn a_backup_that_is_damaged_or_was_interrupted_is_not_restored() {
     assert!(code == 2 && err.contains("holds a log already"), "{err}");
     let objects = files(backups.path());
     let manifest = one_of(&objects, "/manifest-");
-    for part in ["files/readings/", "lake/alert_events/_delta_log/", "lake/_forewarn/snapshots/", "lake/models/", "/records", "/manifest-"]
-    {
+    for part in [
+        "files/readings/",
+        "lake/alert_events/_delta_log/",
+        "lake/_forewarn/snapshots/",
+        "lake/models/",
+        "/records",
+        "/manifest-",
+    ] {
         let object = if part == "/manifest-" { manifest } else { beside(&objects, manifest, part) };
         let whole = std::fs::read(object).expect("an object");
         let mut damaged = whole.clone();
@@ -187,7 +221,8 @@ async fn a_lake_that_has_lost_its_data_folder_gets_a_new_one() {
     std::fs::create_dir(site.path().join("data")).expect("a new machine");
     std::fs::rename(&lake, site.lake()).expect("the lake is there");
 
-    let (data, url) = (site.path().join("data").display().to_string(), format!("file://{}", site.lake().display()));
+    let (data, url) =
+        (site.path().join("data").display().to_string(), format!("file://{}", site.lake().display()));
     let restore = ["restore", "--data-dir", &data, "--lake", &url, "--json"];
     let (code, out, err) = site.run(&restore).await;
     assert_eq!(code, 0, "{err}");
@@ -226,7 +261,12 @@ async fn send_to_the_end(http: reqwest::Client, url: String, sender: usize) {
     for second in 0.. {
         let pump = sender * 1_000 + usize::try_from(second).expect("a small number") / 20;
         let body = reading(pump, second, mark(pump, second)).to_string();
-        let sent = http.post(format!("{url}/v1/readings")).header("content-type", "application/json").body(body).send().await;
+        let sent = http
+            .post(format!("{url}/v1/readings"))
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await;
         match sent {
             Ok(response) => assert_eq!(response.status(), 200),
             Err(_) => return,
@@ -243,7 +283,8 @@ fn rows_on_disk(table: &Path) -> u64 {
         for line in std::fs::read_to_string(entry).expect("an entry").lines() {
             let action: Value = serde_json::from_str(line).expect("JSON");
             if let Some(path) = action["add"]["path"].as_str() {
-                let stats: Value = serde_json::from_str(action["add"]["stats"].as_str().expect("statistics")).expect("JSON");
+                let stats: Value =
+                    serde_json::from_str(action["add"]["stats"].as_str().expect("statistics")).expect("JSON");
                 rows.insert(path.to_owned(), stats["numRecords"].as_u64().expect("a count"));
             } else if let Some(path) = action["remove"]["path"].as_str() {
                 rows.remove(path);
@@ -258,7 +299,10 @@ async fn check_readings(server: &Server) -> u64 {
     let rows = server.sql("SELECT asset, value FROM readings ORDER BY value").await;
     let mut before = None;
     for row in &rows {
-        let pump: usize = row[0].as_str().and_then(|asset| asset.strip_prefix("plant1/pump")?.parse().ok()).expect("a pump");
+        let pump: usize = row[0]
+            .as_str()
+            .and_then(|asset| asset.strip_prefix("plant1/pump")?.parse().ok())
+            .expect("a pump");
         let value = row[1].as_f64().expect("a value");
         assert!((0.0..100_000.0).contains(&(value - mark(pump, 0))), "{row:?} is that of another pump");
         assert!(before.is_none_or(|before| before < value), "{row:?} is there twice");
@@ -274,7 +318,9 @@ async fn a_crash_under_load_that_takes_the_data_folder_leaves_what_is_in_the_lak
     let lake = site.path().join("lake");
     site.lake_url = Some(format!("file://{}", lake.display()));
     let server = site.start().await;
-    let senders: Vec<_> = (0..4).map(|sender| tokio::spawn(send_to_the_end(server.http().clone(), server.url.clone(), sender))).collect();
+    let senders: Vec<_> = (0..4)
+        .map(|sender| tokio::spawn(send_to_the_end(server.http().clone(), server.url.clone(), sender)))
+        .collect();
     eventually("a log that is trimmed up to a snapshot", async || {
         server.metric("forewarn_log_start_offset").await > 500 && rows_on_disk(&lake.join("readings")) > 1_000
     })
@@ -295,11 +341,15 @@ async fn a_crash_under_load_that_takes_the_data_folder_leaves_what_is_in_the_lak
     // Every pump goes on, and others come: no name takes the place of another one.
     let pumps = server.count("SELECT count(DISTINCT asset) FROM readings").await;
     let pump_names = server.sql("SELECT DISTINCT asset FROM readings").await;
-    let known =
-        pump_names.iter().map(|row| row[0].as_str().and_then(|asset| asset.strip_prefix("plant1/pump")).expect("a pump").to_owned());
+    let known = pump_names.iter().map(|row| {
+        row[0].as_str().and_then(|asset| asset.strip_prefix("plant1/pump")).expect("a pump").to_owned()
+    });
     let mut sent = 0;
     for pump in known.map(|pump| pump.parse::<usize>().expect("a number")).chain(9_000..9_020) {
-        assert_eq!(server.post("/v1/readings", &reading(pump, 90_000, mark(pump, 90_000))).await["accepted"], 1);
+        assert_eq!(
+            server.post("/v1/readings", &reading(pump, 90_000, mark(pump, 90_000))).await["accepted"],
+            1
+        );
         sent += 1;
     }
     assert_eq!((check_readings(&server).await, sent), (stored + sent, pumps + 20));
@@ -332,7 +382,9 @@ async fn one_backup_at_a_time_and_each_log_at_a_place_of_its_own() {
     assert!(code == 2 && err.contains("is the lake of the settings that of the server?"), "{err}");
     let (code, _, err) = back_up(&other, &stranger, &other.lake()).await;
     assert!(code == 2 && err.contains("is a lake"), "{err}");
-    let (code, out, _) = site.run(&["restore", "--from", &format!("file://{}", backups.path().display()), "--list", "--json"]).await;
+    let (code, out, _) = site
+        .run(&["restore", "--from", &format!("file://{}", backups.path().display()), "--list", "--json"])
+        .await;
     let listed: Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!((code, listed["backups"].as_array().map(Vec::len)), (0, Some(1)), "{listed}");
 }

@@ -1,4 +1,5 @@
-//! What senders get wrong, by accident or on purpose: each mistake is answered clearly, what was good is kept, and the server lives on.
+//! What senders get wrong, by accident or on purpose: each mistake is answered clearly, what was good is
+//! kept, and the server lives on.
 
 use std::fmt::Write as _;
 
@@ -12,7 +13,8 @@ use tokio::net::TcpStream;
 
 use crate::clients::gzip;
 
-const GOOD: &str = r#"{"asset":"plant1/good","signal":"temperature","time":"2026-01-01T00:00:00Z","value":1.5}"#;
+const GOOD: &str =
+    r#"{"asset":"plant1/good","signal":"temperature","time":"2026-01-01T00:00:00Z","value":1.5}"#;
 const MIB: usize = 1 << 20;
 
 /// An answer: its status, content type and body.
@@ -23,46 +25,86 @@ struct Answer {
 }
 
 impl Answer {
-    /// What a person reads: the detail and hint of a problem, or the message that clients of line protocol show.
+    /// What a person reads: the detail and hint of a problem, or the message that clients of line protocol
+    /// show.
     fn words(&self) -> String {
         let text = |key: &str| self.body[key].as_str().unwrap_or_default();
         format!("{} {} {}", text("detail"), text("hint"), text("message"))
     }
 }
 
-async fn request(server: &Server, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Answer {
+async fn request(
+    server: &Server,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<reqwest::Body>,
+) -> Answer {
     let mut request = server.http().request(method, format!("{}{path}", server.url)).body(body);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let response = request.send().await.expect("an answer");
-    let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+    let kind = response
+        .headers()
+        .get("content-type")
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or_default()
+        .to_owned();
     let status = response.status().as_u16();
     let text = response.text().await.expect("a body");
     Answer { status, kind, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
 }
 
 /// Asks for something wrong and expects a problem with this status that says `words`.
-async fn check_problem(server: &Server, method: Method, path: &str, body: impl Into<reqwest::Body>, status: u16, words: &str) {
+async fn check_problem(
+    server: &Server,
+    method: Method,
+    path: &str,
+    body: impl Into<reqwest::Body>,
+    status: u16,
+    words: &str,
+) {
     let what = format!("{method} {path}");
     let answer = request(server, method, path, &[], body).await;
-    assert_eq!((answer.status, answer.kind.as_str()), (status, "application/problem+json"), "{what}: {}", answer.body);
+    assert_eq!(
+        (answer.status, answer.kind.as_str()),
+        (status, "application/problem+json"),
+        "{what}: {}",
+        answer.body
+    );
     assert_eq!(answer.body["status"], status, "{what}: {}", answer.body);
-    assert!(answer.body["title"].is_string() && answer.words().contains(words), "{what} should say {words:?}: {}", answer.body);
+    assert!(
+        answer.body["title"].is_string() && answer.words().contains(words),
+        "{what} should say {words:?}: {}",
+        answer.body
+    );
 }
 
 /// Sends good lines around `line` and expects that it alone is refused, for a reason that says `words`.
 async fn check_line(server: &Server, line: &[u8], words: &str) {
     let shown = String::from_utf8_lossy(&line[..line.len().min(80)]).into_owned();
     let first = server.count("SELECT count(*) FROM readings").await;
-    let good =
-        |n: u64| format!("{{\"asset\":\"plant1/good\",\"signal\":\"temperature\",\"time\":{},\"value\":1}}", 1_767_225_600_001 + first + n);
+    let good = |n: u64| {
+        format!(
+            "{{\"asset\":\"plant1/good\",\"signal\":\"temperature\",\"time\":{},\"value\":1}}",
+            1_767_225_600_001 + first + n
+        )
+    };
     let body = [good(0).as_bytes(), line, good(1).as_bytes()].join(&b'\n');
     let answer = request(server, Method::POST, "/v1/readings", &[], body).await;
     let (rejected, accepted) = (&answer.body["rejected"], &answer.body["accepted"]);
     assert_eq!((answer.status, accepted), (200, &json!(2)), "{shown}: {}", answer.body);
-    assert_eq!((&answer.body["rejected_total"], &rejected[0]["line"]), (&json!(1), &json!(2)), "{shown}: {}", answer.body);
-    assert!(rejected[0]["reason"].as_str().is_some_and(|reason| reason.contains(words)), "{shown} should say {words:?}: {rejected}");
+    assert_eq!(
+        (&answer.body["rejected_total"], &rejected[0]["line"]),
+        (&json!(1), &json!(2)),
+        "{shown}: {}",
+        answer.body
+    );
+    assert!(
+        rejected[0]["reason"].as_str().is_some_and(|reason| reason.contains(words)),
+        "{shown} should say {words:?}: {rejected}"
+    );
     assert_eq!(server.count("SELECT count(*) FROM readings").await, first + 2, "{shown}");
 }
 
@@ -112,7 +154,13 @@ async fn requests_that_make_no_sense_get_a_problem_that_says_why() {
         (Method::POST, "/v1/sql", "{\"query\": \"DROP TABLE readings\"}", 400, "SELECT"),
         (Method::POST, "/v1/sql", "{\"query\": \"SELECT * FROM nothing\"}", 400, "nothing"),
         (Method::POST, "/v1/sql", "{\"sql\": \"SELECT 1\"}", 400, "unknown field"),
-        (Method::POST, "/v1/assets/plant1%2Fpump7/life-events", "{\"event\": \"exploded\"}", 400, "installed, repaired, failed, retired"),
+        (
+            Method::POST,
+            "/v1/assets/plant1%2Fpump7/life-events",
+            "{\"event\": \"exploded\"}",
+            400,
+            "installed, repaired, failed, retired",
+        ),
         (
             Method::POST,
             "/v1/assets/plant1%2Fpump7/life-events",
@@ -127,13 +175,26 @@ async fn requests_that_make_no_sense_get_a_problem_that_says_why() {
     }
     let headers = [("content-type", "text/plain")];
     let form = request(&server, Method::POST, "/v1/sql", &headers, "{\"query\": \"SELECT 1\"}").await;
-    assert_eq!((form.status, form.kind.as_str()), (400, "application/problem+json"), "a page in a browser must not be able to ask");
+    assert_eq!(
+        (form.status, form.kind.as_str()),
+        (400, "application/problem+json"),
+        "a page in a browser must not be able to ask"
+    );
     let encoded = request(&server, Method::POST, "/v1/readings", &[("content-encoding", "br")], GOOD).await;
-    assert_eq!((encoded.status, encoded.kind.as_str()), (415, "application/problem+json"), "{}", encoded.body);
+    assert_eq!(
+        (encoded.status, encoded.kind.as_str()),
+        (415, "application/problem+json"),
+        "{}",
+        encoded.body
+    );
     let empty = request(&server, Method::POST, "/api/v2/write", &[], "").await;
     assert!(empty.status == 400 && empty.words().contains("the body is empty"), "{}", empty.body);
     let precision = request(&server, Method::POST, "/write?precision=weeks", &[], "m v=1").await;
-    assert!(precision.status == 400 && precision.words().contains("send ns, us, ms or s"), "{}", precision.body);
+    assert!(
+        precision.status == 400 && precision.words().contains("send ns, us, ms or s"),
+        "{}",
+        precision.body
+    );
     check_alive(&server).await;
 }
 
@@ -146,7 +207,8 @@ async fn a_bad_line_of_json_is_refused_alone() {
         line[key] = serde_json::from_str(value).expect("JSON");
         line.to_string()
     };
-    let value = |text: &str| format!("{{\"asset\":\"a\",\"signal\":\"s\",\"time\":1767225600000,\"value\":{text}}}");
+    let value =
+        |text: &str| format!("{{\"asset\":\"a\",\"signal\":\"s\",\"time\":1767225600000,\"value\":{text}}}");
     for (line, words) in [
         (field("value", "\"hot\""), "send a number"),
         (field("value", "null"), "null"),
@@ -199,15 +261,23 @@ async fn a_bad_line_of_line_protocol_is_refused_alone() {
         check_influx_line(&server, line.as_bytes(), words).await;
     }
     check_influx_line(&server, b"pump,unit=\xc3\x28 value=1 1767225600000", "not UTF-8").await;
-    check_influx_line(&server, &[&b"pump value="[..], &vec![b'1'; 10 * MIB]].concat(), "limits.max_line_bytes").await;
+    check_influx_line(
+        &server,
+        &[&b"pump value="[..], &vec![b'1'; 10 * MIB]].concat(),
+        "limits.max_line_bytes",
+    )
+    .await;
     check_alive(&server).await;
 }
 
-/// Announces a body of `bytes` as curl does with large ones, and gives the answer that comes in place of the leave to send it.
+/// Announces a body of `bytes` as curl does with large ones, and gives the answer that comes in place of the
+/// leave to send it.
 async fn announce(server: &Server, bytes: usize) -> String {
     let address = server.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
-    let head = format!("POST /v1/readings HTTP/1.1\r\nHost: {address}\r\nContent-Length: {bytes}\r\nExpect: 100-continue\r\n\r\n");
+    let head = format!(
+        "POST /v1/readings HTTP/1.1\r\nHost: {address}\r\nContent-Length: {bytes}\r\nExpect: 100-continue\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await.expect("the server reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("the server answers and closes the connection");
@@ -267,24 +337,43 @@ async fn a_body_that_is_too_large_is_refused_before_it_fills_the_memory() {
     assert!(bomb.len() < 16 * MIB, "the bomb is small: {} bytes", bomb.len());
     for path in ["/v1/readings", "/v1/sql"] {
         let answer = request(&server, Method::POST, path, &packed, bomb.clone()).await;
-        assert_eq!((answer.status, answer.kind.as_str()), (413, "application/problem+json"), "{path}: {}", answer.body);
+        assert_eq!(
+            (answer.status, answer.kind.as_str()),
+            (413, "application/problem+json"),
+            "{path}: {}",
+            answer.body
+        );
         assert!(answer.words().contains("limits.max_body_bytes"), "{}", answer.body);
     }
     let answer = request(&server, Method::POST, "/api/v2/write", &packed, bomb).await;
     assert_eq!((answer.status, &answer.body["code"]), (413, &json!("request too large")), "{}", answer.body);
-    // A sender that does not ask first still gets the answer, since the rest of its body is read and thrown away.
+    // A sender that does not ask first still gets the answer, since the rest of its body is read and thrown
+    // away.
     for _ in 0..5 {
         let answer = request(&server, Method::POST, "/v1/readings", &[], vec![b' '; 33 * MIB]).await;
-        assert_eq!((answer.status, answer.kind.as_str()), (413, "application/problem+json"), "{}", answer.body);
+        assert_eq!(
+            (answer.status, answer.kind.as_str()),
+            (413, "application/problem+json"),
+            "{}",
+            answer.body
+        );
     }
     let refusal = announce(&server, 33 * MIB).await;
-    assert!(refusal.starts_with("HTTP/1.1 413 ") && refusal.contains("application/problem+json"), "{refusal}");
+    assert!(
+        refusal.starts_with("HTTP/1.1 413 ") && refusal.contains("application/problem+json"),
+        "{refusal}"
+    );
 
     let mut torn = gzip(GOOD.repeat(100).as_bytes());
     torn.truncate(torn.len() / 2);
     for body in [torn, b"this was never packed".to_vec()] {
         let answer = request(&server, Method::POST, "/v1/readings", &packed, body).await;
-        assert_eq!((answer.status, answer.kind.as_str()), (400, "application/problem+json"), "{}", answer.body);
+        assert_eq!(
+            (answer.status, answer.kind.as_str()),
+            (400, "application/problem+json"),
+            "{}",
+            answer.body
+        );
         assert!(answer.words().contains("cannot be unpacked"), "{}", answer.body);
     }
     check_alive(&server).await;
@@ -300,17 +389,23 @@ async fn a_flood_of_a_million_series_is_refused_beyond_the_limit_and_memory_stay
     const LIMIT: usize = 200_000;
     let mut site = Site::new();
     // One rule on everything makes each series cost what it costs in a plant.
-    site.pipeline("pipeline: p\nrules:\n  - { name: hot, assets: \"**\", when: \"value > 90.0\", severity: minor }\n");
+    site.pipeline(
+        "pipeline: p\nrules:\n  - { name: hot, assets: \"**\", when: \"value > 90.0\", severity: minor }\n",
+    );
     site.settings = format!("limits: {{ max_series: {LIMIT} }}\n");
     let server = site.start().await;
-    let known = json!({ "asset": "flood/before", "signal": "value", "time": "2026-01-01T00:00:00Z", "value": 1 });
+    let known =
+        json!({ "asset": "flood/before", "signal": "value", "time": "2026-01-01T00:00:00Z", "value": 1 });
     server.post("/v1/readings", &known).await;
     let (mut accepted, mut refused) = (1, 0);
     for first in (0..SERIES).step_by(REQUEST) {
         let mut body = String::new();
         for n in first..first + REQUEST {
-            writeln!(body, "{{\"asset\":\"flood/u{n}\",\"signal\":\"value\",\"time\":1767225600000,\"value\":1}}")
-                .expect("a string takes all");
+            writeln!(
+                body,
+                "{{\"asset\":\"flood/u{n}\",\"signal\":\"value\",\"time\":1767225600000,\"value\":1}}"
+            )
+            .expect("a string takes all");
         }
         let (status, answer) = server.send("/v1/readings", body).await;
         assert_eq!(status, 200, "{answer}");
@@ -325,7 +420,8 @@ async fn a_flood_of_a_million_series_is_refused_beyond_the_limit_and_memory_stay
     }
     assert_eq!((accepted, refused), (LIMIT as u64, (SERIES + 1 - LIMIT) as u64));
     // Known series are taken in as before.
-    let again = json!({ "asset": "flood/before", "signal": "value", "time": "2026-01-01T00:00:01Z", "value": 2 });
+    let again =
+        json!({ "asset": "flood/before", "signal": "value", "time": "2026-01-01T00:00:01Z", "value": 2 });
     assert_eq!(server.post("/v1/readings", &again).await["accepted"], 1);
     assert_eq!(server.count("SELECT count(*) FROM readings").await, LIMIT as u64 + 1);
     assert_eq!(server.try_get("/readyz").await.0, 200);
@@ -366,7 +462,9 @@ async fn check_says_all_mistakes_of_a_tree_at_once_and_exits_with_1() {
         assert!(mistakes.contains(said), "{said:?} is missing:\n{mistakes}");
     }
 
-    for (path, text) in [("pipelines/a.yaml", head.trim_end_matches("rules:\n")), ("pipelines/b.yaml", "pipeline: b\n")] {
+    for (path, text) in
+        [("pipelines/a.yaml", head.trim_end_matches("rules:\n")), ("pipelines/b.yaml", "pipeline: b\n")]
+    {
         site.write(path, text);
     }
     std::fs::remove_file(site.path().join("models/m.yaml")).expect("the file is there");

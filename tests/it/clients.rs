@@ -15,14 +15,21 @@ use tokio::process::{Child, ChildStdout, Command};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Runs a script of `tests/peers` and gives what it prints as JSON. `None`, after saying so, where there is no Python for it.
+/// Runs a script of `tests/peers` and gives what it prints as JSON. `None`, after saying so, where there is
+/// no Python for it.
 ///
 /// # Panics
 /// If the script fails.
 pub(crate) async fn peer(script: &str, argument: &str) -> Option<Value> {
     let python = peers::python()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
-    let output = Command::new(python).arg(script).arg(argument).stdin(Stdio::null()).output().await.expect("Python starts");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(argument)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(serde_json::from_slice(&output.stdout).expect("the script prints JSON"))
 }
@@ -58,13 +65,22 @@ async fn a_gzip_body_of_telegraf_keeps_the_good_lines_and_names_the_bad_ones() {
     let response = request.send().await.expect("an answer");
     assert_eq!(response.status(), 400);
     let answer: Value = response.json().await.expect("JSON");
-    let mut lines: Vec<u64> = answer["rejected"].as_array().expect("a list").iter().filter_map(|line| line["line"].as_u64()).collect();
+    let mut lines: Vec<u64> = answer["rejected"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|line| line["line"].as_u64())
+        .collect();
     // A line with several faults is named once for each.
     lines.dedup();
     assert_eq!((lines.as_slice(), &answer["code"]), (&[3, 5, 6][..], &json!("invalid")), "{answer}");
     let message = answer["message"].as_str().expect("a message");
-    assert!(message.contains("7 accepted") && message.contains("line 5: timestamp \"not-a-time\""), "{message}");
-    let stored = server.sql("SELECT asset, signal, time, value FROM readings ORDER BY asset, signal, time").await;
+    assert!(
+        message.contains("7 accepted") && message.contains("line 5: timestamp \"not-a-time\""),
+        "{message}"
+    );
+    let stored =
+        server.sql("SELECT asset, signal, time, value FROM readings ORDER BY asset, signal, time").await;
     let (first, last) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:20Z");
     let expected = [
         json!(["cpu-total/edge1", "cpu_usage_idle", first, 98.25]),
@@ -130,7 +146,8 @@ impl Curl {
         if let Some(id) = last_event {
             command.args(["-H", &format!("Last-Event-ID: {id}")]);
         }
-        let mut process = command.arg(format!("{}/v1/alerts/stream", server.url)).spawn().expect("curl starts");
+        let mut process =
+            command.arg(format!("{}/v1/alerts/stream", server.url)).spawn().expect("curl starts");
         let lines = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         let mut curl = Self { lines, _process: process };
         let greeting = curl.line().await;
@@ -150,7 +167,9 @@ impl Curl {
             match line.split_once(':').map(|(field, value)| (field, value.trim_start())) {
                 Some(("id", value)) => id = value.parse().ok(),
                 Some(("event", value)) => name = Some(value.to_owned()),
-                Some(("data", value)) => data = Some(serde_json::from_str::<Value>(value).expect("the data is JSON")),
+                Some(("data", value)) => {
+                    data = Some(serde_json::from_str::<Value>(value).expect("the data is JSON"))
+                }
                 None if data.is_some() => break,
                 // Comments keep the connection alive.
                 _ => {}
@@ -204,7 +223,10 @@ async fn curl_on_the_alert_stream_resumes_without_loss_or_repetition() {
     let mut second = Curl::connect(&curl, &server, Some(seen[1].id)).await;
     measure(&server, 4, 5, 95.0).await;
     seen.extend(events(&mut second, 3).await);
-    assert_eq!(told(&seen[2..]), [("plant1/pump2", "raised"), ("plant1/pump3", "raised"), ("plant1/pump4", "raised")]);
+    assert_eq!(
+        told(&seen[2..]),
+        [("plant1/pump2", "raised"), ("plant1/pump3", "raised"), ("plant1/pump4", "raised")]
+    );
     drop(second);
 
     // Ids are the log's, so they outlive the server.
@@ -218,5 +240,9 @@ async fn curl_on_the_alert_stream_resumes_without_loss_or_repetition() {
 
     let stored = server.sql("SELECT \"offset\" FROM alert_events ORDER BY \"offset\"").await;
     let stored: Vec<u64> = stored.iter().filter_map(|row| row[0].as_u64()).skip(1).collect();
-    assert_eq!(seen.iter().map(|event| event.id).collect::<Vec<_>>(), stored, "every transition behind the first, each once");
+    assert_eq!(
+        seen.iter().map(|event| event.id).collect::<Vec<_>>(),
+        stored,
+        "every transition behind the first, each once"
+    );
 }

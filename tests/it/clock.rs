@@ -1,5 +1,6 @@
-//! The machine's clock is set back, while the server runs and between two runs. Nothing ends, nothing waits until the clock is back where
-//! it was: readings are taken in and committed, alerts raised, jobs run, snapshots taken.
+//! The machine's clock is set back, while the server runs and between two runs. Nothing ends, nothing waits
+//! until the clock is back where it was: readings are taken in and committed, alerts raised, jobs run,
+//! snapshots taken.
 
 use forewarn_tests::peers;
 use forewarn_tests::site::{Server, Site, eventually};
@@ -24,7 +25,8 @@ maintenance: { delete_after: 1us, retain: { readings: 30d } }
 
 /// What must work whatever the clock says. Each `round` has assets of its own.
 async fn everything_works(server: &Server, round: usize) {
-    let reading = |asset: String, value: f64| json!({ "asset": asset, "signal": "temperature", "value": value });
+    let reading =
+        |asset: String, value: f64| json!({ "asset": asset, "signal": "temperature", "value": value });
     let before = server.count("SELECT count(*) FROM readings").await;
     for n in 0..20 {
         let answer = server.post("/v1/readings", &reading("plant1/steady".into(), 60.0 + f64::from(n))).await;
@@ -42,10 +44,15 @@ async fn everything_works(server: &Server, round: usize) {
     eventually("a commit", async || server.metric("forewarn_lake_tail_rows").await == 0).await;
     for job in ["hottest", "maintain"] {
         let started = server.post(&format!("/v1/jobs/{job}/run"), &json!({})).await;
-        let ended = server.run_ended(started["run"].as_str().unwrap_or_else(|| panic!("no run: {started}"))).await;
+        let ended =
+            server.run_ended(started["run"].as_str().unwrap_or_else(|| panic!("no run: {started}"))).await;
         assert_eq!(ended["state"], "succeeded", "{ended}");
     }
-    assert_eq!(server.count("SELECT count(*) FROM readings").await, before + 22, "nothing is too old for the retention");
+    assert_eq!(
+        server.count("SELECT count(*) FROM readings").await,
+        before + 22,
+        "nothing is too old for the retention"
+    );
     let end = server.metric("forewarn_log_end_offset").await;
     eventually("ticks", async || server.metric("forewarn_log_end_offset").await > end).await;
 }
@@ -72,12 +79,18 @@ async fn a_clock_that_is_set_back_an_hour_stops_nothing() {
     let newest = "SELECT arrived FROM readings ORDER BY \"offset\" DESC LIMIT 1";
     let before = server.sql(newest).await;
     everything_works(&server, 1).await;
-    assert!(server.sql(newest).await[0][0].as_str() < before[0][0].as_str(), "the server sees the clock that is set back");
+    assert!(
+        server.sql(newest).await[0][0].as_str() < before[0][0].as_str(),
+        "the server sees the clock that is set back"
+    );
     assert!(server.stop().await.success(), "{}", site.log());
 
     site.write("clock", "-2h\n");
     let server = site.start().await;
-    let (replayed, end) = (server.metric("forewarn_start_replayed_records").await, server.metric("forewarn_log_end_offset").await);
+    let (replayed, end) = (
+        server.metric("forewarn_start_replayed_records").await,
+        server.metric("forewarn_log_end_offset").await,
+    );
     assert!(replayed < 10 && end > 50, "the end has left a snapshot: {replayed} of {end} records were read");
     everything_works(&server, 2).await;
     server.kill().await;

@@ -1,5 +1,5 @@
-//! `forewarn demo`: what a newcomer sees first. It must warn before the failure, show the same in every run, end at Ctrl-C, and go on
-//! without loss however it ended.
+//! `forewarn demo`: what a newcomer sees first. It must warn before the failure, show the same in every run,
+//! end at Ctrl-C, and go on without loss however it ended.
 
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -52,7 +52,11 @@ impl Demo {
             }
             None
         });
-        found.await.ok().flatten().unwrap_or_else(|| panic!("no line with {part:?} in\n{}", self.told.join("\n")))
+        found
+            .await
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| panic!("no line with {part:?} in\n{}", self.told.join("\n")))
     }
 
     /// Waits until it has ended within `patience`, and keeps what it says.
@@ -63,7 +67,9 @@ impl Demo {
             }
             self.process.wait().await.expect("its exit status")
         });
-        ended.await.unwrap_or_else(|_| panic!("it has not ended within {patience:?}:\n{}", self.told.join("\n")))
+        ended
+            .await
+            .unwrap_or_else(|_| panic!("it has not ended within {patience:?}:\n{}", self.told.join("\n")))
     }
 
     async fn interrupt(&mut self) -> ExitStatus {
@@ -72,10 +78,13 @@ impl Demo {
         self.end(PROMPT).await
     }
 
-    /// The lines with one of `words` in the place where the kind of an event stands: `2026-06-05 10:30  ALERT     plant1/…`. Those of one
-    /// minute come from different parts of the server, in no order, so they are sorted.
+    /// The lines with one of `words` in the place where the kind of an event stands: `2026-06-05 10:30 ALERT
+    /// plant1/…`. Those of one minute come from different parts of the server, in no order, so they are
+    /// sorted.
     fn events(&self, words: &[&str]) -> Vec<String> {
-        let is_one = |line: &&String| line.get(18..).is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)));
+        let is_one = |line: &&String| {
+            line.get(18..).is_some_and(|rest| words.iter().any(|word| rest.starts_with(word)))
+        };
         let mut events: Vec<String> = self.told.iter().filter(is_one).cloned().collect();
         events.sort();
         events
@@ -124,7 +133,8 @@ async fn to_its_end() -> Demo {
     demo
 }
 
-/// The words in which a failure is told, up to what was predicted for it: a demo that is started again predicts once more.
+/// The words in which a failure is told, up to what was predicted for it: a demo that is started again
+/// predicts once more.
 fn failure(line: &str) -> &str {
     line.split_once(';').map_or(line, |(failure, _)| failure)
 }
@@ -133,11 +143,18 @@ fn failure(line: &str) -> &str {
 async fn a_demo_warns_before_the_failure_and_shows_the_same_in_every_run() {
     let first = undisturbed().await;
     let failed = first.position("  FAILED    ");
-    assert!(first.position("  predicted ") < failed && first.position("  ALERT     ") < failed, "{}", first.told.join("\n"));
+    assert!(
+        first.position("  predicted ") < failed && first.position("  ALERT     ") < failed,
+        "{}",
+        first.told.join("\n")
+    );
     assert!(first.told[failed].contains("3 d before, the model said it fails in "), "{}", first.told[failed]);
     assert!(first.position("summary: ") > failed, "{}", first.told.join("\n"));
     let last = first.told.last().expect("a summary");
-    assert!(last.contains(" days after its first alert; ") && last.contains("prediction intervals about it held"), "{last}");
+    assert!(
+        last.contains(" days after its first alert; ") && last.contains("prediction intervals about it held"),
+        "{last}"
+    );
     let second = to_its_end().await;
     assert_eq!(second.events(&EVENTS), first.events(&EVENTS), "a second run shows something else");
     assert!(first.events(&EVENTS).len() > 10, "{}", first.told.join("\n"));
@@ -180,9 +197,16 @@ async fn a_demo_that_is_killed_while_it_imports_its_past_goes_on_without_loss() 
     let rest = history(&again.line("  history   ").await);
     let reference = undisturbed().await;
     let whole = history(&reference.told[reference.position("  history   ")]);
-    assert!(0 < rest && rest < whole, "it was not killed in the middle: {rest} of {whole} readings were left");
+    assert!(
+        0 < rest && rest < whole,
+        "it was not killed in the middle: {rest} of {whole} readings were left"
+    );
     again.line("  FAILED    ").await;
-    assert_eq!(again.events(&EVENTS), reference.events(&EVENTS), "a demo that was killed shows something else");
+    assert_eq!(
+        again.events(&EVENTS),
+        reference.events(&EVENTS),
+        "a demo that was killed shows something else"
+    );
     assert_complete(&mut again).await;
 }
 
@@ -196,7 +220,10 @@ async fn a_demo_refuses_an_address_that_is_in_use() {
     let refused = command.output().await.expect("the program starts");
     let complaint = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{complaint}");
-    assert!(complaint.contains(&format!("{listen} is in use")) && complaint.contains("--listen"), "{complaint}");
+    assert!(
+        complaint.contains(&format!("{listen} is in use")) && complaint.contains("--listen"),
+        "{complaint}"
+    );
 }
 
 /// The count of readings in the line about the history.
@@ -212,8 +239,8 @@ fn log_bytes(dir: &Path) -> usize {
     files.filter_map(|file| std::fs::read(file.path()).ok()).map(used).sum()
 }
 
-/// Checks that the server of a demo holds every reading of the plant once: as long as a pump has a bearing that has not failed, its four
-/// sensors read at every step.
+/// Checks that the server of a demo holds every reading of the plant once: as long as a pump has a bearing
+/// that has not failed, its four sensors read at every step.
 async fn assert_complete(demo: &mut Demo) {
     let newest = demo.sql("SELECT max(time) FROM readings").await;
     // The plant runs on, and its newest failure may not be on record yet.
@@ -224,7 +251,11 @@ async fn assert_complete(demo: &mut Demo) {
     assert_eq!(counts.len(), 6 * 4, "{counts:?}");
     for row in counts {
         let steps = steps(events.iter().filter(|event| event[0] == row[0]), end);
-        assert_eq!((&row[2], &row[3]), (&json!(steps), &json!(steps)), "{row:?}: readings, and different ones");
+        assert_eq!(
+            (&row[2], &row[3]),
+            (&json!(steps), &json!(steps)),
+            "{row:?}: readings, and different ones"
+        );
     }
 }
 
@@ -236,8 +267,15 @@ fn steps<'a>(events: impl Iterator<Item = &'a Vec<Value>>, end: i64) -> i64 {
     for event in events {
         let time = micros(&event[2]);
         match event[1].as_str() {
-            Some("installed") => assert_eq!(installed.replace(time), None, "a second life begins within one: {event:?}"),
-            _ => steps += until(time) - until(installed.take().unwrap_or_else(|| panic!("a life that did not begin: {event:?}"))),
+            Some("installed") => {
+                assert_eq!(installed.replace(time), None, "a second life begins within one: {event:?}")
+            }
+            _ => {
+                steps += until(time)
+                    - until(
+                        installed.take().unwrap_or_else(|| panic!("a life that did not begin: {event:?}")),
+                    )
+            }
         }
     }
     steps + installed.map_or(0, |installed| until(end) - until(installed))
@@ -246,7 +284,8 @@ fn steps<'a>(events: impl Iterator<Item = &'a Vec<Value>>, end: i64) -> i64 {
 /// µs since 1970 of a time in RFC 3339 and UTC.
 fn micros(time: &Value) -> i64 {
     let text = time.as_str().unwrap_or_else(|| panic!("no time: {time}"));
-    let (whole, fraction) = text.trim_end_matches('Z').split_once('.').unwrap_or((text.trim_end_matches('Z'), "0"));
+    let (whole, fraction) =
+        text.trim_end_matches('Z').split_once('.').unwrap_or((text.trim_end_matches('Z'), "0"));
     let parts: Vec<i64> = whole.split(['-', 'T', ':']).map(|part| part.parse().expect("a number")).collect();
     let [year, month, day, hour, minute, second] = parts[..] else { panic!("no time: {text}") };
     let seconds = days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second;
@@ -255,7 +294,10 @@ fn micros(time: &Value) -> i64 {
 
 /// Days from 1970-01-01 to a day of this century: every fourth year has a day more.
 fn days(year: i64, month: i64, day: i64) -> i64 {
-    let before: i64 = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].iter().take(usize::try_from(month - 1).expect("a month")).sum();
+    let before: i64 = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+        .iter()
+        .take(usize::try_from(month - 1).expect("a month"))
+        .sum();
     let leap = i64::from(year % 4 == 0 && month > 2);
     (year - 1970) * 365 + (year - 1969) / 4 + before + leap + day - 1
 }

@@ -1,6 +1,8 @@
-//! The disk is full, read-only, damaged or broken: the server says so, loses nothing that it has acknowledged, and does not fall over.
+//! The disk is full, read-only, damaged or broken: the server says so, loses nothing that it has
+//! acknowledged, and does not fall over.
 //!
-//! Mounting a file system takes root. Where that is refused, the tests that need it say so and check nothing; under `CI=true` they fail.
+//! Mounting a file system takes root. Where that is refused, the tests that need it say so and check nothing;
+//! under `CI=true` they fail.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -18,7 +20,8 @@ const COUNT: &str = "SELECT count(*) FROM readings";
 struct Mount(PathBuf);
 
 impl Mount {
-    /// Mounts one of so many MiB at `path`, which is created. `None`, and a word about it, if the system does not let us.
+    /// Mounts one of so many MiB at `path`, which is created. `None`, and a word about it, if the system does
+    /// not let us.
     fn new(path: PathBuf, mib: usize) -> Option<Self> {
         std::fs::create_dir_all(&path).expect("a folder to mount on");
         let output = run("mount", &["-t", "tmpfs", "-o", &format!("size={mib}m"), "forewarn-test"], &path);
@@ -26,7 +29,10 @@ impl Mount {
             return Some(Self(path));
         }
         let reason = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must let tests mount a file system: {reason}");
+        assert!(
+            std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+            "CI must let tests mount a file system: {reason}"
+        );
         println!("NOT TESTED: a file system cannot be mounted here: {reason}");
         None
     }
@@ -55,13 +61,18 @@ impl Drop for Mount {
 }
 
 fn run(program: &str, arguments: &[&str], path: &Path) -> Output {
-    Command::new(program).args(arguments).arg(path).output().unwrap_or_else(|error| panic!("{program}: {error}"))
+    Command::new(program)
+        .args(arguments)
+        .arg(path)
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"))
 }
 
 /// Readings that no other round has.
 fn body(round: u64) -> String {
-    let line =
-        |n: u64| json!({ "asset": "plant1/pump0", "signal": "flow", "time": FIRST_MS + round * BATCH + n, "value": 1.5 }).to_string();
+    let line = |n: u64| {
+        json!({ "asset": "plant1/pump0", "signal": "flow", "time": FIRST_MS + round * BATCH + n, "value": 1.5 }).to_string()
+    };
     (0..BATCH).map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -71,7 +82,11 @@ async fn send(server: &Server, round: u64) {
 }
 
 async fn refusal(server: &Server, round: u64) -> Value {
-    let request = server.http().post(format!("{}/v1/readings", server.url)).header("content-type", "application/json").body(body(round));
+    let request = server
+        .http()
+        .post(format!("{}/v1/readings", server.url))
+        .header("content-type", "application/json")
+        .body(body(round));
     let response = request.send().await.expect("an answer");
     assert_eq!(response.status(), 503);
     let problem: Value = response.json().await.expect("a problem");
@@ -79,13 +94,14 @@ async fn refusal(server: &Server, round: u64) -> Value {
     problem
 }
 
-/// Sends one round after the other until one finds no room on the disk: it waits for some, and the next ones are refused. `round` is then
-/// its number.
+/// Sends one round after the other until one finds no room on the disk: it waits for some, and the next ones
+/// are refused. `round` is then its number.
 async fn send_until_one_waits(server: &Server, round: &mut u64) -> JoinHandle<u16> {
     loop {
         let (http, url, text) = (server.http().clone(), server.url.clone(), body(*round));
         let mut request = tokio::spawn(async move {
-            let request = http.post(format!("{url}/v1/readings")).header("content-type", "application/json").body(text);
+            let request =
+                http.post(format!("{url}/v1/readings")).header("content-type", "application/json").body(text);
             request.send().await.expect("an answer").status().as_u16()
         });
         let full = eventually("a full disk", async || server.metric("forewarn_log_disk_full").await == 1);
@@ -115,13 +131,23 @@ async fn on_a_full_disk_readings_are_refused_and_none_that_was_taken_is_lost() {
 
     let mut taken = 1;
     let waiting = send_until_one_waits(&server, &mut taken).await;
-    let response = server.http().post(format!("{}/v1/readings", server.url)).header("content-type", "application/json").body(body(999));
+    let response = server
+        .http()
+        .post(format!("{}/v1/readings", server.url))
+        .header("content-type", "application/json")
+        .body(body(999));
     let response = response.send().await.expect("an answer");
     assert!(response.headers().contains_key("retry-after"), "{:?}", response.headers());
     let problem = refusal(&server, 999).await;
-    assert!(problem["detail"].as_str().is_some_and(|text| text.contains("has no room; free some")), "{problem}");
+    assert!(
+        problem["detail"].as_str().is_some_and(|text| text.contains("has no room; free some")),
+        "{problem}"
+    );
     let (status, ready) = server.try_get("/readyz").await;
-    assert!(status == 503 && ready["detail"].as_str().is_some_and(|text| text.contains("has no room")), "{ready}");
+    assert!(
+        status == 503 && ready["detail"].as_str().is_some_and(|text| text.contains("has no room")),
+        "{ready}"
+    );
     assert_eq!(server.metric("forewarn_log_failed").await, 0);
     assert_eq!(server.count(COUNT).await, taken * BATCH, "what was acknowledged, and nothing else");
 
@@ -172,7 +198,10 @@ async fn while_the_lakes_disk_is_full_readings_are_taken_and_committed_later() {
     for round in 1..20 {
         send(&server, round).await;
     }
-    eventually("a commit that fails", async || site.log().contains("a commit to the lake failed; it is tried again")).await;
+    eventually("a commit that fails", async || {
+        site.log().contains("a commit to the lake failed; it is tried again")
+    })
+    .await;
     assert_eq!(server.count(COUNT).await, 20 * BATCH);
     std::fs::remove_file(&ballast).expect("the ballast");
     eventually("an empty tail", async || server.metric("forewarn_lake_tail_rows").await == 0).await;
@@ -195,14 +224,23 @@ async fn a_read_only_folder_ends_the_start_with_a_clear_word() {
     let config = site.config().display().to_string();
     let (code, _, err) = site.run(&["serve", "--config", &config]).await;
     assert_eq!(code, 2, "{err}");
-    assert!(err.contains("Read-only file system") && err.contains("the folder's permissions") && err.contains("data/log"), "{err}");
+    assert!(
+        err.contains("Read-only file system")
+            && err.contains("the folder's permissions")
+            && err.contains("data/log"),
+        "{err}"
+    );
     assert!(!err.contains("panicked"), "{err}");
     let (code, out, err) = site.run(&["log", "verify", "--config", &config]).await;
-    assert!(code == 0 && out.ends_with("whole\n"), "looking into the log needs no right to write: {out}{err}");
+    assert!(
+        code == 0 && out.ends_with("whole\n"),
+        "looking into the log needs no right to write: {out}{err}"
+    );
 }
 
-/// A disk that can fail as disks do: the system finds that it cannot write to it any more and makes it read-only, whoever may have files
-/// open on it. (`mount -o remount,ro` does not: it is refused while there are such files.)
+/// A disk that can fail as disks do: the system finds that it cannot write to it any more and makes it
+/// read-only, whoever may have files open on it. (`mount -o remount,ro` does not: it is refused while there
+/// are such files.)
 struct FailingMount {
     image: PathBuf,
     mount: Mount,
@@ -219,7 +257,10 @@ impl FailingMount {
         match made.and_then(|()| refused(&Self::mount(&image, &path))) {
             Ok(()) => Some(Self { image, mount: Mount(path) }),
             Err(reason) => {
-                assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "CI must let tests mount a file system: {reason}");
+                assert!(
+                    std::env::var_os("CI").is_none_or(|ci| ci != "true"),
+                    "CI must let tests mount a file system: {reason}"
+                );
                 println!("NOT TESTED: a file system cannot be made or mounted here: {reason}");
                 None
             }
@@ -259,10 +300,14 @@ async fn a_disk_that_becomes_read_only_under_the_server_costs_nothing_that_was_a
     assert!(problem["detail"].as_str().is_some_and(|text| text.contains("the log has stopped")), "{problem}");
     let (status, ready) = server.try_get("/readyz").await;
     let told = ready["detail"].as_str().unwrap_or_default();
-    assert!(status == 503 && told.contains("Read-only file system") && told.contains("mend the disk, restart"), "{ready}");
+    assert!(
+        status == 503 && told.contains("Read-only file system") && told.contains("mend the disk, restart"),
+        "{ready}"
+    );
     assert_eq!(server.metric("forewarn_log_failed").await, 1);
     assert_eq!(server.count(COUNT).await, 2 * BATCH, "readers are served");
-    let (code, out, err) = site.run(&["log", "verify", "--config", &site.config().display().to_string()]).await;
+    let (code, out, err) =
+        site.run(&["log", "verify", "--config", &site.config().display().to_string()]).await;
     assert!(code == 0 && out.ends_with("whole\n"), "{out}{err}");
     assert!(!server.stop().await.success(), "the exit code says that not all was well");
     disk.mend();
@@ -273,7 +318,8 @@ async fn a_disk_that_becomes_read_only_under_the_server_costs_nothing_that_was_a
     check_no_panic(&site);
 }
 
-/// Makes `fdatasync` fail while there is a file of the name in `FAILS_WHILE`: of all that the server does, only the log calls it.
+/// Makes `fdatasync` fail while there is a file of the name in `FAILS_WHILE`: of all that the server does,
+/// only the log calls it.
 const BROKEN_DISK: &str = r#"
 #include <errno.h>
 #include <stdlib.h>
@@ -291,11 +337,16 @@ async fn once_the_logs_disk_has_failed_nothing_is_taken_in_and_readers_are_serve
     let mut site = Site::new();
     site.write("broken.c", BROKEN_DISK);
     let shim = site.path().join("broken.so");
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&shim).arg(site.path().join("broken.c")).output();
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .arg(&shim)
+        .arg(site.path().join("broken.c"))
+        .output();
     assert!(compiled.expect("a C compiler, which the build needs too").status.success());
     let flag = site.path().join("fails");
-    site.environment =
-        [("LD_PRELOAD", &shim), ("FAILS_WHILE", &flag)].map(|(name, path)| (name.to_owned(), path.display().to_string())).into();
+    site.environment = [("LD_PRELOAD", &shim), ("FAILS_WHILE", &flag)]
+        .map(|(name, path)| (name.to_owned(), path.display().to_string()))
+        .into();
     let server = site.start().await;
     send(&server, 0).await;
     std::fs::write(&flag, "").expect("a flag");
@@ -305,9 +356,15 @@ async fn once_the_logs_disk_has_failed_nothing_is_taken_in_and_readers_are_serve
     refusal(&server, 2).await;
     let (status, ready) = server.try_get("/readyz").await;
     let told = ready["detail"].as_str().unwrap_or_default();
-    assert!(status == 503 && told.contains("cannot fsync") && told.contains("mend the disk, restart"), "{ready}");
+    assert!(
+        status == 503 && told.contains("cannot fsync") && told.contains("mend the disk, restart"),
+        "{ready}"
+    );
     assert_eq!(server.metric("forewarn_log_failed").await, 1);
-    eventually("parts that end", async || site.log().contains("the log's disk has failed; mend the disk and restart the server")).await;
+    eventually("parts that end", async || {
+        site.log().contains("the log's disk has failed; mend the disk and restart the server")
+    })
+    .await;
     assert_eq!(server.count(COUNT).await, BATCH, "readers are served");
     assert_eq!(server.get("/v1/alerts").await["alerts"], json!([]));
     assert!(!server.stop().await.success(), "the exit code says that not all was well");
@@ -333,8 +390,11 @@ async fn a_wrong_byte_is_told_with_its_place_and_costs_nothing_that_was_acknowle
     }
     server.kill().await;
     let config = site.config().display().to_string();
-    let mut segments: Vec<PathBuf> =
-        std::fs::read_dir(site.path().join("data/log")).expect("a log").flatten().map(|file| file.path()).collect();
+    let mut segments: Vec<PathBuf> = std::fs::read_dir(site.path().join("data/log"))
+        .expect("a log")
+        .flatten()
+        .map(|file| file.path())
+        .collect();
     segments.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
     segments.sort();
     let (sealed, last) = (segments[1].clone(), segments.last().expect("segments").clone());
@@ -346,10 +406,17 @@ async fn a_wrong_byte_is_told_with_its_place_and_costs_nothing_that_was_acknowle
         std::fs::write(path, &bytes).expect("a segment");
         let (code, out, err) = site.run(&["log", "verify", "--config", &config]).await;
         assert!(code == 1 && out.ends_with("damaged\n"), "{out}{err}");
-        assert!(err.contains(&format!("{} is damaged at byte 24", path.display())) && err.contains("restore the file"), "{err}");
+        assert!(
+            err.contains(&format!("{} is damaged at byte 24", path.display()))
+                && err.contains("restore the file"),
+            "{err}"
+        );
         let (code, _, err) = site.run(&["serve", "--config", &config]).await;
         assert_eq!(code, 2, "{err}");
-        assert!(err.contains(&format!("{} at byte 24", path.display())) && err.contains("restore this file"), "{err}");
+        assert!(
+            err.contains(&format!("{} at byte 24", path.display())) && err.contains("restore this file"),
+            "{err}"
+        );
         assert!(!err.contains("panicked"), "{err}");
         assert_eq!(std::fs::read(path).expect("a segment"), bytes, "a damaged file is left as it is");
         std::fs::write(path, &whole).expect("a segment");
@@ -358,7 +425,10 @@ async fn a_wrong_byte_is_told_with_its_place_and_costs_nothing_that_was_acknowle
     // The starts that failed have given the free space back.
     let mut bytes = killed;
     let place = bytes.len() - 10;
-    assert!(bytes.len() as u64 == 256_000 && bytes[place - 50_000..].iter().all(|byte| *byte == 0), "a killed server leaves free space");
+    assert!(
+        bytes.len() as u64 == 256_000 && bytes[place - 50_000..].iter().all(|byte| *byte == 0),
+        "a killed server leaves free space"
+    );
     bytes[place] = 1;
     std::fs::write(&last, &bytes).expect("a segment");
     let (code, _, err) = site.run(&["log", "verify", "--config", &config]).await;

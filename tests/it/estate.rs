@@ -1,5 +1,6 @@
-//! A small plant that has something of every kind: readings good, bad and late, alerts in several states, a job and its rows, lives, a
-//! model and its predictions. What a server knows of it must be the same after whatever happens to its folders.
+//! A small plant that has something of every kind: readings good, bad and late, alerts in several states, a
+//! job and its rows, lives, a model and its predictions. What a server knows of it must be the same after
+//! whatever happens to its folders.
 
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
@@ -19,7 +20,8 @@ jobs:
     into: hottest_daily
 ";
 /// Segments and commits are small, so that all of them are met.
-pub(crate) const SETTINGS: &str = "log: { segment_bytes: 4KB }\nbranch: { commit_rows: 500, commit_every: 100ms }\n";
+pub(crate) const SETTINGS: &str =
+    "log: { segment_bytes: 4KB }\nbranch: { commit_rows: 500, commit_every: 100ms }\n";
 
 /// A reading of a pump's temperature.
 pub(crate) fn reading(pump: usize, second: i64, value: f64) -> Value {
@@ -61,14 +63,32 @@ pub(crate) async fn fill(site: &Site, server: &Server) {
     let id = alerts[0]["id"].as_str().expect("an id");
     let word = json!({ "actor": "ola", "comment": "seen" });
     server.post(&format!("/v1/alerts/{id}/acknowledge"), &word).await;
-    done(server, &["job", "run", "hottest", "--wait", "--from", "2026-02-01T00:00:00Z", "--to", "2026-02-02T00:00:00Z"]).await;
+    done(
+        server,
+        &[
+            "job",
+            "run",
+            "hottest",
+            "--wait",
+            "--from",
+            "2026-02-01T00:00:00Z",
+            "--to",
+            "2026-02-02T00:00:00Z",
+        ],
+    )
+    .await;
 }
 
 /// What must not change.
 pub(crate) async fn known(server: &Server) -> Value {
     let picked = |list: Vec<Value>, keys: &[&str]| -> Vec<Value> {
         list.into_iter()
-            .map(|item| keys.iter().map(|key| ((*key).to_owned(), item[*key].clone())).collect::<serde_json::Map<_, _>>().into())
+            .map(|item| {
+                keys.iter()
+                    .map(|key| ((*key).to_owned(), item[*key].clone()))
+                    .collect::<serde_json::Map<_, _>>()
+                    .into()
+            })
             .collect()
     };
     let list = |mut answer: Value, key: &str| answer[key].as_array_mut().map(std::mem::take).expect("a list");
@@ -97,7 +117,11 @@ pub(crate) async fn known_in_full(server: &Server) -> Value {
     let count = |kind: &str| known[kind].as_array().expect("a list").len();
     let counts = ["alerts", "hottest", "runs", "predictions"].map(count);
     assert_eq!(counts, [3, 4, 1, 2], "{known}");
-    let states: Vec<&Value> = known["alerts"].as_array().expect("alerts").iter().map(|alert| &alert["state"]).collect();
-    assert!(states.contains(&&json!("acknowledged")) && states.contains(&&json!("unacknowledged")), "{states:?}");
+    let states: Vec<&Value> =
+        known["alerts"].as_array().expect("alerts").iter().map(|alert| &alert["state"]).collect();
+    assert!(
+        states.contains(&&json!("acknowledged")) && states.contains(&&json!("unacknowledged")),
+        "{states:?}"
+    );
     known
 }

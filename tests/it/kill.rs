@@ -1,9 +1,10 @@
-//! The server is killed again and again while readings stream in. What was acknowledged must be there exactly once, and the alerts
-//! must be those of a run that nobody disturbed.
+//! The server is killed again and again while readings stream in. What was acknowledged must be there exactly
+//! once, and the alerts must be those of a run that nobody disturbed.
 //!
-//! Each asset has a sender of its own, which sends one request after the other and repeats it until it is acknowledged. So the order
-//! within an asset is the same in every run, and in flight there is always more than one request. What happens when is drawn from a
-//! seed (`FOREWARN_SEED`, for trying others); no assertion depends on how fast anything is.
+//! Each asset has a sender of its own, which sends one request after the other and repeats it until it is
+//! acknowledged. So the order within an asset is the same in every run, and in flight there is always more
+//! than one request. What happens when is drawn from a seed (`FOREWARN_SEED`, for trying others); no
+//! assertion depends on how fast anything is.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -68,7 +69,12 @@ fn request(readings: &[Reading], stored: Stored, as_lines: bool) -> Request {
         let body = readings.iter().map(Reading::line_protocol).collect();
         Request { path: LINES, body, readings: readings.len(), stored }
     } else {
-        Request { path: JSON, body: readings.iter().map(Reading::json).collect(), readings: readings.len(), stored }
+        Request {
+            path: JSON,
+            body: readings.iter().map(Reading::json).collect(),
+            readings: readings.len(),
+            stored,
+        }
     }
 }
 
@@ -94,10 +100,12 @@ impl Senders {
     /// Senders that may begin so many requests, until they are allowed more.
     pub(crate) fn start_with(stream: &Stream, allowed: usize) -> Self {
         // A connection for each request: none is ever left over from a server that is gone.
-        let http = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().expect("an HTTP client");
+        let http =
+            reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build().expect("an HTTP client");
         let (server, _) = watch::channel((0, String::new()));
         let (word, words) = mpsc::unbounded_channel();
-        let acknowledged: Arc<Vec<AtomicUsize>> = Arc::new(stream.iter().map(|_| AtomicUsize::new(0)).collect());
+        let acknowledged: Arc<Vec<AtomicUsize>> =
+            Arc::new(stream.iter().map(|_| AtomicUsize::new(0)).collect());
         let allowed = Arc::new(Semaphore::new(allowed));
         let mut tasks = JoinSet::new();
         for asset in 0..stream.len() {
@@ -168,13 +176,16 @@ async fn deliver(http: &reqwest::Client, request: &Request, server: &mut watch::
     }
 }
 
-/// Sends one request once. Whether it was acknowledged comes back; if not, the server says that it may be tried again.
+/// Sends one request once. Whether it was acknowledged comes back; if not, the server says that it may be
+/// tried again.
 async fn send(http: &reqwest::Client, url: &str, request: &Request) -> reqwest::Result<bool> {
     let answer = http.post(format!("{url}{}", request.path)).body(request.body.clone()).send().await?;
     match answer.status() {
         StatusCode::SERVICE_UNAVAILABLE => return Ok(false),
         StatusCode::NO_CONTENT if request.path == LINES => return Ok(true),
-        status => assert!(status == StatusCode::OK && request.path == JSON, "{} answers {status}", request.path),
+        status => {
+            assert!(status == StatusCode::OK && request.path == JSON, "{} answers {status}", request.path)
+        }
     }
     let result: Value = serde_json::from_str(&answer.text().await?).expect("the answer is JSON");
     let taken = result["accepted"].as_u64().zip(result["duplicate"].as_u64()).map(|(new, old)| new + old);
@@ -202,16 +213,18 @@ pub(crate) async fn undisturbed(stream: &Stream) -> History {
 }
 
 /// What [`check_acknowledged`] looks at.
-pub(crate) const BY_ASSET: &str = "SELECT asset, count(*) AS n, sum(value) AS total FROM readings GROUP BY asset";
+pub(crate) const BY_ASSET: &str =
+    "SELECT asset, count(*) AS n, sum(value) AS total FROM readings GROUP BY asset";
 
-/// Each asset has in `rows`, the answer to [`BY_ASSET`], what its sender was acknowledged before it was asked for, and at most the one
-/// request more that was in flight, wholly. How many have this one request more comes back: their senders are about to repeat what is
-/// stored.
+/// Each asset has in `rows`, the answer to [`BY_ASSET`], what its sender was acknowledged before it was asked
+/// for, and at most the one request more that was in flight, wholly. How many have this one request more
+/// comes back: their senders are about to repeat what is stored.
 pub(crate) fn check_acknowledged(rows: &[Vec<Value>], stream: &Stream, acknowledged: &[usize]) -> usize {
     let mut unanswered = 0;
     for (asset, &acknowledged) in acknowledged.iter().enumerate() {
         let row = rows.iter().find(|row| row[0] == plant::asset_path(asset).as_str());
-        let found = row.map_or((0, 0.0), |row| (row[1].as_u64().expect("a count"), row[2].as_f64().expect("a sum")));
+        let found =
+            row.map_or((0, 0.0), |row| (row[1].as_u64().expect("a count"), row[2].as_f64().expect("a sum")));
         let after = |requests: usize| {
             let stored = requests.checked_sub(1).map_or(Stored::default(), |last| stream[asset][last].stored);
             (stored.count, stored.sum)
@@ -240,21 +253,32 @@ pub(crate) fn check_not_more(counts: &Value, stream: &Stream, acknowledged: &[us
 /// Every reading of the stream is there once.
 pub(crate) async fn check_totals(server: &Server, stream: &Stream) {
     let last = stream.iter().map(|requests| requests.last().expect("a request").stored);
-    let all =
-        last.fold(Stored::default(), |all, one| Stored { count: all.count + one.count, late: all.late + one.late, sum: all.sum + one.sum });
-    let row = &server.sql("SELECT count(*) AS n, sum(value) AS total FROM readings WHERE asset LIKE 'plant1/%'").await[0];
+    let all = last.fold(Stored::default(), |all, one| Stored {
+        count: all.count + one.count,
+        late: all.late + one.late,
+        sum: all.sum + one.sum,
+    });
+    let row = &server
+        .sql("SELECT count(*) AS n, sum(value) AS total FROM readings WHERE asset LIKE 'plant1/%'")
+        .await[0];
     assert_eq!((row[0].as_u64(), row[1].as_f64()), (Some(all.count), Some(all.sum)));
-    let different =
-        "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
+    let different = "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
     assert_eq!(server.count(different).await, all.count);
-    assert_eq!(server.count("SELECT count(*) AS n FROM readings WHERE late AND asset LIKE 'plant1/%'").await, all.late);
+    assert_eq!(
+        server.count("SELECT count(*) AS n FROM readings WHERE late AND asset LIKE 'plant1/%'").await,
+        all.late
+    );
 }
 
 /// Sends the beginning of a request, whose readings nobody may ever see.
 async fn send_half(server: &Server, dice: &mut Dice) -> TcpStream {
     let address = server.url.trim_start_matches("http://");
-    let body = "{\"asset\":\"plant1/half\",\"signal\":\"temperature\",\"time\":1767225600000,\"value\":1}\n".repeat(40);
-    let request = format!("POST /v1/readings HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let body = "{\"asset\":\"plant1/half\",\"signal\":\"temperature\",\"time\":1767225600000,\"value\":1}\n"
+        .repeat(40);
+    let request = format!(
+        "POST /v1/readings HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     let mut connection = TcpStream::connect(address).await.expect("the server listens");
     let part = 1 + usize::try_from(dice.below(request.len() as u64 - 1)).expect("a length");
     connection.write_all(&request.as_bytes()[..part]).await.expect("the server reads");
@@ -265,7 +289,8 @@ async fn send_half(server: &Server, dice: &mut Dice) -> TcpStream {
 async fn kill_in_recovery(site: &Site, dice: &mut Dice) {
     if dice.once_in(2) {
         let mut process = site.spawn();
-        // This is the moment of the kill, not a wait for anything: wherever the server has got by then will do.
+        // This is the moment of the kill, not a wait for anything: wherever the server has got by then will
+        // do.
         tokio::time::sleep(Duration::from_micros(dice.below(300_000))).await;
         process.kill().await.expect("the server can be killed");
     } else {
@@ -273,8 +298,8 @@ async fn kill_in_recovery(site: &Site, dice: &mut Dice) {
     }
 }
 
-/// The history of a server that is killed at seeded moments while it takes in the stream; how often it was killed, and how many
-/// requests it had stored and not answered.
+/// The history of a server that is killed at seeded moments while it takes in the stream; how often it was
+/// killed, and how many requests it had stored and not answered.
 async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
     let mut dice = Dice::new(!seed);
     let site = site(SETTINGS);
@@ -307,7 +332,10 @@ async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
     senders.announce(&server);
     senders.finish().await;
     check_totals(&server, stream).await;
-    assert!(server.metric("forewarn_log_start_offset").await > 0, "starts that read the whole log leave the snapshots untested");
+    assert!(
+        server.metric("forewarn_log_start_offset").await > 0,
+        "starts that read the whole log leave the snapshots untested"
+    );
     // Now all of it lies in the lake, and the next server has it from there.
     assert!(server.stop().await.success(), "{}", site.log());
     let server = site.start().await;
@@ -317,7 +345,8 @@ async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_any_moment_lose_nothing_repeat_nothing_and_change_no_alert() {
-    let seed = std::env::var("FOREWARN_SEED").map_or(20_260_101, |seed| seed.parse().expect("FOREWARN_SEED is a number"));
+    let seed = std::env::var("FOREWARN_SEED")
+        .map_or(20_260_101, |seed| seed.parse().expect("FOREWARN_SEED is a number"));
     println!("seed {seed}");
     let stream = stream(seed, STEPS, REQUEST_READINGS);
     let runs = async {
@@ -326,7 +355,12 @@ async fn kills_at_any_moment_lose_nothing_repeat_nothing_and_change_no_alert() {
         let (shaken, kills, unanswered) = disturbed(&stream, seed).await;
         shaken.assert_same(&calm);
         println!("{kills} kills, {unanswered} requests stored but not answered");
-        println!("{} readings, {} transitions: {:?}", calm.readings.len(), calm.transitions.len(), calm.transitions_by_rule());
+        println!(
+            "{} readings, {} transitions: {:?}",
+            calm.readings.len(),
+            calm.transitions.len(),
+            calm.transitions_by_rule()
+        );
     };
     tokio::time::timeout(PATIENCE, runs).await.expect("the stream comes to its end");
 }

@@ -8,7 +8,8 @@ const SETTINGS: &str = "log: { segment_bytes: 4KB }\n";
 
 async fn log(site: &Site, arguments: &[&str]) -> (i32, String, String) {
     let config = site.config().display().to_string();
-    let all: Vec<&str> = ["log"].into_iter().chain(arguments.iter().copied()).chain(["--config", config.as_str()]).collect();
+    let all: Vec<&str> =
+        ["log"].into_iter().chain(arguments.iter().copied()).chain(["--config", config.as_str()]).collect();
     site.run(&all).await
 }
 
@@ -50,7 +51,10 @@ async fn a_log_is_looked_into_and_its_damage_is_found() {
     let (code, out, err) = log(&site, &["verify"]).await;
     assert!(code == 1 && out.ends_with("damaged\n"), "{out}{err}");
     assert!(err.contains(&format!("{} is damaged at byte", second.display())), "{err}");
-    assert!(err.contains(&format!("{} ends in the middle of a write", last.display())), "a torn end is no damage: {err}");
+    assert!(
+        err.contains(&format!("{} ends in the middle of a write", last.display())),
+        "a torn end is no damage: {err}"
+    );
     let (code, _, err) = site.run(&["log", "verify", "--dir", "/nowhere/at/all"]).await;
     assert!(code == 2 && err.contains("there is no folder /nowhere/at/all"), "{err}");
 }

@@ -35,7 +35,9 @@ fn expected(rounds: i64) -> Vec<Value> {
 
 fn data_files(site: &Site) -> usize {
     let days = std::fs::read_dir(site.lake().join("readings")).expect("the table").flatten();
-    days.filter(|day| day.file_name() != "_delta_log").map(|day| std::fs::read_dir(day.path()).expect("a day").count()).sum()
+    days.filter(|day| day.file_name() != "_delta_log")
+        .map(|day| std::fs::read_dir(day.path()).expect("a day").count())
+        .sum()
 }
 
 #[tokio::test]
@@ -95,9 +97,13 @@ async fn readings_that_are_too_old_go_and_their_files_follow() {
 async fn rows_of_a_job_go_by_age_as_well_and_a_name_that_means_no_table_is_told() {
     let mut site = Site::new();
     site.settings.push_str(SETTINGS);
-    site.settings.push_str("maintenance: { retain: { tables: [{ table: peaks, keep: 30d }, { table: peeks, keep: 30d }] } }\n");
+    site.settings.push_str(
+        "maintenance: { retain: { tables: [{ table: peaks, keep: 30d }, { table: peeks, keep: 30d }] } }\n",
+    );
     let sql = "SELECT time, asset, value FROM readings WHERE value > 7.8 AND time >= :from AND time < :to";
-    site.pipeline(&format!("pipeline: p\njobs:\n  - {{ name: peaks, schedule: \"0 0 1 1 *\", sql: \"{sql}\", into: peaks }}\n"));
+    site.pipeline(&format!(
+        "pipeline: p\njobs:\n  - {{ name: peaks, schedule: \"0 0 1 1 *\", sql: \"{sql}\", into: peaks }}\n"
+    ));
     let server = site.start().await;
     send(&server, 0).await;
     let days = json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-01-03T00:00:00Z" });
@@ -110,5 +116,8 @@ async fn rows_of_a_job_go_by_age_as_well_and_a_name_that_means_no_table_is_told(
     assert_eq!(server.count("SELECT count(*) FROM peaks").await, 0);
     assert_eq!(server.count("SELECT count(*) FROM readings").await, 1_000);
     let log = site.log();
-    assert!(log.contains("maintenance.retain names a table that there is not") && log.contains("peeks"), "{log}");
+    assert!(
+        log.contains("maintenance.retain names a table that there is not") && log.contains("peeks"),
+        "{log}"
+    );
 }

@@ -1,7 +1,9 @@
-//! Readings over MQTT, with Debian's mosquitto as the broker and the publishers that people use, while the server is killed.
+//! Readings over MQTT, with Debian's mosquitto as the broker and the publishers that people use, while the
+//! server is killed.
 //!
-//! A gate stands between the server and the broker. While it is closed the broker hears nothing of the server's acknowledgements, as
-//! when a connection breaks just then: so it is certain, and not a matter of luck, that stored messages are delivered again.
+//! A gate stands between the server and the broker. While it is closed the broker hears nothing of the
+//! server's acknowledgements, as when a connection breaks just then: so it is certain, and not a matter of
+//! luck, that stored messages are delivered again.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -40,7 +42,11 @@ impl Broker {
     async fn start() -> Option<Self> {
         let program = peers::program("mosquitto")?;
         let folder = TempDir::new().expect("a folder for the broker");
-        let port = TcpListener::bind("127.0.0.1:0").await.and_then(|socket| socket.local_addr()).expect("a free port").port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .await
+            .and_then(|socket| socket.local_addr())
+            .expect("a free port")
+            .port();
         let path = folder.path().display();
         let settings = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location {path}/\nmax_queued_messages 0\n"
@@ -48,7 +54,13 @@ impl Broker {
         let file = folder.path().join("mosquitto.conf");
         std::fs::write(&file, settings).expect("the broker's settings");
         let mut command = Command::new(program);
-        command.arg("-c").arg(file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+        command
+            .arg("-c")
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
         let process = command.spawn().expect("the broker starts");
         eventually("the broker", async || TcpStream::connect(("127.0.0.1", port)).await.is_ok()).await;
         Some(Self { port, _process: process, _folder: folder })
@@ -57,7 +69,8 @@ impl Broker {
     /// Publishes one message with mosquitto's own client.
     async fn publish(&self, topic: &str, payload: &str) {
         let program = peers::program("mosquitto_pub").expect("it is installed where mosquitto is");
-        let arguments = ["-h", "127.0.0.1", "-p", &self.port.to_string(), "-q", "1", "-t", topic, "-m", payload];
+        let arguments =
+            ["-h", "127.0.0.1", "-p", &self.port.to_string(), "-q", "1", "-t", topic, "-m", payload];
         let status = Command::new(program).args(arguments).status().await.expect("mosquitto_pub starts");
         assert!(status.success());
     }
@@ -105,8 +118,8 @@ impl Gate {
         self.state.closed.store(true, Ordering::SeqCst);
     }
 
-    /// Lets later connections through. One that has met a closed gate stays cut off: the broker must not hear the end of a sentence
-    /// without its beginning.
+    /// Lets later connections through. One that has met a closed gate stays cut off: the broker must not hear
+    /// the end of a sentence without its beginning.
     fn open(&self) {
         self.state.closed.store(false, Ordering::SeqCst);
     }
@@ -140,7 +153,12 @@ impl Publisher {
     fn start(broker: &Broker) -> Option<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/mqtt_publish.py");
         let mut command = Command::new(peers::python()?);
-        command.arg(script).arg(broker.port.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command
+            .arg(script)
+            .arg(broker.port.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         let mut process = command.spawn().expect("Python starts");
         let input = process.stdin.take().expect("its input is piped");
         Some(Self { process, input })
@@ -167,8 +185,9 @@ impl Publisher {
 
 /// What ten pumps send, as one stream.
 fn readings() -> Vec<Reading> {
-    let mut senders: Vec<_> =
-        (0..ASSETS).map(|asset| plant::readings(SEED, asset, READINGS / ASSETS, Manner::Orderly).into_iter()).collect();
+    let mut senders: Vec<_> = (0..ASSETS)
+        .map(|asset| plant::readings(SEED, asset, READINGS / ASSETS, Manner::Orderly).into_iter())
+        .collect();
     let mut all = Vec::with_capacity(READINGS);
     while all.len() < READINGS {
         all.extend(senders.iter_mut().filter_map(Iterator::next));
@@ -177,11 +196,13 @@ fn readings() -> Vec<Reading> {
     all
 }
 
-/// Publishes the probe of that number until it is stored. One that has been stored shows that the subscription stands; and since the
-/// broker delivers in order, that all before it has been delivered.
+/// Publishes the probe of that number until it is stored. One that has been stored shows that the
+/// subscription stands; and since the broker delivers in order, that all before it has been delivered.
 async fn arrives(server: &Server, broker: &Broker, number: i64) {
     let payload = json!({ "v": 1.0, "t": number * 1_000 }).to_string();
-    let query = format!("SELECT count(*) AS n FROM readings WHERE asset = 'probe/a/b' AND time = '1970-01-01T00:00:0{number}Z'");
+    let query = format!(
+        "SELECT count(*) AS n FROM readings WHERE asset = 'probe/a/b' AND time = '1970-01-01T00:00:0{number}Z'"
+    );
     let stored = async || {
         broker.publish("probe/a/b/temperature", &payload).await;
         server.count(&query).await == 1
@@ -195,7 +216,8 @@ async fn over_http(readings: &[Reading]) -> History {
     site.pipeline(&format!("pipeline: plant\n{RULES}"));
     let server = site.start().await;
     for part in readings.chunks(5_000) {
-        let (status, answer) = server.send("/v1/readings", part.iter().map(Reading::json).collect::<String>()).await;
+        let (status, answer) =
+            server.send("/v1/readings", part.iter().map(Reading::json).collect::<String>()).await;
         assert_eq!((status, answer["accepted"].as_u64()), (200, Some(part.len() as u64)), "{answer}");
     }
     History::of(&server).await
@@ -205,12 +227,20 @@ async fn over_http(readings: &[Reading]) -> History {
 enum Kill {
     /// Once so many readings are stored, and a moment later.
     After(u64, Duration),
-    /// Once it has acknowledged all that the broker sends without an answer, and the broker has heard none of it.
+    /// Once it has acknowledged all that the broker sends without an answer, and the broker has heard none of
+    /// it.
     Unheard,
 }
 
-/// Sends the readings through the broker, and kills the server once in each part of them. The last server comes back.
-async fn send_and_kill(site: &Site, mut server: Server, gate: &Gate, publisher: &mut Publisher, readings: &[Reading]) -> Server {
+/// Sends the readings through the broker, and kills the server once in each part of them. The last server
+/// comes back.
+async fn send_and_kill(
+    site: &Site,
+    mut server: Server,
+    gate: &Gate,
+    publisher: &mut Publisher,
+    readings: &[Reading],
+) -> Server {
     let mut dice = Dice::new(SEED);
     let part = readings.len() / PARTS;
     for (number, readings) in readings.chunks(part).enumerate() {
@@ -225,10 +255,13 @@ async fn send_and_kill(site: &Site, mut server: Server, gate: &Gate, publisher: 
         match kill {
             Kill::After(count, moment) => {
                 eventually("readings to be stored", async || stored(&server).await >= count).await;
-                // The moment of the kill, not a wait for anything: it may meet the server in whatever it does with a message.
+                // The moment of the kill, not a wait for anything: it may meet the server in whatever it does
+                // with a message.
                 tokio::time::sleep(moment).await;
             }
-            Kill::Unheard => eventually("acknowledgements", async || gate.withheld() >= IN_FLIGHT * PUBACK_BYTES).await,
+            Kill::Unheard => {
+                eventually("acknowledgements", async || gate.withheld() >= IN_FLIGHT * PUBACK_BYTES).await
+            }
         }
         server.kill().await;
         gate.open();
@@ -251,7 +284,8 @@ async fn kills_neither_lose_nor_repeat_what_paho_publishes() {
     let Some(mut publisher) = Publisher::start(&broker) else { return };
     let gate = Gate::before(broker.port).await;
     let mut site = Site::new();
-    site.settings = "branch: { commit_rows: 5000, commit_every: 1s }\nlog: { segment_bytes: 256KB }\n".to_owned();
+    site.settings =
+        "branch: { commit_rows: 5000, commit_every: 1s }\nlog: { segment_bytes: 256KB }\n".to_owned();
     let source = format!(
         "sources:\n  - mqtt: {{ url: \"mqtt://127.0.0.1:{}\", topic: \"+/+/+/+\", asset: \"{{1}}/{{2}}/{{3}}\", signal: \"{{4}}\", \
          payload: json, value: $.v, time: $.t, quality: $.q }}\n",
@@ -269,16 +303,21 @@ async fn kills_neither_lose_nor_repeat_what_paho_publishes() {
 
     let expected = plant::stored([&readings[..]])[0];
     assert_eq!((stored(&server).await, expected.count), (READINGS as u64, READINGS as u64));
-    let different =
-        "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
+    let different = "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
     assert_eq!(server.count(different).await, READINGS as u64);
-    let total = &server.sql("SELECT sum(value) AS total FROM readings WHERE asset LIKE 'plant1/%'").await[0][0];
+    let total =
+        &server.sql("SELECT sum(value) AS total FROM readings WHERE asset LIKE 'plant1/%'").await[0][0];
     assert_eq!(total.as_f64(), Some(expected.sum));
 
     let calm = over_http(&readings).await;
     assert_eq!(calm.transitions_by_rule().len(), RULE_COUNT, "a rule that never speaks proves nothing");
     History::of(&server).await.assert_same(&calm);
-    println!("{PARTS} kills, {} readings, {} transitions: {:?}", calm.readings.len(), calm.transitions.len(), calm.transitions_by_rule());
+    println!(
+        "{PARTS} kills, {} readings, {} transitions: {:?}",
+        calm.readings.len(),
+        calm.transitions.len(),
+        calm.transitions_by_rule()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -292,7 +331,9 @@ async fn single_readings_of_mosquitto_pub_arrive_as_json_and_as_bare_numbers() {
          - mqtt: {{ url: \"{url}\", client_id: two, topic: \"bare/+\", asset: bare, signal: \"{{1}}\", payload: number }}\n"
     ));
     let server = site.start().await;
-    let there = async |asset: &str| server.count(&format!("SELECT count(*) AS n FROM readings WHERE asset = '{asset}'")).await > 0;
+    let there = async |asset: &str| {
+        server.count(&format!("SELECT count(*) AS n FROM readings WHERE asset = '{asset}'")).await > 0
+    };
     // Until both subscriptions stand the broker has nobody to keep messages for.
     let subscribed = async || {
         broker.publish("json/probe/temperature", r#"{"v":1,"t":1000}"#).await;
@@ -308,8 +349,21 @@ async fn single_readings_of_mosquitto_pub_arrive_as_json_and_as_bare_numbers() {
         server.count(query).await == 2
     })
     .await;
-    let rows = server.sql("SELECT asset, signal, time, value, quality FROM readings WHERE asset = 'json/pump7'").await;
-    assert_eq!(rows, [[json!("json/pump7"), json!("temperature"), json!("2026-01-01T00:00:00Z"), json!(91.25), json!("good")]]);
-    let rows = server.sql("SELECT asset, value, time = arrived AS stamped FROM readings WHERE signal = 'vibration'").await;
+    let rows = server
+        .sql("SELECT asset, signal, time, value, quality FROM readings WHERE asset = 'json/pump7'")
+        .await;
+    assert_eq!(
+        rows,
+        [[
+            json!("json/pump7"),
+            json!("temperature"),
+            json!("2026-01-01T00:00:00Z"),
+            json!(91.25),
+            json!("good")
+        ]]
+    );
+    let rows = server
+        .sql("SELECT asset, value, time = arrived AS stamped FROM readings WHERE signal = 'vibration'")
+        .await;
     assert_eq!(rows, [[json!("bare"), json!(4.5), json!(true)]]);
 }

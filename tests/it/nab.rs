@@ -1,4 +1,5 @@
-//! A real machine with known failures: the temperature sensor of NAB's industrial machine, sent as a gateway would send it.
+//! A real machine with known failures: the temperature sensor of NAB's industrial machine, sent as a gateway
+//! would send it.
 
 use forewarn_tests::data;
 use forewarn_tests::site::{Server, Site};
@@ -13,9 +14,12 @@ const PART: usize = 4_000;
 const LEARNING: usize = 15;
 const MAX_FALSE_ONSETS: usize = 14;
 
-/// The rows at which an independent implementation of the prescribed detector sees onsets at the same sensitivity.
-const ONSET_ROWS: [usize; 19] =
-    [312, 321, 519, 801, 2073, 2337, 2818, 3965, 5985, 5986, 11746, 12850, 15166, 16330, 16978, 18057, 18970, 19306, 21526];
+/// The rows at which an independent implementation of the prescribed detector sees onsets at the same
+/// sensitivity.
+const ONSET_ROWS: [usize; 19] = [
+    312, 321, 519, 801, 2073, 2337, 2818, 3965, 5985, 5986, 11746, 12850, 15166, 16330, 16978, 18057, 18970,
+    19306, 21526,
+];
 
 const PIPELINE: &str = "\
 pipeline: machine
@@ -49,17 +53,27 @@ fn windows() -> Option<Vec<(String, String)>> {
     let text = std::fs::read_to_string(data::path("nab/windows.json")?).expect("the labels are text");
     let labels: Value = serde_json::from_str(&text).expect("the labels are JSON");
     let time = |value: &Value| utc(value.as_str().expect("a time"));
-    Some(labels[FILE].as_array().expect("windows").iter().map(|window| (time(&window[0]), time(&window[1]))).collect())
+    Some(
+        labels[FILE]
+            .as_array()
+            .expect("windows")
+            .iter()
+            .map(|window| (time(&window[0]), time(&window[1])))
+            .collect(),
+    )
 }
 
 fn ndjson(rows: &[(String, String)]) -> String {
     let line = |(time, value): &(String, String)| {
-        format!("{{\"asset\":\"{ASSET}\",\"signal\":\"temperature\",\"time\":\"{time}\",\"value\":{value}}}\n")
+        format!(
+            "{{\"asset\":\"{ASSET}\",\"signal\":\"temperature\",\"time\":\"{time}\",\"value\":{value}}}\n"
+        )
     };
     rows.iter().map(line).collect()
 }
 
-/// Rows not newer than the newest before them. The file repeats an hour's times with other values; none of those is a duplicate.
+/// Rows not newer than the newest before them. The file repeats an hour's times with other values; none of
+/// those is a duplicate.
 fn late_rows(rows: &[(String, String)]) -> u64 {
     let mut newest = "";
     let mut late = 0;
@@ -109,7 +123,11 @@ async fn outcome(server: &Server) -> Outcome {
         server.alerts("").await.iter().map(|alert| (text(&alert["started"]), text(&alert["id"]))).collect();
     listed.sort();
     let query = "SELECT time, alert, asset, rule FROM alert_events WHERE transition IN ('raised', 'reraised') ORDER BY \"offset\"";
-    let mut outcome = Outcome { onsets: Vec::new(), alerts: Vec::new(), listed: listed.into_iter().map(|(_, id)| id).collect() };
+    let mut outcome = Outcome {
+        onsets: Vec::new(),
+        alerts: Vec::new(),
+        listed: listed.into_iter().map(|(_, id)| id).collect(),
+    };
     for row in server.sql(query).await {
         assert_eq!((row[2].as_str(), row[3].as_str()), (Some(ASSET), Some("temperature-unusual")));
         outcome.onsets.push(utc(&text(&row[0])));
@@ -125,7 +143,8 @@ fn text(value: &Value) -> String {
 fn check_onsets(rows: &[(String, String)], windows: &[(String, String)], onsets: &[String]) {
     // RFC 3339 times of one form sort as the times do.
     let inside = |onset: &String| windows.iter().any(|(from, to)| from <= onset && onset <= to);
-    let hit = windows.iter().filter(|(from, to)| onsets.iter().any(|onset| from <= onset && onset <= to)).count();
+    let hit =
+        windows.iter().filter(|(from, to)| onsets.iter().any(|onset| from <= onset && onset <= to)).count();
     let learnt = &rows[rows.len() * LEARNING / 100].0;
     let outside = onsets.iter().filter(|onset| *onset >= learnt && !inside(onset)).count();
     println!(
@@ -146,8 +165,15 @@ async fn accuracy_on_a_real_machine_is_that_of_the_reference_and_the_same_in_eve
     let first = run(&rows).await;
     check_onsets(&rows, &windows, &first.onsets);
     assert!(!first.listed.is_empty());
-    assert!(first.alerts.iter().all(|alert| first.listed.contains(alert)), "an onset belongs to an alert that is not listed");
+    assert!(
+        first.alerts.iter().all(|alert| first.listed.contains(alert)),
+        "an onset belongs to an alert that is not listed"
+    );
     let second = run(&rows).await;
     assert_eq!(second.listed, first.listed, "a second run gives other alerts");
-    assert_eq!((second.onsets, second.alerts), (first.onsets, first.alerts), "a second run gives other onsets");
+    assert_eq!(
+        (second.onsets, second.alerts),
+        (first.onsets, first.alerts),
+        "a second run gives other onsets"
+    );
 }

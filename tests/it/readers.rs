@@ -35,7 +35,8 @@ async fn flushed(server: &Server) {
     eventually("an empty tail", async || {
         let metrics = server.get("/metrics").await;
         let text = metrics.as_str().expect("metrics are text");
-        text.lines().any(|line| line.strip_prefix("forewarn_lake_tail_rows ").is_some_and(|rows| rows.trim() == "0"))
+        text.lines()
+            .any(|line| line.strip_prefix("forewarn_lake_tail_rows ").is_some_and(|rows| rows.trim() == "0"))
     })
     .await;
 }
@@ -59,7 +60,11 @@ async fn deltalake_duckdb_and_polars_count_the_same_readings_as_the_api() {
         assert_eq!(shown[0][0], (round + 1) * READINGS);
         let Some(read) = peer("read_lake.py", &table.display().to_string()).await else { return };
         let expected = Value::from(shown[0].clone());
-        assert_eq!(read["counts"], json!({ "deltalake": expected, "duckdb": expected, "polars": expected }), "round {round}");
+        assert_eq!(
+            read["counts"],
+            json!({ "deltalake": expected, "duckdb": expected, "polars": expected }),
+            "round {round}"
+        );
         assert_eq!(read["days"], json!(["2026-01-01", "2026-01-02", "2026-01-03"]));
         versions.push(read["version"].as_i64().expect("a version"));
     }
@@ -72,13 +77,25 @@ async fn polars_reads_answers_in_columns() {
     let server = site.start().await;
     for (minute, value) in [(0, 1.5), (1, -2.0)] {
         let time = format!("2026-01-01T00:0{minute}:00Z");
-        server.post("/v1/readings", &json!({ "asset": "plant1/pumpé", "signal": "flow", "time": time, "value": value })).await;
+        server
+            .post(
+                "/v1/readings",
+                &json!({ "asset": "plant1/pumpé", "signal": "flow", "time": time, "value": value }),
+            )
+            .await;
     }
     let Some(read) = peer("read_answers.py", &server.url).await else { return };
-    let rows = json!([["2026-01-01T00:00:00+00:00", "plant1/pumpé", 1.5], ["2026-01-01T00:01:00+00:00", "plant1/pumpé", -2.0]]);
+    let rows = json!([
+        ["2026-01-01T00:00:00+00:00", "plant1/pumpé", 1.5],
+        ["2026-01-01T00:01:00+00:00", "plant1/pumpé", -2.0]
+    ]);
     for form in ["parquet", "arrow"] {
         assert_eq!(read[form]["rows"], rows, "{form}");
-        assert_eq!(read[form]["types"], json!(["Datetime(time_unit='us', time_zone='UTC')", "String", "Float64"]), "{form}");
+        assert_eq!(
+            read[form]["types"],
+            json!(["Datetime(time_unit='us', time_zone='UTC')", "String", "Float64"]),
+            "{form}"
+        );
     }
 }
 
@@ -94,7 +111,10 @@ async fn send_young_and_old(server: &Server, number: i64) {
         let start = if n % 4 == 0 { FIRST_MS + (n % 3) * DAY_MS } else { YOUNG_MS + (n % 3) * DAY_MS };
         let value = ((number * 7 + n) % 4_000) as f64 / 4.0;
         let asset = format!("plant1/pump{}", n % 7);
-        format!("{}\n", json!({ "asset": asset, "signal": "temperature", "time": start + number * 400 + n, "value": value }))
+        format!(
+            "{}\n",
+            json!({ "asset": asset, "signal": "temperature", "time": start + number * 400 + n, "value": value })
+        )
     };
     let (status, answer) = server.send("/v1/readings", (0..400).map(line).collect::<String>()).await;
     assert_eq!((status, &answer["accepted"]), (200, &json!(400)), "{answer}");
@@ -132,7 +152,9 @@ impl Follower {
 async fn a_hundred_rounds_of_other_engines_agree_with_the_api_during_intake_upkeep_and_retention() {
     let Some(python) = peers::python() else { return };
     let mut site = Site::new();
-    site.settings = "branch: { commit_rows: 1500, commit_every: 300ms }\nmaintenance: { retain: { readings: 170d } }\n".to_owned();
+    site.settings =
+        "branch: { commit_rows: 1500, commit_every: 300ms }\nmaintenance: { retain: { readings: 170d } }\n"
+            .to_owned();
     let server = Arc::new(site.start().await);
     send_young_and_old(&server, 0).await;
     flushed(&server).await;
@@ -158,11 +180,19 @@ async fn a_hundred_rounds_of_other_engines_agree_with_the_api_during_intake_upke
             upkeep = started["run"].as_str().map(str::to_owned);
         }
         let (version, offset, read) = follower.read().await;
-        let query = format!("SELECT {FIGURES} FROM readings WHERE \"offset\" < {offset} AND time >= '2026-06-01T00:00:00Z'");
+        let query = format!(
+            "SELECT {FIGURES} FROM readings WHERE \"offset\" < {offset} AND time >= '2026-06-01T00:00:00Z'"
+        );
         let shown = Value::from(server.sql(&query).await[0].clone());
         for engine in ["deltalake", "duckdb", "polars"] {
-            assert_eq!(read[engine][0], shown, "{engine} in round {round}, version {version}, offset {offset}");
-            assert_eq!(read[engine][1], read["polars"][1], "{engine} in round {round}, version {version}: rows that are too old");
+            assert_eq!(
+                read[engine][0], shown,
+                "{engine} in round {round}, version {version}, offset {offset}"
+            );
+            assert_eq!(
+                read[engine][1], read["polars"][1],
+                "{engine} in round {round}, version {version}: rows that are too old"
+            );
         }
         versions.push(version);
         if round % 10 == 9
@@ -176,9 +206,18 @@ async fn a_hundred_rounds_of_other_engines_agree_with_the_api_during_intake_upke
     }
     done.store(true, Ordering::SeqCst);
     let batches = intake.await.expect("the intake comes to its end");
-    println!("{batches} requests, {} versions, {merged} files merged, {dropped} rows too old", versions.last().unwrap_or(&0));
-    assert!(versions.is_sorted() && versions.last() > versions.first().map(|first| first + 20).as_ref(), "{versions:?}");
-    assert!(merged > 20 && dropped > 200, "upkeep and retention went on meanwhile: {merged} files, {dropped} rows");
+    println!(
+        "{batches} requests, {} versions, {merged} files merged, {dropped} rows too old",
+        versions.last().unwrap_or(&0)
+    );
+    assert!(
+        versions.is_sorted() && versions.last() > versions.first().map(|first| first + 20).as_ref(),
+        "{versions:?}"
+    );
+    assert!(
+        merged > 20 && dropped > 200,
+        "upkeep and retention went on meanwhile: {merged} files, {dropped} rows"
+    );
     flushed(&server).await;
     let started = server.post("/v1/jobs/maintain/run", &json!({})).await;
     server.run_ended(started["run"].as_str().expect("a run")).await;

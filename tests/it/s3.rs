@@ -1,5 +1,6 @@
-//! The server with its lake in a bucket: all that it does on a disk it does there too, and while the bucket cannot be reached, is slow,
-//! or is written by others, what was acknowledged is counted at once and stored exactly once.
+//! The server with its lake in a bucket: all that it does on a disk it does there too, and while the bucket
+//! cannot be reached, is slow, or is written by others, what was acknowledged is counted at once and stored
+//! exactly once.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -22,7 +23,8 @@ const BATCH: u64 = 240;
 const FIRST_MS: u64 = 1_767_225_600_000;
 /// Commits come often.
 const SETTINGS: &str = "branch: { commit_rows: 500, commit_every: 100ms }\n";
-const TOTALS: &str = "SELECT count(*), count(DISTINCT time), sum(value) FROM readings WHERE asset LIKE 'plant1/%'";
+const TOTALS: &str =
+    "SELECT count(*), count(DISTINCT time), sum(value) FROM readings WHERE asset LIKE 'plant1/%'";
 const PIPELINE: &str = "\
 pipeline: plant
 rules:
@@ -75,7 +77,11 @@ async fn job(server: &Server, name: &str) -> Value {
 /// How many attempts to commit readings have failed since the last success.
 async fn failed_commits(server: &Server) -> u64 {
     let page = server.get("/metrics").await;
-    let line = page.as_str().expect("text").lines().find_map(|line| line.strip_prefix("forewarn_lake_failed_commits{table=\"readings\"} "));
+    let line = page
+        .as_str()
+        .expect("text")
+        .lines()
+        .find_map(|line| line.strip_prefix("forewarn_lake_failed_commits{table=\"readings\"} "));
     line.map_or(0, |count| count.parse().expect("a count"))
 }
 
@@ -84,7 +90,8 @@ async fn assert_others_read(s3: &S3, rows: u64, sum: f64) {
     let python = peers::python().expect("moto runs on it");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/read_lake.py");
     let table = format!("{}/readings", s3.lake());
-    let output = Command::new(python).arg(script).arg(table).envs(s3.direct()).output().await.expect("Python starts");
+    let output =
+        Command::new(python).arg(script).arg(table).envs(s3.direct()).output().await.expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
     let expected = json!([rows, sum]);
@@ -121,7 +128,10 @@ async fn all_that_works_on_a_disk_works_in_a_bucket() {
     let ended = job(&server, "maintain").await;
     assert!(ended["details"]["tables"]["readings"]["files_merged"].as_u64() >= Some(6), "{ended}");
     assert_eq!(server.get(history).await, before);
-    assert_eq!(server.sql("SELECT rule, asset FROM alert_events LIMIT 1").await, [[json!("hot"), json!("plant1/pump9")]]);
+    assert_eq!(
+        server.sql("SELECT rule, asset FROM alert_events LIMIT 1").await,
+        [[json!("hot"), json!("plant1/pump9")]]
+    );
     assert_eq!(server.count("SELECT count(*) FROM health").await, 1);
     assert_others_read(&s3, 6 * BATCH + 2, sum_of(6) + 94.5).await;
     assert!(server.stop().await.success(), "{}", site.log());
@@ -167,7 +177,8 @@ async fn models_predictions_snapshots_and_backups_live_in_a_bucket_too() {
 
     let backups = s3.lake().replace("lakes/one", "backups");
     let config = first.config().display().to_string();
-    let (code, _, err) = first.run(&["backup", "--config", &config, "--server", &server.url, "--to", &backups]).await;
+    let (code, _, err) =
+        first.run(&["backup", "--config", &config, "--server", &server.url, "--to", &backups]).await;
     assert_eq!(code, 0, "{err}");
     let all = known(&server).await;
     assert!(server.stop().await.success(), "{}", first.log());
@@ -176,17 +187,21 @@ async fn models_predictions_snapshots_and_backups_live_in_a_bucket_too() {
     let mut second = site();
     let lake = s3.lake().replace("lakes/one", "lakes/two");
     let data = second.path().join("data").display().to_string();
-    let (code, _, err) = second.run(&["restore", "--from", &backups, "--data-dir", &data, "--lake", &lake]).await;
+    let (code, _, err) =
+        second.run(&["restore", "--from", &backups, "--data-dir", &data, "--lake", &lake]).await;
     assert_eq!(code, 0, "{err}");
     second.lake_url = Some(lake);
     let server = second.start().await;
     assert_eq!(known(&server).await, all, "restored from one bucket's folder into another");
 }
 
-/// Readings of the time since `number`; older files are no part of the question, so it can be answered without the store.
+/// Readings of the time since `number`; older files are no part of the question, so it can be answered
+/// without the store.
 fn since(number: u64) -> String {
     let time = forewarn_time(FIRST_MS + number * BATCH);
-    format!("SELECT count(*), count(DISTINCT time), sum(value) FROM readings WHERE asset LIKE 'plant1/%' AND time >= '{time}'")
+    format!(
+        "SELECT count(*), count(DISTINCT time), sum(value) FROM readings WHERE asset LIKE 'plant1/%' AND time >= '{time}'"
+    )
 }
 
 /// A time of the first day, as SQL writes it.
@@ -196,7 +211,8 @@ fn forewarn_time(ms: u64) -> String {
     format!("2026-01-01T{:02}:{:02}:{:02}.{:03}Z", minutes / 60, minutes % 60, ms / 1000, ms % 1000)
 }
 
-/// Sends batches while the store behaves badly, until so many commits have failed in a row and `long` has passed; the next number.
+/// Sends batches while the store behaves badly, until so many commits have failed in a row and `long` has
+/// passed; the next number.
 async fn live_through(server: &Server, mut number: u64, first: u64, failures: u64, long: Duration) -> u64 {
     let until = tokio::time::Instant::now() + long;
     // Not a wait for anything: the pace at which a plant sends.
@@ -205,12 +221,24 @@ async fn live_through(server: &Server, mut number: u64, first: u64, failures: u6
         pace.tick().await;
         send(server, number).await;
         number += 1;
-        assert_eq!(server.sql(&since(first)).await, [totals(number - first)], "each reading is counted at once");
+        assert_eq!(
+            server.sql(&since(first)).await,
+            [totals(number - first)],
+            "each reading is counted at once"
+        );
     }
     let (status, ready) = server.try_get("/readyz").await;
-    let lake = ready["checks"].as_array().expect("checks").iter().find(|check| check["name"] == "lake").expect("a check of the lake");
+    let lake = ready["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .find(|check| check["name"] == "lake")
+        .expect("a check of the lake");
     let told = lake["detail"].as_str().expect("a text");
-    assert!(status == 200 && told.contains("readings cannot be committed since"), "the server serves, and says what it cannot do: {ready}");
+    assert!(
+        status == 200 && told.contains("readings cannot be committed since"),
+        "the server serves, and says what it cannot do: {ready}"
+    );
     number
 }
 
@@ -287,7 +315,8 @@ async fn answers_that_get_lost_repeat_no_commit() {
 async fn kills_amid_commits_to_a_bucket_lose_nothing_and_repeat_nothing() {
     let Some(s3) = S3::start().await else { return };
     let mut site = site(&s3);
-    site.settings = "branch: { commit_rows: 300, commit_every: 20ms }\nlog: { segment_bytes: 64KB }\n".to_owned();
+    site.settings =
+        "branch: { commit_rows: 300, commit_every: 20ms }\nlog: { segment_bytes: 64KB }\n".to_owned();
     let mut dice = Dice::new(20_260_101);
     let mut server = site.start().await;
     let mut number = 0;
@@ -350,7 +379,10 @@ async fn another_writer_and_the_server_race_for_versions_and_nothing_gets_lost()
     flushed(&server).await;
     assert_eq!(server.sql(TOTALS).await, [totals(number)]);
     let others = "SELECT count(*), count(DISTINCT time), sum(value) FROM readings WHERE asset LIKE 'other/%'";
-    assert_eq!(server.sql(others).await, [[json!(10 * ROUNDS), json!(10 * ROUNDS), json!((0..ROUNDS).sum::<u64>() as f64 * 10.0)]]);
+    assert_eq!(
+        server.sql(others).await,
+        [[json!(10 * ROUNDS), json!(10 * ROUNDS), json!((0..ROUNDS).sum::<u64>() as f64 * 10.0)]]
+    );
     assert_eq!(server.count("SELECT count(*) FROM health WHERE asset LIKE 'other/%'").await, 3 * ROUNDS);
     let runs = server.count("SELECT count(*) FROM health WHERE asset = 'plant1/pump1'").await;
     assert_eq!(runs, number, "each run wrote a row");

@@ -1,5 +1,5 @@
-//! Snapshots in the lake's store: a start reads only the log behind the newest, one that cannot be used costs nothing as the one before
-//! serves, and without any the server says what to do.
+//! Snapshots in the lake's store: a start reads only the log behind the newest, one that cannot be used costs
+//! nothing as the one before serves, and without any the server says what to do.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,8 @@ const READINGS: usize = 200;
 async fn work(server: &Server, stretch: usize) {
     for index in 0..READINGS {
         let pump = if index < 5 { stretch } else { 0 };
-        let time = 1_767_225_600_000_i64 + i64::try_from(stretch * READINGS + index).expect("a small number") * 1_000;
+        let time = 1_767_225_600_000_i64
+            + i64::try_from(stretch * READINGS + index).expect("a small number") * 1_000;
         let value = if index % 20 == 19 { 95.0 } else { 70.0 };
         let reading = json!({ "asset": format!("plant1/pump{pump}"), "signal": "temperature", "time": time, "value": value });
         server.post("/v1/readings", &reading).await;
@@ -30,13 +31,17 @@ async fn work(server: &Server, stretch: usize) {
 /// What must be the same after every start.
 async fn known(server: &Server) -> (Vec<Vec<Value>>, Vec<Value>, Value) {
     let alerts = server.alerts("&state=all").await;
-    let readings = server.sql("SELECT asset, count(*), sum(value) FROM readings GROUP BY asset ORDER BY asset").await;
+    let readings =
+        server.sql("SELECT asset, count(*), sum(value) FROM readings GROUP BY asset ORDER BY asset").await;
     (readings, alerts, server.get("/v1/assets").await)
 }
 
 fn snapshots(site: &Site) -> Vec<PathBuf> {
-    let folders = std::fs::read_dir(site.lake().join("_forewarn/snapshots")).expect("the folder of snapshots");
-    let entries = folders.flat_map(|log| std::fs::read_dir(log.expect("a folder").path()).expect("the folder of the log's snapshots"));
+    let folders =
+        std::fs::read_dir(site.lake().join("_forewarn/snapshots")).expect("the folder of snapshots");
+    let entries = folders.flat_map(|log| {
+        std::fs::read_dir(log.expect("a folder").path()).expect("the folder of the log's snapshots")
+    });
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("a file").path()).collect();
     files.sort();
     files
@@ -65,7 +70,10 @@ async fn a_damaged_snapshot_loses_nothing_though_the_log_is_trimmed() {
     damage(&files[1]);
 
     let server = site.start().await;
-    assert!(server.metric("forewarn_log_start_offset").await > 0, "a log that goes back to its beginning proves nothing");
+    assert!(
+        server.metric("forewarn_log_start_offset").await > 0,
+        "a log that goes back to its beginning proves nothing"
+    );
     assert!(site.log().contains("this snapshot is passed over"), "{}", site.log());
     assert_eq!(Some(known(&server).await), before);
     assert!(server.metric("forewarn_snapshot_offset").await > 0, "the snapshot that the start rests on");
@@ -74,7 +82,10 @@ async fn a_damaged_snapshot_loses_nothing_though_the_log_is_trimmed() {
     snapshots(&site).iter().for_each(damage);
     let (code, _, complaint) = site.run(&["serve", "--config", &site.config().display().to_string()]).await;
     assert_eq!(code, 2, "{complaint}");
-    assert!(complaint.contains("none of the snapshots in") && complaint.contains("from a copy"), "{complaint}");
+    assert!(
+        complaint.contains("none of the snapshots in") && complaint.contains("from a copy"),
+        "{complaint}"
+    );
 }
 
 #[tokio::test]
@@ -98,7 +109,10 @@ async fn a_start_reads_only_the_log_behind_the_newest_snapshot() {
     server.kill().await;
 
     let server = site.start().await;
-    let (replayed, end) = (server.metric("forewarn_start_replayed_records").await, server.metric("forewarn_log_end_offset").await);
+    let (replayed, end) = (
+        server.metric("forewarn_start_replayed_records").await,
+        server.metric("forewarn_log_end_offset").await,
+    );
     assert_eq!(server.metric("forewarn_log_start_offset").await, 0);
     assert_eq!(server.metric("forewarn_snapshot_offset").await, snapshot);
     assert!(
@@ -125,7 +139,11 @@ async fn a_store_that_takes_no_snapshot_costs_no_alert_and_no_start() {
     std::fs::remove_file(&folder).expect("the file goes");
 
     let server = site.start().await;
-    assert_eq!(server.metric("forewarn_log_start_offset").await, 0, "nothing is trimmed of what no snapshot holds");
+    assert_eq!(
+        server.metric("forewarn_log_start_offset").await,
+        0,
+        "nothing is trimmed of what no snapshot holds"
+    );
     assert_eq!(known(&server).await, before);
     work(&server, 1).await;
     let before = known(&server).await;
@@ -164,13 +182,19 @@ async fn rules_are_not_dropped_as_their_folder_is_missing() {
     let config = site.config();
     let serve = ["serve", "--config", &config.display().to_string()];
     let (code, _, err) = site.run(&serve).await;
-    assert!(code == 2 && err.contains(&folder.display().to_string()) && err.contains("`pipelines` names"), "{code} {err}");
+    assert!(
+        code == 2 && err.contains(&folder.display().to_string()) && err.contains("`pipelines` names"),
+        "{code} {err}"
+    );
     // Where the settings leave the folder at its default, it is the rules in force that are missed.
     let text = std::fs::read_to_string(&config).expect("settings");
     let unnamed: Vec<&str> = text.lines().filter(|line| !line.starts_with("pipelines:")).collect();
     std::fs::write(&config, unnamed.join("\n")).expect("settings");
     let (code, _, err) = site.run(&serve).await;
-    assert!(code == 2 && err.contains("rules are in force") && err.contains("leave it empty"), "{code} {err}");
+    assert!(
+        code == 2 && err.contains("rules are in force") && err.contains("leave it empty"),
+        "{code} {err}"
+    );
     // Neither touches what needs no definitions.
     let (code, out, err) = site.run(&["log", "verify", "--config", &config.display().to_string()]).await;
     assert!(code == 0 && out.ends_with("whole\n"), "{out}{err}");
@@ -190,7 +214,10 @@ async fn a_server_whose_log_has_no_room_for_alerts_still_ends_and_loses_none() {
     let flip = |index: usize| {
         let time = 1_767_225_600_000_i64 + i64::try_from(index).expect("a small number") * 1_000;
         let value = if index.is_multiple_of(2) { 95.0 } else { 70.0 };
-        format!("{}\n", json!({ "asset": "plant1/pump0", "signal": "temperature", "time": time, "value": value }))
+        format!(
+            "{}\n",
+            json!({ "asset": "plant1/pump0", "signal": "temperature", "time": time, "value": value })
+        )
     };
     let (status, answer) = server.send("/v1/readings", (0..FLIPS).map(flip).collect::<String>()).await;
     assert_eq!((status, &answer["accepted"]), (200, &json!(FLIPS)), "{answer}");
@@ -200,5 +227,8 @@ async fn a_server_whose_log_has_no_room_for_alerts_still_ends_and_loses_none() {
 
     site.settings = site.settings.replace("200KB", "100MB");
     let server = site.start().await;
-    eventually("every alert", async || server.count("SELECT count(*) FROM alert_events").await == FLIPS as u64).await;
+    eventually("every alert", async || {
+        server.count("SELECT count(*) FROM alert_events").await == FLIPS as u64
+    })
+    .await;
 }

@@ -1,5 +1,5 @@
-//! Some hundred questions made up by a seed, to the server and to `DuckDB`: both give the same answers, while part of the rows is in files
-//! and part in the log's tail.
+//! Some hundred questions made up by a seed, to the server and to `DuckDB`: both give the same answers, while
+//! part of the rows is in files and part in the log's tail.
 
 use forewarn_tests::peers;
 use forewarn_tests::plant::Dice;
@@ -12,8 +12,8 @@ const REQUESTS: u64 = 40;
 const READINGS: u64 = 25;
 const COMMIT_ROWS: u64 = 160;
 
-/// Readings of twelve series over three days, out of order here and there, of every quality. Values are multiples of 1/8, whose sums are
-/// exact in any order.
+/// Readings of twelve series over three days, out of order here and there, of every quality. Values are
+/// multiples of 1/8, whose sums are exact in any order.
 async fn send(server: &Server, dice: &mut Dice, request: u64) {
     let mut pick = |of: &[&str]| of[usize::try_from(dice.below(of.len() as u64)).expect("small")].to_owned();
     let mut lines = Vec::new();
@@ -49,7 +49,8 @@ async fn questions_are_answered_as_duckdb_answers_them() {
         eventually("commits that keep up", async || tail().await < COMMIT_ROWS).await;
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/compare_sql.py");
-    let output = Command::new(python).args([script, &server.url, "1", "250"]).output().await.expect("Python starts");
+    let output =
+        Command::new(python).args([script, &server.url, "1", "250"]).output().await.expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let compared: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
     assert_eq!((&compared["asked"], &compared["rows"]), (&json!(250), &json!(requests * READINGS)));

@@ -1,8 +1,10 @@
-//! A data folder that an earlier release wrote opens with this one: everything is there, and the server goes on.
+//! A data folder that an earlier release wrote opens with this one: everything is there, and the server goes
+//! on.
 //!
-//! `tests/fixtures/data-v1.tar.gz` holds such a folder, as a killed server left it, and `known.json`, what that server knew. The server was
-//! that of commit ea427dc, taken through the steps of the ignored test here, which writes the file anew:
-//! `FOREWARN_BIN=path/to/that/program cargo test --workspace --test it -- --ignored upgrade`.
+//! `tests/fixtures/data-v1.tar.gz` holds such a folder, as a killed server left it, and `known.json`, what
+//! that server knew. The server was that of commit ea427dc, taken through the steps of the ignored test here,
+//! which writes the file anew: `FOREWARN_BIN=path/to/that/program cargo test --workspace --test it --
+//! --ignored upgrade`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +27,9 @@ async fn a_data_folder_of_an_earlier_release_opens() {
     let mut site = Site::new();
     furnish(&mut site);
     tar(&["-xzf", &fixture().display().to_string(), "-C", &site.path().display().to_string()]);
-    let former: Value = serde_json::from_slice(&std::fs::read(site.path().join("known.json")).expect("a file")).expect("JSON");
+    let former: Value =
+        serde_json::from_slice(&std::fs::read(site.path().join("known.json")).expect("a file"))
+            .expect("JSON");
     assert!(site.path().join("data/snapshots").exists(), "that release kept its snapshots beside the log");
 
     let server = site.start().await;
@@ -37,12 +41,20 @@ async fn a_data_folder_of_an_earlier_release_opens() {
     assert_eq!(found, former["known"]);
     server.post("/v1/readings", &reading(3, 2_000, 60.0)).await;
     server.post("/v1/readings", &reading(7, 2_000, 97.0)).await;
-    let new = server.sql("SELECT asset, \"offset\" FROM readings WHERE time >= '2026-02-01T00:30:00Z' ORDER BY \"offset\"").await;
+    let new = server
+        .sql(
+            "SELECT asset, \"offset\" FROM readings WHERE time >= '2026-02-01T00:30:00Z' ORDER BY \"offset\"",
+        )
+        .await;
     assert_eq!(new.iter().map(|row| &row[0]).collect::<Vec<_>>(), ["plant1/pump3", "plant1/pump7"]);
     assert!(new.iter().all(|row| row[1].as_u64() >= Some(end)), "offsets go on from {end}: {new:?}");
     eventually("the new alert", async || server.alerts("&asset=plant1/pump7").await.len() == 1).await;
     let alerts = server.alerts("&asset=plant1/pump3&state=all").await;
-    assert_eq!(alerts.iter().map(|alert| &alert["state"]).collect::<Vec<_>>(), [&json!("returned")], "{alerts:?}");
+    assert_eq!(
+        alerts.iter().map(|alert| &alert["state"]).collect::<Vec<_>>(),
+        [&json!("returned")],
+        "{alerts:?}"
+    );
 
     // The store takes over: once it has two snapshots, nothing rests on the former place any more.
     for _ in 0..2 {

@@ -22,8 +22,13 @@ impl Watch {
     /// Starts it and waits until it watches.
     async fn start(url: &str, arguments: &[&str]) -> Self {
         let mut command = Command::new(binary());
-        command.args(["alert", "watch", "--server", url]).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        command
+            .args(["alert", "watch", "--server", url])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let mut process =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let alerts = BufReader::new(process.stdout.take().expect("it is piped")).lines();
         let remarks = BufReader::new(process.stderr.take().expect("it is piped")).lines();
         let mut watch = Self { alerts, remarks, _process: process };
@@ -65,7 +70,10 @@ impl Door {
     }
 
     fn lead_to(&self, server: &Server) {
-        server.url.trim_start_matches("http://").clone_into(&mut self.behind.lock().expect("nobody panics with it"));
+        server
+            .url
+            .trim_start_matches("http://")
+            .clone_into(&mut self.behind.lock().expect("nobody panics with it"));
     }
 }
 
@@ -79,7 +87,10 @@ async fn a_watcher_sees_alerts_as_they_come_and_goes_on_after_a_restart_of_the_s
     let mut watch_json = Watch::start(&server.url, &["--json"]).await;
     heat(&server, "pump7", 93.0).await;
     let id = only_alert(&server).await;
-    assert_says(&line(&mut watch.alerts).await, &["raised", "critical", "plant1/pump7  hot  ", "temperature 93", &id]);
+    assert_says(
+        &line(&mut watch.alerts).await,
+        &["raised", "critical", "plant1/pump7  hot  ", "temperature 93", &id],
+    );
     let event: Value = serde_json::from_str(&line(&mut watch_json.alerts).await).expect("JSON");
     assert_eq!((&event["transition"], &event["id"]), (&json!("raised"), &json!(id)), "{event}");
     done(&server, &["alert", "ack", &id, "--actor", "anna", "-m", "on my way", "--reason", "true"]).await;
@@ -88,7 +99,8 @@ async fn a_watcher_sees_alerts_as_they_come_and_goes_on_after_a_restart_of_the_s
     server.kill().await;
     assert_says(&line(&mut watch.remarks).await, &["cut off; connecting again"]);
     let server = site.start().await;
-    // Whether this is raised before the watcher is back or after it, the watcher sees it, and nothing a second time.
+    // Whether this is raised before the watcher is back or after it, the watcher sees it, and nothing a
+    // second time.
     heat(&server, "pump8", 99.0).await;
     door.lead_to(&server);
     assert_says(&line(&mut watch.alerts).await, &["raised", "plant1/pump8"]);

@@ -1,5 +1,5 @@
-//! The reference data, which lies outside the project: `FOREWARN_DATA`, or `../shared/data` beside the project. Where it is missing a
-//! test is skipped and says so, unless `FOREWARN_NEED_DATA` is set.
+//! The reference data, which lies outside the project: `FOREWARN_DATA`, or `../shared/data` beside the
+//! project. Where it is missing a test is skipped and says so, unless `FOREWARN_NEED_DATA` is set.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,8 @@ pub fn path(relative: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    let missing = format!("there is no {} (set FOREWARN_DATA to the folder of the reference data)", path.display());
+    let missing =
+        format!("there is no {} (set FOREWARN_DATA to the folder of the reference data)", path.display());
     assert!(std::env::var_os("FOREWARN_NEED_DATA").is_none(), "{missing}");
     crate::say_skipped(&missing);
     None

@@ -1,6 +1,11 @@
 //! Drives the real server as a user would: its own process, its own folder, HTTP from outside.
 
-#![allow(clippy::cast_possible_truncation, clippy::expect_used, clippy::panic, reason = "this package is test code")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "this package is test code"
+)]
 
 pub mod data;
 pub mod peers;
@@ -8,7 +13,8 @@ pub mod plant;
 pub mod s3;
 pub mod site;
 
-/// Says on standard error why a test does not test. The harness catches what is printed by macros, and shows nothing of a test that passes.
+/// Says on standard error why a test does not test. The harness catches what is printed by macros, and shows
+/// nothing of a test that passes.
 fn say_skipped(why: &str) {
     use std::io::Write as _;
     let name = std::thread::current().name().unwrap_or("a test").to_owned();

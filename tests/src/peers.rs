@@ -21,7 +21,8 @@ pub fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|file| file.is_file()).or_else(|| missing(name))
 }
 
-/// The library that lets a program see another time than the machine's (`libfaketime`), to be put into `LD_PRELOAD`.
+/// The library that lets a program see another time than the machine's (`libfaketime`), to be put into
+/// `LD_PRELOAD`.
 ///
 /// # Panics
 /// In CI, if it is missing.

@@ -1,7 +1,9 @@
-//! A plant that does not exist: seeded readings, the same in every run, with enough trouble in them that every kind of rule speaks.
+//! A plant that does not exist: seeded readings, the same in every run, with enough trouble in them that
+//! every kind of rule speaks.
 //!
-//! Readings stand ten minutes apart. The engine lets wall-clock time pass for holds and for the age of inputs, so a test whose alerts
-//! are to be the same in every run needs readings much further apart than it takes to restart a server.
+//! Readings stand ten minutes apart. The engine lets wall-clock time pass for holds and for the age of
+//! inputs, so a test whose alerts are to be the same in every run needs readings much further apart than it
+//! takes to restart a server.
 //!
 //! Values are multiples of 1/64, which have an exact decimal text and an exact sum in any order.
 
@@ -97,7 +99,10 @@ impl Reading {
     /// As line protocol with times in ms, which has no place for the quality.
     pub fn line_protocol(&self) -> String {
         let Self { signal, asset, value, time_ms, .. } = self;
-        format!("{signal},a_plant=plant1,b_line=line{},c_pump=pump{asset} value={value} {time_ms}\n", asset % 3)
+        format!(
+            "{signal},a_plant=plant1,b_line=line{},c_pump=pump{asset} value={value} {time_ms}\n",
+            asset % 3
+        )
     }
 
     /// `good` or `bad`.
@@ -136,13 +141,23 @@ pub fn readings(seed: u64, asset: usize, steps: usize, manner: Manner) -> Vec<Re
             shift = if shift == 0.0 { 1.5 } else { 0.0 };
         }
         let spike = if dice.once_in(90) { 9.0 } else { 0.0 };
-        let values = [62.0 + 4.0 * dice.wobble() + heat, 3.0 + shift + dice.wobble() + heat / 16.0, 8.0 + dice.wobble() + spike];
+        let values = [
+            62.0 + 4.0 * dice.wobble() + heat,
+            3.0 + shift + dice.wobble() + heat / 16.0,
+            8.0 + dice.wobble() + spike,
+        ];
         for (signal, value) in SIGNALS.into_iter().zip(values) {
             sent.push(Reading { asset, signal, time_ms, value, bad: dice.once_in(120) });
         }
         if manner == Manner::Untidy && dice.once_in(12) {
             let value = 50.0 + 40.0 * dice.wobble();
-            sent.push(Reading { asset, signal: SIGNALS[dice.below(2) as usize], time_ms: time_ms - LATE_MS, value, bad: false });
+            sent.push(Reading {
+                asset,
+                signal: SIGNALS[dice.below(2) as usize],
+                time_ms: time_ms - LATE_MS,
+                value,
+                bad: false,
+            });
         }
         if manner == Manner::Untidy && dice.once_in(15) {
             let again = sent.len() - 1 - dice.below(sent.len().min(40) as u64) as usize;
@@ -206,7 +221,8 @@ impl History {
         let mut alerts = server.alerts("&state=all").await;
         alerts.sort_by_key(|alert| alert["id"].to_string());
         for alert in &mut alerts {
-            // Ticks and the other assets' readings stand in the log as well, at places of their own in each run.
+            // Ticks and the other assets' readings stand in the log as well, at places of their own in each
+            // run.
             alert.as_object_mut().expect("an alert is an object").remove("offset");
         }
         let transitions = "SELECT asset, rule, alert, time, transition, state, unknown, started, value, score, message, evidence \

@@ -1,11 +1,13 @@
 //! An S3 server for tests: `moto`, with a proxy before it that misbehaves on command.
 //!
-//! The program reaches the bucket through the proxy alone. The proxy works on connections: it passes them on, cuts them, holds answers
-//! back, or answers `503 SlowDown` itself. What readers of other makes ask goes straight to `moto`.
+//! The program reaches the bucket through the proxy alone. The proxy works on connections: it passes them on,
+//! cuts them, holds answers back, or answers `503 SlowDown` itself. What readers of other makes ask goes
+//! straight to `moto`.
 //!
-//! What `moto` is not: it keeps objects in memory and loses them with its process, so nothing here says anything about the durability
-//! of the store. It checks neither signatures nor clocks, and any credentials will do. Its conditional puts are atomic and its lists
-//! are consistent, as those of S3 are. It answers within milliseconds, one request a thread.
+//! What `moto` is not: it keeps objects in memory and loses them with its process, so nothing here says
+//! anything about the durability of the store. It checks neither signatures nor clocks, and any credentials
+//! will do. Its conditional puts are atomic and its lists are consistent, as those of S3 are. It answers
+//! within milliseconds, one request a thread.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -38,8 +40,8 @@ pub enum Behaviour {
     Slow(Duration),
     /// It answers each request with `503 SlowDown`.
     Busy,
-    /// It passes requests on, and ends the connection where one in so many answers should come: the store has done what was asked, and
-    /// nobody learns of it.
+    /// It passes requests on, and ends the connection where one in so many answers should come: the store has
+    /// done what was asked, and nobody learns of it.
     LoseAnswers {
         /// One in so many.
         every: usize,
@@ -65,12 +67,21 @@ impl S3 {
         let python = peers::python()?;
         let mut command = Command::new(python);
         command.args(["-m", "moto.server", "-p", "0", "-H", "127.0.0.1"]).env("PYTHONUNBUFFERED", "1");
-        let mut moto =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn().expect("Python starts");
+        let mut moto = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("Python starts");
         let mut lines = BufReader::new(moto.stderr.take().expect("its output is piped")).lines();
         let mut said = Vec::new();
         let address = loop {
-            let line = lines.next_line().await.expect("text").unwrap_or_else(|| panic!("moto does not start:\n{}", said.join("\n")));
+            let line = lines
+                .next_line()
+                .await
+                .expect("text")
+                .unwrap_or_else(|| panic!("moto does not start:\n{}", said.join("\n")));
             if let Some((_, address)) = line.split_once("Running on http://") {
                 break address.trim().to_owned();
             }
@@ -78,7 +89,8 @@ impl S3 {
         };
         // It writes a line for each request, which somebody must take.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        let made = crate::site::http().put(format!("http://{address}/{BUCKET}")).send().await.expect("moto answers");
+        let made =
+            crate::site::http().put(format!("http://{address}/{BUCKET}")).send().await.expect("moto answers");
         assert!(made.status().is_success(), "no bucket: {made:?}");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let proxy = listener.local_addr().expect("an address").to_string();
@@ -93,7 +105,8 @@ impl S3 {
         self.behaviour.send_replace(behaviour);
     }
 
-    /// How many connections the proxy has taken, and answers it has seen, while it did not pass everything on.
+    /// How many connections the proxy has taken, and answers it has seen, while it did not pass everything
+    /// on.
     pub fn troubled(&self) -> usize {
         self.troubled.load(Ordering::SeqCst)
     }
@@ -136,7 +149,12 @@ fn environment(address: &str) -> Vec<(String, String)> {
     variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
 }
 
-async fn serve(listener: TcpListener, address: String, behaviour: watch::Receiver<Behaviour>, troubled: Arc<AtomicUsize>) {
+async fn serve(
+    listener: TcpListener,
+    address: String,
+    behaviour: watch::Receiver<Behaviour>,
+    troubled: Arc<AtomicUsize>,
+) {
     while let Ok((client, _)) = listener.accept().await {
         let (address, mut behaviour, troubled) = (address.clone(), behaviour.clone(), Arc::clone(&troubled));
         tokio::spawn(async move {
@@ -147,7 +165,8 @@ async fn serve(listener: TcpListener, address: String, behaviour: watch::Receive
             match now {
                 Behaviour::Cut => drop(client),
                 Behaviour::Busy => refuse(client).await,
-                // A change of mind ends the connections there are: what was on its way is lost, as it is when a network goes down.
+                // A change of mind ends the connections there are: what was on its way is lost, as it is when
+                // a network goes down.
                 _ => tokio::select! {
                     () = pass_on(client, &address, now, &troubled) => {}
                     _ = behaviour.wait_for(|newest| *newest != now) => {}
@@ -179,7 +198,13 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asked: &Atomic
     }
 }
 
-async fn answer(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, asked: &AtomicBool, behaviour: Behaviour, troubled: &AtomicUsize) {
+async fn answer(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    asked: &AtomicBool,
+    behaviour: Behaviour,
+    troubled: &AtomicUsize,
+) {
     let mut bytes = vec![0; CHUNK_BYTES];
     while let Ok(read @ 1..) = from.read(&mut bytes).await {
         if behaviour != Behaviour::Pass && asked.swap(false, Ordering::SeqCst) {
@@ -208,7 +233,10 @@ async fn refuse(mut client: TcpStream) {
         }
     };
     let text = String::from_utf8_lossy(&request[..head]).to_ascii_lowercase();
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok()).unwrap_or(0_usize);
+    let length = text
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
+        .unwrap_or(0_usize);
     while request.len() < head + length {
         if !matches!(client.read_buf(&mut request).await, Ok(1..)) {
             return;

@@ -147,7 +147,8 @@ impl Site {
             }
             None
         };
-        let heard = tokio::time::timeout(PATIENCE, listening).await.unwrap_or_else(|_| panic!("{}", self.log()));
+        let heard =
+            tokio::time::timeout(PATIENCE, listening).await.unwrap_or_else(|_| panic!("{}", self.log()));
         match heard {
             Some(url) => Ok(Server { process, url, http: http() }),
             None => Err(process.wait().await.expect("the server's exit status")),
@@ -161,19 +162,34 @@ impl Site {
     pub fn spawn(&self) -> Child {
         let mut command = Command::new(binary());
         command.envs(self.environment.iter().cloned());
-        command.args(["serve", "--config"]).arg(self.config()).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-        let log = std::fs::File::options().create(true).append(true).open(self.path().join("server.log")).expect("a log for the server");
+        command
+            .args(["serve", "--config"])
+            .arg(self.config())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.path().join("server.log"))
+            .expect("a log for the server");
         command.stderr(log).spawn().expect("the server starts")
     }
 
-    /// Runs a command of the program against nothing or a server; gives its exit code, standard output and standard error.
+    /// Runs a command of the program against nothing or a server; gives its exit code, standard output and
+    /// standard error.
     ///
     /// # Panics
     /// If it cannot be started.
     pub async fn run(&self, arguments: &[&str]) -> (i32, String, String) {
         let environment = self.environment.iter().cloned();
-        let output =
-            Command::new(binary()).args(arguments).envs(environment).stdin(Stdio::null()).output().await.expect("the program starts");
+        let output = Command::new(binary())
+            .args(arguments)
+            .envs(environment)
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("the program starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
     }
@@ -245,7 +261,11 @@ impl Server {
     /// # Panics
     /// If there is no answer.
     pub async fn send(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.url)).header("content-type", "application/json").body(body);
+        let request = self
+            .http
+            .post(format!("{}{path}", self.url))
+            .header("content-type", "application/json")
+            .body(body);
         read(request.send().await.expect("an answer")).await
     }
 
@@ -274,7 +294,10 @@ impl Server {
     pub async fn metric(&self, sample: &str) -> u64 {
         let page = self.get("/metrics").await;
         let lines = page.as_str().expect("a page").lines();
-        let value = lines.filter_map(|line| line.rsplit_once(' ')).find(|(name, _)| *name == sample).map(|(_, value)| value);
+        let value = lines
+            .filter_map(|line| line.rsplit_once(' '))
+            .find(|(name, _)| *name == sample)
+            .map(|(_, value)| value);
         value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no figure {sample} in\n{page}"))
     }
 
@@ -290,7 +313,10 @@ impl Server {
             alerts.extend(page["alerts"].as_array().expect("alerts").iter().cloned());
             match &page["next"] {
                 Value::Null => return alerts,
-                next => cursor = format!("&cursor={}", next.as_str().map_or_else(|| next.to_string(), str::to_owned)),
+                next => {
+                    cursor =
+                        format!("&cursor={}", next.as_str().map_or_else(|| next.to_string(), str::to_owned))
+                }
             }
         }
     }
@@ -341,7 +367,8 @@ impl Server {
         let pid = self.pid().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs");
         assert!(asked.success());
-        let ended = tokio::time::timeout(PATIENCE, self.process.wait()).await.expect("the server ends when asked to");
+        let ended =
+            tokio::time::timeout(PATIENCE, self.process.wait()).await.expect("the server ends when asked to");
         ended.expect("the server's exit status")
     }
 
@@ -362,7 +389,8 @@ impl Server {
     }
 
     fn memory(&self, figure: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the server runs");
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the server runs");
         let line = status.lines().find_map(|line| line.strip_prefix(figure)).expect("the kernel knows it");
         line.trim().trim_end_matches(" kB").trim().parse::<u64>().expect("a number") * 1024
     }

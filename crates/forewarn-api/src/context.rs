@@ -18,9 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{ApiError, Metrics, Problem, SharedState, TakeSnapshot, problems};
 
-/// A read waits this long for the read model to catch up with the log, then it is refused rather than answered wrongly.
+/// A read waits this long for the read model to catch up with the log, then it is refused rather than
+/// answered wrongly.
 const CATCH_UP: Duration = Duration::from_secs(10);
-/// Most large bodies that are read and decoded at one time; others wait. With `limits.max_body_bytes` it bounds the memory they take.
+/// Most large bodies that are read and decoded at one time; others wait. With `limits.max_body_bytes` it
+/// bounds the memory they take.
 const MAX_LARGE_BODIES: usize = 16;
 /// Most SQL queries and histories that are computed at one time; others wait.
 const MAX_QUERIES: usize = 16;
@@ -111,7 +113,9 @@ impl ApiState {
 impl Context {
     /// Keeps the description of all routes, for `/openapi.json`.
     pub(crate) fn set_document(&self, document: &utoipa::openapi::OpenApi) -> Result<(), ApiError> {
-        let text = document.to_json().map_err(|error| ApiError::Options(format!("the description of the routes: {error}")))?;
+        let text = document
+            .to_json()
+            .map_err(|error| ApiError::Options(format!("the description of the routes: {error}")))?;
         self.document.get_or_init(|| text.into());
         Ok(())
     }
@@ -126,8 +130,9 @@ impl Context {
         self.reached(self.log.end()).await
     }
 
-    /// Waits until the read model holds everything that is in the log by now, and what the engine makes of it. The engine's
-    /// transitions are durable before the read model takes in what caused them, so the log's end as of then lies behind them.
+    /// Waits until the read model holds everything that is in the log by now, and what the engine makes of
+    /// it. The engine's transitions are durable before the read model takes in what caused them, so the log's
+    /// end as of then lies behind them.
     pub(crate) async fn judged(&self) -> Result<(), Problem> {
         self.fresh().await?;
         self.fresh().await
@@ -137,14 +142,17 @@ impl Context {
         if self.state.applied() >= offset || self.state.wait(offset, CATCH_UP).await {
             return Ok(());
         }
-        Err(Problem::unavailable("the server has not caught up with what it has stored").hint("it is starting or overloaded; try again"))
+        Err(Problem::unavailable("the server has not caught up with what it has stored")
+            .hint("it is starting or overloaded; try again"))
     }
 
-    /// Waits until the runs on record are known, which they are soon after the start; within it, why they cannot be read so far.
+    /// Waits until the runs on record are known, which they are soon after the start; within it, why they
+    /// cannot be read so far.
     pub(crate) async fn past_read(&self) -> Result<Result<(), BatchError>, Problem> {
         let read = tokio::time::timeout(CATCH_UP, self.scheduler.past_known()).await;
         read.map_err(|_| {
-            Problem::unavailable("the runs on record have not been read from the lake yet").hint("the server has just started; try again")
+            Problem::unavailable("the runs on record have not been read from the lake yet")
+                .hint("the server has just started; try again")
         })
     }
 
@@ -156,6 +164,8 @@ impl Context {
     /// The declared unit of a signal.
     pub(crate) fn unit(&self, asset: &str, signal: &SignalName) -> Option<&str> {
         let signals = self.definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals);
-        signals.filter(|declared| declared.name == *signal && declared.assets.matches(asset)).find_map(|declared| declared.unit.as_deref())
+        signals
+            .filter(|declared| declared.name == *signal && declared.assets.matches(asset))
+            .find_map(|declared| declared.unit.as_deref())
     }
 }

@@ -1,4 +1,5 @@
-//! What can go wrong with the API as a stage. What goes wrong with one request is a [`crate::Problem`], which the client is told.
+//! What can go wrong with the API as a stage. What goes wrong with one request is a [`crate::Problem`], which
+//! the client is told.
 
 /// Why the API could not be built or run.
 #[derive(Debug, thiserror::Error)]
@@ -7,7 +8,9 @@ pub enum ApiError {
     #[error("the API cannot be set up: {0}")]
     Options(String),
     /// A snapshot of the read model cannot be written or read.
-    #[error("the snapshot of the read model cannot be used: {0}; an older snapshot serves, or the program that wrote this one")]
+    #[error(
+        "the snapshot of the read model cannot be used: {0}; an older snapshot serves, or the program that wrote this one"
+    )]
     Snapshot(String),
     /// The listening socket failed.
     #[error("the HTTP server has failed: {0}")]

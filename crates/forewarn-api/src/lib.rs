@@ -1,9 +1,9 @@
 //! The HTTP API: readings in, alerts, history, predictions and operators' actions out.
 //!
-//! Handlers are thin. What they answer comes from one of three places: the read model ([`State`], a fold over the log), the lake
-//! (with the log's tail), or another stage's handle. What they change goes into the log and nowhere else. A handler that reads first
-//! waits until the read model has reached the log's end as it was when the request came, so that whoever has been told that something
-//! is accepted also sees it.
+//! Handlers are thin. What they answer comes from one of three places: the read model ([`State`], a fold over
+//! the log), the lake (with the log's tail), or another stage's handle. What they change goes into the log
+//! and nowhere else. A handler that reads first waits until the read model has reached the log's end as it
+//! was when the request came, so that whoever has been told that something is accepted also sees it.
 //!
 //! Every route is registered together with its description, so `/openapi.json` cannot leave one out.
 
@@ -27,7 +27,7 @@ pub use metrics::{Counter, Exposition, Histogram, Metrics};
 pub use routes::backups::{SavedSnapshot, TakeSnapshot};
 pub use server::Api;
 pub use state::{
-    Alert, AlertFilter, AlertStep, Alerts, Asset, Cursor, LastReading, MAX_ASSETS, MAX_LIFE_EVENTS, MAX_MODELS, Series, SharedState, State,
-    StateFilter,
+    Alert, AlertFilter, AlertStep, Alerts, Asset, Cursor, LastReading, MAX_ASSETS, MAX_LIFE_EVENTS,
+    MAX_MODELS, Series, SharedState, State, StateFilter,
 };
 pub use views::{AlertDetail, AlertEvent, AlertView, LifeEventView, PredictionView, TransitionView};

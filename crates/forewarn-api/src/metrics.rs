@@ -1,7 +1,7 @@
 //! Counters and gauges, and their text form for Prometheus (exposition format 0.0.4).
 //!
-//! Small on purpose: series are registered once and then are plain atomics; what another stage counts for itself is fetched by a
-//! collector when the page is asked for.
+//! Small on purpose: series are registered once and then are plain atomics; what another stage counts for
+//! itself is fetched by a collector when the page is asked for.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +12,8 @@ use parking_lot::Mutex;
 
 /// Upper bounds of the request histogram, in seconds.
 const BUCKETS_S: [f64; 11] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5, 10.0];
-/// Most series the registry holds; beyond it values are counted nowhere, so that a careless label cannot take the memory.
+/// Most series the registry holds; beyond it values are counted nowhere, so that a careless label cannot take
+/// the memory.
 const MAX_SERIES: usize = 10_000;
 
 type Collector = Box<dyn Fn(&mut Exposition) + Send + Sync>;
@@ -86,7 +87,12 @@ impl Metrics {
     }
 
     /// The histogram of seconds of that name and those labels, made at the first call.
-    pub fn histogram(&self, name: &'static str, help: &'static str, labels: &[(&str, &str)]) -> Arc<Histogram> {
+    pub fn histogram(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&str, &str)],
+    ) -> Arc<Histogram> {
         let key = Key { name, help, labels: label_text(labels) };
         let mut histograms = self.histograms.lock();
         if histograms.len() >= MAX_SERIES && !histograms.contains_key(&key) {

@@ -12,7 +12,9 @@ pub(crate) fn ingest(error: &IngestError) -> Problem {
     match error {
         IngestError::Log(error) => error.clone().into(),
         IngestError::BodyTooLarge { limit } => Problem::too_large(*limit),
-        IngestError::Compression(_) | IngestError::EmptyBody(_) | IngestError::Influx(_) => Problem::bad_request(error.to_string()),
+        IngestError::Compression(_) | IngestError::EmptyBody(_) | IngestError::Influx(_) => {
+            Problem::bad_request(error.to_string())
+        }
         _ => Problem::internal(error),
     }
 }
@@ -20,8 +22,12 @@ pub(crate) fn ingest(error: &IngestError) -> Problem {
 /// What the author of a query is told.
 pub(crate) fn lake(error: &LakeError) -> Problem {
     match error {
-        LakeError::Query(_) | LakeError::TooLarge(_) | LakeError::Schema { .. } => Problem::bad_request(error.to_string()),
-        LakeError::Timeout(_) => Problem::bad_request(error.to_string()).hint("narrow the query's time range"),
+        LakeError::Query(_) | LakeError::TooLarge(_) | LakeError::Schema { .. } => {
+            Problem::bad_request(error.to_string())
+        }
+        LakeError::Timeout(_) => {
+            Problem::bad_request(error.to_string()).hint("narrow the query's time range")
+        }
         LakeError::Behind(_) => Problem::unavailable(error.to_string()),
         _ if error.is_retryable() => {
             tracing::error!(%error, "the lake failed");
@@ -34,14 +40,17 @@ pub(crate) fn lake(error: &LakeError) -> Problem {
 /// What the user of a model is told.
 pub(crate) fn model(error: &ModelError) -> Problem {
     match error {
-        ModelError::UnknownModel { .. } | ModelError::UnknownVersion { .. } => Problem::not_found(error.to_string()),
-        ModelError::NotTrained(_) | ModelError::DefinitionChanged { .. } | ModelError::NotEnoughData { .. } => {
-            Problem::conflict(error.to_string())
+        ModelError::UnknownModel { .. } | ModelError::UnknownVersion { .. } => {
+            Problem::not_found(error.to_string())
         }
+        ModelError::NotTrained(_)
+        | ModelError::DefinitionChanged { .. }
+        | ModelError::NotEnoughData { .. } => Problem::conflict(error.to_string()),
         ModelError::Journal(error) => error.clone().into(),
         ModelError::Lake(_) | ModelError::Interrupted(_) => {
             tracing::error!(%error, "a model could not be served");
-            Problem::unavailable("the models' store cannot be read now").hint("see the server's log; try again later")
+            Problem::unavailable("the models' store cannot be read now")
+                .hint("see the server's log; try again later")
         }
         _ => Problem::internal(error),
     }
@@ -56,10 +65,13 @@ pub(crate) fn batch(error: &BatchError) -> Problem {
         | BatchError::TooManyIntervals { .. }
         | BatchError::NoInterval { .. }
         | BatchError::NoSchedule(_) => Problem::bad_request(error.to_string()),
-        BatchError::NothingToDo { .. } | BatchError::Computed { .. } | BatchError::Overlap { .. } | BatchError::NotCancellable { .. } => {
-            Problem::conflict(error.to_string())
+        BatchError::NothingToDo { .. }
+        | BatchError::Computed { .. }
+        | BatchError::Overlap { .. }
+        | BatchError::NotCancellable { .. } => Problem::conflict(error.to_string()),
+        BatchError::QueueFull(_) | BatchError::History(_) | BatchError::Stopped => {
+            Problem::unavailable(error.to_string())
         }
-        BatchError::QueueFull(_) | BatchError::History(_) | BatchError::Stopped => Problem::unavailable(error.to_string()),
         BatchError::Journal(error) => error.clone().into(),
         BatchError::BadSchedule { .. } | BatchError::DuplicateJob(_) => Problem::internal(error),
     }

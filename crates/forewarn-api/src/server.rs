@@ -50,8 +50,8 @@ impl Api {
         self.router.clone()
     }
 
-    /// Serves connections on `listener` until `shutdown`, then finishes what is under way. Event streams end at once; they resume at
-    /// another server or a later one.
+    /// Serves connections on `listener` until `shutdown`, then finishes what is under way. Event streams end
+    /// at once; they resume at another server or a later one.
     ///
     /// # Errors
     /// [`ApiError::Serve`] if the socket fails.
@@ -90,7 +90,8 @@ fn not_found(request: &Request, templates: &[String]) -> Problem {
 }
 
 async fn method_not_allowed(request: Request) -> axum::response::Response {
-    let problem = Problem::method_not_allowed(format!("{} does not take {}", request.uri().path(), request.method()))
-        .hint("the header Allow lists the methods it takes; GET /openapi.json describes all");
+    let problem =
+        Problem::method_not_allowed(format!("{} does not take {}", request.uri().path(), request.method()))
+            .hint("the header Allow lists the methods it takes; GET /openapi.json describes all");
     problem.into_response()
 }

@@ -1,5 +1,5 @@
-//! What clients see: the JSON shapes of answers that several routes share. They are kept apart from the read model, so that neither
-//! binds the other.
+//! What clients see: the JSON shapes of answers that several routes share. They are kept apart from the read
+//! model, so that neither binds the other.
 
 use forewarn_spec::Definitions;
 use forewarn_types::{Contribution, Evidence, LifeEvent, Offset, Prediction, Record, Timestamp};
@@ -19,7 +19,8 @@ pub struct AlertView {
     pub asset: String,
     /// `warning`, `minor`, `major` or `critical`.
     pub severity: &'static str,
-    /// `pending`, `unacknowledged`, `acknowledged`, `returned`, `normal`, `shelved`, `suppressed` or `out-of-service`.
+    /// `pending`, `unacknowledged`, `acknowledged`, `returned`, `normal`, `shelved`, `suppressed` or
+    /// `out-of-service`.
     pub state: &'static str,
     /// Whether the state is in doubt since inputs are missing or bad.
     pub unknown: bool,
@@ -61,7 +62,11 @@ impl AlertView {
     /// The view of `alert`, with the texts of its rule.
     #[must_use]
     pub fn new(alert: &Alert, definitions: &Definitions) -> Self {
-        let rule = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.rules).find(|rule| rule.name == alert.rule);
+        let rule = definitions
+            .pipelines
+            .iter()
+            .flat_map(|pipeline| &pipeline.rules)
+            .find(|rule| rule.name == alert.rule);
         let hidden = alert.state == forewarn_types::AlertState::Shelved;
         Self {
             id: alert.id.to_string(),
@@ -95,7 +100,8 @@ pub struct AlertDetail {
     pub alert: AlertView,
     /// What happened to it, oldest first: the first transition and the newest ones.
     pub transitions: Vec<TransitionView>,
-    /// How many transitions between the first and the others are left out; the table `alert_events` has them all.
+    /// How many transitions between the first and the others are left out; the table `alert_events` has them
+    /// all.
     pub transitions_left_out: u64,
 }
 
@@ -120,8 +126,8 @@ pub struct TransitionView {
     /// When it happened, in event time.
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
-    /// `pending`, `raised`, `reraised`, `acknowledged`, `returned`, `normal`, `shelved`, `unshelved`, `suppressed`, `unsuppressed`,
-    /// `unknown`, `known`, `amended`, `withdrawn` or `commented`.
+    /// `pending`, `raised`, `reraised`, `acknowledged`, `returned`, `normal`, `shelved`, `unshelved`,
+    /// `suppressed`, `unsuppressed`, `unknown`, `known`, `amended`, `withdrawn` or `commented`.
     pub transition: &'static str,
     /// The state after it.
     pub state: &'static str,
@@ -173,11 +179,13 @@ pub struct AlertEvent {
 }
 
 impl AlertEvent {
-    /// The event of the record at `offset`, where `alerts` are all that are kept; `None` if it is no transition of an alert.
+    /// The event of the record at `offset`, where `alerts` are all that are kept; `None` if it is no
+    /// transition of an alert.
     #[must_use]
     pub fn new(offset: Offset, record: &Record, alerts: &Alerts, definitions: &Definitions) -> Option<Self> {
         let Record::Alert(step) = record else { return None };
-        let mut alert = AlertView::new(&Alert::after_transition(offset, step, alerts.get(step.alert)), definitions);
+        let mut alert =
+            AlertView::new(&Alert::after_transition(offset, step, alerts.get(step.alert)), definitions);
         // The words of this transition, whichever kind it is.
         alert.message.clone_from(&step.message);
         Some(Self {
@@ -227,7 +235,8 @@ pub struct PredictionView {
     /// When the present life of the asset began.
     #[schema(value_type = String, format = DateTime)]
     pub life_started: Timestamp,
-    /// Event time of the oldest reading it rests on: the same version predicts the same again from the readings from here to `time`.
+    /// Event time of the oldest reading it rests on: the same version predicts the same again from the
+    /// readings from here to `time`.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub from: Option<Timestamp>,
     /// The share of truths that the interval from `p05` to `p95` is made to hold, such as 0.9.

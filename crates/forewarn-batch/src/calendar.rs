@@ -1,15 +1,18 @@
-//! When a schedule fires, and which data interval a run covers. Pure arithmetic on times: nothing here knows what time it is.
+//! When a schedule fires, and which data interval a run covers. Pure arithmetic on times: nothing here knows
+//! what time it is.
 //!
-//! A run that fires at T covers `[previous fire, T)`. All fire times of a schedule form one ascending sequence, and both directions
-//! ([`Schedule::next_after`] and [`Schedule::last_before`]) are computed from the same forward search, so intervals abut: no gap,
-//! no overlap, whatever the clocks of the time zone do.
+//! A run that fires at T covers `[previous fire, T)`. All fire times of a schedule form one ascending
+//! sequence, and both directions ([`Schedule::next_after`] and [`Schedule::last_before`]) are computed from
+//! the same forward search, so intervals abut: no gap, no overlap, whatever the clocks of the time zone do.
 //!
 //! Where clocks change, the rules are croner's (and Vixie cron's):
 //!
-//! - A *fixed-time* schedule (one minute, one hour, such as `30 2 * * *`) whose time is skipped in spring fires at the first instant
-//!   after the gap; where its time comes twice in autumn it fires at the first of the two. It fires once on every day it names.
-//! - Any other schedule (`0 * * * *`, `*/15 2 * * *`, `30 2,14 * * *`) skips times that do not exist and fires at both instants of a
-//!   time that comes twice. An hourly schedule thus fires every 60 minutes of real time across both changes.
+//! - A *fixed-time* schedule (one minute, one hour, such as `30 2 * * *`) whose time is skipped in spring
+//!   fires at the first instant after the gap; where its time comes twice in autumn it fires at the first of
+//!   the two. It fires once on every day it names.
+//! - Any other schedule (`0 * * * *`, `*/15 2 * * *`, `30 2,14 * * *`) skips times that do not exist and
+//!   fires at both instants of a time that comes twice. An hourly schedule thus fires every 60 minutes of
+//!   real time across both changes.
 //!
 //! [`Trigger::Every`] counts from 1970-01-01T00:00:00Z and knows no time zone.
 
@@ -61,7 +64,8 @@ enum Kind {
     OnRequest,
 }
 
-/// How far back [`Schedule::last_before`] looks, s: longer than the 8 years between two 29 Februaries around 2100.
+/// How far back [`Schedule::last_before`] looks, s: longer than the 8 years between two 29 Februaries around
+/// 2100.
 const LOOK_BACK_S: i64 = 9 * 366 * 86_400;
 
 const SECOND_US: i64 = 1_000_000;
@@ -74,7 +78,8 @@ impl Schedule {
     pub fn new(trigger: &Trigger) -> Result<Self, String> {
         match trigger {
             Trigger::Cron { expr, tz } => {
-                let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+                let parser =
+                    CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
                 let cron = parser.parse(expr).map_err(|error| error.to_string())?;
                 Ok(Self(Kind::Cron { cron: Box::new(cron), tz: *tz }))
             }
@@ -84,7 +89,8 @@ impl Schedule {
         }
     }
 
-    /// The first fire time strictly after `time`; `None` if there is none (such as `0 0 30 2 *`), or none that can be written down.
+    /// The first fire time strictly after `time`; `None` if there is none (such as `0 0 30 2 *`), or none
+    /// that can be written down.
     #[must_use]
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
         match &self.0 {
@@ -101,7 +107,8 @@ impl Schedule {
     #[must_use]
     pub fn last_before(&self, time: Timestamp) -> Option<Timestamp> {
         match &self.0 {
-            // Fire times are whole seconds; the largest second whose next fire still lies before `time` leads to the last of them.
+            // Fire times are whole seconds; the largest second whose next fire still lies before `time` leads
+            // to the last of them.
             Kind::Cron { .. } => {
                 let fires_within = |back_s: i64| -> Option<Timestamp> {
                     let fire = self.next_after(Timestamp(time.0.checked_sub(back_s * SECOND_US)?))?;
@@ -132,9 +139,15 @@ impl Schedule {
         self.last_before(time.plus_us(1))
     }
 
-    /// The intervals of the schedule that lie wholly within `[from, to)`, ascending, at most `limit`; `None` if there are more.
+    /// The intervals of the schedule that lie wholly within `[from, to)`, ascending, at most `limit`; `None`
+    /// if there are more.
     #[must_use]
-    pub fn intervals(&self, from: Timestamp, to: Timestamp, limit: usize) -> Option<Vec<(Timestamp, Timestamp)>> {
+    pub fn intervals(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+        limit: usize,
+    ) -> Option<Vec<(Timestamp, Timestamp)>> {
         let mut intervals = Vec::new();
         let Some(mut start) = self.next_after(from.plus_us(-1)) else { return Some(intervals) };
         while let Some(end) = self.next_after(start).filter(|end| *end <= to) {

@@ -1,16 +1,19 @@
-//! The scheduler's decisions: which interval is due, which run starts, what follows when it ends. A pure state machine: time comes
-//! in as an argument, records go out through an outbox, and nothing here waits, spawns or writes.
+//! The scheduler's decisions: which interval is due, which run starts, what follows when it ends. A pure
+//! state machine: time comes in as an argument, records go out through an outbox, and nothing here waits,
+//! spawns or writes.
 //!
-//! Each job has a *cursor*: the intervals of its schedule are done up to there. The next scheduled run covers `[cursor, next fire)`,
-//! so intervals abut whatever happens between. Intervals are put in line one at a time, only when the job is idle; a job that
-//! is a thousand intervals behind takes no more room than one that is not, and cannot crowd out the others.
+//! Each job has a *cursor*: the intervals of its schedule are done up to there. The next scheduled run covers
+//! `[cursor, next fire)`, so intervals abut whatever happens between. Intervals are put in line one at a
+//! time, only when the job is idle; a job that is a thousand intervals behind takes no more room than one
+//! that is not, and cannot crowd out the others.
 //!
-//! A SQL job appends its rows, and what is appended stays. So each job knows the *written* stretches of time, and no run is started
-//! over any part of one: a scheduled run covers what is missing of its interval, a request for more is refused.
+//! A SQL job appends its rows, and what is appended stays. So each job knows the *written* stretches of time,
+//! and no run is started over any part of one: a scheduled run covers what is missing of its interval, a
+//! request for more is refused.
 //!
-//! A scheduled run that fails is tried three times in all; the fourth time a person must ask. A requested run is tried once, as the one
-//! who asked is there to see the error. A run that the server's end cuts off is run again, at most three times in all; one that was
-//! still in line has not been tried, and stays there.
+//! A scheduled run that fails is tried three times in all; the fourth time a person must ask. A requested run
+//! is tried once, as the one who asked is there to see the error. A run that the server's end cuts off is run
+//! again, at most three times in all; one that was still in line has not been tried, and stays there.
 
 mod plan;
 mod seed;
@@ -71,7 +74,8 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Whether it may start. A pause is over as well when the clock has been set back to before it began: by that clock it could be long.
+    /// Whether it may start. A pause is over as well when the clock has been set back to before it began: by
+    /// that clock it could be long.
     fn is_due(&self, now: Timestamp) -> bool {
         self.not_before <= now || now < self.record.time
     }
@@ -110,7 +114,11 @@ impl Core {
             if entries.iter().any(|entry| entry.job.name == job.name) {
                 return Err(BatchError::DuplicateJob(job.name));
             }
-            let bad = |reason| BatchError::BadSchedule { job: job.name.clone(), schedule: job.trigger.to_string(), reason };
+            let bad = |reason| BatchError::BadSchedule {
+                job: job.name.clone(),
+                schedule: job.trigger.to_string(),
+                reason,
+            };
             let schedule = Schedule::new(&job.trigger).map_err(bad)?;
             entries.push(Entry {
                 job,
@@ -137,7 +145,8 @@ impl Core {
         self.outbox.pop_front();
     }
 
-    /// Puts due intervals in line and says which runs start now. Their records are in the outbox and must be written first.
+    /// Puts due intervals in line and says which runs start now. Their records are in the outbox and must be
+    /// written first.
     pub(crate) fn poll(&mut self, now: Timestamp) -> Vec<Start> {
         for index in 0..self.entries.len() {
             self.put_due_in_line(index, now);
@@ -146,7 +155,8 @@ impl Core {
         while self.entries.iter().filter(|entry| entry.active.is_some()).count() < MAX_RUNNING {
             let ready = self.entries.iter_mut().filter_map(|entry| Some((entry.ready(now)?, entry)));
             let Some(((_, place), entry)) = ready.min_by_key(|((order, _), _)| *order) else { break };
-            let record = JobRun { state: RunState::Running, time: now, ..entry.waiting.swap_remove(place).record };
+            let record =
+                JobRun { state: RunState::Running, time: now, ..entry.waiting.swap_remove(place).record };
             entry.active = Some(record.clone());
             entry.cancelled = false;
             starts.push(Start { record: record.clone(), work: Arc::clone(&entry.job.work) });
@@ -164,7 +174,8 @@ impl Core {
             return;
         }
         if entry.cursor > now {
-            // The clock has been set back. A clock that was wrong by years shall not keep the job from its work for years.
+            // The clock has been set back. A clock that was wrong by years shall not keep the job from its
+            // work for years.
             entry.cursor = entry.schedule.last_at(now).unwrap_or(entry.cursor);
         }
         while let Some(fire) = entry.schedule.next_after(entry.cursor).filter(|fire| *fire <= now) {
@@ -206,7 +217,11 @@ impl Core {
 
     /// The run has ended.
     pub(crate) fn finish(&mut self, run: &str, end: End, now: Timestamp) {
-        let Some(index) = self.entries.iter().position(|entry| entry.active.as_ref().is_some_and(|active| active.run == run)) else {
+        let Some(index) = self
+            .entries
+            .iter()
+            .position(|entry| entry.active.as_ref().is_some_and(|active| active.run == run))
+        else {
             return;
         };
         let entry = &mut self.entries[index];
@@ -248,7 +263,11 @@ impl Core {
                 return Ok(());
             }
             if let Some(place) = entry.waiting.iter().position(|waiting| waiting.record.run == run) {
-                let record = JobRun { state: RunState::Cancelled, time: now, ..entry.waiting.swap_remove(place).record };
+                let record = JobRun {
+                    state: RunState::Cancelled,
+                    time: now,
+                    ..entry.waiting.swap_remove(place).record
+                };
                 entry.settle(&record);
                 entry.remember(record.clone());
                 self.outbox.push_back(record);
@@ -263,7 +282,9 @@ impl Core {
 
     /// Whether the run, which is at work, is to be stopped.
     pub(crate) fn is_cancelled(&self, run: &str) -> bool {
-        self.entries.iter().any(|entry| entry.cancelled && entry.active.as_ref().is_some_and(|active| active.run == run))
+        self.entries
+            .iter()
+            .any(|entry| entry.cancelled && entry.active.as_ref().is_some_and(|active| active.run == run))
     }
 
     /// The newest state of a run.
@@ -273,7 +294,9 @@ impl Core {
 
     /// The runs remembered of a job, newest first.
     pub(crate) fn runs(&self, job: &str) -> Vec<JobRun> {
-        self.index_of(job).map(|index| self.entries[index].history.iter().rev().cloned().collect()).unwrap_or_default()
+        self.index_of(job)
+            .map(|index| self.entries[index].history.iter().rev().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// How each job stands.
@@ -281,12 +304,14 @@ impl Core {
         self.entries.iter().map(|entry| entry.status(now)).collect()
     }
 
-    /// Whether nothing is at work, in line, or due at `now`. A run that waits for its time to be tried again does not count.
+    /// Whether nothing is at work, in line, or due at `now`. A run that waits for its time to be tried again
+    /// does not count.
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         self.entries.iter().all(|entry| {
             entry.active.is_none()
                 && entry.waiting.iter().all(|waiting| !waiting.is_due(now))
-                && (!entry.waiting.is_empty() || entry.schedule.next_after(entry.cursor).is_none_or(|fire| fire > now))
+                && (!entry.waiting.is_empty()
+                    || entry.schedule.next_after(entry.cursor).is_none_or(|fire| fire > now))
         })
     }
 
@@ -296,18 +321,23 @@ impl Core {
     }
 
     fn index_of(&self, job: &str) -> Result<usize, BatchError> {
-        self.entries.iter().position(|entry| entry.job.name == job).ok_or_else(|| BatchError::UnknownJob(job.to_owned()))
+        self.entries
+            .iter()
+            .position(|entry| entry.job.name == job)
+            .ok_or_else(|| BatchError::UnknownJob(job.to_owned()))
     }
 }
 
 impl Entry {
-    /// The run of this job that may start now: its place in line among all jobs, and among this job's. Runs of one job start in the
-    /// order of their intervals, so one that waits to be tried again holds up the later ones.
+    /// The run of this job that may start now: its place in line among all jobs, and among this job's. Runs
+    /// of one job start in the order of their intervals, so one that waits to be tried again holds up the
+    /// later ones.
     fn ready(&self, now: Timestamp) -> Option<(u64, usize)> {
         if self.active.is_some() {
             return None;
         }
-        let first = self.waiting.iter().enumerate().min_by_key(|(_, w)| (w.record.from, w.record.to, w.order));
+        let first =
+            self.waiting.iter().enumerate().min_by_key(|(_, w)| (w.record.from, w.record.to, w.order));
         first.filter(|(_, waiting)| waiting.is_due(now)).map(|(place, waiting)| (waiting.order, place))
     }
 
@@ -328,13 +358,21 @@ impl Entry {
         let settles = |run: &JobRun| match run.state {
             RunState::Succeeded => true,
             // What became of a request is no reason to leave out data that the schedule calls for.
-            _ => is_scheduled(run) && (run.state == RunState::Cancelled || attempt_of(&run.run) >= MAX_ATTEMPTS),
+            _ => {
+                is_scheduled(run)
+                    && (run.state == RunState::Cancelled || attempt_of(&run.run) >= MAX_ATTEMPTS)
+            }
         };
         self.history.iter().any(|run| run.from == from && run.to == to && settles(run))
     }
 
     fn attempts(&self, from: Timestamp, to: Timestamp) -> u32 {
-        self.history.iter().filter(|run| run.from == from && run.to == to).map(|run| attempt_of(&run.run)).max().unwrap_or(0)
+        self.history
+            .iter()
+            .filter(|run| run.from == from && run.to == to)
+            .map(|run| attempt_of(&run.run))
+            .max()
+            .unwrap_or(0)
     }
 
     fn new_run(&self, from: Timestamp, to: Timestamp, trigger: &str, now: Timestamp) -> JobRun {
@@ -363,12 +401,15 @@ impl Entry {
         let due = now.plus_us(backoff);
         let retry = self.new_run(failed.from, failed.to, &failed.trigger, now);
         let error = failed.error.take().unwrap_or_default();
-        failed.error = Some(format!("{error} (attempt {attempt} of {MAX_ATTEMPTS}; tried again as {} at {due})", retry.run));
+        failed.error = Some(format!(
+            "{error} (attempt {attempt} of {MAX_ATTEMPTS}; tried again as {} at {due})",
+            retry.run
+        ));
         Some((retry, due))
     }
 
-    /// A run is over for good: the cursor moves over its interval if that begins at or before it. A failed or cancelled interval of the
-    /// schedule is passed over as well, so that the ones after it are computed.
+    /// A run is over for good: the cursor moves over its interval if that begins at or before it. A failed or
+    /// cancelled interval of the schedule is passed over as well, so that the ones after it are computed.
     fn settle(&mut self, run: &JobRun) {
         let counts = is_scheduled(run) || (run.kind == JobKind::Sql && run.state == RunState::Succeeded);
         if counts && run.from <= self.cursor && run.to > self.cursor {
@@ -376,7 +417,8 @@ impl Entry {
         }
     }
 
-    /// Keeps the newest state of a run, for as long as it is not over or is one of the newest of those that are.
+    /// Keeps the newest state of a run, for as long as it is not over or is one of the newest of those that
+    /// are.
     fn remember(&mut self, record: JobRun) {
         match self.history.iter_mut().rev().find(|known| known.run == record.run) {
             Some(known) => *known = record,
@@ -416,20 +458,26 @@ fn is_scheduled(run: &JobRun) -> bool {
     run.trigger == SCHEDULE || run.trigger == CATCH_UP
 }
 
-/// Whether the run has left rows of its interval in the table. Where there were none, as a gateway was offline perhaps, the interval may
-/// be computed again. Details tell of rows that an earlier attempt had written.
+/// Whether the run has left rows of its interval in the table. Where there were none, as a gateway was
+/// offline perhaps, the interval may be computed again. Details tell of rows that an earlier attempt had
+/// written.
 fn has_written(run: &JobRun) -> bool {
-    run.kind == JobKind::Sql && run.state == RunState::Succeeded && (run.rows != Some(0) || run.details.is_some())
+    run.kind == JobKind::Sql
+        && run.state == RunState::Succeeded
+        && (run.rows != Some(0) || run.details.is_some())
 }
 
-/// Names a run: the job, the end of its interval, a fingerprint of both ends, the attempt. Only letters that a URL takes as they are.
+/// Names a run: the job, the end of its interval, a fingerprint of both ends, the attempt. Only letters that
+/// a URL takes as they are.
 fn run_id(job: &str, from: Timestamp, to: Timestamp, attempt: u32) -> String {
-    // FNV-1a, 64 bits (offset basis and prime from draft-eastlake-fnv): stable over versions, unlike the standard library's hashes.
+    // FNV-1a, 64 bits (offset basis and prime from draft-eastlake-fnv): stable over versions, unlike the
+    // standard library's hashes.
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for byte in job.bytes().chain([0]).chain(from.0.to_le_bytes()).chain(to.0.to_le_bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
-    let name: String = job.chars().map(|c| if c.is_ascii_alphanumeric() || "_.".contains(c) { c } else { '-' }).collect();
+    let name: String =
+        job.chars().map(|c| if c.is_ascii_alphanumeric() || "_.".contains(c) { c } else { '-' }).collect();
     format!("{name}-{}-{:08x}-{attempt}", to.to_utc().format("%Y%m%dT%H%M%S"), hash >> 32)
 }
 

@@ -6,7 +6,9 @@ use forewarn_types::{JournalError, RunState, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
     /// A schedule cannot be understood, or never fires.
-    #[error("the schedule {schedule:?} of job {job} cannot be used: {reason}; write five cron fields such as \"30 2 * * *\"")]
+    #[error(
+        "the schedule {schedule:?} of job {job} cannot be used: {reason}; write five cron fields such as \"30 2 * * *\""
+    )]
     BadSchedule {
         /// The job.
         job: String,
@@ -32,8 +34,11 @@ pub enum BatchError {
         /// Its end.
         to: Timestamp,
     },
-    /// The interval asked for ends in the future. It would be computed from part of its data, and count as done.
-    #[error("the interval ends at {to}, which is still to come: it is {now}; leave out to for an interval that ends now")]
+    /// The interval asked for ends in the future. It would be computed from part of its data, and count as
+    /// done.
+    #[error(
+        "the interval ends at {to}, which is still to come: it is {now}; leave out to for an interval that ends now"
+    )]
     NotYet {
         /// Its end.
         to: Timestamp,
@@ -44,7 +49,9 @@ pub enum BatchError {
     #[error("{0} runs are waiting already; try again when some have finished, or cancel them")]
     QueueFull(usize),
     /// A backfill over too many intervals at once.
-    #[error("the backfill of job {job} covers more than {limit} intervals of its schedule; ask for a shorter stretch at a time")]
+    #[error(
+        "the backfill of job {job} covers more than {limit} intervals of its schedule; ask for a shorter stretch at a time"
+    )]
     TooManyIntervals {
         /// The job.
         job: String,
@@ -67,7 +74,9 @@ pub enum BatchError {
     #[error("job {0} has no schedule to split the stretch by; request a run with from and to instead")]
     NoSchedule(String),
     /// Everything up to now is done, or waits to be done.
-    #[error("job {job} has covered everything up to {until}, or is about to; give from and to for an earlier interval that was left out")]
+    #[error(
+        "job {job} has covered everything up to {until}, or is about to; give from and to for an earlier interval that was left out"
+    )]
     NothingToDo {
         /// The job.
         job: String,
@@ -75,7 +84,9 @@ pub enum BatchError {
         until: Timestamp,
     },
     /// The rows of the interval are written.
-    #[error("{by} of job {job} has written the rows from {from} to {to} already; rows are written once and stay as they are")]
+    #[error(
+        "{by} of job {job} has written the rows from {from} to {to} already; rows are written once and stay as they are"
+    )]
     Computed {
         /// The job.
         job: String,

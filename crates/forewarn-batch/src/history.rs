@@ -12,8 +12,7 @@ use crate::core::{JobPast, MAX_HISTORY, Stretches};
 pub(crate) const MAX_RECORDS: usize = 4 * MAX_HISTORY;
 
 /// What is read of a record.
-const COLUMNS: &str =
-    "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \"rows\", \"error\", \"details\", \"offset\"";
+const COLUMNS: &str = "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \"rows\", \"error\", \"details\", \"offset\"";
 
 /// The past of each of `jobs`. It sees every run that was on record when it was called.
 pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, LakeError> {
@@ -24,8 +23,12 @@ pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, L
             "SELECT \"state\", max(\"to_time\") AS latest, min(\"from_time\") AS earliest FROM job_runs \
              WHERE \"job\" = '{name}' AND \"trigger\" IN ('schedule', 'catch-up') GROUP BY \"state\""
         );
-        let mut one =
-            JobPast { job: job.clone(), runs: runs(lake, job, &name).await?, written: written(lake, &name).await?, ..JobPast::default() };
+        let mut one = JobPast {
+            job: job.clone(),
+            runs: runs(lake, job, &name).await?,
+            written: written(lake, &name).await?,
+            ..JobPast::default()
+        };
         let reach = query(lake, reach).await?;
         for row in 0..reach.row_count() {
             let (latest, earliest) = (time(reach.cell(row, 1)), time(reach.cell(row, 2)));
@@ -39,9 +42,12 @@ pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, L
     Ok(past)
 }
 
-/// The newest state of the newest runs and, however old they are, of those that are not over, oldest run first. `name` is the job's, quoted.
+/// The newest state of the newest runs and, however old they are, of those that are not over, oldest run
+/// first. `name` is the job's, quoted.
 async fn runs(lake: &Lake, job: &str, name: &str) -> Result<Vec<JobRun>, LakeError> {
-    let recent = format!("SELECT {COLUMNS} FROM job_runs WHERE \"job\" = '{name}' ORDER BY \"offset\" DESC LIMIT {MAX_RECORDS}");
+    let recent = format!(
+        "SELECT {COLUMNS} FROM job_runs WHERE \"job\" = '{name}' ORDER BY \"offset\" DESC LIMIT {MAX_RECORDS}"
+    );
     let open = format!(
         "WITH ended AS (SELECT \"run\" AS \"name\", 1 AS \"ended\" FROM job_runs \
          WHERE \"job\" = '{name}' AND \"state\" NOT IN ('queued', 'running')) \
@@ -55,8 +61,8 @@ async fn runs(lake: &Lake, job: &str, name: &str) -> Result<Vec<JobRun>, LakeErr
     Ok(newest_states(records.into_values()))
 }
 
-/// What a SQL job has written rows for. The ends at which one run goes on where another stopped cancel out already in the query, so that
-/// a year of runs without a gap is two rows.
+/// What a SQL job has written rows for. The ends at which one run goes on where another stopped cancel out
+/// already in the query, so that a year of runs without a gap is two rows.
 async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
     let ends = |column, step| {
         format!(
@@ -94,8 +100,8 @@ async fn query(lake: &Lake, query: String) -> Result<ResultSet, LakeError> {
     lake.sql(SqlRequest { query, internal: true, ..SqlRequest::default() }).await
 }
 
-/// The newest state of each run, oldest run first. `records` come oldest first, so that a run keeps the place at which it was first put
-/// in line.
+/// The newest state of each run, oldest run first. `records` come oldest first, so that a run keeps the place
+/// at which it was first put in line.
 fn newest_states(records: impl Iterator<Item = JobRun>) -> Vec<JobRun> {
     let mut runs: Vec<JobRun> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
@@ -123,9 +129,15 @@ fn job_run(job: &str, rows: &ResultSet, row: usize) -> Option<(i64, JobRun)> {
         run: text(0)?,
         job: job.to_owned(),
         kind: JobKind::ALL.into_iter().find(|known| known.as_str() == kind)?,
-        state: [RunState::Queued, RunState::Running, RunState::Succeeded, RunState::Failed, RunState::Cancelled]
-            .into_iter()
-            .find(|known| known.as_str() == state)?,
+        state: [
+            RunState::Queued,
+            RunState::Running,
+            RunState::Succeeded,
+            RunState::Failed,
+            RunState::Cancelled,
+        ]
+        .into_iter()
+        .find(|known| known.as_str() == state)?,
         from: time(rows.cell(row, 3))?,
         to: time(rows.cell(row, 4))?,
         time: time(rows.cell(row, 5))?,

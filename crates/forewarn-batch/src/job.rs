@@ -56,7 +56,11 @@ pub struct Job {
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").field("name", &self.name).field("kind", &self.kind).field("trigger", &self.trigger).finish_non_exhaustive()
+        f.debug_struct("Job")
+            .field("name", &self.name)
+            .field("kind", &self.kind)
+            .field("trigger", &self.trigger)
+            .finish_non_exhaustive()
     }
 }
 

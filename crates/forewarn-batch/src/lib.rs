@@ -1,8 +1,9 @@
 //! The batch path: what runs when, over which stretch of data, and what became of it.
 //!
-//! A [`Job`] is work and a schedule. The [`Scheduler`] runs it once for each data interval of the schedule, oldest first, records every
-//! step in the log, and finds its place again after a crash from the table `job_runs`. [`SqlWork`] is the work of a pipeline's
-//! SQL job. [`lower`] turns the expressions of rules into polars' own, for work over the history.
+//! A [`Job`] is work and a schedule. The [`Scheduler`] runs it once for each data interval of the schedule,
+//! oldest first, records every step in the log, and finds its place again after a crash from the table
+//! `job_runs`. [`SqlWork`] is the work of a pipeline's SQL job. [`lower`] turns the expressions of rules into
+//! polars' own, for work over the history.
 
 mod calendar;
 mod core;

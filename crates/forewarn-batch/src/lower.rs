@@ -1,18 +1,22 @@
-//! Expressions of rules and derived signals as polars expressions: the batch half of "one definition, two paths".
+//! Expressions of rules and derived signals as polars expressions: the batch half of "one definition, two
+//! paths".
 //!
-//! The law is that [`forewarn_spec::Compiled`] and [`lower`] give the same answer on the same row, with null for unknown. Polars
-//! differs from the streaming half in four places, and each is dealt with here:
+//! The law is that [`forewarn_spec::Compiled`] and [`lower`] give the same answer on the same row, with null
+//! for unknown. Polars differs from the streaming half in four places, and each is dealt with here:
 //!
-//! - Polars orders NaN above every number and holds NaN equal to itself; IEEE 754 and the engine hold every comparison with NaN
-//!   false (and `!=` true).
-//! - Polars takes the `otherwise` branch where a condition is null; here an unknown condition makes the result unknown.
-//! - Polars' `%` takes the divisor's sign, its `round` goes to even; the language's are C's `fmod` and "halves away from zero".
-//! - Polars divides by a constant by multiplying with its reciprocal, and passes over `+ 0.0`, so that last bits and signs of zero
-//!   differ; here the same operations and functions of `f64` serve both halves, so that the bits agree.
+//! - Polars orders NaN above every number and holds NaN equal to itself; IEEE 754 and the engine hold every
+//!   comparison with NaN false (and `!=` true).
+//! - Polars takes the `otherwise` branch where a condition is null; here an unknown condition makes the
+//!   result unknown.
+//! - Polars' `%` takes the divisor's sign, its `round` goes to even; the language's are C's `fmod` and
+//!   "halves away from zero".
+//! - Polars divides by a constant by multiplying with its reciprocal, and passes over `+ 0.0`, so that last
+//!   bits and signs of zero differ; here the same operations and functions of `f64` serve both halves, so
+//!   that the bits agree.
 //!
-//! A comparison of a signal with a number, the usual case, stays native, so that it can reach the scan of the Parquet files. The rest
-//! runs as closures over columns. Every operand appears once (a bare signal at most twice), so the plan grows with the
-//! expression and no faster.
+//! A comparison of a signal with a number, the usual case, stays native, so that it can reach the scan of the
+//! Parquet files. The rest runs as closures over columns. Every operand appears once (a bare signal at most
+//! twice), so the plan grows with the expression and no faster.
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +26,8 @@ use forewarn_types::SignalName;
 use polars::prelude as pl;
 use polars::prelude::{IntoColumn as _, NewChunkedArray as _};
 
-/// The polars form of `expr`, over columns of type `f64` that have the names of [`Expr::signals`]; null stands for unknown.
+/// The polars form of `expr`, over columns of type `f64` that have the names of [`Expr::signals`]; null
+/// stands for unknown.
 pub fn lower(expr: &Expr) -> pl::Expr {
     lower_node(expr.ast(), expr.signals())
 }
@@ -46,11 +51,16 @@ fn lower_node(node: &Node, signals: &[SignalName]) -> pl::Expr {
             BinaryOp::Multiply => binary(go(left), go(right), |x, y| x * y),
             BinaryOp::Divide => binary(go(left), go(right), |x, y| x / y),
             BinaryOp::Remainder => binary(go(left), go(right), |x, y| x % y),
-            BinaryOp::Equal | BinaryOp::NotEqual | BinaryOp::Less | BinaryOp::LessEqual | BinaryOp::Greater | BinaryOp::GreaterEqual => {
-                compare(*op, left, right, signals)
-            }
+            BinaryOp::Equal
+            | BinaryOp::NotEqual
+            | BinaryOp::Less
+            | BinaryOp::LessEqual
+            | BinaryOp::Greater
+            | BinaryOp::GreaterEqual => compare(*op, left, right, signals),
         },
-        Node::Ternary(condition, then, otherwise) => choose(go(condition), go(then), go(otherwise), is_truth(then)),
+        Node::Ternary(condition, then, otherwise) => {
+            choose(go(condition), go(then), go(otherwise), is_truth(then))
+        }
         Node::Call(function, arguments) => call(*function, arguments.iter().map(go).collect()),
     }
 }
@@ -61,13 +71,18 @@ fn compare(op: BinaryOp, left: &Node, right: &Node, signals: &[SignalName]) -> p
         return if op == BinaryOp::Equal { a.eq(b) } else { a.neq(b) };
     }
     match (left, right) {
-        (Node::Signal(_), Node::Number(limit) | Node::Duration(limit)) if limit.is_finite() => native(op, a, b),
-        (Node::Number(limit) | Node::Duration(limit), Node::Signal(_)) if limit.is_finite() => native(mirrored(op), b, a),
+        (Node::Signal(_), Node::Number(limit) | Node::Duration(limit)) if limit.is_finite() => {
+            native(op, a, b)
+        }
+        (Node::Number(limit) | Node::Duration(limit), Node::Signal(_)) if limit.is_finite() => {
+            native(mirrored(op), b, a)
+        }
         _ => binary_truth(a, b, relation(op)),
     }
 }
 
-/// A signal against a finite number. Polars holds NaN greater than the number; where that is not what IEEE 754 says, it is barred.
+/// A signal against a finite number. Polars holds NaN greater than the number; where that is not what IEEE
+/// 754 says, it is barred.
 fn native(op: BinaryOp, signal: pl::Expr, limit: pl::Expr) -> pl::Expr {
     match op {
         BinaryOp::Equal => signal.eq(limit),
@@ -100,13 +115,15 @@ fn relation(op: BinaryOp) -> fn(f64, f64) -> bool {
     }
 }
 
-/// Whether the node's type is true-or-false. Types have been checked, so one look down the `then` branches decides.
+/// Whether the node's type is true-or-false. Types have been checked, so one look down the `then` branches
+/// decides.
 fn is_truth(node: &Node) -> bool {
     match node {
         Node::Bool(_) | Node::Not(_) => true,
-        Node::Binary(op, ..) => {
-            !matches!(op, BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder)
-        }
+        Node::Binary(op, ..) => !matches!(
+            op,
+            BinaryOp::Add | BinaryOp::Subtract | BinaryOp::Multiply | BinaryOp::Divide | BinaryOp::Remainder
+        ),
         Node::Ternary(_, then, _) => is_truth(then),
         Node::Number(_) | Node::Duration(_) | Node::Signal(_) | Node::Negate(_) | Node::Call(..) => false,
     }
@@ -172,8 +189,9 @@ fn binary_truth(left: pl::Expr, right: pl::Expr, relation: fn(f64, f64) -> bool)
     left.map_many(apply, &[right], |_, fields| typed(fields, pl::DataType::Boolean))
 }
 
-/// `condition ? then : otherwise`, unknown where the condition is. Not `when().then()`: that takes `otherwise` for null, and to guard
-/// against it the condition would have to stand there twice, which doubles the plan with every level of nesting.
+/// `condition ? then : otherwise`, unknown where the condition is. Not `when().then()`: that takes
+/// `otherwise` for null, and to guard against it the condition would have to stand there twice, which doubles
+/// the plan with every level of nesting.
 fn choose(condition: pl::Expr, then: pl::Expr, otherwise: pl::Expr, truth: bool) -> pl::Expr {
     let apply = move |columns: &mut [pl::Column]| match columns {
         [c, x, y] => {
@@ -198,12 +216,20 @@ type Values<'a, T> = Box<dyn Iterator<Item = Option<T>> + 'a>;
 /// The numbers of `column`; a single one is repeated `rows` times, as polars does with literals.
 fn numbers(column: &pl::Column, rows: usize) -> pl::PolarsResult<Values<'_, f64>> {
     let values = column.f64()?;
-    Ok(if values.len() == 1 { Box::new(std::iter::repeat_n(values.get(0), rows)) } else { Box::new(values.iter()) })
+    Ok(if values.len() == 1 {
+        Box::new(std::iter::repeat_n(values.get(0), rows))
+    } else {
+        Box::new(values.iter())
+    })
 }
 
 fn truths(column: &pl::Column, rows: usize) -> pl::PolarsResult<Values<'_, bool>> {
     let values = column.bool()?;
-    Ok(if values.len() == 1 { Box::new(std::iter::repeat_n(values.get(0), rows)) } else { Box::new(values.iter()) })
+    Ok(if values.len() == 1 {
+        Box::new(std::iter::repeat_n(values.get(0), rows))
+    } else {
+        Box::new(values.iter())
+    })
 }
 
 /// How many rows columns have of which some may be single values; none if one has none.

@@ -1,8 +1,8 @@
-//! The scheduler's loop: it looks at the clock, writes the records, starts the work and waits for what happens next. What to do is
-//! decided in `core`; here is only the doing.
+//! The scheduler's loop: it looks at the clock, writes the records, starts the work and waits for what
+//! happens next. What to do is decided in `core`; here is only the doing.
 //!
-//! The order is what makes a crash harmless: a run's `queued` and `running` records are durable before its work starts, so
-//! a run that was cut off is on record as unfinished and is run again.
+//! The order is what makes a crash harmless: a run's `queued` and `running` records are durable before its
+//! work starts, so a run that was cut off is on record as unfinished and is run again.
 
 #[cfg(test)]
 mod tests;
@@ -55,8 +55,18 @@ struct Shared {
 }
 
 enum Command {
-    Request { job: String, from: Option<Timestamp>, to: Option<Timestamp>, reply: oneshot::Sender<Result<String, BatchError>> },
-    Backfill { job: String, from: Timestamp, to: Timestamp, reply: oneshot::Sender<Result<Backfill, BatchError>> },
+    Request {
+        job: String,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        reply: oneshot::Sender<Result<String, BatchError>>,
+    },
+    Backfill {
+        job: String,
+        from: Timestamp,
+        to: Timestamp,
+        reply: oneshot::Sender<Result<Backfill, BatchError>>,
+    },
 }
 
 /// What a backfill comes to.
@@ -96,8 +106,8 @@ impl Scheduler {
         Ok((Self { worker, lake }, handle))
     }
 
-    /// Works until `shutdown`. Runs at work then get three seconds; those that are still not done are run again at the next start. While the
-    /// past cannot be read, nothing is run and requests are refused.
+    /// Works until `shutdown`. Runs at work then get three seconds; those that are still not done are run
+    /// again at the next start. While the past cannot be read, nothing is run and requests are refused.
     ///
     /// # Errors
     /// [`BatchError::Journal`] if the log has stopped.
@@ -144,20 +154,27 @@ impl SchedulerHandle {
         self.shared.core.lock().runs(job)
     }
 
-    /// Puts a run of `job` in line and gives its id, once that is durable. Without `to` the interval ends now; without `from` that of a SQL
-    /// job begins where its data is covered so far, and that of a model's job in 1970. An interval must not end in the future, nor, for a
-    /// SQL job, overlap one whose rows are written or will be. A run that is in line for the same interval already serves.
+    /// Puts a run of `job` in line and gives its id, once that is durable. Without `to` the interval ends
+    /// now; without `from` that of a SQL job begins where its data is covered so far, and that of a model's
+    /// job in 1970. An interval must not end in the future, nor, for a SQL job, overlap one whose rows are
+    /// written or will be. A run that is in line for the same interval already serves.
     ///
     /// # Errors
     /// [`BatchError`] says what cannot be done and why.
-    pub async fn request(&self, job: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<String, BatchError> {
+    pub async fn request(
+        &self,
+        job: &str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<String, BatchError> {
         let (reply, answer) = oneshot::channel();
         self.send(Command::Request { job: job.to_owned(), from, to, reply }).await?;
         answer.await.map_err(|_| BatchError::Stopped)?
     }
 
-    /// Puts a run in line for each interval of the job's schedule that lies wholly in `[from, to)` and has passed, and gives their
-    /// ids once that is durable. What is written of a SQL job's interval is left out: there are runs only for what is missing.
+    /// Puts a run in line for each interval of the job's schedule that lies wholly in `[from, to)` and has
+    /// passed, and gives their ids once that is durable. What is written of a SQL job's interval is left out:
+    /// there are runs only for what is missing.
     ///
     /// # Errors
     /// [`BatchError`] says what cannot be done and why.
@@ -177,7 +194,8 @@ impl SchedulerHandle {
         Ok(())
     }
 
-    /// Waits until nothing is at work, in line, or due by the clock: for whoever moves the clock and wants the jobs to keep up.
+    /// Waits until nothing is at work, in line, or due by the clock: for whoever moves the clock and wants
+    /// the jobs to keep up.
     ///
     /// # Errors
     /// [`BatchError::Stopped`] if the scheduler ends.
@@ -189,8 +207,8 @@ impl SchedulerHandle {
         Ok(())
     }
 
-    /// Waits until the runs on record have been read from the lake, as they are soon after the start. [`SchedulerHandle::runs`] and the like
-    /// know nothing of them before.
+    /// Waits until the runs on record have been read from the lake, as they are soon after the start.
+    /// [`SchedulerHandle::runs`] and the like know nothing of them before.
     ///
     /// # Errors
     /// [`BatchError::History`] if they could not be read so far. It is tried again and again.
@@ -213,13 +231,26 @@ impl SchedulerHandle {
 }
 
 impl Worker {
-    fn build(jobs: Vec<Job>, journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Result<(Self, SchedulerHandle), BatchError> {
+    fn build(
+        jobs: Vec<Job>,
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, SchedulerHandle), BatchError> {
         let core = Mutex::new(Core::new(jobs)?);
-        let shared = Arc::new(Shared { core, clock, wake: Notify::new(), changes: watch::Sender::new(0), past: watch::Sender::new(None) });
+        let shared = Arc::new(Shared {
+            core,
+            clock,
+            wake: Notify::new(),
+            changes: watch::Sender::new(0),
+            past: watch::Sender::new(None),
+        });
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
         let handle = SchedulerHandle { shared: Arc::clone(&shared), commands: sender };
         let (tasks, runs, stops) = (JoinSet::new(), HashMap::new(), HashMap::new());
-        Ok((Self { shared, journal, commands, ready: Vec::new(), tasks, runs, stops, log_full: false }, handle))
+        Ok((
+            Self { shared, journal, commands, ready: Vec::new(), tasks, runs, stops, log_full: false },
+            handle,
+        ))
     }
 
     async fn run(mut self, past: Vec<JobPast>, shutdown: CancellationToken) -> Result<(), BatchError> {
@@ -243,7 +274,8 @@ impl Worker {
         self.wind_down().await
     }
 
-    /// Writes what is to be written, starts and stops what is to be started and stopped, until nothing is left to do for now.
+    /// Writes what is to be written, starts and stops what is to be started and stopped, until nothing is
+    /// left to do for now.
     async fn round(&mut self) -> Result<(), BatchError> {
         loop {
             if !self.write_records().await? {
@@ -273,7 +305,9 @@ impl Worker {
                     }
                     return Ok(false);
                 }
-                Err(error @ JournalError::Refused(_)) => tracing::error!(%error, "the state of a run is not on record"),
+                Err(error @ JournalError::Refused(_)) => {
+                    tracing::error!(%error, "the state of a run is not on record")
+                }
                 Err(error @ JournalError::Stopped(_)) => return Err(error.into()),
             }
             self.shared.core.lock().written();
@@ -324,7 +358,12 @@ impl Worker {
         }
     }
 
-    async fn request(&self, job: &str, from: Option<Timestamp>, to: Option<Timestamp>) -> Result<String, BatchError> {
+    async fn request(
+        &self,
+        job: &str,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+    ) -> Result<String, BatchError> {
         let (record, run) = self.shared.core.lock().plan_request(job, from, to, self.now())?;
         if let Some(record) = record {
             self.put_in_line(record).await?;
@@ -361,7 +400,8 @@ impl Worker {
         std::future::pending::<()>().await;
     }
 
-    /// Gives runs at work some time to end. What is left then stands on record as running and is run again at the next start.
+    /// Gives runs at work some time to end. What is left then stands on record as running and is run again at
+    /// the next start.
     async fn wind_down(mut self) -> Result<(), BatchError> {
         self.commands.close();
         let finish = async {
@@ -388,7 +428,9 @@ fn panic_text(error: JoinError) -> String {
     let said = match error.try_into_panic() {
         Ok(payload) => match payload.downcast::<String>() {
             Ok(text) => *text,
-            Err(payload) => payload.downcast_ref::<&str>().map_or_else(String::new, |text| (*text).to_owned()),
+            Err(payload) => {
+                payload.downcast_ref::<&str>().map_or_else(String::new, |text| (*text).to_owned())
+            }
         },
         Err(error) => error.to_string(),
     };

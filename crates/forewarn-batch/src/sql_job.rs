@@ -1,4 +1,5 @@
-//! The work of a SQL job: a query over one data interval, its rows appended to a table, exactly once for each interval.
+//! The work of a SQL job: a query over one data interval, its rows appended to a table, exactly once for each
+//! interval.
 
 #[cfg(test)]
 mod tests;
@@ -52,7 +53,11 @@ impl SqlWork {
             timeout: Some(TIMEOUT),
             internal: true,
         };
-        let rows = self.lake.sql(request).await.map_err(|error| format!("the query of job {} failed: {error}", self.job.name))?;
+        let rows = self
+            .lake
+            .sql(request)
+            .await
+            .map_err(|error| format!("the query of job {} failed: {error}", self.job.name))?;
         if rows.truncated() {
             return Err(format!(
                 "the query of job {} yields more than the {} rows that one run may write from {} to {}; nothing was written: \
@@ -63,18 +68,21 @@ impl SqlWork {
                 context.to
             ));
         }
-        // The lake takes only rising versions of one writer, and intervals may come in any order (a backfill), so each
-        // interval is a writer of its own: its rows are there once, however often it is run. An interval without rows leaves
-        // nothing but the table, so that it can be computed again should its data come late.
+        // The lake takes only rising versions of one writer, and intervals may come in any order (a
+        // backfill), so each interval is a writer of its own: its rows are there once, however often it is
+        // run. An interval without rows leaves nothing but the table, so that it can be computed again should
+        // its data come late.
         let (writer, version) = if rows.row_count() == 0 {
             (format!("job {}", self.job.name), 1)
         } else {
             (format!("job {} {}..{}", self.job.name, context.from.0, context.to.0), context.to.0.max(1))
         };
         let written = self.lake.append_rows(&self.job.into, &rows, &writer, version).await;
-        let written = written.map_err(|error| format!("the rows of job {} could not be written: {error}", self.job.name))?;
+        let written = written
+            .map_err(|error| format!("the rows of job {} could not be written: {error}", self.job.name))?;
         let already = written == 0 && rows.row_count() > 0;
-        let details = already.then(|| r#"{"note":"the rows of this interval were written by an earlier run"}"#.to_owned());
+        let details = already
+            .then(|| r#"{"note":"the rows of this interval were written by an earlier run"}"#.to_owned());
         Ok(Outcome { rows: written, details })
     }
 }

@@ -1,14 +1,22 @@
 //! How many readings a second one core takes through the engine, beside a bare loop over the same columns.
 //!
-//! Run with `cargo bench -p forewarn-engine --bench step`. The baseline stores the last value of each series and compares it with a
-//! limit: no engine can do less. Both are run in turns and the best of each is taken, so that a busy machine spoils neither.
-#![expect(clippy::print_stdout, clippy::expect_used, clippy::disallowed_methods, reason = "a benchmark measures and prints")]
+//! Run with `cargo bench -p forewarn-engine --bench step`. The baseline stores the last value of each series
+//! and compares it with a limit: no engine can do less. Both are run in turns and the best of each is taken,
+//! so that a busy machine spoils neither.
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures and prints"
+)]
 
 use std::hint::black_box;
 use std::time::Instant;
 
 use forewarn_engine::{Actions, Engine, EngineOptions};
-use forewarn_types::{DefinitionFile, Definitions, Offset, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, Timestamp};
+use forewarn_types::{
+    DefinitionFile, Definitions, Offset, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, Timestamp,
+};
 
 const SERIES: u32 = 10_000;
 const BATCHES: i64 = 100;
@@ -42,7 +50,11 @@ fn engine(rules: &str) -> Engine {
     let mut actions = Actions::default();
     let files = vec![DefinitionFile { path: "bench.yaml".to_owned(), text: rules.into() }];
     engine.step(Offset(0), &Record::Definitions(Definitions { files }), &mut actions);
-    let defs = (0..SERIES).map(|id| SeriesDef { id: SeriesId(id), asset: format!("asset{id}").into(), signal: "x".into() });
+    let defs = (0..SERIES).map(|id| SeriesDef {
+        id: SeriesId(id),
+        asset: format!("asset{id}").into(),
+        signal: "x".into(),
+    });
     engine.step(Offset(1), &Record::Series(defs.collect()), &mut actions);
     assert!(actions.problems.is_empty(), "{:?}", actions.problems);
     engine
@@ -59,7 +71,8 @@ fn bare(batch: &ReadingBatch, last: &mut [f64]) -> usize {
 
 /// Readings a second of `work` over batches from `start` on.
 fn rate(start: i64, mut work: impl FnMut(&Record)) -> f64 {
-    let records: Vec<Record> = (start..start + BATCHES).map(|second| Record::Readings(batch(second))).collect();
+    let records: Vec<Record> =
+        (start..start + BATCHES).map(|second| Record::Readings(batch(second))).collect();
     let begin = Instant::now();
     for record in &records {
         work(record);
@@ -69,8 +82,12 @@ fn rate(start: i64, mut work: impl FnMut(&Record)) -> f64 {
 
 fn main() {
     let rounds = i64::try_from(ROUNDS + 3).expect("a small number");
-    println!("{SERIES} series, one core, best of {ROUNDS} rounds of {} readings", i64::from(SERIES) * BATCHES);
-    for (name, rules, rule_count) in [("when + robust_z + rate", CLASSICAL, 3), ("learned_limits", LEARNT, 1)] {
+    println!(
+        "{SERIES} series, one core, best of {ROUNDS} rounds of {} readings",
+        i64::from(SERIES) * BATCHES
+    );
+    for (name, rules, rule_count) in [("when + robust_z + rate", CLASSICAL, 3), ("learned_limits", LEARNT, 1)]
+    {
         let mut engine = engine(rules);
         let mut actions = Actions::default();
         let mut last = vec![0.0; SERIES as usize];
@@ -94,6 +111,11 @@ fn main() {
         far_off.value.fill(1e6);
         engine.step(Offset(3), &Record::Readings(far_off), &mut actions);
         assert_eq!(actions.transitions.len(), rule_count * SERIES as usize, "every rule judges every series");
-        println!("{name:24} {:6.2} M readings/s   bare loop {:7.1} M readings/s   ratio 1 : {:.1}", best / 1e6, base / 1e6, base / best);
+        println!(
+            "{name:24} {:6.2} M readings/s   bare loop {:7.1} M readings/s   ratio 1 : {:.1}",
+            best / 1e6,
+            base / 1e6,
+            base / best
+        );
     }
 }

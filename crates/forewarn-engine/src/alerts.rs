@@ -1,12 +1,15 @@
 //! The life cycle of alerts, after ISA-18.2: what changes of conditions and operators' commands make of them.
 //!
-//! This stands apart from the shards that find the changes: a condition does not know whether anyone has acknowledged it, and the
-//! bound on open alerts holds over all shards.
+//! This stands apart from the shards that find the changes: a condition does not know whether anyone has
+//! acknowledged it, and the bound on open alerts holds over all shards.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use forewarn_types::{AlertId, AlertState, AlertTransition, CommandAction, Evidence, Offset, OperatorCommand, Timestamp, Transition};
+use forewarn_types::{
+    AlertId, AlertState, AlertTransition, CommandAction, Evidence, Offset, OperatorCommand, Timestamp,
+    Transition,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::dictionary::Dictionary;
@@ -42,7 +45,8 @@ pub(crate) struct Alerts {
     /// Open alerts by rule.
     counts: BTreeMap<u32, usize>,
     shelved: usize,
-    /// Shelves of alerts that are over: the next occurrence within the time is shelved too. With the id of the alert last shelved.
+    /// Shelves of alerts that are over: the next occurrence within the time is shelved too. With the id of
+    /// the alert last shelved.
     shelves: BTreeMap<Key, (AlertId, Timestamp)>,
     /// Conditions that hold though their rule has too many open alerts: they are raised when there is room.
     refused: BTreeMap<Key, Refused>,
@@ -93,10 +97,22 @@ impl Pen<'_> {
         self.write_for(rule, key.1, alert, transition, time, words);
     }
 
-    fn write_for(&mut self, rule: &RuleHead, asset: u32, alert: &Alert, transition: Transition, time: Timestamp, words: Words) {
+    fn write_for(
+        &mut self,
+        rule: &RuleHead,
+        asset: u32,
+        alert: &Alert,
+        transition: Transition,
+        time: Timestamp,
+        words: Words,
+    ) {
         let mut evidence = words.evidence;
         evidence.rule_version.clone_from(&rule.version);
-        let ordinal = self.transitions.last().filter(|last| last.cause == self.cause).map_or(0, |last| last.ordinal + 1);
+        let ordinal = self
+            .transitions
+            .last()
+            .filter(|last| last.cause == self.cause)
+            .map_or(0, |last| last.ordinal + 1);
         self.transitions.push(AlertTransition {
             alert: alert.id,
             rule: rule.name.clone(),
@@ -120,9 +136,14 @@ impl Pen<'_> {
 }
 
 impl Alert {
-    /// The state shown: a shelved alert is shelved until it is over, and so is its next occurrence within the time.
+    /// The state shown: a shelved alert is shelved until it is over, and so is its next occurrence within the
+    /// time.
     fn shown(&self) -> AlertState {
-        if self.shelved_until.is_some() && self.state != AlertState::Normal { AlertState::Shelved } else { self.state }
+        if self.shelved_until.is_some() && self.state != AlertState::Normal {
+            AlertState::Shelved
+        } else {
+            self.state
+        }
     }
 }
 
@@ -132,7 +153,8 @@ impl Alerts {
         self.open.len()
     }
 
-    /// Applies a change of a condition. `false`: the rule has `bound` open alerts, this one is not raised for now.
+    /// Applies a change of a condition. `false`: the rule has `bound` open alerts, this one is not raised for
+    /// now.
     pub(crate) fn apply(&mut self, event: Event, bound: usize, pen: &mut Pen<'_>) -> bool {
         let rule = event.rule;
         if !self.open.contains_key(&(rule, event.asset)) && self.is_full(rule, bound) {
@@ -159,8 +181,19 @@ impl Alerts {
         let time = Timestamp(event.time);
         alert.time = alert.time.max(time);
         let alert = alert.clone();
-        let evidence = Evidence { rule_version: String::new(), from: event.from, to: time.max(event.from), values: event.values };
-        let words = Words { value: event.value, score: event.score, message: event.message, evidence, ..Words::default() };
+        let evidence = Evidence {
+            rule_version: String::new(),
+            from: event.from,
+            to: time.max(event.from),
+            values: event.values,
+        };
+        let words = Words {
+            value: event.value,
+            score: event.score,
+            message: event.message,
+            evidence,
+            ..Words::default()
+        };
         pen.write(key, &alert, transition, time, words);
         let over = alert.state == AlertState::Normal;
         if over {
@@ -198,7 +231,10 @@ impl Alerts {
     /// Raises what was refused and still holds, in the order of assets, as far as there is room.
     fn raise_refused(&mut self, rule: u32, bound: usize, pen: &mut Pen<'_>) {
         while !self.is_full(rule, bound) {
-            let Some(key) = self.refused.range((rule, 0)..=(rule, u32::MAX)).next().map(|(key, _)| *key) else { return };
+            let Some(key) = self.refused.range((rule, 0)..=(rule, u32::MAX)).next().map(|(key, _)| *key)
+            else {
+                return;
+            };
             let Some(Refused { event, doubt }) = self.refused.remove(&key) else { return };
             self.change(event, pen);
             if let Some(doubt) = doubt {
@@ -211,7 +247,12 @@ impl Alerts {
     ///
     /// # Errors
     /// A sentence for the operator, if the command makes no sense.
-    pub(crate) fn command(&mut self, command: &OperatorCommand, bound: usize, pen: &mut Pen<'_>) -> Result<(), String> {
+    pub(crate) fn command(
+        &mut self,
+        command: &OperatorCommand,
+        bound: usize,
+        pen: &mut Pen<'_>,
+    ) -> Result<(), String> {
         let id = command.alert;
         let Some(key) = self.by_id.get(&id).copied() else {
             if command.action == CommandAction::Unshelve && self.clear_shelf(id) {
@@ -224,13 +265,19 @@ impl Alerts {
         let transition = match command.action {
             CommandAction::Acknowledge => match alert.state {
                 AlertState::Unacknowledged | AlertState::Returned => Transition::Acknowledged,
-                AlertState::Pending => return Err(format!("alert {id} is pending and cannot be acknowledged before it is raised")),
+                AlertState::Pending => {
+                    return Err(format!(
+                        "alert {id} is pending and cannot be acknowledged before it is raised"
+                    ));
+                }
                 _ => return Err(format!("alert {id} has already been acknowledged")),
             },
             CommandAction::Shelve { until } if until <= command.time => {
                 return Err(format!("alert {id} cannot be shelved until {until}: that has passed"));
             }
-            CommandAction::Shelve { .. } if !was_shelved && self.shelved + self.shelves.len() >= MAX_SHELVED => {
+            CommandAction::Shelve { .. }
+                if !was_shelved && self.shelved + self.shelves.len() >= MAX_SHELVED =>
+            {
                 return Err(format!("alert {id} cannot be shelved: {MAX_SHELVED} are, the most allowed"));
             }
             CommandAction::Shelve { until } => {
@@ -292,9 +339,15 @@ impl Alerts {
         }
     }
 
-    /// Ends the alerts of rules that are gone or changed, and renumbers the others. `old` are the rules so far, `map` gives each its
-    /// new number; `removed` says of an old rule whether none of its name is left. [`Self::tell_ended`] then tells.
-    pub(crate) fn retain_rules(&mut self, old: &[RuleHead], map: &[Option<u32>], removed: impl Fn(&str) -> bool) {
+    /// Ends the alerts of rules that are gone or changed, and renumbers the others. `old` are the rules so
+    /// far, `map` gives each its new number; `removed` says of an old rule whether none of its name is left.
+    /// [`Self::tell_ended`] then tells.
+    pub(crate) fn retain_rules(
+        &mut self,
+        old: &[RuleHead],
+        map: &[Option<u32>],
+        removed: impl Fn(&str) -> bool,
+    ) {
         let new_number = |rule: u32| map.get(rule as usize).copied().flatten();
         let Self { open, shelves, refused, ended, .. } = std::mem::take(self);
         self.ended = ended;
@@ -310,7 +363,8 @@ impl Alerts {
             }
         }
         let renumbered = |(rule, asset): Key| new_number(rule).map(|number| (number, asset));
-        self.shelves = shelves.into_iter().filter_map(|(key, shelf)| Some((renumbered(key)?, shelf))).collect();
+        self.shelves =
+            shelves.into_iter().filter_map(|(key, shelf)| Some((renumbered(key)?, shelf))).collect();
         for (key, mut refused) in refused {
             if let Some(key) = renumbered(key) {
                 refused.event.rule = key.0;
@@ -326,16 +380,31 @@ impl Alerts {
             alert.state = AlertState::Normal;
             let message = if removed { "the rule was removed" } else { "the rule was changed" };
             let time = alert.time;
-            pen.write_for(&rule, asset, &alert, Transition::Normal, time, Words { message: message.to_owned(), ..Words::default() });
+            pen.write_for(
+                &rule,
+                asset,
+                &alert,
+                Transition::Normal,
+                time,
+                Words { message: message.to_owned(), ..Words::default() },
+            );
         }
     }
 
     fn insert(&mut self, key: Key, event: &Event, pen: &Pen<'_>) {
         let started = Timestamp(event.started);
-        let id = AlertId::derive(&pen.program.rules[key.0 as usize].head.name, pen.names.asset(key.1), started);
+        let id =
+            AlertId::derive(&pen.program.rules[key.0 as usize].head.name, pen.names.asset(key.1), started);
         let shelved_until = self.shelves.remove(&key).map(|(_, until)| until);
         self.shelved += usize::from(shelved_until.is_some());
-        let alert = Alert { id, started, state: AlertState::Pending, shelved_until, unknown: false, time: Timestamp::MIN };
+        let alert = Alert {
+            id,
+            started,
+            state: AlertState::Pending,
+            shelved_until,
+            unknown: false,
+            time: Timestamp::MIN,
+        };
         self.open.insert(key, alert);
         self.by_id.insert(id, key);
         *self.counts.entry(key.0).or_default() += 1;
@@ -354,23 +423,27 @@ impl Alerts {
     }
 }
 
-/// The state an alert takes by a change of its condition, and the transition to tell, if there is one. `fresh`: the alert has told
-/// nothing yet.
+/// The state an alert takes by a change of its condition, and the transition to tell, if there is one.
+/// `fresh`: the alert has told nothing yet.
 fn follow(alert: &mut Alert, change: Change, fresh: bool) -> Option<Transition> {
     use AlertState::{Acknowledged, Normal, Pending, Returned, Unacknowledged};
     let (state, transition) = match (change, alert.state) {
         (Change::Pending, Pending) if fresh => (Pending, Transition::Pending),
-        // The condition is back while the last occurrence waits to be acknowledged: told once it has held long enough.
+        // The condition is back while the last occurrence waits to be acknowledged: told once it has held
+        // long enough.
         (Change::Pending, _) | (Change::End, Returned) => return None,
         (Change::Onset, Pending) => (Unacknowledged, Transition::Raised),
         (Change::Onset, _) => (Unacknowledged, Transition::Reraised),
         (Change::End, Unacknowledged) => (Returned, Transition::Returned),
         (Change::End, _) => (Normal, Transition::Normal),
-        (Change::Unknown, Pending | Unacknowledged | Acknowledged) if !alert.unknown => (alert.state, Transition::Unknown),
+        (Change::Unknown, Pending | Unacknowledged | Acknowledged) if !alert.unknown => {
+            (alert.state, Transition::Unknown)
+        }
         (Change::Known, _) if alert.unknown => (alert.state, Transition::Known),
         (Change::Unknown | Change::Known, _) => return None,
     };
-    alert.unknown = transition == Transition::Unknown || (alert.unknown && !matches!(change, Change::Known | Change::End));
+    alert.unknown = transition == Transition::Unknown
+        || (alert.unknown && !matches!(change, Change::Known | Change::End));
     alert.state = state;
     Some(transition)
 }
@@ -387,7 +460,12 @@ fn command_words(command: &OperatorCommand, transition: Transition, alert: &Aler
         message,
         actor: Some(command.actor.clone()),
         comment: command.comment.clone(),
-        evidence: Evidence { rule_version: String::new(), from: alert.started, to: alert.time, values: Vec::new() },
+        evidence: Evidence {
+            rule_version: String::new(),
+            from: alert.started,
+            to: alert.time,
+            values: Vec::new(),
+        },
         ..Words::default()
     }
 }

@@ -1,4 +1,5 @@
-//! Which rules and derived signals an asset has: decided when a series or the definitions are new, never in the hot loop.
+//! Which rules and derived signals an asset has: decided when a series or the definitions are new, never in
+//! the hot loop.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +11,8 @@ use crate::shard::{AssetState, DerivedInstance, Shard, Slot};
 use crate::when::{NO_SLOT, WhenState};
 
 impl Shard {
-    /// The place of a signal of an asset, which is added if it is new. `asset` is the number within the shard, `id` that in the
-    /// dictionary.
+    /// The place of a signal of an asset, which is added if it is new. `asset` is the number within the
+    /// shard, `id` that in the dictionary.
     pub(crate) fn slot(&mut self, asset: u32, id: u32, signal: u32) -> u32 {
         if asset as usize >= self.assets.len() {
             self.assets.push(AssetState::new(id));
@@ -27,22 +28,27 @@ impl Shard {
 
     /// Builds the index of slots anew.
     pub(crate) fn rebuild_index(&mut self) {
-        self.index = self.slots.iter().zip(0..).map(|(slot, number)| ((slot.asset, slot.signal), number)).collect();
+        self.index =
+            self.slots.iter().zip(0..).map(|(slot, number)| ((slot.asset, slot.signal), number)).collect();
     }
 
-    /// Gives an asset the derived signals and rules that it has the signals for, and lines up who judges after which reading: for the
-    /// signals that gained something, or, after [`Shard::retain`], for `all` that anyone looks at. An asset may have many thousands of
-    /// signals that appear one by one, so the work must not grow with those that nothing rests on.
+    /// Gives an asset the derived signals and rules that it has the signals for, and lines up who judges
+    /// after which reading: for the signals that gained something, or, after [`Shard::retain`], for `all`
+    /// that anyone looks at. An asset may have many thousands of signals that appear one by one, so the work
+    /// must not grow with those that nothing rests on.
     pub(crate) fn instantiate(&mut self, program: &Program, names: &mut Dictionary, asset: u32, all: bool) {
         let mut touched = BTreeSet::new();
         let path = names.asset(self.assets[asset as usize].id).clone();
-        for (index, definition) in program.derived.iter().enumerate().filter(|(_, definition)| definition.assets.matches(&path)) {
+        for (index, definition) in
+            program.derived.iter().enumerate().filter(|(_, definition)| definition.assets.matches(&path))
+        {
             let definition_index = index_u32(index);
             let exists = |derived: &u32| self.derived[*derived as usize].definition == definition_index;
             if self.assets[asset as usize].derived.iter().any(exists) {
                 continue;
             }
-            let inputs: Option<Box<[u32]>> = definition.signals.iter().map(|signal| self.find_named(names, asset, signal)).collect();
+            let inputs: Option<Box<[u32]>> =
+                definition.signals.iter().map(|signal| self.find_named(names, asset, signal)).collect();
             if let Some(inputs) = inputs {
                 touched.extend(inputs.iter().copied());
                 let signal = names.intern_signal(&definition.name);
@@ -69,8 +75,9 @@ impl Shard {
         }
     }
 
-    /// Drops the instances of rules and the derived signals that are gone or changed and renumbers the others: `rules` and `derived`
-    /// give each old number its new one. [`Shard::instantiate`] then makes the new ones and lines all of them up.
+    /// Drops the instances of rules and the derived signals that are gone or changed and renumbers the
+    /// others: `rules` and `derived` give each old number its new one. [`Shard::instantiate`] then makes the
+    /// new ones and lines all of them up.
     pub(crate) fn retain(&mut self, rules: &[Option<u32>], derived: &[Option<u32>]) {
         for slot in &mut self.slots {
             slot.derived = Box::default();
@@ -99,10 +106,25 @@ impl Shard {
         }
     }
 
-    /// Gives an asset a rule, or the rule the signals that are new; `touched` gets those that the rule then looks at.
-    fn instantiate_rule(&mut self, names: &Dictionary, asset: u32, number: u32, rule: &CompiledRule, touched: &mut BTreeSet<u32>) {
-        let inputs: Box<[u32]> = rule.signals().iter().map(|signal| self.find_named(names, asset, signal).unwrap_or(NO_SLOT)).collect();
-        let existing = self.assets[asset as usize].instances.iter().find(|index| self.instances[**index as usize].rule == number);
+    /// Gives an asset a rule, or the rule the signals that are new; `touched` gets those that the rule then
+    /// looks at.
+    fn instantiate_rule(
+        &mut self,
+        names: &Dictionary,
+        asset: u32,
+        number: u32,
+        rule: &CompiledRule,
+        touched: &mut BTreeSet<u32>,
+    ) {
+        let inputs: Box<[u32]> = rule
+            .signals()
+            .iter()
+            .map(|signal| self.find_named(names, asset, signal).unwrap_or(NO_SLOT))
+            .collect();
+        let existing = self.assets[asset as usize]
+            .instances
+            .iter()
+            .find(|index| self.instances[**index as usize].rule == number);
         if let Some(index) = existing {
             if let State::When(known, _) = &mut self.instances[*index as usize].state
                 && *known != inputs
@@ -131,8 +153,8 @@ impl Shard {
         self.instances.push(Instance { rule: number, asset, state });
     }
 
-    /// Works out for the `touched` slots of an asset, and for what derived ones among them rest on, which derived signals a reading
-    /// changes and which instances judge then.
+    /// Works out for the `touched` slots of an asset, and for what derived ones among them rest on, which
+    /// derived signals a reading changes and which instances judge then.
     fn line_up(&mut self, asset: u32, mut touched: BTreeSet<u32>) {
         let Self { slots, assets, instances, derived, .. } = self;
         let state = &mut assets[asset as usize];
@@ -158,7 +180,8 @@ impl Shard {
                     follow.push(index);
                 }
             }
-            let mut watchers: Vec<u32> = changed.iter().filter_map(|slot| direct.get(slot)).flatten().copied().collect();
+            let mut watchers: Vec<u32> =
+                changed.iter().filter_map(|slot| direct.get(slot)).flatten().copied().collect();
             watchers.sort_unstable_by_key(|index| instances[*index as usize].rule);
             watchers.dedup();
             slots[slot as usize].derived = follow.into_boxed_slice();

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use forewarn_types::{AlertTransition, DefinitionFile, Definitions, Offset, OperatorCommand, ReadingBatch, Record, SeriesDef};
+use forewarn_types::{
+    AlertTransition, DefinitionFile, Definitions, Offset, OperatorCommand, ReadingBatch, Record, SeriesDef,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::{Alerts, Pen};
@@ -17,7 +19,8 @@ use crate::shard::{Row, Shard};
 pub struct EngineOptions {
     /// Into how many shards assets are divided, from 1. Alerts do not depend on it.
     pub shards: usize,
-    /// Most alerts a rule may have open at once; what is beyond becomes a problem, and is raised when there is room.
+    /// Most alerts a rule may have open at once; what is beyond becomes a problem, and is raised when there
+    /// is room.
     pub max_alerts_per_rule: usize,
 }
 
@@ -36,7 +39,8 @@ pub struct Actions {
     pub problems: Vec<String>,
 }
 
-/// The real-time path. It has no clock, does no I/O and throws no dice: the same records give the same transitions.
+/// The real-time path. It has no clock, does no I/O and throws no dice: the same records give the same
+/// transitions.
 #[derive(Serialize, Deserialize)]
 pub struct Engine {
     pub(crate) options: EngineOptions,
@@ -67,7 +71,8 @@ impl Engine {
         }
     }
 
-    /// Takes the record at `offset` in and adds what follows from it to `actions`. Records that concern no rule are passed over.
+    /// Takes the record at `offset` in and adds what follows from it to `actions`. Records that concern no
+    /// rule are passed over.
     pub fn step(&mut self, offset: Offset, record: &Record, actions: &mut Actions) {
         self.tell_ended(offset, actions);
         match record {
@@ -80,7 +85,12 @@ impl Engine {
                     shard.tick(&self.program, &self.names, now.0);
                 }
                 self.settle(offset, actions);
-                let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, transitions: &mut actions.transitions };
+                let mut pen = Pen {
+                    program: &self.program,
+                    names: &self.names,
+                    cause: offset,
+                    transitions: &mut actions.transitions,
+                };
                 self.alerts.unshelve(*now, &mut pen);
             }
             Record::Series(defs) => self.series(defs, actions),
@@ -141,7 +151,12 @@ impl Engine {
         }
         self.events.sort_by_key(Event::key);
         let mut refused: BTreeMap<u32, usize> = BTreeMap::new();
-        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, transitions: &mut actions.transitions };
+        let mut pen = Pen {
+            program: &self.program,
+            names: &self.names,
+            cause: offset,
+            transitions: &mut actions.transitions,
+        };
         for event in self.events.drain(..) {
             let rule = event.rule;
             if !self.alerts.apply(event, self.options.max_alerts_per_rule, &mut pen) {
@@ -164,7 +179,9 @@ impl Engine {
                 continue;
             }
             if def.id.index() > self.names.series.len() {
-                actions.problems.push(format!("series {} is defined before those below it; it is passed over", def.id.0));
+                actions
+                    .problems
+                    .push(format!("series {} is defined before those below it; it is passed over", def.id.0));
                 continue;
             }
             let id = self.names.intern_asset(&def.asset);
@@ -196,21 +213,32 @@ impl Engine {
                 self.tell_ended(offset, actions);
             }
             Err(problem) => {
-                actions.problems.push(format!("the new definitions do not load, the old ones stay in force:\n{problem}"));
+                actions
+                    .problems
+                    .push(format!("the new definitions do not load, the old ones stay in force:\n{problem}"));
             }
         }
     }
 
-    /// Carries state over from the `old` definitions to those in force. A rule whose condition is the same keeps its state and its alerts,
-    /// a derived signal that is computed alike its value; alerts of other rules end, which the next step tells.
+    /// Carries state over from the `old` definitions to those in force. A rule whose condition is the same
+    /// keeps its state and its alerts, a derived signal that is computed alike its value; alerts of other
+    /// rules end, which the next step tells.
     pub(crate) fn carry_over(&mut self, old: &Outline) {
         let new = self.program.outline();
-        let rules: BTreeMap<(&str, &str), u32> =
-            new.rules.iter().enumerate().map(|(index, rule)| ((&*rule.name, rule.version.as_str()), index_u32(index))).collect();
-        let rules: Vec<Option<u32>> = old.rules.iter().map(|rule| rules.get(&(&*rule.name, rule.version.as_str())).copied()).collect();
-        let derived: BTreeMap<&str, u32> = new.derived.iter().enumerate().map(|(index, key)| (key.as_str(), index_u32(index))).collect();
-        let derived: Vec<Option<u32>> = old.derived.iter().map(|key| derived.get(key.as_str()).copied()).collect();
-        self.alerts.retain_rules(&old.rules, &rules, |name| !new.rules.iter().any(|rule| *rule.name == *name));
+        let rules: BTreeMap<(&str, &str), u32> = new
+            .rules
+            .iter()
+            .enumerate()
+            .map(|(index, rule)| ((&*rule.name, rule.version.as_str()), index_u32(index)))
+            .collect();
+        let rules: Vec<Option<u32>> =
+            old.rules.iter().map(|rule| rules.get(&(&*rule.name, rule.version.as_str())).copied()).collect();
+        let derived: BTreeMap<&str, u32> =
+            new.derived.iter().enumerate().map(|(index, key)| (key.as_str(), index_u32(index))).collect();
+        let derived: Vec<Option<u32>> =
+            old.derived.iter().map(|key| derived.get(key.as_str()).copied()).collect();
+        self.alerts
+            .retain_rules(&old.rules, &rules, |name| !new.rules.iter().any(|rule| *rule.name == *name));
         for shard in &mut self.shards {
             shard.retain(&rules, &derived);
         }
@@ -223,21 +251,33 @@ impl Engine {
         }
     }
 
-    /// Tells of the alerts that ended with their rules: at once when the definitions change, with the next record after a restore.
+    /// Tells of the alerts that ended with their rules: at once when the definitions change, with the next
+    /// record after a restore.
     fn tell_ended(&mut self, offset: Offset, actions: &mut Actions) {
-        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, transitions: &mut actions.transitions };
+        let mut pen = Pen {
+            program: &self.program,
+            names: &self.names,
+            cause: offset,
+            transitions: &mut actions.transitions,
+        };
         self.alerts.tell_ended(&mut pen);
     }
 
     fn command(&mut self, offset: Offset, command: &OperatorCommand, actions: &mut Actions) {
-        let mut pen = Pen { program: &self.program, names: &self.names, cause: offset, transitions: &mut actions.transitions };
+        let mut pen = Pen {
+            program: &self.program,
+            names: &self.names,
+            cause: offset,
+            transitions: &mut actions.transitions,
+        };
         if let Err(problem) = self.alerts.command(command, self.options.max_alerts_per_rule, &mut pen) {
             actions.problems.push(problem);
         }
     }
 }
 
-/// Whether `transition` is not in the log yet, the newest one of which is `newest`: its cause and its ordinal. It is the newest then.
+/// Whether `transition` is not in the log yet, the newest one of which is `newest`: its cause and its
+/// ordinal. It is the newest then.
 ///
 /// An engine that goes on from a snapshot decides once more what it has decided before, in the same order.
 pub fn is_news(transition: &AlertTransition, newest: &mut Option<(Offset, u32)>) -> bool {
@@ -254,7 +294,9 @@ pub fn is_news(transition: &AlertTransition, newest: &mut Option<(Offset, u32)>)
 /// # Errors
 /// All mistakes, as a text for the person who wrote them.
 pub(crate) fn load(files: &[DefinitionFile]) -> Result<Program, String> {
-    let pipelines: Vec<(String, String)> = files.iter().map(|file| (file.path.clone(), file.text.to_string())).collect();
-    let definitions = forewarn_spec::load_definitions(&pipelines, &[]).map_err(|diagnostics| diagnostics.to_string())?;
+    let pipelines: Vec<(String, String)> =
+        files.iter().map(|file| (file.path.clone(), file.text.to_string())).collect();
+    let definitions =
+        forewarn_spec::load_definitions(&pipelines, &[]).map_err(|diagnostics| diagnostics.to_string())?;
     Ok(Program::compile(&definitions))
 }

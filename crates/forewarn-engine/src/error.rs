@@ -1,4 +1,5 @@
-//! What can go wrong with a snapshot. Nothing else in the engine fails: bad input becomes a problem in [`crate::Actions`].
+//! What can go wrong with a snapshot. Nothing else in the engine fails: bad input becomes a problem in
+//! [`crate::Actions`].
 
 /// Why a snapshot was not written or not taken.
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +11,9 @@ pub enum EngineError {
     #[error("these bytes are no engine snapshot: {0}; restore the data directory from a backup")]
     NotASnapshot(String),
     /// The snapshot was written by another version of the program.
-    #[error("the engine snapshot has version {found}, this program knows {known}; run the program that wrote it")]
+    #[error(
+        "the engine snapshot has version {found}, this program knows {known}; run the program that wrote it"
+    )]
     UnknownVersion {
         /// The version of the snapshot.
         found: u8,

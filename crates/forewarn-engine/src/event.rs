@@ -1,4 +1,5 @@
-//! What a shard finds: changes of a rule's condition on an asset, before the life cycle of alerts makes transitions of them.
+//! What a shard finds: changes of a rule's condition on an asset, before the life cycle of alerts makes
+//! transitions of them.
 
 use forewarn_types::{EvidenceValue, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,8 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// The order of transitions within a record: by row, then rule, then asset. Whatever shares all three stands in the order found.
+    /// The order of transitions within a record: by row, then rule, then asset. Whatever shares all three
+    /// stands in the order found.
     pub(crate) const fn key(&self) -> (u32, u32, u32) {
         (self.row, self.rule, self.asset)
     }

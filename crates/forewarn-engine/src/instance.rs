@@ -59,8 +59,8 @@ pub(crate) struct Missing {
     /// Which one, if it is `armed`. Others may stand there from before the clock was set back; they are void.
     #[serde(skip)]
     pub(crate) queued: i64,
-    /// Wall-clock time of the newest usable reading's arrival, late or not, as silence is about arrival; of the first one's if none
-    /// was usable; the smallest number before.
+    /// Wall-clock time of the newest usable reading's arrival, late or not, as silence is about arrival; of
+    /// the first one's if none was usable; the smallest number before.
     pub(crate) arrived: i64,
     /// Whether bad readings came while the series was reported silent.
     unknown: bool,
@@ -72,7 +72,8 @@ impl Missing {
         Self { slot, open: false, armed: false, queued: 0, arrived, unknown: false, started: 0 }
     }
 
-    /// Whether `deadline` must be put into the queue. The one that stands there is checked in time, unless the clock was set back.
+    /// Whether `deadline` must be put into the queue. The one that stands there is checked in time, unless
+    /// the clock was set back.
     fn must_queue(&mut self, deadline: i64) -> bool {
         let must = !self.armed || deadline < self.queued;
         if must {
@@ -112,20 +113,28 @@ impl Scene<'_> {
 
     fn evidence(&self, slot: u32) -> EvidenceValue {
         let slot = &self.slots[slot as usize];
-        EvidenceValue { signal: self.names.signal(slot.signal).clone(), time: Timestamp(slot.time), value: slot.value }
+        EvidenceValue {
+            signal: self.names.signal(slot.signal).clone(),
+            time: Timestamp(slot.time),
+            value: slot.value,
+        }
     }
 
     /// The event of a step of an expression rule, with all inputs that are known at its time.
     pub(crate) fn when_event(&self, rule: u32, watch: &WhenRule, inputs: &[u32], step: Step) -> Event {
         let mut slots: Vec<u32> = Vec::with_capacity(inputs.len());
         for slot in inputs {
-            let known = self.slots.get(*slot as usize).is_some_and(|slot| slot.is_known_at(step.time, watch.tolerance_us));
+            let known = self
+                .slots
+                .get(*slot as usize)
+                .is_some_and(|slot| slot.is_known_at(step.time, watch.tolerance_us));
             if known && !slots.contains(slot) {
                 slots.push(*slot);
             }
         }
         let values: Vec<EvidenceValue> = slots.iter().map(|slot| self.evidence(*slot)).collect();
-        let words: Vec<(&str, f64, String)> = values.iter().map(|value| (&*value.signal, value.value, self.unit(&value.signal))).collect();
+        let words: Vec<(&str, f64, String)> =
+            values.iter().map(|value| (&*value.signal, value.value, self.unit(&value.signal))).collect();
         Event {
             row: self.row,
             rule,
@@ -141,8 +150,20 @@ impl Scene<'_> {
         }
     }
 
-    fn detector_event(&self, rule: u32, change: Change, time: i64, started: i64, sample: Sample, message: String) -> Event {
-        let value = EvidenceValue { signal: self.signal(sample.slot).into(), time: Timestamp(sample.time), value: sample.value };
+    fn detector_event(
+        &self,
+        rule: u32,
+        change: Change,
+        time: i64,
+        started: i64,
+        sample: Sample,
+        message: String,
+    ) -> Event {
+        let value = EvidenceValue {
+            signal: self.signal(sample.slot).into(),
+            time: Timestamp(sample.time),
+            value: sample.value,
+        };
         Event {
             row: self.row,
             rule,
@@ -172,19 +193,28 @@ impl Instance {
     pub(crate) fn slot(&self) -> Option<u32> {
         match &self.state {
             State::When(..) => None,
-            State::LearnedLimits(episode, _) | State::RobustZ(episode, _) | State::Rate(episode, _) => Some(episode.slot),
+            State::LearnedLimits(episode, _) | State::RobustZ(episode, _) | State::Rate(episode, _) => {
+                Some(episode.slot)
+            }
             State::Missing(missing) => Some(missing.slot),
         }
     }
 
-    /// Lets time without a reading pass: an expression rule's holds elapse and its inputs go stale, a detector's open alert falls into
-    /// doubt. `passed` says how much, by the clock of what the rule watches.
-    pub(crate) fn advance(&mut self, scene: &Scene<'_>, passed: impl FnOnce(Clock) -> Passed, events: &mut Vec<Event>) {
+    /// Lets time without a reading pass: an expression rule's holds elapse and its inputs go stale, a
+    /// detector's open alert falls into doubt. `passed` says how much, by the clock of what the rule watches.
+    pub(crate) fn advance(
+        &mut self,
+        scene: &Scene<'_>,
+        passed: impl FnOnce(Clock) -> Passed,
+        events: &mut Vec<Event>,
+    ) {
         let number = self.rule;
         if let State::When(inputs, when) = &mut self.state {
             let RuleWatch::When(rule) = &scene.program.rules[number as usize].watch else { return };
             let passed = passed(Clock::latest(inputs, scene.slots));
-            when.advance(rule, inputs, scene.slots, passed, &mut |step| events.push(scene.when_event(number, rule, inputs, step)));
+            when.advance(rule, inputs, scene.slots, passed, &mut |step| {
+                events.push(scene.when_event(number, rule, inputs, step))
+            });
         } else if let Some(slot) = self.doubtful_slot().map(|slot| &scene.slots[slot as usize])
             && slot.stale_after() < passed(slot.clock).to
         {
@@ -199,12 +229,15 @@ impl Instance {
 
     fn episode(&self) -> Option<&Episode> {
         match &self.state {
-            State::LearnedLimits(episode, _) | State::RobustZ(episode, _) | State::Rate(episode, _) => Some(episode),
+            State::LearnedLimits(episode, _) | State::RobustZ(episode, _) | State::Rate(episode, _) => {
+                Some(episode)
+            }
             State::When(..) | State::Missing(_) => None,
         }
     }
 
-    /// A detector judges a usable reading. Says whether its alert is open, so that silence would put it in doubt.
+    /// A detector judges a usable reading. Says whether its alert is open, so that silence would put it in
+    /// doubt.
     pub(crate) fn detect(&mut self, scene: &Scene<'_>, sample: Sample, events: &mut Vec<Event>) -> bool {
         let rule = &scene.program.rules[self.rule as usize];
         let Sample { time, value, late, .. } = sample;
@@ -245,7 +278,11 @@ impl Instance {
 
     /// A detector's series sent a bad reading, or none for too long: an open alert is in doubt.
     pub(crate) fn doubt(&mut self, scene: &Scene<'_>, time: i64, events: &mut Vec<Event>) {
-        let (State::LearnedLimits(episode, _) | State::RobustZ(episode, _) | State::Rate(episode, _)) = &mut self.state else { return };
+        let (State::LearnedLimits(episode, _) | State::RobustZ(episode, _) | State::Rate(episode, _)) =
+            &mut self.state
+        else {
+            return;
+        };
         if !episode.open || episode.unknown {
             return;
         }
@@ -258,15 +295,28 @@ impl Instance {
         events.push(scene.detector_event(self.rule, Change::Unknown, time, episode.started, sample, message));
     }
 
-    /// The series of a `missing` rule has spoken, at wall-clock time `arrived`, and may be silent until `deadline`. Says whether that must
-    /// be put into the queue.
-    pub(crate) fn spoke(&mut self, scene: &Scene<'_>, arrived: i64, deadline: i64, events: &mut Vec<Event>) -> bool {
+    /// The series of a `missing` rule has spoken, at wall-clock time `arrived`, and may be silent until
+    /// `deadline`. Says whether that must be put into the queue.
+    pub(crate) fn spoke(
+        &mut self,
+        scene: &Scene<'_>,
+        arrived: i64,
+        deadline: i64,
+        events: &mut Vec<Event>,
+    ) -> bool {
         let State::Missing(missing) = &mut self.state else { return false };
         missing.arrived = arrived;
         if missing.open {
             let Missing { slot, started, .. } = *missing;
             if std::mem::take(&mut missing.unknown) {
-                events.push(missing_event(scene, self.rule, slot, Change::Known, arrived.max(started), started));
+                events.push(missing_event(
+                    scene,
+                    self.rule,
+                    slot,
+                    Change::Known,
+                    arrived.max(started),
+                    started,
+                ));
             }
             missing.open = false;
             events.push(missing_event(scene, self.rule, slot, Change::End, arrived.max(started), started));
@@ -274,14 +324,28 @@ impl Instance {
         missing.must_queue(deadline)
     }
 
-    /// The series of a `missing` rule has sent a bad reading, which is no life: it puts an open alert in doubt, and else only begins the
-    /// count if nothing was heard before and it has a `deadline` for that. Says whether that must be put into the queue.
-    pub(crate) fn muttered(&mut self, scene: &Scene<'_>, arrived: i64, deadline: Option<i64>, events: &mut Vec<Event>) -> bool {
+    /// The series of a `missing` rule has sent a bad reading, which is no life: it puts an open alert in
+    /// doubt, and else only begins the count if nothing was heard before and it has a `deadline` for that.
+    /// Says whether that must be put into the queue.
+    pub(crate) fn muttered(
+        &mut self,
+        scene: &Scene<'_>,
+        arrived: i64,
+        deadline: Option<i64>,
+        events: &mut Vec<Event>,
+    ) -> bool {
         let State::Missing(missing) = &mut self.state else { return false };
         if missing.open && !missing.unknown {
             missing.unknown = true;
             let Missing { slot, started, .. } = *missing;
-            events.push(missing_event(scene, self.rule, slot, Change::Unknown, arrived.max(started), started));
+            events.push(missing_event(
+                scene,
+                self.rule,
+                slot,
+                Change::Unknown,
+                arrived.max(started),
+                started,
+            ));
         }
         let Some(deadline) = deadline.filter(|_| missing.arrived == NO_TIME) else { return false };
         missing.arrived = arrived;
@@ -319,7 +383,8 @@ impl Episode {
         let signal = scene.signal(sample.slot);
         let time = self.tell_at(sample.time);
         let mut tell = |change, started, message: Option<String>| {
-            let message = message.unwrap_or_else(|| message::detector(change, signal, sample.value, &scene.unit(signal)));
+            let message = message
+                .unwrap_or_else(|| message::detector(change, signal, sample.value, &scene.unit(signal)));
             let event = scene.detector_event(rule, change, time, started, sample, message);
             events.push(Event { score: judgement.score, ..event });
         };
@@ -349,7 +414,18 @@ fn missing_event(scene: &Scene<'_>, rule: u32, slot: u32, change: Change, time: 
         CompiledRule { watch: RuleWatch::Missing { longer_than_us, .. }, .. } => *longer_than_us,
         _ => 0,
     };
-    let event = scene.detector_event(rule, change, time, started, sample, message::missing(change, scene.signal(slot), longer_than_us));
+    let event = scene.detector_event(
+        rule,
+        change,
+        time,
+        started,
+        sample,
+        message::missing(change, scene.signal(slot), longer_than_us),
+    );
     // A series that has sent bad readings only has no value to show.
-    if last.time == NO_TIME { Event { value: None, from: Timestamp(started), values: Vec::new(), ..event } } else { event }
+    if last.time == NO_TIME {
+        Event { value: None, from: Timestamp(started), values: Vec::new(), ..event }
+    } else {
+        event
+    }
 }

@@ -54,7 +54,10 @@ pub(crate) fn learned_limits(signal: &str, unit: &str, value: f64, stray: &Stray
     let (widths, low, high) = (number(stray.widths), number(stray.low), number(stray.high));
     let seen = match stray.aspect {
         Aspect::Value => {
-            format!("{signal} {}{unit} is {widths} widths {side} its learnt range {low} … {high}{unit} (value)", number(value))
+            format!(
+                "{signal} {}{unit} is {widths} widths {side} its learnt range {low} … {high}{unit} (value)",
+                number(value)
+            )
         }
         Aspect::ShortTermLevel => format!(
             "{signal} {}{unit}, averaged {}{unit}, is {widths} widths {side} its learnt range {low} … {high}{unit} (short-term level)",
@@ -86,7 +89,14 @@ pub(crate) fn robust_z(signal: &str, unit: &str, value: f64, before: &RobustZ, l
 }
 
 /// An onset of `rate`, from the state before the reading was learnt.
-pub(crate) fn rate(signal: &str, unit: &str, value: f64, time_us: i64, before: &RateOfChange, limit: Option<f64>) -> String {
+pub(crate) fn rate(
+    signal: &str,
+    unit: &str,
+    value: f64,
+    time_us: i64,
+    before: &RateOfChange,
+    limit: Option<f64>,
+) -> String {
     let rate = before.rate(time_us, value);
     let origin = if limit.is_some() { "" } else { " (ten times its running mean)" };
     format!(
@@ -100,7 +110,9 @@ pub(crate) fn rate(signal: &str, unit: &str, value: f64, time_us: i64, before: &
 /// A series has fallen silent, sends bad readings only, or speaks again.
 pub(crate) fn missing(change: Change, signal: &str, longer_than_us: i64) -> String {
     match change {
-        Change::Onset => format!("{signal} has been silent for longer than {}", format_duration(longer_than_us)),
+        Change::Onset => {
+            format!("{signal} has been silent for longer than {}", format_duration(longer_than_us))
+        }
         Change::Unknown => format!("{signal}: readings arrive, but none is usable"),
         Change::Known => format!("{signal}: readings are usable again"),
         _ => format!("{signal} speaks again"),

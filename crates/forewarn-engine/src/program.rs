@@ -6,7 +6,8 @@ use forewarn_spec::{AssetGlob, Baseline, Compiled, Condition, Definitions, Detec
 use forewarn_types::{Severity, SignalName};
 use serde::{Deserialize, Serialize};
 
-/// How old a value may be where no tolerance is given, as in derived signals and detectors, µs: the default tolerance of rules.
+/// How old a value may be where no tolerance is given, as in derived signals and detectors, µs: the default
+/// tolerance of rules.
 pub(crate) const DEFAULT_TOLERANCE_US: i64 = 300_000_000;
 
 /// All rules and derived signals.
@@ -25,12 +26,14 @@ pub(crate) struct CompiledRule {
     pub(crate) watch: RuleWatch,
 }
 
-/// What must be known of a rule to carry its state over to other definitions, and to speak of its alerts when it is gone.
+/// What must be known of a rule to carry its state over to other definitions, and to speak of its alerts when
+/// it is gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RuleHead {
     pub(crate) name: SignalName,
     pub(crate) severity: Severity,
-    /// Fingerprint of the condition and of the derived signals it rests on: when it changes the rule starts afresh.
+    /// Fingerprint of the condition and of the derived signals it rests on: when it changes the rule starts
+    /// afresh.
     pub(crate) version: String,
 }
 
@@ -72,7 +75,8 @@ pub(crate) struct DerivedSignal {
     pub(crate) expr: Compiled,
     pub(crate) signals: Vec<SignalName>,
     pub(crate) tolerance_us: i64,
-    /// Its name, assets and text, and those of the derived signals it rests on: when this changes it is computed anew.
+    /// Its name, assets and text, and those of the derived signals it rests on: when this changes it is
+    /// computed anew.
     key: String,
     source: String,
 }
@@ -93,14 +97,22 @@ impl CompiledRule {
 impl Program {
     /// Compiles checked definitions.
     pub(crate) fn compile(definitions: &Definitions) -> Self {
-        let signals: Vec<&Signal> = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals).collect();
+        let signals: Vec<&Signal> =
+            definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals).collect();
         let units = signals
             .iter()
-            .filter_map(|signal| signal.unit.as_ref().map(|unit| (signal.name.clone(), signal.assets.clone(), unit.clone())))
+            .filter_map(|signal| {
+                signal.unit.as_ref().map(|unit| (signal.name.clone(), signal.assets.clone(), unit.clone()))
+            })
             .collect();
         let mut derived = derived_in_order(&signals);
         let sources = name_sources(&mut derived);
-        let rules = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.rules).map(|rule| compile_rule(rule, &sources)).collect();
+        let rules = definitions
+            .pipelines
+            .iter()
+            .flat_map(|pipeline| &pipeline.rules)
+            .map(|rule| compile_rule(rule, &sources))
+            .collect();
         Self { rules, derived, units }
     }
 
@@ -144,12 +156,17 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
         Condition::Deviation { signal, detector: Detector::RobustZ { baseline, above } } => {
             RuleWatch::RobustZ { signal: signal.clone(), baseline: *baseline, above: *above }
         }
-        Condition::Missing { signal, longer_than_us } => RuleWatch::Missing { signal: signal.clone(), longer_than_us: *longer_than_us },
-        Condition::Rate { signal, above_per_s } => RuleWatch::Rate { signal: signal.clone(), above_per_s: *above_per_s },
+        Condition::Missing { signal, longer_than_us } => {
+            RuleWatch::Missing { signal: signal.clone(), longer_than_us: *longer_than_us }
+        }
+        Condition::Rate { signal, above_per_s } => {
+            RuleWatch::Rate { signal: signal.clone(), above_per_s: *above_per_s }
+        }
     };
     let head = RuleHead { name: rule.name.clone(), severity: rule.severity, version: rule.version.clone() };
     let mut compiled = CompiledRule { head, assets: rule.assets.clone(), watch };
-    let rests_on: String = compiled.signals().iter().filter_map(|signal| sources.get(signal).map(String::as_str)).collect();
+    let rests_on: String =
+        compiled.signals().iter().filter_map(|signal| sources.get(signal).map(String::as_str)).collect();
     if !rests_on.is_empty() {
         compiled.head.version = fingerprint(&format!("{}{rests_on}", rule.version));
     }
@@ -158,18 +175,22 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
 
 /// 64-bit FNV-1a, in hexadecimal, as the versions of the definitions are.
 fn fingerprint(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     format!("{hash:016x}")
 }
 
-/// The derived signals, each after those it is computed from. The checked definitions hold no cycle; were there one, its members
-/// would be left out.
+/// The derived signals, each after those it is computed from. The checked definitions hold no cycle; were
+/// there one, its members would be left out.
 fn derived_in_order(signals: &[&Signal]) -> Vec<DerivedSignal> {
-    let mut waiting: Vec<(&Signal, &Expr)> = signals.iter().filter_map(|signal| signal.expr.as_ref().map(|expr| (*signal, expr))).collect();
+    let mut waiting: Vec<(&Signal, &Expr)> =
+        signals.iter().filter_map(|signal| signal.expr.as_ref().map(|expr| (*signal, expr))).collect();
     let mut ordered = Vec::with_capacity(waiting.len());
     loop {
-        let (ready, rest): (Vec<_>, Vec<_>) =
-            waiting.iter().partition(|(_, expr)| !expr.signals().iter().any(|input| waiting.iter().any(|(other, _)| other.name == *input)));
+        let (ready, rest): (Vec<_>, Vec<_>) = waiting.iter().partition(|(_, expr)| {
+            !expr.signals().iter().any(|input| waiting.iter().any(|(other, _)| other.name == *input))
+        });
         if ready.is_empty() {
             return ordered;
         }

@@ -1,8 +1,8 @@
 //! A shard: the state of every n-th asset, and the hot loop that readings run through.
 //!
-//! All state stands in dense vectors: slots (one a signal of an asset), assets, rule instances. A slot knows beforehand which derived
-//! signals a reading of it changes and which instances then judge, in order, so the loop looks nothing up and allocates nothing; only
-//! a change of a rule's condition does.
+//! All state stands in dense vectors: slots (one a signal of an asset), assets, rule instances. A slot knows
+//! beforehand which derived signals a reading of it changes and which instances then judge, in order, so the
+//! loop looks nothing up and allocates nothing; only a change of a rule's condition does.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -20,8 +20,9 @@ use crate::when::{Passed, with_inputs};
 pub(crate) const NO_TIME: i64 = i64::MIN;
 const NEVER: i64 = i64::MAX;
 
-/// How far event time has come, and when that was heard. Each signal has a clock of its own, and what rests on several signals goes by
-/// the latest of theirs: across series nothing is promised, so a signal that runs ahead must not move time for rules that do not watch it.
+/// How far event time has come, and when that was heard. Each signal has a clock of its own, and what rests
+/// on several signals goes by the latest of theirs: across series nothing is promised, so a signal that runs
+/// ahead must not move time for rules that do not watch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Clock {
     /// Event time of the newest reading, usable or not; [`NO_TIME`] before the first.
@@ -35,7 +36,12 @@ impl Clock {
 
     /// The latest of the clocks of `inputs`.
     pub(crate) fn latest(inputs: &[u32], slots: &[Slot]) -> Self {
-        inputs.iter().filter_map(|slot| slots.get(*slot as usize)).map(|slot| slot.clock).max().unwrap_or(Self::UNHEARD)
+        inputs
+            .iter()
+            .filter_map(|slot| slots.get(*slot as usize))
+            .map(|slot| slot.clock)
+            .max()
+            .unwrap_or(Self::UNHEARD)
     }
 
     /// Event time when the wall clock shows `now`.
@@ -61,7 +67,8 @@ pub(crate) struct Slot {
     pub(crate) signal: u32,
     /// Whether the newest reading was usable.
     pub(crate) known: bool,
-    /// Event time between the last values, µs: the newest such gap and the one before; 0 where there was none.
+    /// Event time between the last values, µs: the newest such gap and the one before; 0 where there was
+    /// none.
     gaps: [i64; 2],
     /// Derived signals that a reading changes, each after what it rests on.
     pub(crate) derived: Box<[u32]>,
@@ -99,8 +106,9 @@ impl Slot {
         self.known = true;
     }
 
-    /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from the value. A slow series is
-    /// given time for three readings. The shorter of two gaps counts, so that one outage does not make a fast series a slow one.
+    /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from
+    /// the value. A slow series is given time for three readings. The shorter of two gaps counts, so that one
+    /// outage does not make a fast series a slow one.
     pub(crate) fn stale_after(&self) -> i64 {
         let rhythm = self.gaps[0].min(self.gaps[1]);
         self.time.saturating_add(DEFAULT_TOLERANCE_US.max(rhythm.saturating_mul(3)))
@@ -141,8 +149,8 @@ pub(crate) struct Shard {
     pub(crate) derived: Vec<DerivedInstance>,
     /// Assets with a running hold, or with an alert whose inputs may go stale: those a tick must look at.
     armed: Vec<u32>,
-    /// Deadlines of `missing` rules, in wall-clock time, with the instance. A deadline that comes up is checked against the newest
-    /// arrival and put back, so that a reading costs nothing here.
+    /// Deadlines of `missing` rules, in wall-clock time, with the instance. A deadline that comes up is
+    /// checked against the newest arrival and put back, so that a reading costs nothing here.
     #[serde(skip)]
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
     /// What the present record has changed.
@@ -224,7 +232,8 @@ impl Shard {
     /// Builds the queue of deadlines anew from the state of the instances.
     pub(crate) fn rebuild_deadlines(&mut self, program: &Program) {
         self.deadlines.clear();
-        let missing = self.instances.iter().filter(|instance| matches!(instance.state, State::Missing(_))).count();
+        let missing =
+            self.instances.iter().filter(|instance| matches!(instance.state, State::Missing(_))).count();
         self.deadlines.reserve(missing);
         for (index, instance) in self.instances.iter_mut().enumerate() {
             let State::Missing(missing) = &mut instance.state else { continue };
@@ -263,7 +272,9 @@ impl Shard {
                 let RuleWatch::When(rule) = &program.rules[number as usize].watch else { continue };
                 let clock = Clock::latest(inputs, slots);
                 let at = clock.newest;
-                when.judge(rule, inputs, slots, at, &mut |step| events.push(scene.when_event(number, rule, inputs, step)));
+                when.judge(rule, inputs, slots, at, &mut |step| {
+                    events.push(scene.when_event(number, rule, inputs, step))
+                });
                 if !when.is_idle() {
                     arm(state, clock.wall_time(when.due(rule, inputs, slots, at)), asset, armed);
                 }
@@ -271,7 +282,8 @@ impl Shard {
             }
             let Some(slot) = instance.slot() else { continue };
             let source = &slots[slot as usize];
-            let (time, value) = if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
+            let (time, value) =
+                if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
             if matches!(instance.state, State::Missing(_)) {
                 let deadline = row.arrived.saturating_add(longer_than_us(program, instance.rule));
                 // What rests on other signals has not been heard before it had a value.
@@ -293,8 +305,8 @@ impl Shard {
         }
     }
 
-    /// A late reading: detectors judge it against the present state, nothing else changes but that the series has spoken. One that only
-    /// repeats the present value at its time says nothing at all.
+    /// A late reading: detectors judge it against the present state, nothing else changes but that the series
+    /// has spoken. One that only repeats the present value at its time says nothing at all.
     #[cold]
     fn judge_late(&mut self, program: &Program, names: &Dictionary, row: &Row, usable: bool, asset: u32) {
         let present = &self.slots[row.slot as usize];
@@ -302,7 +314,8 @@ impl Shard {
             return;
         }
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
-        let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
+        let scene =
+            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
         for &index in &*slots[row.slot as usize].watchers {
             let instance = &mut instances[index as usize];
             if instance.slot() != Some(row.slot) {
@@ -313,7 +326,13 @@ impl Shard {
                 if usable && instance.spoke(&scene, row.arrived, deadline, events) {
                     deadlines.push(Reverse((deadline, index)));
                 }
-            } else if usable && instance.detect(&scene, Sample { slot: row.slot, time: row.time, value: row.value, late: true }, events) {
+            } else if usable
+                && instance.detect(
+                    &scene,
+                    Sample { slot: row.slot, time: row.time, value: row.value, late: true },
+                    events,
+                )
+            {
                 let source = &slots[row.slot as usize];
                 arm(&mut assets[asset as usize], source.clock.wall_time(source.stale_after()), asset, armed);
             }
@@ -326,8 +345,13 @@ impl Shard {
         let definition = &program.derived[*definition as usize];
         let clock = Clock::latest(inputs, &self.slots);
         let at = clock.newest;
-        let value = with_inputs(inputs, &self.slots, at, definition.tolerance_us, |inputs| definition.expr.eval_number(inputs));
-        let known = inputs.iter().map(|input| &self.slots[*input as usize]).filter(|input| input.is_known_at(at, definition.tolerance_us));
+        let value = with_inputs(inputs, &self.slots, at, definition.tolerance_us, |inputs| {
+            definition.expr.eval_number(inputs)
+        });
+        let known = inputs
+            .iter()
+            .map(|input| &self.slots[*input as usize])
+            .filter(|input| input.is_known_at(at, definition.tolerance_us));
         let oldest = known.map(|input| input.time).min().unwrap_or(at);
         let slot = &mut self.slots[*slot as usize];
         slot.clock = clock;
@@ -341,7 +365,8 @@ impl Shard {
     #[cold]
     fn advance(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32) {
         let Self { slots, assets, instances, events, .. } = self;
-        let scene = Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
+        let scene =
+            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
         for &index in &*slots[row.slot as usize].watchers {
             instances[index as usize].advance(
                 &scene,
@@ -358,7 +383,8 @@ impl Shard {
         let state = &assets[asset as usize];
         let scene = Scene { program, names, slots: &*slots, asset: state.id, row: 0 };
         for &index in &state.instances {
-            let passed = |clock: Clock| Passed { at: clock.newest, to: clock.event_time(now), inclusive: true };
+            let passed =
+                |clock: Clock| Passed { at: clock.newest, to: clock.event_time(now), inclusive: true };
             instances[index as usize].advance(&scene, passed, events);
         }
         self.assets[asset as usize].due = self.due(program, asset, now);
@@ -366,19 +392,31 @@ impl Shard {
 
     /// Wall-clock time after `now` from which on time alone may change something for a rule of the asset.
     fn due(&self, program: &Program, asset: u32, now: i64) -> i64 {
-        let instances = self.assets[asset as usize].instances.iter().map(|index| &self.instances[*index as usize]);
-        let dues = instances.filter_map(|instance| match (&instance.state, &program.rules[instance.rule as usize].watch) {
-            (State::When(inputs, when), RuleWatch::When(rule)) => {
-                let clock = Clock::latest(inputs, &self.slots);
-                Some(clock.wall_time(when.due(rule, inputs, &self.slots, clock.event_time(now))))
+        let instances =
+            self.assets[asset as usize].instances.iter().map(|index| &self.instances[*index as usize]);
+        let dues = instances.filter_map(|instance| {
+            match (&instance.state, &program.rules[instance.rule as usize].watch) {
+                (State::When(inputs, when), RuleWatch::When(rule)) => {
+                    let clock = Clock::latest(inputs, &self.slots);
+                    Some(clock.wall_time(when.due(rule, inputs, &self.slots, clock.event_time(now))))
+                }
+                _ => instance
+                    .doubtful_slot()
+                    .map(|slot| &self.slots[slot as usize])
+                    .map(|slot| slot.clock.wall_time(slot.stale_after())),
             }
-            _ => instance.doubtful_slot().map(|slot| &self.slots[slot as usize]).map(|slot| slot.clock.wall_time(slot.stale_after())),
         });
         dues.min().unwrap_or(NEVER)
     }
 
     /// A deadline of an instance has come up.
-    fn check_silence(&mut self, program: &Program, names: &Dictionary, (queued, index): (i64, u32), now: i64) {
+    fn check_silence(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        (queued, index): (i64, u32),
+        now: i64,
+    ) {
         let Self { slots, assets, instances, deadlines, events, .. } = self;
         let instance = &mut instances[index as usize];
         let State::Missing(missing) = &mut instance.state else { return };
@@ -406,7 +444,11 @@ fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
 }
 
 fn longer_than_us(program: &Program, rule: u32) -> i64 {
-    if let RuleWatch::Missing { longer_than_us, .. } = program.rules[rule as usize].watch { longer_than_us } else { NEVER }
+    if let RuleWatch::Missing { longer_than_us, .. } = program.rules[rule as usize].watch {
+        longer_than_us
+    } else {
+        NEVER
+    }
 }
 
 #[cfg(test)]

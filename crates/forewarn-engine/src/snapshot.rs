@@ -1,8 +1,9 @@
 //! The engine's state as bytes, so that a restart need not replay the whole log.
 //!
-//! `FWEN`, one byte of version, then the outline of its definitions and the state as `MessagePack`, which keeps every bit of every number.
-//! Compiled definitions are not stored: they are compiled again from their texts. A rule that this program reads differently than the one
-//! that wrote the snapshot is treated as one whose definition was changed.
+//! `FWEN`, one byte of version, then the outline of its definitions and the state as `MessagePack`, which
+//! keeps every bit of every number. Compiled definitions are not stored: they are compiled again from their
+//! texts. A rule that this program reads differently than the one that wrote the snapshot is treated as one
+//! whose definition was changed.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,11 +38,12 @@ impl Engine {
         Ok(bytes)
     }
 
-    /// An engine that goes on where the one that wrote the snapshot stood. Alerts of rules that this program reads differently end; the
-    /// next step tells of them.
+    /// An engine that goes on where the one that wrote the snapshot stood. Alerts of rules that this program
+    /// reads differently end; the next step tells of them.
     ///
     /// # Errors
-    /// [`EngineError`] if the bytes are no snapshot, are of another version, or hold definitions that this program does not load.
+    /// [`EngineError`] if the bytes are no snapshot, are of another version, or hold definitions that this
+    /// program does not load.
     pub fn restore(bytes: &[u8]) -> Result<Self, EngineError> {
         let broken = |what: &str| EngineError::NotASnapshot(what.to_owned());
         let body = bytes.strip_prefix(MAGIC).ok_or_else(|| broken("they do not begin with FWEN"))?;
@@ -49,7 +51,8 @@ impl Engine {
         if *version != VERSION {
             return Err(EngineError::UnknownVersion { found: *version, known: VERSION });
         }
-        let Read { outline, mut engine } = rmp_serde::from_slice(body).map_err(|error| broken(&error.to_string()))?;
+        let Read { outline, mut engine } =
+            rmp_serde::from_slice(body).map_err(|error| broken(&error.to_string()))?;
         if !engine.files.is_empty() {
             engine.program = load(&engine.files).map_err(EngineError::Definitions)?;
         }

@@ -1,9 +1,10 @@
-//! The state machine of an expression rule on one asset: hold before it begins, hold before it ends, and the doubt when inputs go stale.
+//! The state machine of an expression rule on one asset: hold before it begins, hold before it ends, and the
+//! doubt when inputs go stale.
 //!
-//! It runs in the event time of the signals it watches, by two moves: [`WhenState::judge`] at a reading of one of its signals, and
-//! [`WhenState::advance`], which lets time pass up to a moment before the next reading (or up to a tick). While inputs are unknown no
-//! hold elapses: a condition already pending stays pending and its hold goes on where it stood, and an end that was being waited for must be
-//! waited for anew.
+//! It runs in the event time of the signals it watches, by two moves: [`WhenState::judge`] at a reading of
+//! one of its signals, and [`WhenState::advance`], which lets time pass up to a moment before the next
+//! reading (or up to a tick). While inputs are unknown no hold elapses: a condition already pending stays
+//! pending and its hold goes on where it stood, and an end that was being waited for must be waited for anew.
 
 use forewarn_spec::{Compiled, Inputs};
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,8 @@ enum Phase {
     Active,
 }
 
-/// One rule on one asset. Its `inputs`, handed in with each call, are the slots of the signals of `when`, then those of `until`.
+/// One rule on one asset. Its `inputs`, handed in with each call, are the slots of the signals of `when`,
+/// then those of `until`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct WhenState {
     phase: Phase,
@@ -57,17 +59,33 @@ pub(crate) struct Step {
 pub(crate) struct Passed {
     pub(crate) at: i64,
     pub(crate) to: i64,
-    /// Whether a hold that ends exactly at `to` elapses: before a reading at that very moment it does not, which has its say first.
+    /// Whether a hold that ends exactly at `to` elapses: before a reading at that very moment it does not,
+    /// which has its say first.
     pub(crate) inclusive: bool,
 }
 
 impl WhenState {
     pub(crate) const fn new() -> Self {
-        Self { phase: Phase::Idle, unknown: false, since: 0, held_since: 0, unknown_since: 0, ending_since: NEVER, told: i64::MIN }
+        Self {
+            phase: Phase::Idle,
+            unknown: false,
+            since: 0,
+            held_since: 0,
+            unknown_since: 0,
+            ending_since: NEVER,
+            told: i64::MIN,
+        }
     }
 
     /// Evaluates the rule at event time `at`, just after a reading of one of its signals.
-    pub(crate) fn judge(&mut self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64, tell: &mut impl FnMut(Step)) {
+    pub(crate) fn judge(
+        &mut self,
+        rule: &WhenRule,
+        inputs: &[u32],
+        slots: &[Slot],
+        at: i64,
+        tell: &mut impl FnMut(Step),
+    ) {
         let outcome = self.evaluate(rule, inputs, slots, at);
         match (self.phase, outcome) {
             (Phase::Idle, Some(true)) => {
@@ -103,7 +121,14 @@ impl WhenState {
     }
 
     /// Lets time pass without a reading: holds elapse, inputs go stale.
-    pub(crate) fn advance(&mut self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], passed: Passed, tell: &mut impl FnMut(Step)) {
+    pub(crate) fn advance(
+        &mut self,
+        rule: &WhenRule,
+        inputs: &[u32],
+        slots: &[Slot],
+        passed: Passed,
+        tell: &mut impl FnMut(Step),
+    ) {
         let Passed { mut at, to, inclusive } = passed;
         while self.phase != Phase::Idle && !self.unknown {
             let deadline = self.deadline(rule);
@@ -125,7 +150,11 @@ impl WhenState {
 
     /// When, after `at`, time alone may change something; [`i64::MAX`] if it cannot.
     pub(crate) fn due(&self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64) -> i64 {
-        if self.phase == Phase::Idle || self.unknown { NEVER } else { self.deadline(rule).min(self.expiry(rule, inputs, slots, at)) }
+        if self.phase == Phase::Idle || self.unknown {
+            NEVER
+        } else {
+            self.deadline(rule).min(self.expiry(rule, inputs, slots, at))
+        }
     }
 
     /// Whether the condition holds or is about to: only then does time matter.
@@ -158,8 +187,16 @@ impl WhenState {
         }
     }
 
-    /// Puts an alert in doubt whose end rests on inputs that are not known at its onset: no later staleness would tell.
-    fn look_for_the_end(&mut self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64, tell: &mut impl FnMut(Step)) {
+    /// Puts an alert in doubt whose end rests on inputs that are not known at its onset: no later staleness
+    /// would tell.
+    fn look_for_the_end(
+        &mut self,
+        rule: &WhenRule,
+        inputs: &[u32],
+        slots: &[Slot],
+        at: i64,
+        tell: &mut impl FnMut(Step),
+    ) {
         if self.phase == Phase::Active && self.evaluate(rule, inputs, slots, at).is_none() {
             self.doubt(at, tell);
         }
@@ -183,7 +220,8 @@ impl WhenState {
     }
 
     fn tell(&mut self, change: Change, time: i64, tell: &mut impl FnMut(Step)) {
-        // A new condition may begin before what a tick told of the last one; its own start is what its id is made of.
+        // A new condition may begin before what a tick told of the last one; its own start is what its id is
+        // made of.
         let time = if change == Change::Pending { time } else { time.max(self.told) };
         self.told = time;
         tell(Step { change, time, started: self.since });
@@ -192,7 +230,9 @@ impl WhenState {
     fn deadline(&self, rule: &WhenRule) -> i64 {
         match self.phase {
             Phase::Pending => self.held_since.saturating_add(rule.hold_us),
-            Phase::Active if self.ending_since != NEVER => self.ending_since.saturating_add(rule.clear_hold_us),
+            Phase::Active if self.ending_since != NEVER => {
+                self.ending_since.saturating_add(rule.clear_hold_us)
+            }
             Phase::Active | Phase::Idle => NEVER,
         }
     }
@@ -200,14 +240,23 @@ impl WhenState {
     /// What decides now: `when` until the condition holds, then its end.
     fn evaluate(&self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64) -> Option<bool> {
         match (self.phase, &rule.until) {
-            (Phase::Active, Some(until)) => evaluate(until, self.deciding(rule, inputs), slots, at, rule.tolerance_us),
-            (Phase::Active, None) => evaluate(&rule.when, self.deciding(rule, inputs), slots, at, rule.tolerance_us).map(|holds| !holds),
+            (Phase::Active, Some(until)) => {
+                evaluate(until, self.deciding(rule, inputs), slots, at, rule.tolerance_us)
+            }
+            (Phase::Active, None) => {
+                evaluate(&rule.when, self.deciding(rule, inputs), slots, at, rule.tolerance_us)
+                    .map(|holds| !holds)
+            }
             _ => evaluate(&rule.when, self.deciding(rule, inputs), slots, at, rule.tolerance_us),
         }
     }
 
     fn deciding<'a>(&self, rule: &WhenRule, inputs: &'a [u32]) -> &'a [u32] {
-        if self.phase == Phase::Active && rule.until.is_some() { &inputs[rule.when_count..] } else { &inputs[..rule.when_count] }
+        if self.phase == Phase::Active && rule.until.is_some() {
+            &inputs[rule.when_count..]
+        } else {
+            &inputs[..rule.when_count]
+        }
     }
 
     /// When the first of the inputs that are known at `at` goes stale.
@@ -226,8 +275,15 @@ fn evaluate(expr: &Compiled, inputs: &[u32], slots: &[Slot], at: i64, tolerance_
     with_inputs(inputs, slots, at, tolerance_us, |inputs| expr.eval_bool(inputs))
 }
 
-/// Hands the values of `inputs` to `use_them`. Most expressions have few inputs, and clearing 64 numbers costs more than they do.
-pub(crate) fn with_inputs<T>(inputs: &[u32], slots: &[Slot], at: i64, tolerance_us: i64, use_them: impl FnOnce(&Inputs<'_>) -> T) -> T {
+/// Hands the values of `inputs` to `use_them`. Most expressions have few inputs, and clearing 64 numbers
+/// costs more than they do.
+pub(crate) fn with_inputs<T>(
+    inputs: &[u32],
+    slots: &[Slot],
+    at: i64,
+    tolerance_us: i64,
+    use_them: impl FnOnce(&Inputs<'_>) -> T,
+) -> T {
     if inputs.len() <= 4 {
         gather::<4, T>(inputs, slots, at, tolerance_us, use_them)
     } else {
@@ -235,7 +291,13 @@ pub(crate) fn with_inputs<T>(inputs: &[u32], slots: &[Slot], at: i64, tolerance_
     }
 }
 
-fn gather<const N: usize, T>(inputs: &[u32], slots: &[Slot], at: i64, tolerance_us: i64, use_them: impl FnOnce(&Inputs<'_>) -> T) -> T {
+fn gather<const N: usize, T>(
+    inputs: &[u32],
+    slots: &[Slot],
+    at: i64,
+    tolerance_us: i64,
+    use_them: impl FnOnce(&Inputs<'_>) -> T,
+) -> T {
     let mut values = [0.0; N];
     let mut known = 0u64;
     for (index, (value, slot)) in values.iter_mut().zip(inputs).enumerate() {

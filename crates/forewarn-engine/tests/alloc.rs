@@ -1,11 +1,17 @@
-//! The engine's hot loop allocates nothing: a step over readings that change no alert leaves the allocator alone.
-#![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait to implement; it only adds to the system's")]
+//! The engine's hot loop allocates nothing: a step over readings that change no alert leaves the allocator
+//! alone.
+#![expect(
+    unsafe_code,
+    reason = "an allocator that counts is an unsafe trait to implement; it only adds to the system's"
+)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use forewarn_engine::{Actions, Engine, EngineOptions};
-use forewarn_types::{DefinitionFile, Definitions, Offset, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, Timestamp};
+use forewarn_types::{
+    DefinitionFile, Definitions, Offset, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, Timestamp,
+};
 
 struct Counting;
 
@@ -72,7 +78,9 @@ fn a_step_without_transitions_allocates_nothing() {
     assert!(actions.transitions.len() >= 100, "the rule `always` is raised on every asset");
     actions = Actions::default();
 
-    let records: Vec<Record> = (400..600).flat_map(|second| [batch(SERIES, second), Record::Tick(Timestamp::from_secs(second))]).collect();
+    let records: Vec<Record> = (400..600)
+        .flat_map(|second| [batch(SERIES, second), Record::Tick(Timestamp::from_secs(second))])
+        .collect();
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     for record in &records {
         engine.step(Offset(3), record, &mut actions);

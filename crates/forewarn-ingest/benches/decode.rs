@@ -1,7 +1,7 @@
 //! How fast bodies are decoded, against what `serde_json` alone needs for the same bytes.
 //!
-//! `cargo bench -p forewarn-ingest` prints nanoseconds a reading and the ratio; the best of several rounds counts, since what disturbs a
-//! round only ever makes it slower.
+//! `cargo bench -p forewarn-ingest` prints nanoseconds a reading and the ratio; the best of several rounds
+//! counts, since what disturbs a round only ever makes it slower.
 
 #![allow(clippy::print_stdout, clippy::disallowed_methods, clippy::unwrap_used, missing_docs)]
 
@@ -59,9 +59,14 @@ fn main() {
     for fields in [1, 4] {
         let body = lines(fields);
         let ours = measure(LINES, || {
-            black_box(line_protocol::decode(body.as_bytes(), Precision::Nanoseconds, &mapping, &options).unwrap());
+            black_box(
+                line_protocol::decode(body.as_bytes(), Precision::Nanoseconds, &mapping, &options).unwrap(),
+            );
         });
-        println!("line protocol, {fields} field(s) a line {ours:7.1} ns/reading   ({} bytes a line)", body.len() * fields / LINES);
+        println!(
+            "line protocol, {fields} field(s) a line {ours:7.1} ns/reading   ({} bytes a line)",
+            body.len() * fields / LINES
+        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! From bytes that senders post to columns of readings. Pure functions: no clock, no I/O, no global state.
 //!
-//! The rule for all of them: what is good is kept, what is bad is named with its line and the reason, and only a body in
-//! which nothing can be found at all is an error as a whole.
+//! The rule for all of them: what is good is kept, what is bad is named with its line and the reason, and
+//! only a body in which nothing can be found at all is an error as a whole.
 
 mod inflate;
 pub mod json;

@@ -29,7 +29,9 @@ pub enum IngestError {
         limit: usize,
     },
     /// A compressed body that cannot be unpacked.
-    #[error("the body cannot be unpacked ({0}); send gzip or deflate data that match the header Content-Encoding, or none")]
+    #[error(
+        "the body cannot be unpacked ({0}); send gzip or deflate data that match the header Content-Encoding, or none"
+    )]
     Compression(String),
     /// The mapping of Influx line protocol, or a parameter of its route, makes no sense.
     #[error("line protocol: {0}")]

@@ -47,13 +47,21 @@ impl FakeLog {
         for record in self.records.lock().iter() {
             match &**record {
                 Record::Series(defs) => {
-                    assert!(defs.iter().zip(defined..).all(|(def, id)| def.id == SeriesId(id)), "definitions out of order: {defs:?}");
+                    assert!(
+                        defs.iter().zip(defined..).all(|(def, id)| def.id == SeriesId(id)),
+                        "definitions out of order: {defs:?}"
+                    );
                     defined += u32::try_from(defs.len()).unwrap();
                 }
                 Record::Readings(batch) => {
                     assert!(batch.len() <= 65_536 && !batch.is_empty());
-                    assert!(batch.series.iter().all(|id| id.0 < defined), "a series was used before its definition");
-                    readings.extend(batch.rows().map(|row| (row.series.0, row.time.0, row.value, row.flags.is_late())));
+                    assert!(
+                        batch.series.iter().all(|id| id.0 < defined),
+                        "a series was used before its definition"
+                    );
+                    readings.extend(
+                        batch.rows().map(|row| (row.series.0, row.time.0, row.value, row.flags.is_late())),
+                    );
                 }
                 other => panic!("not written by the intake: {other:?}"),
             }
@@ -87,8 +95,12 @@ impl Log for FakeLog {
             self.end.send_replace(offset.next());
         }
         let mut end = self.end.subscribe();
-        let durable =
-            async move { end.wait_for(|end| *end > offset).await.map(drop).map_err(|_| JournalError::Stopped("the log is gone".into())) };
+        let durable = async move {
+            end.wait_for(|end| *end > offset)
+                .await
+                .map(drop)
+                .map_err(|_| JournalError::Stopped("the log is gone".into()))
+        };
         Ok(Ticket { offset, durable: Box::pin(durable) })
     }
 
@@ -104,9 +116,19 @@ impl Log for FakeLog {
         self.end.subscribe()
     }
 
-    fn read(&self, from: Offset, max_records: usize, _: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
+    fn read(
+        &self,
+        from: Offset,
+        max_records: usize,
+        _: usize,
+    ) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
         let records = self.records.lock();
-        Ok((0..).map(Offset).zip(records.iter().cloned()).skip(usize::try_from(from.0).unwrap()).take(max_records).collect())
+        Ok((0..)
+            .map(Offset)
+            .zip(records.iter().cloned())
+            .skip(usize::try_from(from.0).unwrap())
+            .take(max_records)
+            .collect())
     }
 
     fn checkpoint(&self, _: &str, _: Offset) -> Result<(), LogError> {

@@ -1,7 +1,8 @@
 //! Histories from files: CSV, tables whose cells are parted by blanks, and Parquet, read in bounded pieces.
 //!
-//! An [`ImportMapping`] says which columns make the asset, the time and the signals. [`Importer`] reads a piece at a time into a
-//! [`RawBatch`]; a row or cell that cannot be used is listed there and the rest goes on. Nothing is sent from here.
+//! An [`ImportMapping`] says which columns make the asset, the time and the signals. [`Importer`] reads a
+//! piece at a time into a [`RawBatch`]; a row or cell that cannot be used is listed there and the rest goes
+//! on. Nothing is sent from here.
 
 mod columns;
 mod lives;
@@ -75,15 +76,16 @@ pub struct ImportMapping {
     pub columns: Vec<String>,
     /// Template of the asset path, with the columns' names in braces: `plant1/unit{unit}`.
     pub asset: String,
-    /// The columns that are signals, each with `column=signal` where it gets another name; ranges as in `columns`. By default
-    /// all numeric columns that are not used otherwise.
+    /// The columns that are signals, each with `column=signal` where it gets another name; ranges as in
+    /// `columns`. By default all numeric columns that are not used otherwise.
     #[serde(deserialize_with = "columns::one_or_many")]
     pub signals: Vec<String>,
     /// For the long form (one reading a row): the column that names the signal.
     pub signal: Option<String>,
     /// For the long form: the column that holds the value.
     pub value: Option<String>,
-    /// The column that holds the time: RFC 3339, `YYYY-MM-DD HH:MM:SS`, a number with `time_unit`, or a cycle with `time_start`.
+    /// The column that holds the time: RFC 3339, `YYYY-MM-DD HH:MM:SS`, a number with `time_unit`, or a cycle
+    /// with `time_start`.
     pub time: String,
     /// The zone of times that name none, such as `Europe/Oslo`; by default UTC.
     pub timezone: Option<String>,
@@ -155,7 +157,8 @@ impl Importer {
         if head.trim_ascii().is_empty() {
             return Err("the file is empty".into());
         }
-        if mapping.format == Some(Format::Parquet) || (mapping.format.is_none() && head.starts_with(b"PAR1")) {
+        if mapping.format == Some(Format::Parquet) || (mapping.format.is_none() && head.starts_with(b"PAR1"))
+        {
             let source = File::open(path).map_err(failed)?;
             let (rows, columns) = ParquetRows::open(source, bytes_total)?;
             let plan = Plan::new(mapping, &columns)?;
@@ -166,12 +169,14 @@ impl Importer {
         Ok((plan, Rows::Text(rows), bytes_total))
     }
 
-    /// Reads the next rows of the file, at most `max_rows`; `None` at its end. What cannot be used stands in the batch.
+    /// Reads the next rows of the file, at most `max_rows`; `None` at its end. What cannot be used stands in
+    /// the batch.
     ///
     /// # Errors
     /// [`IngestError::Import`] if the file cannot be read on.
     pub fn next_batch(&mut self, max_rows: usize) -> Result<Option<RawBatch>, IngestError> {
-        let mut batch = RawBatch::with_capacity(max_rows.saturating_mul(self.plan.readings_a_row()).min(1 << 20));
+        let mut batch =
+            RawBatch::with_capacity(max_rows.saturating_mul(self.plan.readings_a_row()).min(1 << 20));
         let mut count = 0;
         while count < max_rows.max(1) {
             let step = match &mut self.rows {
@@ -249,7 +254,9 @@ impl<'a> RowRef<'a> {
     fn cell(self, column: usize) -> Cell<'a> {
         match self {
             RowRef::Text(record) => text::cell(record.get(column).unwrap_or("")),
-            RowRef::Columns(columns, row) => columns.get(column).map_or(Cell::Missing, |column| column.cell(row)),
+            RowRef::Columns(columns, row) => {
+                columns.get(column).map_or(Cell::Missing, |column| column.cell(row))
+            }
         }
     }
 }

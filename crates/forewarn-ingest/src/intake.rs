@@ -1,10 +1,13 @@
-//! The one door into the log for readings: names become series, times are judged, repetitions are dropped, late ones are marked.
+//! The one door into the log for readings: names become series, times are judged, repetitions are dropped,
+//! late ones are marked.
 //!
-//! All of that happens under one short lock, the *append lock*, in which the batch is also put in line for the log. So the marks are
-//! true for the order of the log, and everything behind the log may trust them. Waiting for the disk happens outside of the lock.
+//! All of that happens under one short lock, the *append lock*, in which the batch is also put in line for
+//! the log. So the marks are true for the order of the log, and everything behind the log may trust them.
+//! Waiting for the disk happens outside of the lock.
 //!
-//! What the intake knows (newest time of each series, recent readings) is a fold over the log, like every other state. It changes
-//! only together with a successful submission: a batch that the log refuses leaves no trace.
+//! What the intake knows (newest time of each series, recent readings) is a fold over the log, like every
+//! other state. It changes only together with a successful submission: a batch that the log refuses leaves no
+//! trace.
 
 mod counters;
 mod judge;
@@ -39,8 +42,9 @@ const MAX_RECORD_SERIES: usize = 4_096;
 pub struct IntakeLimits {
     /// How far a reading's time may lie ahead of the server's clock, µs.
     pub max_future_us: i64,
-    /// How many readings back a repetition is recognised. It must exceed what one sender sends between two acknowledgements: the
-    /// readings of a request, or of a file that may be imported once more. Each takes about 25 bytes of memory.
+    /// How many readings back a repetition is recognised. It must exceed what one sender sends between two
+    /// acknowledgements: the readings of a request, or of a file that may be imported once more. Each takes
+    /// about 25 bytes of memory.
     pub duplicate_window: usize,
 }
 
@@ -78,10 +82,15 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// An intake that knows nothing yet: [`Intake::restore`] and [`Intake::replay`] must follow before readings are accepted
-    /// into a log that is not empty.
+    /// An intake that knows nothing yet: [`Intake::restore`] and [`Intake::replay`] must follow before
+    /// readings are accepted into a log that is not empty.
     #[must_use]
-    pub fn new(log: Arc<dyn Log>, series: Arc<RwLock<SeriesTable>>, clock: Arc<dyn Clock>, limits: IntakeLimits) -> Self {
+    pub fn new(
+        log: Arc<dyn Log>,
+        series: Arc<RwLock<SeriesTable>>,
+        clock: Arc<dyn Clock>,
+        limits: IntakeLimits,
+    ) -> Self {
         let memory = Mutex::new(Memory::new(limits.duplicate_window));
         Self { log, series, clock, limits, memory, counters: Counters::default() }
     }
@@ -106,8 +115,9 @@ impl Intake {
         Ok(accepted)
     }
 
-    /// What the intake knows, to be kept in a snapshot. Returns once all of it is durable, so that a snapshot never remembers a
-    /// reading that a crash took from the log. A consumer's checkpoint at [`IntakeState::next`] may follow once the snapshot is kept.
+    /// What the intake knows, to be kept in a snapshot. Returns once all of it is durable, so that a snapshot
+    /// never remembers a reading that a crash took from the log. A consumer's checkpoint at
+    /// [`IntakeState::next`] may follow once the snapshot is kept.
     ///
     /// # Errors
     /// [`IngestError::Log`] if the log has stopped.
@@ -117,14 +127,18 @@ impl Intake {
         Ok(state)
     }
 
-    /// Takes over a snapshot, also into the shared table of series. To be called first, before [`Intake::replay`].
+    /// Takes over a snapshot, also into the shared table of series. To be called first, before
+    /// [`Intake::replay`].
     ///
     /// # Errors
     /// [`IngestError::Restore`] if the snapshot does not belong to this log.
     pub fn restore(&self, snapshot: &IntakeState) -> Result<(), IngestError> {
         let end = self.log.end();
         if snapshot.next > end {
-            return Err(IngestError::Restore(format!("the snapshot stands at offset {}, but the log ends at {end}", snapshot.next)));
+            return Err(IngestError::Restore(format!(
+                "the snapshot stands at offset {}, but the log ends at {end}",
+                snapshot.next
+            )));
         }
         self.memory.lock().restore(snapshot, &mut self.series.write())
     }
@@ -132,7 +146,8 @@ impl Intake {
     /// Takes in what the log holds behind the snapshot, record by record. Records before it are passed over.
     ///
     /// # Errors
-    /// [`IngestError::Restore`] if the log defines a series out of order, or has readings of one that it does not define.
+    /// [`IngestError::Restore`] if the log defines a series out of order, or has readings of one that it does
+    /// not define.
     pub fn replay(&self, offset: Offset, record: &Record) -> Result<(), IngestError> {
         self.memory.lock().replay(offset, record, &mut self.series.write())
     }
@@ -183,7 +198,8 @@ impl Intake {
     /// Puts the definitions that the log does not hold yet in line, then `readings`, all or nothing.
     fn submit_records(&self, memory: &mut Memory, readings: Vec<Record>) -> Result<Ticket, JournalError> {
         let new: Vec<_> = self.series.read().defs().iter().skip(memory.series_logged).cloned().collect();
-        let mut records: Vec<_> = new.chunks(MAX_RECORD_SERIES).map(|piece| Record::Series(piece.to_vec())).collect();
+        let mut records: Vec<_> =
+            new.chunks(MAX_RECORD_SERIES).map(|piece| Record::Series(piece.to_vec())).collect();
         records.extend(readings);
         let ticket = self.log.submit_all(records)?;
         memory.series_logged += new.len();

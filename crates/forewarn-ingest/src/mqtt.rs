@@ -1,15 +1,16 @@
 //! Readings from an MQTT 3.1.1 broker, acknowledged only once they are durable.
 //!
-//! Two loops run side by side. The *connection* polls the broker and sends acknowledgements; it never waits for the disk. The *pump*
-//! takes whatever messages have arrived meanwhile as one batch through the intake, and then hands their acknowledgements back to the
-//! connection. So the broker's window of unacknowledged messages, not the disk, decides how many messages share an fsync.
+//! Two loops run side by side. The *connection* polls the broker and sends acknowledgements; it never waits
+//! for the disk. The *pump* takes whatever messages have arrived meanwhile as one batch through the intake,
+//! and then hands their acknowledgements back to the connection. So the broker's window of unacknowledged
+//! messages, not the disk, decides how many messages share an fsync.
 //!
-//! A message that the log has no room for is held, unacknowledged, until there is room; meanwhile the connection stops reading, and
-//! the broker keeps what it has. A message that cannot be understood is noted as a dead letter and acknowledged: the broker would
-//! send it again for ever.
+//! A message that the log has no room for is held, unacknowledged, until there is room; meanwhile the
+//! connection stops reading, and the broker keeps what it has. A message that cannot be understood is noted
+//! as a dead letter and acknowledged: the broker would send it again for ever.
 //!
-//! The session is persistent: what arrives at the broker while the server is down is delivered afterwards. What the broker delivers
-//! twice is dropped by the intake, provided that the payload carries its time.
+//! The session is persistent: what arrives at the broker while the server is down is delivered afterwards.
+//! What the broker delivers twice is dropped by the intake, provided that the payload carries its time.
 
 mod connection;
 mod payload;
@@ -40,7 +41,8 @@ use crate::{IngestError, Intake};
 const QUEUE_MESSAGES: usize = 1_024;
 /// One value needs no more; a longer payload is a dead letter.
 const MAX_PAYLOAD_BYTES: usize = 64 << 10;
-/// The largest packet of the protocol. A smaller bound would close the connection, and the broker would send the packet again.
+/// The largest packet of the protocol. A smaller bound would close the connection, and the broker would send
+/// the packet again.
 const MAX_PACKET_BYTES: usize = 268_435_460;
 const KEEP_ALIVE_S: u16 = 30;
 
@@ -82,13 +84,26 @@ impl MqttStage {
     ///
     /// # Errors
     /// [`IngestError::Source`] if the URL, the topic filter or a template cannot work.
-    pub fn build(source: MqttSource, intake: Arc<Intake>, clock: Arc<dyn Clock>) -> Result<Self, IngestError> {
-        let problem = |problem: String| IngestError::Source { source_name: format!("mqtt {}", source.client_id), problem };
+    pub fn build(
+        source: MqttSource,
+        intake: Arc<Intake>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, IngestError> {
+        let problem = |problem: String| IngestError::Source {
+            source_name: format!("mqtt {}", source.client_id),
+            problem,
+        };
         let options = connect_options(&source).map_err(problem)?;
         let topics = TopicMap::parse(&source.topic, &source.asset, &source.signal).map_err(problem)?;
         let qos = if source.qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
         let handle = MqttHandle::new(&source.client_id);
-        Ok(Self { options, filter: source.topic.clone(), qos, handle, pump: PumpParts { source, topics, intake, clock } })
+        Ok(Self {
+            options,
+            filter: source.topic.clone(),
+            qos,
+            handle,
+            pump: PumpParts { source, topics, intake, clock },
+        })
     }
 
     /// Figures and dead letters, also while the stage runs.
@@ -106,7 +121,8 @@ impl MqttStage {
         // Unbounded, yet never longer than the messages that the broker left unacknowledged.
         let (ack, acks) = mpsc::unbounded_channel();
         let (client, event_loop) = AsyncClient::builder(self.options).unbounded().build();
-        let connection = Connection::new(client, event_loop, self.filter, self.qos, messages, acks, self.handle.clone());
+        let connection =
+            Connection::new(client, event_loop, self.filter, self.qos, messages, acks, self.handle.clone());
         let stop = shutdown.child_token();
         let pump = Pump::new(self.pump, waiting, ack, self.handle, stop.clone());
         let pump = async {
@@ -121,15 +137,21 @@ impl MqttStage {
 
 fn connect_options(source: &MqttSource) -> Result<MqttOptions, String> {
     let example = "write mqtt://host:1883 or mqtts://host:8883";
-    let url = Url::parse(&source.url).map_err(|error| format!("its url is not a URL ({error}); {example}"))?;
+    let url =
+        Url::parse(&source.url).map_err(|error| format!("its url is not a URL ({error}); {example}"))?;
     let (port, tls) = match url.scheme() {
         "mqtt" => (1883, false),
         "mqtts" => (8883, true),
         other => return Err(format!("its url has the scheme {other}; {example}")),
     };
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| format!("its url names no host; {example}"))?;
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| format!("its url names no host; {example}"))?;
     if source.client_id.is_empty() {
-        return Err("its client_id is empty; a stable one is needed for the broker to keep the session".into());
+        return Err(
+            "its client_id is empty; a stable one is needed for the broker to keep the session".into()
+        );
     }
     // A URL writes an IPv6 address in brackets, a socket does not.
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -137,10 +159,16 @@ fn connect_options(source: &MqttSource) -> Result<MqttOptions, String> {
     options.set_clean_session(false).set_ack_mode(AckMode::Manual).set_keep_alive(KEEP_ALIVE_S);
     options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PAYLOAD_BYTES);
     if !url.username().is_empty() {
-        options.set_credentials(percent_decode(url.username())?, percent_decode(url.password().unwrap_or_default())?);
+        options.set_credentials(
+            percent_decode(url.username())?,
+            percent_decode(url.password().unwrap_or_default())?,
+        );
     }
     if tls {
-        options.set_transport(Transport::try_tls_with_default_config().map_err(|error| format!("TLS cannot be set up: {error}"))?);
+        options.set_transport(
+            Transport::try_tls_with_default_config()
+                .map_err(|error| format!("TLS cannot be set up: {error}"))?,
+        );
     }
     Ok(options)
 }

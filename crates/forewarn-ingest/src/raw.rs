@@ -1,8 +1,10 @@
-//! Readings as senders wrote them: decoded, but not yet admitted. Decoders fill a [`RawBatch`]; the intake judges it.
+//! Readings as senders wrote them: decoded, but not yet admitted. Decoders fill a [`RawBatch`]; the intake
+//! judges it.
 //!
-//! A batch names few series and holds many readings, so names are kept once and rows refer to them by number. In the common
-//! case (a sender walks over the same series again and again) a row costs no allocation and no hashing: the name is first
-//! compared with the last row's, then with the one that followed it last time, and only then looked up.
+//! A batch names few series and holds many readings, so names are kept once and rows refer to them by number.
+//! In the common case (a sender walks over the same series again and again) a row costs no allocation and no
+//! hashing: the name is first compared with the last row's, then with the one that followed it last time, and
+//! only then looked up.
 
 use std::hash::BuildHasher;
 use std::io::Write as _;
@@ -88,7 +90,8 @@ impl RawBatch {
         self.name.is_empty()
     }
 
-    /// The number of a name, which is added if the batch does not hold it yet; `None` if that would be one name too many.
+    /// The number of a name, which is added if the batch does not hold it yet; `None` if that would be one
+    /// name too many.
     pub fn intern(&mut self, asset: &str, signal: &str) -> Option<u32> {
         let last = self.last as usize;
         let guess = match self.next.get(last) {
@@ -103,7 +106,8 @@ impl RawBatch {
         Some(guess)
     }
 
-    /// Adds one reading, or notes its refusal if its name is one too many. `time` is µs UTC or [`NO_TIME`]; `line` counts from 1.
+    /// Adds one reading, or notes its refusal if its name is one too many. `time` is µs UTC or [`NO_TIME`];
+    /// `line` counts from 1.
     pub fn push(&mut self, asset: &str, signal: &str, time: i64, value: f64, quality: Quality, line: u32) {
         match self.intern(asset, signal) {
             Some(name) => self.push_named(name, time, value, quality, line),
@@ -146,8 +150,13 @@ impl RawBatch {
 
     /// Appends the readings to `out` in the form that `POST /v1/readings` takes: one JSON object a line.
     pub fn write_ndjson(&self, out: &mut Vec<u8>) {
-        let prefixes: Vec<String> =
-            self.names.iter().map(|(asset, signal)| format!("{{\"asset\":{},\"signal\":{}", json_text(asset), json_text(signal))).collect();
+        let prefixes: Vec<String> = self
+            .names
+            .iter()
+            .map(|(asset, signal)| {
+                format!("{{\"asset\":{},\"signal\":{}", json_text(asset), json_text(signal))
+            })
+            .collect();
         for row in 0..self.len() {
             let Some(prefix) = prefixes.get(self.name[row] as usize) else { continue };
             out.extend_from_slice(prefix.as_bytes());
@@ -155,7 +164,11 @@ impl RawBatch {
                 // Writing to a vector cannot fail; there is nothing to report.
                 let _ = write!(out, ",\"time\":\"{}\"", Timestamp(self.time[row]));
             }
-            let _ = write!(out, ",\"value\":{}", serde_json::Number::from_f64(self.value[row]).unwrap_or_else(|| 0.into()));
+            let _ = write!(
+                out,
+                ",\"value\":{}",
+                serde_json::Number::from_f64(self.value[row]).unwrap_or_else(|| 0.into())
+            );
             if self.quality[row] != Quality::Good {
                 let _ = write!(out, ",\"quality\":\"{}\"", self.quality[row].as_str());
             }
@@ -199,7 +212,17 @@ mod tests {
     #[test]
     fn names_are_kept_once_in_whatever_order_they_come() {
         let mut batch = RawBatch::with_capacity(8);
-        let sent = [("a", "x"), ("a", "y"), ("b", "x"), ("a", "x"), ("a", "y"), ("b", "x"), ("b", "x"), ("a", "y"), ("ay", "")];
+        let sent = [
+            ("a", "x"),
+            ("a", "y"),
+            ("b", "x"),
+            ("a", "x"),
+            ("a", "y"),
+            ("b", "x"),
+            ("b", "x"),
+            ("a", "y"),
+            ("ay", ""),
+        ];
         for (line, (asset, signal)) in (1..).zip(sent) {
             batch.push(asset, signal, 7, 1.0, Quality::Good, line);
         }

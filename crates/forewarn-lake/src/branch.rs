@@ -1,16 +1,18 @@
 //! The stage that carries the log into the lake.
 //!
-//! It follows the log by itself, keeps what is not yet committed as the tail that queries see, and commits it in rounds. A round
-//! takes the tail up to an offset, adds one file a table (and day) in one Delta commit that carries this offset, and then notes
-//! the offset in one small object, the marker. Only after that the log is told that it may trim.
+//! It follows the log by itself, keeps what is not yet committed as the tail that queries see, and commits it
+//! in rounds. A round takes the tail up to an offset, adds one file a table (and day) in one Delta commit
+//! that carries this offset, and then notes the offset in one small object, the marker. Only after that the
+//! log is told that it may trim.
 //!
-//! What is exact once a crash has happened: a table with rows in the round has the offset in its own `txn` action, so on a
-//! restart records below it are passed over for this table. A table without rows in the round has nothing to repeat, so its older
-//! offset does no harm: the marker, not the tables, says where reading begins. It spares tables of rare records an empty commit
-//! each round, and a marker that is missing or old only costs time.
+//! What is exact once a crash has happened: a table with rows in the round has the offset in its own `txn`
+//! action, so on a restart records below it are passed over for this table. A table without rows in the round
+//! has nothing to repeat, so its older offset does no harm: the marker, not the tables, says where reading
+//! begins. It spares tables of rare records an empty commit each round, and a marker that is missing or old
+//! only costs time.
 //!
-//! Offsets mean something only within one log, so the marker and the application's name in `txn` carry the log's id, and a lake
-//! that is fed from another log is refused.
+//! Offsets mean something only within one log, so the marker and the application's name in `txn` carry the
+//! log's id, and a lake that is fed from another log is refused.
 
 mod by_hand;
 
@@ -43,7 +45,8 @@ const MAX_FLUSHES: usize = 64;
 /// Waits between attempts while the store fails: the first, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
-/// How long the end waits for the store. What is not committed by then is in the log, and is committed after the next start.
+/// How long the end waits for the store. What is not committed by then is in the log, and is committed after
+/// the next start.
 const FINISH: Duration = Duration::from_secs(15);
 
 /// The stage. See the module's text.
@@ -94,15 +97,19 @@ impl Branch {
     /// Runs until `shutdown`, then commits the rest.
     ///
     /// # Errors
-    /// [`LakeError::Mismatch`] if the log and the lake do not belong together, [`LakeError::Log`] if the log fails, or why the
-    /// last commit failed. A store that fails while the stage runs is tried again, without end.
+    /// [`LakeError::Mismatch`] if the log and the lake do not belong together, [`LakeError::Log`] if the log
+    /// fails, or why the last commit failed. A store that fails while the stage runs is tried again, without
+    /// end.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), LakeError> {
         let others = self.lake.clone().follow_others();
         let outcome = tokio::select! {
             outcome = self.follow(&shutdown) => outcome,
             never = others => match never {},
         };
-        let reason = outcome.as_ref().err().map_or_else(|| "the branch has been shut down".to_owned(), ToString::to_string);
+        let reason = outcome
+            .as_ref()
+            .err()
+            .map_or_else(|| "the branch has been shut down".to_owned(), ToString::to_string);
         *self.lake.inner.flush.write() = None;
         self.lake.inner.progress.send_modify(|progress| progress.stopped = Some(reason));
         outcome
@@ -173,7 +180,8 @@ impl Branch {
         });
     }
 
-    /// Whether a round should begin: on request, at a bound, or when the time has come and there is something to do.
+    /// Whether a round should begin: on request, at a bound, or when the time has come and there is something
+    /// to do.
     fn is_due(&self) -> bool {
         if self.retry.is_some_and(|retry| Instant::now() < retry) {
             return false;
@@ -227,7 +235,8 @@ impl Branch {
         }
     }
 
-    /// Answers those whom the outcome concerns: whoever asked while a round ran may have meant records behind its end.
+    /// Answers those whom the outcome concerns: whoever asked while a round ran may have meant records behind
+    /// its end.
     fn answer(&mut self, outcome: &Result<Offset, String>) {
         for (wanted, reply) in std::mem::take(&mut self.waiting) {
             if outcome.as_ref().is_ok_and(|end| *end < wanted) {
@@ -242,7 +251,8 @@ impl Branch {
     /// Commits what is left, if the store lets it.
     async fn finish(&mut self) -> Result<(), LakeError> {
         let committed = tokio::time::timeout(self.finish_within, self.commit_rest()).await;
-        let late = "it did not answer in time; the records are in the log and are committed after the next start";
+        let late =
+            "it did not answer in time; the records are in the log and are committed after the next start";
         committed.unwrap_or_else(|_| Err(LakeError::store("committing the last records", late)))
     }
 
@@ -272,9 +282,11 @@ async fn round(lake: &Lake, log: Arc<dyn Log>) -> Result<Offset, LakeError> {
     let mut failed = None;
     for (name, table) in &view.tables {
         if table.committed.is_some_and(|committed| committed < end) {
-            let (writing, view, table, app_id) = (lake.clone(), Arc::clone(&view), name.clone(), branch_app(log.id()));
+            let (writing, view, table, app_id) =
+                (lake.clone(), Arc::clone(&view), name.clone(), branch_app(log.id()));
             let commit = move || commit_table(&writing, &view, &table, &app_id);
-            let outcome = tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))?;
+            let outcome =
+                tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))?;
             lake.note_commit(name, outcome.as_ref().err());
             match outcome {
                 // One table that cannot be written does not keep the rows of the others out of the lake.
@@ -291,7 +303,8 @@ async fn round(lake: &Lake, log: Arc<dyn Log>) -> Result<Offset, LakeError> {
     marked?;
     lake.inner.view.write().trim(end);
     let note = tokio::task::spawn_blocking(move || log.checkpoint(CONSUMER, end));
-    // The lake has the records; the log only keeps them longer. The next round notes a newer offset, perhaps with more luck.
+    // The lake has the records; the log only keeps them longer. The next round notes a newer offset, perhaps
+    // with more luck.
     if let Err(error) = note.await.map_err(|error| LakeError::cut_off(&error))? {
         tracing::warn!(%error, %end, "the log could not note what the lake has; it is not trimmed until it can");
     }
@@ -300,23 +313,38 @@ async fn round(lake: &Lake, log: Arc<dyn Log>) -> Result<Offset, LakeError> {
 
 /// Commits the rows one table has in the tail of `view`. Blocks.
 fn commit_table(lake: &Lake, view: &View, name: &str, app_id: &str) -> Result<(), LakeError> {
-    let (Some(table), Some(writer)) = (view.tables.get(name), lake.existing_writer(name)) else { return Ok(()) };
+    let (Some(table), Some(writer)) = (view.tables.get(name), lake.existing_writer(name)) else {
+        return Ok(());
+    };
     let version = i64::try_from(view.applied.0).unwrap_or(i64::MAX);
     loop {
-        // Each turn starts from what the table has: a commit whose answer got lost moves that on, and the rows are cut anew.
+        // Each turn starts from what the table has: a commit whose answer got lost moves that on, and the
+        // rows are cut anew.
         let committed = lake.inner.view.read().tables.get(name).and_then(|table| table.committed);
         let Some(from) = committed.filter(|from| *from < view.applied) else { return Ok(()) };
         let files = files(lake, view, &table.schema, from)?;
-        if files.is_empty() || lake.commit(&writer, files, app_id, version, Some(from))? != Appended::Overtaken {
+        if files.is_empty()
+            || lake.commit(&writer, files, app_id, version, Some(from))? != Appended::Overtaken
+        {
             return Ok(());
         }
     }
 }
 
-fn files(lake: &Lake, view: &View, table: &TableSchema, from: Offset) -> Result<Vec<crate::parquet::NewFile>, LakeError> {
+fn files(
+    lake: &Lake,
+    view: &View,
+    table: &TableSchema,
+    from: Offset,
+) -> Result<Vec<crate::parquet::NewFile>, LakeError> {
     if table.name == READINGS {
         let columns = Columns::all(&view.tail, from);
-        return files_by_day(table, &columns, &series_of(&columns, &lake.inner.series)?, lake.inner.options.file_bytes);
+        return files_by_day(
+            table,
+            &columns,
+            &series_of(&columns, &lake.inner.series)?,
+            lake.inner.options.file_bytes,
+        );
     }
     let columns = records::columns(table, view.records_from(from));
     if columns.iter().all(crate::ColumnData::is_empty) {

@@ -34,7 +34,10 @@ async fn rows_are_seen_before_during_and_after_a_commit() {
     for i in 0..30_i32 {
         // Two days, so that a round writes two files.
         let day = i64::from(i % 2) * 86_400_000_000;
-        plant.push(&[("p1", "t", day + i64::from(i), f64::from(2 * i)), ("p2", "t", day + i64::from(i), f64::from(2 * i + 1))]);
+        plant.push(&[
+            ("p1", "t", day + i64::from(i), f64::from(2 * i)),
+            ("p2", "t", day + i64::from(i), f64::from(2 * i + 1)),
+        ]);
         let flush = (i % 5 == 4).then(|| {
             let lake = running.lake.clone();
             tokio::spawn(async move { lake.flush().await })
@@ -192,7 +195,9 @@ async fn rows_of_another_writer_are_seen_without_a_commit_of_ours() {
         let mut table = writer.lock();
         let schema = Arc::clone(&table.schema);
         let rows = records::columns(&schema, [(Offset(0), &life_event("theirs"))].into_iter());
-        table.append(vec![file_of_columns(&schema, &rows).unwrap()], "other", 1, None, Timestamp(NEW_YEAR)).unwrap()
+        table
+            .append(vec![file_of_columns(&schema, &rows).unwrap()], "other", 1, None, Timestamp(NEW_YEAR))
+            .unwrap()
     };
     assert_eq!(tokio::task::spawn_blocking(add).await.unwrap(), Appended::Added);
     running.lake.refresh().await.unwrap();
@@ -273,7 +278,11 @@ async fn a_round_that_would_write_a_large_file_writes_several() {
     check_unique(&running, 4_000).await;
     let files = running.lake.inner.view.read().tables[READINGS].files.clone();
     assert!(files.len() >= 3, "{}", files.len());
-    assert!(files.iter().all(|file| file.size_bytes < 18_000), "{:?}", files.iter().map(|file| file.size_bytes).collect::<Vec<_>>());
+    assert!(
+        files.iter().all(|file| file.size_bytes < 18_000),
+        "{:?}",
+        files.iter().map(|file| file.size_bytes).collect::<Vec<_>>()
+    );
     running.shut_down().await;
 }
 
@@ -302,7 +311,8 @@ async fn history_joins_files_and_tail_in_order() {
     running.lake.flush().await.unwrap();
     plant.push(&[("p1", "t", 5, 7.0), ("p1", "v", 40, 8.0), ("p1", "t", 99, 9.0)]);
     let (t, v) = (plant.series("p1", "t"), plant.series("p1", "v"));
-    let query = ReadingsQuery { series: vec![v, t], from: Timestamp(NEW_YEAR + 5), to: Timestamp(NEW_YEAR + 99) };
+    let query =
+        ReadingsQuery { series: vec![v, t], from: Timestamp(NEW_YEAR + 5), to: Timestamp(NEW_YEAR + 99) };
     let found = running.lake.readings(query.clone()).await.unwrap();
     assert_eq!((found[0].id, found[1].id), (v, t));
     assert_eq!(found[0].value, [3.0, 8.0]);
@@ -340,8 +350,9 @@ async fn many_commits_leave_checkpoints_and_every_row() {
     }
     running.shut_down().await;
     let log = plant.folder.path().join("readings/_delta_log");
-    let checkpoints =
-        std::fs::read_dir(log).unwrap().filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("checkpoint"));
+    let checkpoints = std::fs::read_dir(log)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("checkpoint"));
     assert!(checkpoints.count() >= 3, "two checkpoints and the pointer to the last");
     let again = plant.start().await;
     check_unique(&again, 110).await;
@@ -436,7 +447,11 @@ async fn queries_are_told_at_once_that_the_store_fails_and_the_tail_is_full() {
     assert_eq!(running.int(COUNT).await, 2, "the tail itself can be read");
     plant.push(&[("p1", "t", 2, 2.0)]);
     let error = running.sql(COUNT).await.unwrap_err();
-    assert!(error.is_retryable() && error.to_string().contains("the lake is behind: the store has failed since 2026-01-01"), "{error}");
+    assert!(
+        error.is_retryable()
+            && error.to_string().contains("the lake is behind: the store has failed since 2026-01-01"),
+        "{error}"
+    );
     std::fs::remove_file(&folder).unwrap();
     std::fs::rename(&away, &folder).unwrap();
     while running.sql(COUNT).await.is_err() {
@@ -450,7 +465,11 @@ async fn queries_are_told_at_once_that_the_store_fails_and_the_tail_is_full() {
 async fn a_store_that_hangs_does_not_hold_up_the_end() {
     let plant = Plant::new();
     let lake = plant.open(plant.options()).await;
-    let mut branch = Branch::build(lake.clone(), Arc::clone(&plant.log) as Arc<dyn Log>, Arc::clone(&plant.clock) as Arc<dyn Clock>);
+    let mut branch = Branch::build(
+        lake.clone(),
+        Arc::clone(&plant.log) as Arc<dyn Log>,
+        Arc::clone(&plant.clock) as Arc<dyn Clock>,
+    );
     branch.finish_within = Duration::ZERO;
     let stop = CancellationToken::new();
     let task = tokio::spawn(branch.run(stop.clone()));
@@ -467,7 +486,10 @@ async fn a_store_that_hangs_does_not_hold_up_the_end() {
     is_held.await.unwrap();
     stop.cancel();
     let error = task.await.unwrap().unwrap_err();
-    assert!(error.is_retryable() && error.to_string().contains("are committed after the next start"), "{error}");
+    assert!(
+        error.is_retryable() && error.to_string().contains("are committed after the next start"),
+        "{error}"
+    );
     drop(release);
     holder.join().unwrap();
 }
@@ -486,7 +508,10 @@ async fn a_table_that_cannot_be_written_does_not_hold_up_the_others() {
     let failures = running.lake.failures();
     assert_eq!((failures.len(), failures[0].table.as_str()), (1, "life_events"), "{failures:?}");
     assert_eq!(failures[0].since, Timestamp(NEW_YEAR));
-    assert!(plant.folder.path().join("readings/_delta_log/00000000000000000001.json").exists(), "readings are committed");
+    assert!(
+        plant.folder.path().join("readings/_delta_log/00000000000000000001.json").exists(),
+        "readings are committed"
+    );
     assert!(plant.log.checkpoints.lock().is_empty(), "the log keeps what is missing");
     check_unique(&running, 1).await;
     std::fs::remove_file(&folder).unwrap();

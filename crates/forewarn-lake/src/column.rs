@@ -1,8 +1,11 @@
-//! Typed columns of rows: the small, plain form in which rows stand between the log, Parquet, polars and an answer.
+//! Typed columns of rows: the small, plain form in which rows stand between the log, Parquet, polars and an
+//! answer.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
 use forewarn_types::Timestamp;
 use polars::prelude as pl;
 use polars::prelude::{IntoColumn as _, NewChunkedArray as _};
@@ -119,7 +122,8 @@ impl ColumnData {
         }
     }
 
-    /// The same values as a column of type `ty`, if they fit: integers become floats, and a column of nulls becomes anything.
+    /// The same values as a column of type `ty`, if they fit: integers become floats, and a column of nulls
+    /// becomes anything.
     pub(crate) fn fit(&self, ty: ColumnType) -> Option<Self> {
         if self.ty() == ty {
             return Some(self.clone());
@@ -151,9 +155,12 @@ impl ColumnData {
             Self::Int(v) => Arc::new(v.iter().copied().collect::<Int64Array>()),
             Self::Float(v) => Arc::new(v.iter().copied().collect::<Float64Array>()),
             Self::Text(v) => Arc::new(v.iter().map(Option::as_deref).collect::<StringArray>()),
-            Self::Time(v) => {
-                Arc::new(v.iter().map(|time| time.map(|time| time.0)).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-            }
+            Self::Time(v) => Arc::new(
+                v.iter()
+                    .map(|time| time.map(|time| time.0))
+                    .collect::<TimestampMicrosecondArray>()
+                    .with_timezone("UTC"),
+            ),
         }
     }
 
@@ -164,10 +171,14 @@ impl ColumnData {
             Self::Bool(v) => pl::BooleanChunked::from_iter_options(name, v.iter().copied()).into_column(),
             Self::Int(v) => pl::Int64Chunked::from_iter_options(name, v.iter().copied()).into_column(),
             Self::Float(v) => pl::Float64Chunked::from_iter_options(name, v.iter().copied()).into_column(),
-            Self::Text(v) => pl::StringChunked::from_iter_options(name, v.iter().map(Option::as_deref)).into_column(),
-            Self::Time(v) => pl::Int64Chunked::from_iter_options(name, v.iter().map(|time| time.map(|time| time.0)))
-                .into_datetime(pl::TimeUnit::Microseconds, None)
-                .into_column(),
+            Self::Text(v) => {
+                pl::StringChunked::from_iter_options(name, v.iter().map(Option::as_deref)).into_column()
+            }
+            Self::Time(v) => {
+                pl::Int64Chunked::from_iter_options(name, v.iter().map(|time| time.map(|time| time.0)))
+                    .into_datetime(pl::TimeUnit::Microseconds, None)
+                    .into_column()
+            }
         }
     }
 }

@@ -11,15 +11,18 @@ use crate::testing::{NEW_YEAR, Plant, Running};
 const DAY_US: i64 = 86_400_000_000;
 const OPTIONS: CompactOptions = CompactOptions { target_bytes: 1 << 20, min_files: 4, max_files: 64 };
 /// Everything there is to know of the readings, in an order of its own.
-const ALL: &str =
-    "SELECT asset, signal, time, value, quality, late, arrived, \"offset\" FROM readings ORDER BY asset, signal, time, \"offset\"";
+const ALL: &str = "SELECT asset, signal, time, value, quality, late, arrived, \"offset\" FROM readings ORDER BY asset, signal, time, \"offset\"";
 
 /// Commits `rounds` rounds of readings of two pumps over two days.
 async fn commit_rounds(plant: &Plant, running: &Running, rounds: i64) {
     for round in 0..rounds {
         for day in [0, DAY_US] {
             let time = day + round * 1_000;
-            plant.push(&[("p2", "t", time, round as f64), ("p1", "v", time + 1, -1.5), ("p1", "t", time, 0.25 * round as f64)]);
+            plant.push(&[
+                ("p2", "t", time, round as f64),
+                ("p1", "v", time + 1, -1.5),
+                ("p1", "t", time, 0.25 * round as f64),
+            ]);
         }
         running.lake.flush().await.unwrap();
     }
@@ -33,13 +36,20 @@ fn files(lake: &Lake, table: &str) -> usize {
 fn stored(lake: &Lake) -> Vec<String> {
     let file = Arc::clone(&lake.inner.view.read().tables["readings"].files[0]);
     let lake = lake.clone();
-    let read = std::thread::spawn(move || lake.inner.files.find_blocking(&file.location, file.size_bytes).unwrap().unwrap());
+    let read = std::thread::spawn(move || {
+        lake.inner.files.find_blocking(&file.location, file.size_bytes).unwrap().unwrap()
+    });
     let rows = ParquetRecordBatchReaderBuilder::try_new(read.join().unwrap()).unwrap().build().unwrap();
     let mut lines = Vec::new();
     for batch in rows.map(Result::unwrap) {
         let time = batch["time"].as_primitive::<TimestampMicrosecondType>();
-        let (signal, value) = (batch["signal"].as_string::<i32>(), batch["value"].as_primitive::<Float64Type>());
-        lines.extend((0..batch.num_rows()).map(|row| format!("{} {} {}", signal.value(row), time.value(row) - NEW_YEAR, value.value(row))));
+        let (signal, value) =
+            (batch["signal"].as_string::<i32>(), batch["value"].as_primitive::<Float64Type>());
+        lines.extend(
+            (0..batch.num_rows()).map(|row| {
+                format!("{} {} {}", signal.value(row), time.value(row) - NEW_YEAR, value.value(row))
+            }),
+        );
     }
     lines
 }
@@ -64,7 +74,11 @@ async fn answers_are_the_same_before_and_after_and_in_a_new_process() {
     assert!(done.bytes_after < done.bytes_before, "{done:?}");
     assert_eq!(files(&running.lake, "readings"), 2);
     assert_eq!(running.csv(ALL).await, before);
-    assert_eq!(running.lake.compact("readings", OPTIONS).await.unwrap(), Compacted::default(), "nothing is left to be done");
+    assert_eq!(
+        running.lake.compact("readings", OPTIONS).await.unwrap(),
+        Compacted::default(),
+        "nothing is left to be done"
+    );
     running.shut_down().await;
     let again = plant.start().await;
     assert_eq!(again.csv(ALL).await, before);
@@ -77,11 +91,17 @@ async fn rows_come_out_sorted_and_each_repetition_once() {
     let running = plant.start().await;
     for round in 0..4 {
         // The same value at the same time is a repetition; another value, or another quality, is not.
-        plant.push(&[("p1", "t", 7, 1.0), ("p1", "t", 7, f64::from(round)), ("p1", "t", i64::from(9 - round), 3.0), ("p1", "a", 0, 1.0)]);
+        plant.push(&[
+            ("p1", "t", 7, 1.0),
+            ("p1", "t", 7, f64::from(round)),
+            ("p1", "t", i64::from(9 - round), 3.0),
+            ("p1", "a", 0, 1.0),
+        ]);
         running.lake.flush().await.unwrap();
     }
     let done = running.lake.compact("readings", OPTIONS).await.unwrap();
-    // a: once. t: 1.0 at 7 came five times; 0, 2 and 3 at 7 once each, 3 at 7 twice; 3 at 6, 8 and 9 once each.
+    // a: once. t: 1.0 at 7 came five times; 0, 2 and 3 at 7 once each, 3 at 7 twice; 3 at 6, 8 and 9 once
+    // each.
     assert_eq!((done.files_after, done.rows, done.duplicates), (1, 1 + 1 + 3 + 3, 16 - 8));
     let expected = [
         "a 0 1", // One line a row as it stands in the file: signal, µs, value.
@@ -102,7 +122,11 @@ async fn readers_and_commits_go_on_beside_it() {
     let compacting = tokio::spawn(async move {
         let mut files = 0;
         while !stopped.is_cancelled() {
-            files += lake.compact("readings", CompactOptions { min_files: 2, ..OPTIONS }).await.unwrap().files_before;
+            files += lake
+                .compact("readings", CompactOptions { min_files: 2, ..OPTIONS })
+                .await
+                .unwrap()
+                .files_before;
         }
         files
     });
@@ -146,7 +170,13 @@ async fn tables_without_days_are_joined() {
     for number in 0..5 {
         let asset: AssetPath = format!("p{number}").as_str().into();
         let time = Timestamp(NEW_YEAR + i64::from(number));
-        plant.log.push(Record::LifeEvent(LifeEvent { asset, event: LifeEventKind::Failed, time, actor: None, comment: None }));
+        plant.log.push(Record::LifeEvent(LifeEvent {
+            asset,
+            event: LifeEventKind::Failed,
+            time,
+            actor: None,
+            comment: None,
+        }));
         running.lake.flush().await.unwrap();
     }
     let query = "SELECT * FROM life_events ORDER BY time";
@@ -155,7 +185,11 @@ async fn tables_without_days_are_joined() {
     let done = running.lake.compact("life_events", OPTIONS).await.unwrap();
     assert_eq!((done.files_before, done.files_after, done.rows), (5, 1, 5));
     assert_eq!(running.csv(query).await, before);
-    assert_eq!(running.csv("SELECT asset FROM life_events WHERE time = '2026-01-01T00:00:00.000003Z'").await, "p3", "bounds hold");
+    assert_eq!(
+        running.csv("SELECT asset FROM life_events WHERE time = '2026-01-01T00:00:00.000003Z'").await,
+        "p3",
+        "bounds hold"
+    );
     running.shut_down().await;
 }
 
@@ -168,7 +202,9 @@ async fn a_file_of_another_program_that_is_not_sorted_is_left_alone() {
     let columns = |asset: &[&str]| {
         let count = asset.len();
         let time = crate::ColumnData::Time(vec![Some(Timestamp(NEW_YEAR + DAY_US)); count]);
-        let text = |values: &[&str]| crate::ColumnData::Text(values.iter().map(|value| Some((*value).to_owned())).collect());
+        let text = |values: &[&str]| {
+            crate::ColumnData::Text(values.iter().map(|value| Some((*value).to_owned())).collect())
+        };
         vec![
             time.clone(),
             text(asset),
@@ -215,7 +251,12 @@ async fn groups_that_cannot_be_merged_keep_no_other_from_it() {
     set(&plant.clock, 20 * DAY_US);
     *store.odd.broken.lock() = Some("date=2026-01-0");
     let error = running.lake.compact("readings", OPTIONS).await.unwrap_err().to_string();
-    assert!(error.contains("4 of 6 groups") && error.contains("a broken disk") && error.contains("date=2026-01-06"), "{error}");
+    assert!(
+        error.contains("4 of 6 groups")
+            && error.contains("a broken disk")
+            && error.contains("date=2026-01-06"),
+        "{error}"
+    );
     assert_eq!(files(&running.lake, "readings"), 10, "the two days behind the broken ones are merged");
     *store.odd.broken.lock() = Some("date=2026-01-07");
     let error = running.lake.compact("readings", OPTIONS).await.unwrap_err().to_string();

@@ -1,7 +1,8 @@
 //! A store that passes crash points: before and behind everything that it writes or deletes.
 //!
-//! Whatever the lake does to its tables, it does by whole objects, so the places at which a crash tells most are the borders of these
-//! steps. What an object is for stands in its path, and what a commit is for in its text.
+//! Whatever the lake does to its tables, it does by whole objects, so the places at which a crash tells most
+//! are the borders of these steps. What an object is for stands in its path, and what a commit is for in its
+//! text.
 
 use std::fmt;
 use std::ops::Range;
@@ -14,8 +15,8 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// `store` itself, or where somebody listens to crash points one that passes them.
@@ -70,8 +71,11 @@ fn points_of_commit(payload: &PutPayload) -> Points {
 
 fn points_of_deletion(path: &Path) -> Points {
     let path = path.as_ref();
-    let kinds =
-        [("/_delta_log/", points!("clean")), ("_forewarn/snapshots/", points!("old_snapshot")), ("_forewarn/", points!("delete_other"))];
+    let kinds = [
+        ("/_delta_log/", points!("clean")),
+        ("_forewarn/snapshots/", points!("old_snapshot")),
+        ("_forewarn/", points!("delete_other")),
+    ];
     kinds.into_iter().find(|(part, _)| path.contains(part)).map_or(points!("vacuum"), |(_, points)| points)
 }
 
@@ -99,7 +103,11 @@ impl ObjectStore for CrashStore {
         self.0.delete_stream(locations).inspect_ok(|path| crash_point(points_of_deletion(path)[1])).boxed()
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.0.put_multipart_opts(location, options).await
     }
 
@@ -115,7 +123,11 @@ impl ObjectStore for CrashStore {
         self.0.list(prefix)
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         self.0.list_with_offset(prefix, offset)
     }
 
@@ -134,11 +146,19 @@ mod tests {
 
     #[test]
     fn a_step_is_told_by_path_and_text() {
-        let put = |path: &str, text: &'static str| points_of_put(path, &PutPayload::from_static(text.as_bytes()))[0];
+        let put = |path: &str, text: &'static str| {
+            points_of_put(path, &PutPayload::from_static(text.as_bytes()))[0]
+        };
         let commit = "d/lake/readings/_delta_log/00000000000000000003.json";
-        assert_eq!(put(commit, "{\"commitInfo\":{\"operation\":\"STREAMING UPDATE\"}}\n{\"add\":{}}"), "lake.append.before");
+        assert_eq!(
+            put(commit, "{\"commitInfo\":{\"operation\":\"STREAMING UPDATE\"}}\n{\"add\":{}}"),
+            "lake.append.before"
+        );
         assert_eq!(put(commit, "{\"commitInfo\":{\"operation\":\"OPTIMIZE\"}}"), "lake.optimize.before");
-        assert_eq!(put("d/lake/readings/_delta_log/00000000000000000050.checkpoint.parquet", ""), "lake.checkpoint.before");
+        assert_eq!(
+            put("d/lake/readings/_delta_log/00000000000000000050.checkpoint.parquet", ""),
+            "lake.checkpoint.before"
+        );
         assert_eq!(put("d/lake/readings/_delta_log/_last_checkpoint", ""), "lake.last_checkpoint.before");
         assert_eq!(put("d/lake/readings/date=2026-01-01/part-1.zstd.parquet", ""), "lake.data.before");
         assert_eq!(put("d/lake/_forewarn/branch.json", ""), "lake.marker.before");

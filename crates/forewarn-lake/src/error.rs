@@ -1,6 +1,7 @@
 //! What can go wrong in the lake, by what the caller can do about it.
 
-/// Why the lake refused or failed. [`LakeError::is_callers_mistake`] and [`LakeError::is_retryable`] say who can mend it.
+/// Why the lake refused or failed. [`LakeError::is_callers_mistake`] and [`LakeError::is_retryable`] say who
+/// can mend it.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
     /// The configured URL names no usable store.
@@ -28,7 +29,9 @@ pub enum LakeError {
         problem: String,
     },
     /// Rows do not fit the table they are meant for.
-    #[error("table {table} of the lake has other columns than the rows: {problem}; write to another table or change the query")]
+    #[error(
+        "table {table} of the lake has other columns than the rows: {problem}; write to another table or change the query"
+    )]
     Schema {
         /// The table.
         table: String,
@@ -50,7 +53,8 @@ pub enum LakeError {
     /// The query took too long.
     #[error("the query took longer than {0} s and was given up; narrow its time range or raise the timeout")]
     Timeout(u64),
-    /// What was stored is not visible in time, or the stage that feeds the lake can take in no more until the store works again.
+    /// What was stored is not visible in time, or the stage that feeds the lake can take in no more until the
+    /// store works again.
     #[error("the lake is behind: {0}; nothing is lost, try again once the store can be reached and written")]
     Behind(String),
     /// The stage that feeds the lake is not running.
@@ -59,7 +63,8 @@ pub enum LakeError {
 }
 
 impl LakeError {
-    /// Whether the caller asked for something that cannot be: a bad query, too large an answer, rows that do not fit.
+    /// Whether the caller asked for something that cannot be: a bad query, too large an answer, rows that do
+    /// not fit.
     #[must_use]
     pub const fn is_callers_mistake(&self) -> bool {
         matches!(self, Self::Query(_) | Self::TooLarge(_) | Self::Schema { .. })
@@ -68,7 +73,10 @@ impl LakeError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Store { .. } | Self::Table { .. } | Self::Timeout(_) | Self::Behind(_) | Self::Stopped(_))
+        matches!(
+            self,
+            Self::Store { .. } | Self::Table { .. } | Self::Timeout(_) | Self::Behind(_) | Self::Stopped(_)
+        )
     }
 
     /// What the log holds did not become visible within `waited`.

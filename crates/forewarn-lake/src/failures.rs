@@ -9,7 +9,8 @@ use crate::{Lake, LakeError};
 pub struct CommitFailure {
     /// The table.
     pub table: String,
-    /// When the first of the attempts failed that have failed without a success between, by the injected clock.
+    /// When the first of the attempts failed that have failed without a success between, by the injected
+    /// clock.
     pub since: Timestamp,
     /// How many attempts that were.
     pub attempts: u64,
@@ -18,7 +19,8 @@ pub struct CommitFailure {
 }
 
 impl Lake {
-    /// The tables of the log's records whose rows cannot be committed for now, by name. While there is one, the log keeps its records.
+    /// The tables of the log's records whose rows cannot be committed for now, by name. While there is one,
+    /// the log keeps its records.
     #[must_use]
     pub fn failures(&self) -> Vec<CommitFailure> {
         self.inner.failures.read().values().cloned().collect()
@@ -31,7 +33,12 @@ impl Lake {
             failures.remove(table);
             return;
         };
-        let (since, attempts) = failures.get(table).map_or_else(|| (self.inner.clock.now(), 1), |last| (last.since, last.attempts + 1));
-        failures.insert(table.to_owned(), CommitFailure { table: table.to_owned(), since, attempts, problem: error.to_string() });
+        let (since, attempts) = failures
+            .get(table)
+            .map_or_else(|| (self.inner.clock.now(), 1), |last| (last.since, last.attempts + 1));
+        failures.insert(
+            table.to_owned(),
+            CommitFailure { table: table.to_owned(), since, attempts, problem: error.to_string() },
+        );
     }
 }

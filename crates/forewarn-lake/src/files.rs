@@ -1,5 +1,5 @@
-//! Data files read piece by piece with the Parquet reader itself, on any store: only the row groups that may matter, only the columns
-//! that are wanted.
+//! Data files read piece by piece with the Parquet reader itself, on any store: only the row groups that may
+//! matter, only the columns that are wanted.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,9 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowS
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStream};
 use parquet::arrow::{ParquetRecordBatchStreamBuilder, ProjectionMask};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData};
+use parquet::file::metadata::{
+    FileMetaData, ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter, RowGroupMetaData,
+};
 use parquet::file::statistics::Statistics;
 
 use crate::LakeError;
@@ -39,7 +41,10 @@ impl AsyncFileReader for ObjectReader {
         read.map_err(|error| ParquetError::External(Box::new(error))).boxed()
     }
 
-    fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
+    fn get_byte_ranges(
+        &mut self,
+        ranges: Vec<Range<u64>>,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, ParquetError>> {
         let read = async move { self.store.get_ranges(&self.location, &ranges).await };
         read.map_err(|error| ParquetError::External(Box::new(error))).boxed()
     }
@@ -64,8 +69,14 @@ pub(crate) struct Portion<'a> {
     pub(crate) batch_rows: usize,
 }
 
-/// The batches of `file` that may hold rows within the bounds, with names as dictionaries; `None` if none may.
-pub(crate) async fn open(lake: &Lake, table: &TableSchema, file: &DataFile, portion: Portion<'_>) -> Result<Option<FileStream>, LakeError> {
+/// The batches of `file` that may hold rows within the bounds, with names as dictionaries; `None` if none
+/// may.
+pub(crate) async fn open(
+    lake: &Lake,
+    table: &TableSchema,
+    file: &DataFile,
+    portion: Portion<'_>,
+) -> Result<Option<FileStream>, LakeError> {
     let failed = |error: ParquetError| broken(file, &error);
     let store = Arc::clone(lake.inner.files.object_store());
     let mut reader = ObjectReader { store, location: file.location.clone(), size_bytes: file.size_bytes };
@@ -73,12 +84,14 @@ pub(crate) async fn open(lake: &Lake, table: &TableSchema, file: &DataFile, port
     let arrow = in_form_of(&dictionary_schema(table), metadata).map_err(failed)?;
     let (groups, (part, parts)) = (arrow.metadata().num_row_groups(), portion.part);
     let share = groups * part / parts..groups * (part + 1) / parts;
-    let groups: Vec<usize> = share.filter(|&group| may_match(arrow.metadata().row_group(group), portion.bounds)).collect();
+    let groups: Vec<usize> =
+        share.filter(|&group| may_match(arrow.metadata().row_group(group), portion.bounds)).collect();
     if groups.is_empty() {
         return Ok(None);
     }
     let kept = file.deleted.as_ref().map(|deleted| all_but(deleted, arrow.metadata(), &groups));
-    let mut builder = ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow).with_row_groups(groups);
+    let mut builder =
+        ParquetRecordBatchStreamBuilder::new_with_metadata(reader, arrow).with_row_groups(groups);
     if let Some(kept) = kept {
         builder = builder.with_row_selection(kept);
     }
@@ -86,7 +99,8 @@ pub(crate) async fn open(lake: &Lake, table: &TableSchema, file: &DataFile, port
     builder.with_projection(mask).with_batch_size(portion.batch_rows).build().map(Some).map_err(failed)
 }
 
-/// What a query needs of a file in a store that polars does not reach: the bytes of some columns of some row groups.
+/// What a query needs of a file in a store that polars does not reach: the bytes of some columns of some row
+/// groups.
 pub(crate) struct Excerpt {
     reader: ObjectReader,
     ranges: Vec<Range<u64>>,
@@ -111,9 +125,14 @@ pub(crate) async fn excerpt(
     if groups.is_empty() {
         return Ok(None);
     }
-    let columns = groups.iter().flat_map(RowGroupMetaData::columns).filter(|column| wanted(&column.column_path().string()));
-    let ranges =
-        columns.map(parquet::file::metadata::ColumnChunkMetaData::byte_range).map(|(start, length)| start..start + length).collect();
+    let columns = groups
+        .iter()
+        .flat_map(RowGroupMetaData::columns)
+        .filter(|column| wanted(&column.column_path().string()));
+    let ranges = columns
+        .map(parquet::file::metadata::ColumnChunkMetaData::byte_range)
+        .map(|(start, length)| start..start + length)
+        .collect();
     let whole = metadata.file_metadata();
     let about = FileMetaData::new(
         whole.version(),
@@ -142,28 +161,37 @@ impl Excerpt {
         for (range, part) in self.ranges.iter().zip(parts) {
             let place = place(range.start)?..place(range.end)?;
             let target = file.get_mut(place).filter(|target| target.len() == part.len());
-            target.ok_or_else(|| ParquetError::EOF("it is shorter than its table says".to_owned()))?.copy_from_slice(&part);
+            target
+                .ok_or_else(|| ParquetError::EOF("it is shorter than its table says".to_owned()))?
+                .copy_from_slice(&part);
         }
         file.extend_from_slice(&self.footer);
         Ok(file)
     }
 }
 
-/// How a file is read: the columns of `ours` in their form there, and whatever else is in the file as it is. Only the file itself says
-/// whether a column can be empty in it; the reader would refuse another answer.
-pub(crate) fn in_form_of(ours: &Schema, metadata: Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, ParquetError> {
+/// How a file is read: the columns of `ours` in their form there, and whatever else is in the file as it is.
+/// Only the file itself says whether a column can be empty in it; the reader would refuse another answer.
+pub(crate) fn in_form_of(
+    ours: &Schema,
+    metadata: Arc<ParquetMetaData>,
+) -> Result<ArrowReaderMetadata, ParquetError> {
     let plain = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())?;
     let field = |stored: &Arc<Field>| {
         let formed = |ours: &Field| Arc::new(ours.clone().with_nullable(stored.is_nullable()));
         ours.field_with_name(stored.name()).map_or_else(|_| Arc::clone(stored), formed)
     };
     let fields: Vec<Arc<Field>> = plain.schema().fields().iter().map(field).collect();
-    ArrowReaderMetadata::try_new(metadata, ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))))
+    ArrowReaderMetadata::try_new(
+        metadata,
+        ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields))),
+    )
 }
 
 /// All rows of `groups` but those that are `deleted`.
 fn all_but(deleted: &Deleted, metadata: &ParquetMetaData, groups: &[usize]) -> RowSelection {
-    let lengths: Vec<usize> = metadata.row_groups().iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).collect();
+    let lengths: Vec<usize> =
+        metadata.row_groups().iter().map(|group| usize::try_from(group.num_rows()).unwrap_or(0)).collect();
     let (mut kept, mut total) = (Vec::new(), 0);
     for &group in groups {
         let (first, length) = (lengths[..group].iter().sum::<usize>(), lengths[group]);
@@ -195,14 +223,17 @@ pub(crate) fn dictionary_schema(table: &TableSchema) -> Arc<Schema> {
 
 /// Whether a row group may hold a wanted row, by its statistics.
 fn may_match(group: &RowGroupMetaData, bounds: &Bounds) -> bool {
-    group.columns().iter().all(|column| match (column.statistics(), bounds.columns.get(&column.column_path().string())) {
-        (Some(Statistics::Int64(stats)), Some(Limit::Time(low, high) | Limit::Int(low, high))) => {
-            stats.min_opt().is_none_or(|first| first <= high) && stats.max_opt().is_none_or(|last| last >= low)
+    group.columns().iter().all(|column| {
+        match (column.statistics(), bounds.columns.get(&column.column_path().string())) {
+            (Some(Statistics::Int64(stats)), Some(Limit::Time(low, high) | Limit::Int(low, high))) => {
+                stats.min_opt().is_none_or(|first| first <= high)
+                    && stats.max_opt().is_none_or(|last| last >= low)
+            }
+            (Some(Statistics::ByteArray(stats)), Some(Limit::Text(texts))) => {
+                let (Some(first), Some(last)) = (stats.min_opt(), stats.max_opt()) else { return true };
+                texts.iter().any(|text| first.data() <= text.as_bytes() && text.as_bytes() <= last.data())
+            }
+            _ => true,
         }
-        (Some(Statistics::ByteArray(stats)), Some(Limit::Text(texts))) => {
-            let (Some(first), Some(last)) = (stats.min_opt(), stats.max_opt()) else { return true };
-            texts.iter().any(|text| first.data() <= text.as_bytes() && text.as_bytes() <= last.data())
-        }
-        _ => true,
     })
 }

@@ -24,14 +24,21 @@ const EVENTS: &str = "life_events";
 fn event(asset: &str, comment: &str) -> Record {
     let asset: AssetPath = asset.into();
     let comment = Some(comment.to_owned());
-    Record::LifeEvent(LifeEvent { asset, event: LifeEventKind::Failed, time: Timestamp(NEW_YEAR), actor: None, comment })
+    Record::LifeEvent(LifeEvent {
+        asset,
+        event: LifeEventKind::Failed,
+        time: Timestamp(NEW_YEAR),
+        actor: None,
+        comment,
+    })
 }
 
 fn schema(name: &str) -> TableSchema {
     built_in().into_iter().find(|schema| schema.name == name).unwrap()
 }
 
-/// Adds a row to the table of life events, which is made to have the columns of `schema`, as another program would.
+/// Adds a row to the table of life events, which is made to have the columns of `schema`, as another program
+/// would.
 async fn add_event(lake: &Lake, schema: TableSchema, asset: &str, version: i64) {
     let (engine, files, asset) = (Arc::clone(&lake.inner.engine), lake.inner.files.clone(), asset.to_owned());
     let add = move || {
@@ -45,7 +52,10 @@ async fn add_event(lake: &Lake, schema: TableSchema, asset: &str, version: i64) 
         };
         let columns: Vec<ColumnData> = schema.columns.iter().map(column).collect();
         let file = file_of_columns(&schema, &columns).unwrap();
-        assert_eq!(table.append(vec![file], "another program", version, None, Timestamp(NEW_YEAR)).unwrap(), Appended::Added);
+        assert_eq!(
+            table.append(vec![file], "another program", version, None, Timestamp(NEW_YEAR)).unwrap(),
+            Appended::Added
+        );
     };
     tokio::task::spawn_blocking(add).await.unwrap();
 }
@@ -72,8 +82,16 @@ async fn a_column_that_another_program_adds_is_passed_over() {
     running.lake.flush().await.unwrap();
     assert_eq!(running.csv(rows).await, expected);
     assert_eq!(running.lake.failures(), []);
-    let merged = running.lake.compact(EVENTS, CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
-    assert_eq!((merged.files_before, merged.rows), (2, 2), "the file with the foreign column stays, as what it holds would get lost");
+    let merged = running
+        .lake
+        .compact(EVENTS, CompactOptions { min_files: 2, ..CompactOptions::default() })
+        .await
+        .unwrap();
+    assert_eq!(
+        (merged.files_before, merged.rows),
+        (2, 2),
+        "the file with the foreign column stays, as what it holds would get lost"
+    );
     assert_eq!(running.csv(rows).await, expected);
     running.shut_down().await;
     // A newer version would have left the table like this.
@@ -93,7 +111,9 @@ async fn a_table_of_an_earlier_version_gets_the_columns_it_lacks() {
     older.columns.retain(|column| column.name != "comment");
     std::fs::remove_dir_all(plant.folder.path().join(EVENTS)).unwrap();
     let (engine, files, columns) = (Arc::clone(&lake.inner.engine), lake.inner.files.clone(), older.clone());
-    tokio::task::spawn_blocking(move || DeltaTable::create(&columns, &engine, &files).unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || DeltaTable::create(&columns, &engine, &files).unwrap())
+        .await
+        .unwrap();
     add_event(&lake, older, "p1", 1).await;
     let running = plant.start().await;
     plant.log.push(event("p2", "new"));
@@ -102,7 +122,11 @@ async fn a_table_of_an_earlier_version_gets_the_columns_it_lacks() {
         assert_eq!(running.csv(rows).await, "p1,,7\np2,new,0");
         running.lake.flush().await.unwrap();
     }
-    let merged = running.lake.compact(EVENTS, CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+    let merged = running
+        .lake
+        .compact(EVENTS, CompactOptions { min_files: 2, ..CompactOptions::default() })
+        .await
+        .unwrap();
     assert_eq!((merged.files_before, merged.rows), (2, 2));
     assert_eq!(running.csv(rows).await, "p1,,7\np2,new,0");
     running.shut_down().await;
@@ -125,7 +149,8 @@ async fn a_column_of_another_type_is_refused_by_name() {
 
 /// Z85 (`ZeroMQ` RFC 32), the form of deletion vectors that stand in the log itself.
 fn z85(bytes: &[u8]) -> String {
-    const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+    const DIGITS: &[u8] =
+        b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
     let mut text = String::new();
     for word in bytes.chunks_exact(4) {
         let word = u32::from_be_bytes(word.try_into().unwrap());
@@ -136,7 +161,8 @@ fn z85(bytes: &[u8]) -> String {
     text
 }
 
-/// A deletion vector of some rows below 65,536 as it stands in the log: a magic number and a 64-bit Roaring bitmap of one array.
+/// A deletion vector of some rows below 65,536 as it stands in the log: a magic number and a 64-bit Roaring
+/// bitmap of one array.
 fn vector(rows: &[u16]) -> Value {
     let mut bytes = Vec::from(1_681_511_377_u32.to_le_bytes());
     bytes.extend(1_u64.to_le_bytes());
@@ -150,13 +176,16 @@ fn vector(rows: &[u16]) -> Value {
     json!({ "storageType": "i", "pathOrInlineDv": z85(&bytes), "sizeInBytes": bytes.len(), "cardinality": rows.len() })
 }
 
-/// Deletes rows of the only file of the table `readings` as Spark does: a commit that gives the file a deletion vector.
+/// Deletes rows of the only file of the table `readings` as Spark does: a commit that gives the file a
+/// deletion vector.
 fn delete_rows(plant: &Plant, rows: &[u16]) {
     let log = plant.folder.path().join("readings/_delta_log");
     let entry = |version: usize| log.join(format!("{version:020}.json"));
     let versions = (0..usize::MAX).take_while(|version| entry(*version).exists()).count();
     let actions: Vec<Value> = (0..versions)
-        .flat_map(|version| std::fs::read_to_string(entry(version)).unwrap().lines().map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|version| {
+            std::fs::read_to_string(entry(version)).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()
+        })
         .map(|line| serde_json::from_str(&line).unwrap())
         .collect();
     let mut add = actions.iter().filter_map(|action| action.get("add")).next_back().unwrap().clone();
@@ -170,7 +199,12 @@ fn delete_rows(plant: &Plant, rows: &[u16]) {
     let features = json!(["deletionVectors"]);
     let protocol = json!({ "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features });
     let info = json!({ "timestamp": 1, "operation": "DELETE" });
-    let lines = [json!({ "commitInfo": info }), json!({ "protocol": protocol }), json!({ "remove": remove }), json!({ "add": add })];
+    let lines = [
+        json!({ "commitInfo": info }),
+        json!({ "protocol": protocol }),
+        json!({ "remove": remove }),
+        json!({ "add": add }),
+    ];
     std::fs::write(entry(versions), lines.map(|line| format!("{line}\n")).concat()).unwrap();
 }
 
@@ -198,7 +232,11 @@ async fn rows_that_another_program_deletes_with_deletion_vectors_are_gone() {
     let query = ReadingsQuery { series, from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
     let found = running.lake.readings(query.clone()).await.unwrap();
     assert_eq!((found[0].value.as_slice(), found[1].value.len()), (&[0.0, 2.0, 10.0, 11.0, 12.0][..], 0));
-    let merged = running.lake.compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+    let merged = running
+        .lake
+        .compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() })
+        .await
+        .unwrap();
     assert_eq!((merged.files_before, merged.rows), (3, 3), "the file with deleted rows stays");
     assert_eq!(running.lake.readings(query).await.unwrap(), found);
     running.shut_down().await;
@@ -219,8 +257,12 @@ async fn a_file_of_which_rows_were_deleted_since_it_was_read_is_not_replaced() {
     let read = running.lake.inner.view.read().tables["readings"].files.clone();
     delete_rows(&plant, &[1, 3]);
     let writer = running.lake.existing_writer("readings").unwrap();
-    let replace = move || writer.lock().replace(&read, &Uploaded::none(), Change::Rearranged, Timestamp(NEW_YEAR));
-    assert!(!tokio::task::spawn_blocking(replace).await.unwrap().unwrap(), "its rows, the deleted ones too, would stand in a new file");
+    let replace =
+        move || writer.lock().replace(&read, &Uploaded::none(), Change::Rearranged, Timestamp(NEW_YEAR));
+    assert!(
+        !tokio::task::spawn_blocking(replace).await.unwrap().unwrap(),
+        "its rows, the deleted ones too, would stand in a new file"
+    );
     running.lake.refresh().await.unwrap();
     assert_eq!(running.csv("SELECT value FROM readings ORDER BY value").await, "0\n2");
     running.shut_down().await;
@@ -251,7 +293,11 @@ async fn a_row_that_is_no_reading_is_not_taken_for_one() {
     assert_eq!(tokio::task::spawn_blocking(add).await.unwrap(), Appended::Added);
     running.lake.refresh().await.unwrap();
     assert_eq!(running.int("SELECT count(*) FROM readings").await, 2);
-    let query = ReadingsQuery { series: vec![plant.series("p1", "t")], from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
+    let query = ReadingsQuery {
+        series: vec![plant.series("p1", "t")],
+        from: Timestamp(NEW_YEAR),
+        to: Timestamp(NEW_YEAR + 100),
+    };
     assert_eq!(running.lake.readings(query).await.unwrap()[0].value, [5.0]);
     running.shut_down().await;
 }
@@ -290,21 +336,35 @@ async fn a_damaged_file_is_named_by_queries_and_left_alone_by_compaction() {
     files.sort();
     let (path, bytes) = (&files[2], std::fs::read(&files[2]).unwrap());
     let name = path.file_name().unwrap().to_str().unwrap();
-    let query = ReadingsQuery { series: vec![plant.series("p1", "t")], from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
-    for (damaged, told) in [(Some(bytes.len() / 2), "is damaged: it has"), (Some(0), "is damaged"), (None, "is missing")] {
+    let query = ReadingsQuery {
+        series: vec![plant.series("p1", "t")],
+        from: Timestamp(NEW_YEAR),
+        to: Timestamp(NEW_YEAR + 100),
+    };
+    for (damaged, told) in
+        [(Some(bytes.len() / 2), "is damaged: it has"), (Some(0), "is damaged"), (None, "is missing")]
+    {
         match damaged {
             Some(length) => std::fs::write(path, &bytes[..length]).unwrap(),
             None => std::fs::remove_file(path).unwrap(),
         }
-        for error in
-            [running.sql("SELECT sum(value) FROM readings").await.unwrap_err(), running.lake.readings(query.clone()).await.unwrap_err()]
-        {
+        for error in [
+            running.sql("SELECT sum(value) FROM readings").await.unwrap_err(),
+            running.lake.readings(query.clone()).await.unwrap_err(),
+        ] {
             let error = error.to_string();
-            assert!(error.contains(name) && error.contains(told) && error.contains("restore it from a backup"), "{error}");
+            assert!(
+                error.contains(name) && error.contains(told) && error.contains("restore it from a backup"),
+                "{error}"
+            );
         }
     }
     std::fs::write(path, &bytes[..bytes.len() - 1]).unwrap();
-    let merged = running.lake.compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+    let merged = running
+        .lake
+        .compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() })
+        .await
+        .unwrap();
     assert_eq!((merged.files_before, merged.files_after, merged.rows), (3, 1, 3), "the others are merged");
     plant.push(&[("p1", "t", 9, 9.0)]);
     running.lake.flush().await.unwrap();
@@ -314,8 +374,8 @@ async fn a_damaged_file_is_named_by_queries_and_left_alone_by_compaction() {
     running.shut_down().await;
 }
 
-/// A file of readings as Spark writes it unless it is told otherwise: times are nanoseconds in 96 bits. Each row: µs after the new
-/// year, and a value.
+/// A file of readings as Spark writes it unless it is told otherwise: times are nanoseconds in 96 bits. Each
+/// row: µs after the new year, and a value.
 fn file_of_spark(rows: &[(i64, f64)]) -> NewFile {
     let schema = "message spark_schema { optional int96 time; optional binary asset (UTF8); optional binary signal (UTF8); \
                   optional double value; optional binary quality (UTF8); optional boolean late; optional int96 arrived; optional int64 offset; }";
@@ -330,8 +390,12 @@ fn file_of_spark(rows: &[(i64, f64)]) -> NewFile {
         match column.untyped() {
             ColumnWriter::Int96ColumnWriter(column) => column.write_batch(&times, Some(&there), None),
             ColumnWriter::DoubleColumnWriter(column) => column.write_batch(&values, Some(&there), None),
-            ColumnWriter::BoolColumnWriter(column) => column.write_batch(&vec![false; rows.len()], Some(&there), None),
-            ColumnWriter::Int64ColumnWriter(column) => column.write_batch(&vec![0; rows.len()], Some(&there), None),
+            ColumnWriter::BoolColumnWriter(column) => {
+                column.write_batch(&vec![false; rows.len()], Some(&there), None)
+            }
+            ColumnWriter::Int64ColumnWriter(column) => {
+                column.write_batch(&vec![0; rows.len()], Some(&there), None)
+            }
             ColumnWriter::ByteArrayColumnWriter(column) => {
                 column.write_batch(&vec![texts.next().unwrap().into(); rows.len()], Some(&there), None)
             }
@@ -342,7 +406,13 @@ fn file_of_spark(rows: &[(i64, f64)]) -> NewFile {
     }
     group.close().unwrap();
     let date = Some(i32::try_from(NEW_YEAR / 86_400_000_000).unwrap());
-    NewFile { date, bytes: writer.into_inner().unwrap().into(), rows: rows.len() as u64, bounds: Vec::new(), nulls: Vec::new() }
+    NewFile {
+        date,
+        bytes: writer.into_inner().unwrap().into(),
+        rows: rows.len() as u64,
+        bounds: Vec::new(),
+        nulls: Vec::new(),
+    }
 }
 
 /// Nanoseconds of the day and the Julian day.
@@ -371,21 +441,32 @@ async fn times_in_the_form_of_spark_are_read_as_others_are() {
     };
     assert_eq!(tokio::task::spawn_blocking(add).await.unwrap(), Appended::Added);
     running.lake.refresh().await.unwrap();
-    let query = ReadingsQuery { series: vec![plant.series("p1", "t")], from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 3_600_000_001) };
+    let query = ReadingsQuery {
+        series: vec![plant.series("p1", "t")],
+        from: Timestamp(NEW_YEAR),
+        to: Timestamp(NEW_YEAR + 3_600_000_001),
+    };
     for merged in [false, true] {
         if merged {
-            let done = running.lake.compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+            let done = running
+                .lake
+                .compact("readings", CompactOptions { min_files: 2, ..CompactOptions::default() })
+                .await
+                .unwrap();
             assert_eq!((done.files_before, done.rows), (2, 4));
         }
         assert_eq!(
             running.csv("SELECT time, value FROM readings WHERE time > '2026-01-01T00:00:00.000001Z' ORDER BY time LIMIT 2").await,
             "2026-01-01T00:00:00.000002Z,2\n2026-01-01T01:00:00Z,3"
         );
-        let hourly =
-            "SELECT date_trunc('hour', time) AS hour, sum(value) AS s, max(arrived) AS a FROM readings GROUP BY hour ORDER BY hour";
+        let hourly = "SELECT date_trunc('hour', time) AS hour, sum(value) AS s, max(arrived) AS a FROM readings GROUP BY hour ORDER BY hour";
         assert!(running.csv(hourly).await.starts_with("2026-01-01T00:00:00Z,3,"), "over rows");
         let hourly = "SELECT date_trunc('hour', time) AS hour, sum(value) AS s FROM readings GROUP BY hour ORDER BY hour";
-        assert_eq!(running.csv(hourly).await, "2026-01-01T00:00:00Z,3\n2026-01-01T01:00:00Z,7", "over groups");
+        assert_eq!(
+            running.csv(hourly).await,
+            "2026-01-01T00:00:00Z,3\n2026-01-01T01:00:00Z,7",
+            "over groups"
+        );
         let found = &running.lake.readings(query.clone()).await.unwrap()[0];
         assert_eq!(found.value, [1.0, 2.0, 3.0]);
         assert_eq!(found.time.iter().map(|time| time - NEW_YEAR).collect::<Vec<_>>(), [1, 2, 3_600_000_000]);
@@ -393,12 +474,15 @@ async fn times_in_the_form_of_spark_are_read_as_others_are() {
     running.shut_down().await;
 }
 
-/// The one batch of the Parquet file `bytes` as another program writes it that says of columns which are never empty that they cannot be.
+/// The one batch of the Parquet file `bytes` as another program writes it that says of columns which are
+/// never empty that they cannot be.
 fn with_required_columns(bytes: Bytes) -> Bytes {
     let mut batches = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
     let batch = batches.next().unwrap().unwrap();
     let schema = batch.schema();
-    let required = |(field, column): (&Arc<Field>, &ArrayRef)| field.as_ref().clone().with_nullable(column.null_count() > 0);
+    let required = |(field, column): (&Arc<Field>, &ArrayRef)| {
+        field.as_ref().clone().with_nullable(column.null_count() > 0)
+    };
     let fields: Vec<Field> = schema.fields().iter().zip(batch.columns()).map(required).collect();
     assert!(fields.iter().any(|field| !field.is_nullable()));
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), batch.columns().to_vec()).unwrap();
@@ -419,22 +503,36 @@ async fn a_file_with_columns_that_cannot_be_empty_is_read_and_merged() {
         // The rows that are there, once more.
         let add = move || {
             let stored = Arc::clone(&lake.inner.view.read().tables[name].files[0]);
-            let bytes = with_required_columns(lake.inner.files.find_blocking(&stored.location, stored.size_bytes).unwrap().unwrap());
+            let bytes = with_required_columns(
+                lake.inner.files.find_blocking(&stored.location, stored.size_bytes).unwrap().unwrap(),
+            );
             let date = (name == "readings").then(|| i32::try_from(NEW_YEAR / 86_400_000_000).unwrap());
-            let file = NewFile { date, bytes, rows: stored.rows.unwrap(), bounds: Vec::new(), nulls: Vec::new() };
+            let file =
+                NewFile { date, bytes, rows: stored.rows.unwrap(), bounds: Vec::new(), nulls: Vec::new() };
             let mut theirs = DeltaTable::open(name, &lake.inner.engine, &lake.inner.files).unwrap();
             theirs.append(vec![file], "another program", 1, None, Timestamp(NEW_YEAR)).unwrap()
         };
         assert_eq!(tokio::task::spawn_blocking(add).await.unwrap(), Appended::Added);
     }
     running.lake.refresh().await.unwrap();
-    let query = ReadingsQuery { series: vec![plant.series("p1", "t")], from: Timestamp(NEW_YEAR), to: Timestamp(NEW_YEAR + 100) };
+    let query = ReadingsQuery {
+        series: vec![plant.series("p1", "t")],
+        from: Timestamp(NEW_YEAR),
+        to: Timestamp(NEW_YEAR + 100),
+    };
     let sum = "SELECT asset, sum(value) AS s FROM readings GROUP BY asset";
-    assert_eq!(running.csv("SELECT value FROM readings WHERE value > 0.5 ORDER BY value").await, "1\n1\n2\n2");
+    assert_eq!(
+        running.csv("SELECT value FROM readings WHERE value > 0.5 ORDER BY value").await,
+        "1\n1\n2\n2"
+    );
     assert_eq!(running.csv(sum).await, "p1,6");
     assert_eq!(running.lake.readings(query.clone()).await.unwrap()[0].value, [1.0, 1.0, 2.0, 2.0]);
     for name in ["readings", EVENTS] {
-        let done = running.lake.compact(name, CompactOptions { min_files: 2, ..CompactOptions::default() }).await.unwrap();
+        let done = running
+            .lake
+            .compact(name, CompactOptions { min_files: 2, ..CompactOptions::default() })
+            .await
+            .unwrap();
         assert_eq!((done.files_before, done.files_after, done.rows), (2, 1, 2), "{name}");
     }
     assert_eq!(running.csv(sum).await, "p1,3", "repetitions are dropped");
@@ -451,7 +549,9 @@ async fn deletion_vectors_are_read_once() {
     running.lake.flush().await.unwrap();
     delete_rows(&plant, &[1, 3]);
     running.lake.refresh().await.unwrap();
-    let deleted = |lake: &Lake| lake.inner.view.read().tables["readings"].files.iter().find_map(|file| file.deleted.clone()).unwrap();
+    let deleted = |lake: &Lake| {
+        lake.inner.view.read().tables["readings"].files.iter().find_map(|file| file.deleted.clone()).unwrap()
+    };
     let first = deleted(&running.lake);
     let other = plant.open(plant.options()).await;
     let writer = running.lake.existing_writer("readings").unwrap();
@@ -467,7 +567,12 @@ async fn deletion_vectors_are_read_once() {
     delete_rows(&plant, &[1, 2, 3, 4]);
     running.lake.refresh().await.unwrap();
     let second = deleted(&running.lake);
-    assert!(first != second && second.within(0..3).eq([1, 2]) && second.within(3..9).eq([3, 4]) && second.count() == 4);
+    assert!(
+        first != second
+            && second.within(0..3).eq([1, 2])
+            && second.within(3..9).eq([3, 4])
+            && second.count() == 4
+    );
     assert_eq!(running.csv("SELECT value FROM readings ORDER BY value").await, "0\n5");
     running.shut_down().await;
 }

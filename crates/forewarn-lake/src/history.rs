@@ -1,6 +1,8 @@
-//! History in typed columns, for models and charts: the readings of some series in a stretch of time, lake and tail as one.
+//! History in typed columns, for models and charts: the readings of some series in a stretch of time, lake
+//! and tail as one.
 //!
-//! It goes past SQL and polars: files, row groups and rows are picked by name and time with the Parquet reader itself, on any store.
+//! It goes past SQL and polars: files, row groups and rows are picked by name and time with the Parquet
+//! reader itself, on any store.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -86,13 +88,13 @@ struct Wanted {
 }
 
 impl Lake {
-    /// The readings that `query` asks for, over all that the log held durably when this was called, each once. The answer has one
-    /// entry for each series, in the order asked.
+    /// The readings that `query` asks for, over all that the log held durably when this was called, each
+    /// once. The answer has one entry for each series, in the order asked.
     ///
     /// # Errors
-    /// [`LakeError::Query`] for an unknown series, [`LakeError::TooLarge`] above 64 million readings, [`LakeError::Store`] or
-    /// [`LakeError::Table`] if the lake cannot be read, [`LakeError::Behind`] if it does not come up with the log in time,
-    /// [`LakeError::Stopped`] if the branch has ended.
+    /// [`LakeError::Query`] for an unknown series, [`LakeError::TooLarge`] above 64 million readings,
+    /// [`LakeError::Store`] or [`LakeError::Table`] if the lake cannot be read, [`LakeError::Behind`] if it
+    /// does not come up with the log in time, [`LakeError::Stopped`] if the branch has ended.
     pub async fn readings(&self, query: ReadingsQuery) -> Result<Vec<SeriesReadings>, LakeError> {
         let limit = self.inner.options.sql_timeout;
         tokio::time::timeout(limit, self.wait_current()).await.map_err(|_| LakeError::behind(limit))??;
@@ -101,7 +103,11 @@ impl Lake {
         let Some(table) = view.tables.get(READINGS) else { return Ok(found) };
         let wanted = Arc::new(self.wanted(&query)?);
         let scan = self.scan(&view, table, &wanted.bounds);
-        let reads = scan.files.iter().cloned().map(|file| read_file(self.clone(), Arc::clone(&table.schema), file, Arc::clone(&wanted)));
+        let reads = scan
+            .files
+            .iter()
+            .cloned()
+            .map(|file| read_file(self.clone(), Arc::clone(&table.schema), file, Arc::clone(&wanted)));
         let mut parts = futures::stream::iter(reads).buffered(CONCURRENT_FILES);
         let mut rows = 0;
         loop {
@@ -109,12 +115,14 @@ impl Lake {
                 Ok(Some(batches)) => batches,
                 Ok(None) => break,
                 Err(error) => {
-                    let files = table.files.iter().map(|file| &**file).filter(|file| wanted.bounds.may_match(file));
+                    let files =
+                        table.files.iter().map(|file| &**file).filter(|file| wanted.bounds.may_match(file));
                     return Err(self.find_damage(READINGS, files).await.unwrap_or(error));
                 }
             };
             for batch in &batches {
-                rows += take_batch(batch, &wanted, &mut found).map_err(|problem| LakeError::table(READINGS, problem))?;
+                rows += take_batch(batch, &wanted, &mut found)
+                    .map_err(|problem| LakeError::table(READINGS, problem))?;
                 if rows > MAX_ROWS {
                     return Err(LakeError::TooLarge(format!(
                         "there are more than {MAX_ROWS} readings; ask for a shorter time or fewer series"
@@ -131,10 +139,17 @@ impl Lake {
     fn wanted(&self, query: &ReadingsQuery) -> Result<Wanted, LakeError> {
         let series = self.inner.series.read();
         let mut places: HashMap<Arc<str>, HashMap<Arc<str>, usize>> = HashMap::new();
-        let (mut assets, mut signals) = (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
+        let (mut assets, mut signals) =
+            (std::collections::BTreeSet::new(), std::collections::BTreeSet::new());
         for (place, id) in query.series.iter().enumerate() {
-            let def = series.def(*id).ok_or_else(|| LakeError::Query(format!("there is no series {}", id.0)))?;
-            if places.entry(Arc::clone(&def.asset)).or_default().insert(Arc::clone(&def.signal), place).is_some() {
+            let def =
+                series.def(*id).ok_or_else(|| LakeError::Query(format!("there is no series {}", id.0)))?;
+            if places
+                .entry(Arc::clone(&def.asset))
+                .or_default()
+                .insert(Arc::clone(&def.signal), place)
+                .is_some()
+            {
                 return Err(LakeError::Query(format!("series {} is asked for twice", id.0)));
             }
             assets.insert(def.asset.to_string());
@@ -146,7 +161,12 @@ impl Lake {
 }
 
 /// The batches of `file` that may hold wanted rows.
-async fn read_file(lake: Lake, table: Arc<TableSchema>, file: Arc<DataFile>, wanted: Arc<Wanted>) -> Result<Vec<RecordBatch>, LakeError> {
+async fn read_file(
+    lake: Lake,
+    table: Arc<TableSchema>,
+    file: Arc<DataFile>,
+    wanted: Arc<Wanted>,
+) -> Result<Vec<RecordBatch>, LakeError> {
     let columns = ["time", "asset", "signal", "value", "quality", "late", "offset"];
     let portion = Portion { columns: &columns, bounds: &wanted.bounds, part: (0, 1), batch_rows: 16_384 };
     match files::open(&lake, &table, &file, portion).await? {
@@ -157,10 +177,12 @@ async fn read_file(lake: Lake, table: Arc<TableSchema>, file: Arc<DataFile>, wan
 
 /// Sorts the wanted rows of `batch` into the answer; says how many there were.
 fn take_batch(batch: &RecordBatch, wanted: &Wanted, found: &mut [SeriesReadings]) -> Result<usize, String> {
-    let column = |name: &str| batch.column_by_name(name).ok_or_else(|| format!("a file has no column {name}"));
+    let column =
+        |name: &str| batch.column_by_name(name).ok_or_else(|| format!("a file has no column {name}"));
     let odd = |name: &str| format!("a file has an odd column {name}");
     let time = column("time")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(|| odd("time"))?;
-    let value = column("value")?.as_primitive_opt::<arrow::datatypes::Float64Type>().ok_or_else(|| odd("value"))?;
+    let value =
+        column("value")?.as_primitive_opt::<arrow::datatypes::Float64Type>().ok_or_else(|| odd("value"))?;
     let late = column("late")?.as_boolean_opt().ok_or_else(|| odd("late"))?;
     let offset = column("offset")?.as_primitive_opt::<Int64Type>().ok_or_else(|| odd("offset"))?;
     let names = |name: &str| {
@@ -168,13 +190,18 @@ fn take_batch(batch: &RecordBatch, wanted: &Wanted, found: &mut [SeriesReadings]
         let values = array.values().as_string_opt::<i32>().ok_or_else(|| odd(name))?;
         Ok::<_, String>((array.keys(), values))
     };
-    let ((asset_keys, assets), (signal_keys, signals), (quality_keys, qualities)) = (names("asset")?, names("signal")?, names("quality")?);
-    let qualities: Vec<Quality> = qualities.iter().map(|name| name.and_then(Quality::parse).unwrap_or(Quality::Bad)).collect();
-    let of_asset: Vec<Option<&HashMap<Arc<str>, usize>>> = assets.iter().map(|name| wanted.places.get(name?)).collect();
+    let ((asset_keys, assets), (signal_keys, signals), (quality_keys, qualities)) =
+        (names("asset")?, names("signal")?, names("quality")?);
+    let qualities: Vec<Quality> =
+        qualities.iter().map(|name| name.and_then(Quality::parse).unwrap_or(Quality::Bad)).collect();
+    let of_asset: Vec<Option<&HashMap<Arc<str>, usize>>> =
+        assets.iter().map(|name| wanted.places.get(name?)).collect();
     // Rows are sorted by series, so the place of the row before is nearly always the place of this one.
     let (mut last, mut place) = ((-1, -1), None);
     let mut rows = 0;
-    let lacks = |row: usize| time.is_null(row) || value.is_null(row) || asset_keys.is_null(row) || signal_keys.is_null(row);
+    let lacks = |row: usize| {
+        time.is_null(row) || value.is_null(row) || asset_keys.is_null(row) || signal_keys.is_null(row)
+    };
     for row in 0..batch.num_rows() {
         // Another program has written what is no reading.
         if lacks(row) {
@@ -183,7 +210,8 @@ fn take_batch(batch: &RecordBatch, wanted: &Wanted, found: &mut [SeriesReadings]
         let key = (asset_keys.value(row), signal_keys.value(row));
         if key != last {
             let signals_of = usize::try_from(key.0).ok().and_then(|key| of_asset.get(key).copied().flatten());
-            place = signals_of.and_then(|places| places.get(signals.value(usize::try_from(key.1).ok()?)).copied());
+            place = signals_of
+                .and_then(|places| places.get(signals.value(usize::try_from(key.1).ok()?)).copied());
             last = key;
         }
         let Some(series) = place.and_then(|place| found.get_mut(place)) else { continue };
@@ -191,16 +219,21 @@ fn take_batch(batch: &RecordBatch, wanted: &Wanted, found: &mut [SeriesReadings]
         if at < wanted.from || at >= wanted.to {
             continue;
         }
-        let quality = usize::try_from(quality_keys.value(row)).ok().and_then(|key| qualities.get(key).copied()).unwrap_or(Quality::Bad);
+        let quality = usize::try_from(quality_keys.value(row))
+            .ok()
+            .and_then(|key| qualities.get(key).copied())
+            .unwrap_or(Quality::Bad);
         series.push(at, value.value(row), ReadingFlags::new(quality, late.value(row)), offset.value(row));
         rows += 1;
     }
     Ok(rows)
 }
 
-/// Bounds hold for every asset with every signal, so some series among the readings of the tail may not be wanted.
+/// Bounds hold for every asset with every signal, so some series among the readings of the tail may not be
+/// wanted.
 fn take_tail(readings: &Columns, query: &ReadingsQuery, found: &mut [SeriesReadings]) {
-    let places: HashMap<SeriesId, usize> = query.series.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let places: HashMap<SeriesId, usize> =
+        query.series.iter().enumerate().map(|(place, id)| (*id, place)).collect();
     for row in 0..readings.len() {
         if let Some(series) = places.get(&readings.series[row]).and_then(|&place| found.get_mut(place)) {
             series.push(readings.time[row], readings.value[row], readings.flags[row], readings.offset[row]);

@@ -1,7 +1,8 @@
 //! A state of the lake that stays as it is until it has been copied.
 //!
-//! A version of a Delta table is made of files that never change, so it can be copied while the table moves on. What must not happen is
-//! that its files are deleted meanwhile. All that deletes holds one lock; whoever holds a state holds this lock.
+//! A version of a Delta table is made of files that never change, so it can be copied while the table moves
+//! on. What must not happen is that its files are deleted meanwhile. All that deletes holds one lock; whoever
+//! holds a state holds this lock.
 
 use std::sync::Arc;
 
@@ -15,9 +16,11 @@ use crate::{Lake, LakeError};
 /// The lake as of some moment. Nothing of it is deleted before this is dropped.
 #[derive(Debug)]
 pub struct Held {
-    /// Every record before this one is in the tables, and some behind it may be: each table says in its own Delta log up to where.
+    /// Every record before this one is in the tables, and some behind it may be: each table says in its own
+    /// Delta log up to where.
     pub offset: Offset,
-    /// No table has a record from here on, and the tables of jobs have the rows of every run that has ended before it.
+    /// No table has a record from here on, and the tables of jobs have the rows of every run that has ended
+    /// before it.
     pub end: Offset,
     /// The tables.
     pub tables: Vec<HeldTable>,
@@ -69,7 +72,8 @@ impl Lake {
         for name in self.names(true) {
             tables.push(self.hold_table(name).await?);
         }
-        // Behind the records that these tables have, and before the rows of jobs: a run is on record once its rows are stored.
+        // Behind the records that these tables have, and before the rows of jobs: a run is on record once its
+        // rows are stored.
         let end = self.inner.log_end.read().as_ref().map_or(offset, |end| *end.borrow());
         for name in self.names(false) {
             tables.push(self.hold_table(name).await?);
@@ -78,8 +82,8 @@ impl Lake {
         Ok(Held { offset, end, tables, left_out, _paused: paused })
     }
 
-    /// The tables in the store that this server does not know: those that could not be opened when it started, and those that another
-    /// program has made since.
+    /// The tables in the store that this server does not know: those that could not be opened when it
+    /// started, and those that another program has made since.
     async fn left_out(&self) -> Result<Vec<LeftOut>, LakeError> {
         // A table that is being created is in the store before it is known.
         let none_is_created = self.inner.creating.lock().await;
@@ -90,7 +94,8 @@ impl Lake {
         let mut left_out = Vec::with_capacity(unknown.len());
         for table in unknown {
             let (engine, store, name) = (Arc::clone(&self.inner.engine), self.store().clone(), table.clone());
-            let opened = tokio::task::spawn_blocking(move || DeltaTable::open(&name, &engine, &store).map(drop)).await;
+            let opened =
+                tokio::task::spawn_blocking(move || DeltaTable::open(&name, &engine, &store).map(drop)).await;
             let reason = match opened.map_err(|error| LakeError::cut_off(&error))? {
                 Ok(()) => "it could not be opened, or was not there, when the server started; restart the server to take it in".to_owned(),
                 Err(error) => error.to_string(),
@@ -103,21 +108,29 @@ impl Lake {
     /// The tables of the log's records, or those that jobs write.
     fn names(&self, of_log: bool) -> Vec<String> {
         let view = self.inner.view.read();
-        view.tables.iter().filter(|(_, table)| table.committed.is_some() == of_log).map(|(name, _)| name.clone()).collect()
+        view.tables
+            .iter()
+            .filter(|(_, table)| table.committed.is_some() == of_log)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
-    /// The log that the lake is fed from, and one past the newest record of it that a table has; nothing if there is no such log yet.
+    /// The log that the lake is fed from, and one past the newest record of it that a table has; nothing if
+    /// there is no such log yet.
     ///
     /// # Errors
     /// [`LakeError::Table`] if a table does not say.
     pub async fn fed_by(&self) -> Result<Option<(String, Offset)>, LakeError> {
         let Some(log) = self.owner() else { return Ok(None) };
         let (lake, id) = (self.clone(), log.clone());
-        let newest = tokio::task::spawn_blocking(move || lake.adopt(&id)).await.map_err(|error| LakeError::cut_off(&error))??;
+        let newest = tokio::task::spawn_blocking(move || lake.adopt(&id))
+            .await
+            .map_err(|error| LakeError::cut_off(&error))??;
         Ok(Some((log, newest)))
     }
 
-    /// Lets the lake be fed from the log `log` from now on, beginning with the record at `offset`. No server may run on the lake.
+    /// Lets the lake be fed from the log `log` from now on, beginning with the record at `offset`. No server
+    /// may run on the lake.
     ///
     /// # Errors
     /// [`LakeError::Store`] if the store fails.
@@ -126,7 +139,9 @@ impl Lake {
     }
 
     async fn hold_table(&self, name: String) -> Result<HeldTable, LakeError> {
-        let writer = self.existing_writer(&name).ok_or_else(|| LakeError::Query(format!("there is no table {name}")))?;
+        let writer = self
+            .existing_writer(&name)
+            .ok_or_else(|| LakeError::Query(format!("there is no table {name}")))?;
         // A commit that is under way holds the table.
         let current = tokio::task::spawn_blocking(move || {
             let table = writer.lock();
@@ -134,16 +149,34 @@ impl Lake {
         });
         let (version, files) = current.await.map_err(|error| LakeError::cut_off(&error))?;
         let store = self.store();
-        let below = |location| store.below(location).ok_or_else(|| LakeError::table(&name, format!("its file {location} is elsewhere")));
+        let below = |location| {
+            store
+                .below(location)
+                .ok_or_else(|| LakeError::table(&name, format!("its file {location} is elsewhere")))
+        };
         let mut files = files.iter().map(|file| below(&file.location)).collect::<Result<Vec<_>, _>>()?;
         // Deletion vectors of other programs lie beside the data, and never change.
-        files.extend(store.list(&name).await?.into_iter().map(|file| file.path).filter(|path| path.rsplit('.').next() == Some("bin")));
+        files.extend(
+            store
+                .list(&name)
+                .await?
+                .into_iter()
+                .map(|file| file.path)
+                .filter(|path| path.rsplit('.').next() == Some("bin")),
+        );
         let entries = store.list(&format!("{name}/{DELTA_LOG}")).await?;
-        let entries: Vec<(u64, String)> =
-            entries.into_iter().filter_map(|file| Some((u64::try_from(version_of(&file.path)?).ok()?, file.path))).collect();
-        let checkpoints = entries.iter().filter(|(of, path)| *of <= version && path.ends_with(".checkpoint.parquet"));
+        let entries: Vec<(u64, String)> = entries
+            .into_iter()
+            .filter_map(|file| Some((u64::try_from(version_of(&file.path)?).ok()?, file.path)))
+            .collect();
+        let checkpoints =
+            entries.iter().filter(|(of, path)| *of <= version && path.ends_with(".checkpoint.parquet"));
         let from = checkpoints.map(|(of, _)| *of).max().unwrap_or(0);
-        let log_entries = entries.into_iter().filter(|(of, _)| (from..=version).contains(of)).map(|(_, path)| path).collect();
+        let log_entries = entries
+            .into_iter()
+            .filter(|(of, _)| (from..=version).contains(of))
+            .map(|(_, path)| path)
+            .collect();
         Ok(HeldTable { name, version, files, log_entries })
     }
 }

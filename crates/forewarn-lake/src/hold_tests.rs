@@ -30,7 +30,8 @@ async fn a_held_lake_can_be_copied_while_it_moves_on() {
     assert!(held.offset < running.lake.stored_offset().await.unwrap(), "the branch does not wait");
 
     let folder = tempfile::tempdir().unwrap();
-    let target = ObjectFiles::open(&format!("file://{}", folder.path().display()), Timestamp(0)).await.unwrap();
+    let target =
+        ObjectFiles::open(&format!("file://{}", folder.path().display()), Timestamp(0)).await.unwrap();
     let store = running.lake.store().clone();
     let copy = async {
         for path in held.tables.iter().flat_map(|table| table.files.iter().chain(&table.log_entries)) {
@@ -46,15 +47,21 @@ async fn a_held_lake_can_be_copied_while_it_moves_on() {
         () = copy => {}
     }
     let readings = held.tables.iter().find(|table| table.name == "readings").unwrap();
-    let (files, vectors): (Vec<String>, Vec<String>) = readings.files.iter().cloned().partition(|file| file.contains(".parquet"));
+    let (files, vectors): (Vec<String>, Vec<String>) =
+        readings.files.iter().cloned().partition(|file| file.contains(".parquet"));
     assert_eq!((files.len(), vectors), (5, vec!["readings/deletion_vector_1.bin".to_owned()]));
     drop(held);
     upkeep.await.unwrap();
     for file in files {
-        assert_eq!(store.get(&file).await.unwrap(), None, "this proves nothing unless the upkeep deletes what was held");
+        assert_eq!(
+            store.get(&file).await.unwrap(),
+            None,
+            "this proves nothing unless the upkeep deletes what was held"
+        );
     }
 
-    let options = LakeOptions { url: format!("file://{}", folder.path().display()), ..LakeOptions::default() };
+    let options =
+        LakeOptions { url: format!("file://{}", folder.path().display()), ..LakeOptions::default() };
     let copy = plant.open(options).await;
     let counted = sql(&copy, "SELECT count(*), sum(value) FROM readings").await.unwrap();
     assert_eq!((counted.cell(0, 0), counted.cell(0, 1)), (Cell::Int(5), Cell::Float(10.0)));
@@ -70,7 +77,8 @@ async fn tables_that_the_server_does_not_know_are_named() {
     std::fs::write(damaged.join("00000000000000000000.json"), "{").unwrap();
     let running = plant.start().await;
     // Another program makes a copy of a table while the server runs.
-    let (from, to) = (plant.folder.path().join("readings/_delta_log"), plant.folder.path().join("copied/_delta_log"));
+    let (from, to) =
+        (plant.folder.path().join("readings/_delta_log"), plant.folder.path().join("copied/_delta_log"));
     std::fs::create_dir_all(&to).unwrap();
     std::fs::copy(from.join("00000000000000000000.json"), to.join("00000000000000000000.json")).unwrap();
     let held = running.lake.hold(running.lake.pause_upkeep().await).await.unwrap();

@@ -40,7 +40,8 @@ pub struct LakeOptions {
     pub commit_bytes: u64,
     /// A commit of the branch writes no file that is much larger than this.
     pub file_bytes: u64,
-    /// The most rows the tail may hold; the branch commits at half of it, and reads no further while it is full.
+    /// The most rows the tail may hold; the branch commits at half of it, and reads no further while it is
+    /// full.
     pub tail_max_rows: usize,
     /// The most bytes the tail may hold, about; as for the rows.
     pub tail_max_bytes: u64,
@@ -130,12 +131,16 @@ impl std::fmt::Debug for Lake {
 }
 
 impl Lake {
-    /// Opens the lake at `options.url`: checks that the store can be written, creates the built-in tables that are missing, and
-    /// opens those that jobs have written.
+    /// Opens the lake at `options.url`: checks that the store can be written, creates the built-in tables
+    /// that are missing, and opens those that jobs have written.
     ///
     /// # Errors
     /// [`LakeError::Url`] if the store cannot be used, [`LakeError::Table`] if a table cannot.
-    pub async fn open(options: LakeOptions, series: Arc<RwLock<SeriesTable>>, clock: Arc<dyn Clock>) -> Result<Self, LakeError> {
+    pub async fn open(
+        options: LakeOptions,
+        series: Arc<RwLock<SeriesTable>>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LakeError> {
         let files = ObjectFiles::open(&options.url, clock.now()).await?;
         Self::open_on(options, files, series, clock).await
     }
@@ -155,8 +160,10 @@ impl Lake {
         let engine = engine(&files)?;
         let opening = (Arc::clone(&engine), files.clone());
         let open = move || open_tables(&names, &opening.0, &opening.1);
-        let tables = tokio::task::spawn_blocking(open).await.map_err(|error| LakeError::cut_off(&error))??;
-        // Without a marker every record is read again; the tables' own transactions tell which rows they have.
+        let tables =
+            tokio::task::spawn_blocking(open).await.map_err(|error| LakeError::cut_off(&error))??;
+        // Without a marker every record is read again; the tables' own transactions tell which rows they
+        // have.
         let resume = marker.as_ref().map(|marker| marker.offset).unwrap_or_default();
         let of_log: Vec<String> = built_in().into_iter().map(|schema| schema.name).collect();
         let mut view = View { applied: resume, ..View::default() };
@@ -165,7 +172,10 @@ impl Lake {
             let entry = TableView { schema: Arc::clone(&table.schema), files: table.files(), committed };
             view.tables.insert(table.schema.name.clone(), entry);
         }
-        let writers = tables.into_iter().map(|table| (table.schema.name.clone(), Arc::new(Mutex::new(table)))).collect();
+        let writers = tables
+            .into_iter()
+            .map(|table| (table.schema.name.clone(), Arc::new(Mutex::new(table))))
+            .collect();
         let inner = Inner {
             watch: Watch::new(options.sql_memory_bytes),
             options,
@@ -196,8 +206,8 @@ impl Lake {
         self.inner.marker.as_ref().map(|marker| marker.offset).unwrap_or_default()
     }
 
-    /// Makes sure that the lake belongs to the log `log`; one that belongs to none yet is its from now on. Offsets of two logs would
-    /// be taken for one another, and records for such as are in the lake already.
+    /// Makes sure that the lake belongs to the log `log`; one that belongs to none yet is its from now on.
+    /// Offsets of two logs would be taken for one another, and records for such as are in the lake already.
     ///
     /// # Errors
     /// [`LakeError::Mismatch`] if it belongs to another log.
@@ -220,13 +230,18 @@ impl Lake {
         )))
     }
 
-    /// Asks each table of the log's records for the offset up to which it has those of the log `log`; the newest comes back. Blocks.
+    /// Asks each table of the log's records for the offset up to which it has those of the log `log`; the
+    /// newest comes back. Blocks.
     pub(crate) fn adopt(&self, log: &str) -> Result<Offset, LakeError> {
         let resume = self.resume_offset();
         let app_id = self.inner.branch_app.get_or_init(|| branch_app(log));
         let names: Vec<String> = {
             let view = self.inner.view.read();
-            view.tables.iter().filter(|(_, table)| table.committed.is_some()).map(|(name, _)| name.clone()).collect()
+            view.tables
+                .iter()
+                .filter(|(_, table)| table.committed.is_some())
+                .map(|(name, _)| name.clone())
+                .collect()
         };
         let mut newest = resume;
         for name in names {
@@ -251,20 +266,29 @@ impl Lake {
         Ok(read_marker(self.store()).await?.map(|marker| marker.offset).unwrap_or_default())
     }
 
-    /// Notes that everything of the log `log` before `offset` is in the files. With `if_absent` an older note stays, and the answer
-    /// is false.
-    pub(crate) async fn put_marker(&self, offset: Offset, log: &str, if_absent: bool) -> Result<bool, LakeError> {
+    /// Notes that everything of the log `log` before `offset` is in the files. With `if_absent` an older note
+    /// stays, and the answer is false.
+    pub(crate) async fn put_marker(
+        &self,
+        offset: Offset,
+        log: &str,
+        if_absent: bool,
+    ) -> Result<bool, LakeError> {
         put_marker(self.store(), offset, log, if_absent).await
     }
 
     /// Waits until queries see every record before `offset`.
     ///
     /// # Errors
-    /// [`LakeError::Stopped`] if the branch has ended before, [`LakeError::Behind`] if it can take in nothing more for now.
+    /// [`LakeError::Stopped`] if the branch has ended before, [`LakeError::Behind`] if it can take in nothing
+    /// more for now.
     pub async fn wait_applied(&self, offset: Offset) -> Result<(), LakeError> {
         let mut progress = self.inner.progress.subscribe();
-        let settled = |progress: &Progress| progress.applied >= offset || progress.stopped.is_some() || progress.behind.is_some();
-        let reached = progress.wait_for(settled).await.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
+        let settled = |progress: &Progress| {
+            progress.applied >= offset || progress.stopped.is_some() || progress.behind.is_some()
+        };
+        let reached =
+            progress.wait_for(settled).await.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
         match (&reached.stopped, &reached.behind) {
             _ if reached.applied >= offset => Ok(()),
             (Some(reason), _) => Err(LakeError::Stopped(reason.clone())),
@@ -291,7 +315,10 @@ impl Lake {
         let branch = self.inner.flush.read().clone().ok_or_else(stopped)?;
         let (reply, answer) = oneshot::channel();
         branch.send(reply).await.map_err(|_| stopped())?;
-        answer.await.map_err(|_| stopped())?.map_err(|problem| LakeError::store("committing the tail", problem))
+        answer
+            .await
+            .map_err(|_| stopped())?
+            .map_err(|problem| LakeError::store("committing the tail", problem))
     }
 
     /// The tables and their columns, by name.
@@ -324,30 +351,42 @@ impl Lake {
         self.inner.view.read().tail_bytes
     }
 
-    /// Adds `rows` to the table `table`, which is created on first use, in one commit that carries `version` of `app_id`. If
-    /// that version or a later one is already there, nothing is written and 0 comes back. Columns may stand in any order.
+    /// Adds `rows` to the table `table`, which is created on first use, in one commit that carries `version`
+    /// of `app_id`. If that version or a later one is already there, nothing is written and 0 comes back.
+    /// Columns may stand in any order.
     ///
     /// # Errors
-    /// [`LakeError::Schema`] if the rows do not fit the table, [`LakeError::Table`] or [`LakeError::Store`] if writing fails.
-    pub async fn append_rows(&self, table: &str, rows: &ResultSet, app_id: &str, version: i64) -> Result<u64, LakeError> {
+    /// [`LakeError::Schema`] if the rows do not fit the table, [`LakeError::Table`] or [`LakeError::Store`]
+    /// if writing fails.
+    pub async fn append_rows(
+        &self,
+        table: &str,
+        rows: &ResultSet,
+        app_id: &str,
+        version: i64,
+    ) -> Result<u64, LakeError> {
         check_table_name(table)?;
         if self.inner.view.read().tables.get(table).is_some_and(|table| table.committed.is_some()) {
-            return Err(LakeError::Query(format!("table {table} holds records of the log; write to a table of another name")));
+            return Err(LakeError::Query(format!(
+                "table {table} holds records of the log; write to a table of another name"
+            )));
         }
         let writer = self.writer(table, rows).await?;
-        let (lake, rows, app_id, count) = (self.clone(), rows.clone(), app_id.to_owned(), rows.row_count() as u64);
+        let (lake, rows, app_id, count) =
+            (self.clone(), rows.clone(), app_id.to_owned(), rows.row_count() as u64);
         let append = move || {
             let schema = Arc::clone(&writer.lock().schema);
             let ordered = in_order(&schema, &rows)?;
             let file = file_of_columns(&schema, &ordered)?;
             lake.commit(&writer, vec![file], &app_id, version, None)
         };
-        let appended = tokio::task::spawn_blocking(append).await.map_err(|error| LakeError::cut_off(&error))??;
+        let appended =
+            tokio::task::spawn_blocking(append).await.map_err(|error| LakeError::cut_off(&error))??;
         Ok(if appended == Appended::Added { count } else { 0 })
     }
 
-    /// Appends `files` and shows them to queries in the same step. With `after`, the rows are the tail's from that offset on, and
-    /// the border between files and tail moves to what the table says afterwards. Blocks.
+    /// Appends `files` and shows them to queries in the same step. With `after`, the rows are the tail's from
+    /// that offset on, and the border between files and tail moves to what the table says afterwards. Blocks.
     pub(crate) fn commit(
         &self,
         writer: &Mutex<DeltaTable>,
@@ -371,21 +410,27 @@ impl Lake {
         Ok(appended)
     }
 
-    /// Shows queries the files that `table` has now. Among them may be rows that stand in the tail as well: those of an own commit whose
-    /// answer got lost. So the border between files and tail moves along.
+    /// Shows queries the files that `table` has now. Among them may be rows that stand in the tail as well:
+    /// those of an own commit whose answer got lost. So the border between files and tail moves along.
     pub(crate) fn show_files(&self, table: &mut DeltaTable) -> Result<(), LakeError> {
         let version = self.inner.branch_app.get().map_or(Ok(None), |app_id| table.version_of(app_id))?;
         let border = version.map(|version| Offset(u64::try_from(version).unwrap_or(0)));
         if let Some(entry) = self.inner.view.write().tables.get_mut(&table.schema.name) {
             entry.files = table.files();
-            entry.committed = entry.committed.map(|committed| border.map_or(committed, |border| border.max(committed)));
+            entry.committed =
+                entry.committed.map(|committed| border.map_or(committed, |border| border.max(committed)));
         }
         Ok(())
     }
 
     /// Whether queries see the files that `table` has.
     pub(crate) fn shows(&self, table: &DeltaTable) -> bool {
-        self.inner.view.read().tables.get(&table.schema.name).is_some_and(|entry| Arc::ptr_eq(&entry.files, &table.files()))
+        self.inner
+            .view
+            .read()
+            .tables
+            .get(&table.schema.name)
+            .is_some_and(|entry| Arc::ptr_eq(&entry.files, &table.files()))
     }
 
     /// The writer of `table`.
@@ -401,11 +446,15 @@ impl Lake {
         }
         let schema = TableSchema { name: table.to_owned(), columns: rows.schema(), by_date: false };
         if schema.columns.is_empty() {
-            return Err(LakeError::Schema { table: table.to_owned(), problem: "the rows have no columns".into() });
+            return Err(LakeError::Schema {
+                table: table.to_owned(),
+                problem: "the rows have no columns".into(),
+            });
         }
         let (engine, files) = (Arc::clone(&self.inner.engine), self.inner.files.clone());
         let create = move || DeltaTable::create(&schema, &engine, &files);
-        let made = tokio::task::spawn_blocking(create).await.map_err(|error| LakeError::cut_off(&error))??;
+        let made =
+            tokio::task::spawn_blocking(create).await.map_err(|error| LakeError::cut_off(&error))??;
         let entry = TableView { schema: Arc::clone(&made.schema), files: made.files(), committed: None };
         let writer = Arc::new(Mutex::new(made));
         self.inner.writers.write().insert(table.to_owned(), Arc::clone(&writer));
@@ -414,8 +463,8 @@ impl Lake {
     }
 }
 
-/// Makes the empty store `files` the lake of the log `log`, of which everything before `offset` will be in the tables' files: for whoever
-/// puts the files of such a lake there.
+/// Makes the empty store `files` the lake of the log `log`, of which everything before `offset` will be in
+/// the tables' files: for whoever puts the files of such a lake there.
 ///
 /// # Errors
 /// [`LakeError::Store`] if the store fails, [`LakeError::Mismatch`] if it is a lake already.
@@ -426,9 +475,15 @@ pub async fn found(files: &ObjectFiles, log: &str, offset: Offset) -> Result<(),
     Err(LakeError::Mismatch("there is a lake already".into()))
 }
 
-async fn put_marker(files: &ObjectFiles, offset: Offset, log: &str, if_absent: bool) -> Result<bool, LakeError> {
+async fn put_marker(
+    files: &ObjectFiles,
+    offset: Offset,
+    log: &str,
+    if_absent: bool,
+) -> Result<bool, LakeError> {
     let marker = Marker { offset, log: log.to_owned() };
-    let text = serde_json::to_vec(&marker).map_err(|error| LakeError::store(format!("writing {MARKER}"), error))?;
+    let text =
+        serde_json::to_vec(&marker).map_err(|error| LakeError::store(format!("writing {MARKER}"), error))?;
     files.put(MARKER, text.into(), if_absent).await
 }
 
@@ -438,7 +493,11 @@ pub(crate) fn branch_app(log: &str) -> String {
 }
 
 /// Opens every table found, and creates the built-in ones that are missing.
-fn open_tables(found: &[String], engine: &Arc<LakeEngine>, files: &ObjectFiles) -> Result<Vec<DeltaTable>, LakeError> {
+fn open_tables(
+    found: &[String],
+    engine: &Arc<LakeEngine>,
+    files: &ObjectFiles,
+) -> Result<Vec<DeltaTable>, LakeError> {
     let mut tables = Vec::new();
     for schema in built_in() {
         let mut table = if found.contains(&schema.name) {
@@ -476,11 +535,13 @@ fn check_table_name(table: &str) -> Result<(), LakeError> {
     if good && table.len() <= 64 {
         return Ok(());
     }
-    Err(LakeError::Query(format!("{table:?} cannot name a table; use at most 64 small letters, digits and _, beginning with a letter")))
+    Err(LakeError::Query(format!(
+        "{table:?} cannot name a table; use at most 64 small letters, digits and _, beginning with a letter"
+    )))
 }
 
-/// The columns of `rows` in the order of the table. A column without any value fits every type; one that the rows lack, as another
-/// program has added it to the table, stays empty.
+/// The columns of `rows` in the order of the table. A column without any value fits every type; one that the
+/// rows lack, as another program has added it to the table, stays empty.
 fn in_order(schema: &TableSchema, rows: &ResultSet) -> Result<Vec<crate::ColumnData>, LakeError> {
     let wrong = |problem: String| LakeError::Schema { table: schema.name.clone(), problem };
     if let Some(extra) = rows.columns().into_iter().find(|name| schema.column(name).is_none()) {
@@ -490,8 +551,12 @@ fn in_order(schema: &TableSchema, rows: &ResultSet) -> Result<Vec<crate::ColumnD
         return Err(wrong("all columns are missing".into()));
     }
     let fit = |column: &crate::ColumnInfo| {
-        let Some(data) = rows.column(&column.name) else { return Ok(crate::ColumnData::nulls(column.ty, rows.row_count())) };
-        data.fit(column.ty).ok_or_else(|| wrong(format!("column {} is {}, not {}", column.name, data.ty().as_str(), column.ty.as_str())))
+        let Some(data) = rows.column(&column.name) else {
+            return Ok(crate::ColumnData::nulls(column.ty, rows.row_count()));
+        };
+        data.fit(column.ty).ok_or_else(|| {
+            wrong(format!("column {} is {}, not {}", column.name, data.ty().as_str(), column.ty.as_str()))
+        })
     };
     schema.columns.iter().map(fit).collect()
 }

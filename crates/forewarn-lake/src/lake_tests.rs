@@ -16,11 +16,23 @@ async fn rows_of_jobs_are_written_once_each_version() {
     let plant = Plant::new();
     let lake = plant.open(plant.options()).await;
     assert_eq!(lake.append_rows("health", &rows(&[1.0, 2.0]), "job:health", 1).await.unwrap(), 2);
-    assert_eq!(lake.append_rows("health", &rows(&[1.0, 2.0]), "job:health", 1).await.unwrap(), 0, "the same run again");
+    assert_eq!(
+        lake.append_rows("health", &rows(&[1.0, 2.0]), "job:health", 1).await.unwrap(),
+        0,
+        "the same run again"
+    );
     assert_eq!(lake.append_rows("health", &rows(&[3.0]), "job:health", 2).await.unwrap(), 1);
-    assert_eq!(lake.append_rows("health", &rows(&[4.0]), "job:other", 1).await.unwrap(), 1, "another writer counts by itself");
+    assert_eq!(
+        lake.append_rows("health", &rows(&[4.0]), "job:other", 1).await.unwrap(),
+        1,
+        "another writer counts by itself"
+    );
     let swapped = sql(&lake, "SELECT 5 AS value, max(time) AS time FROM health").await.unwrap();
-    assert_eq!(lake.append_rows("health", &swapped, "job:health", 3).await.unwrap(), 1, "columns go by name, integers fit floats");
+    assert_eq!(
+        lake.append_rows("health", &swapped, "job:health", 3).await.unwrap(),
+        1,
+        "columns go by name, integers fit floats"
+    );
     let query = "SELECT value FROM health WHERE time >= '2026-01-01T00:00:00Z' ORDER BY value";
     assert_eq!(csv(&sql(&lake, query).await.unwrap()), "1\n2\n3\n4\n5");
     let again = plant.open(plant.options()).await;
@@ -28,7 +40,12 @@ async fn rows_of_jobs_are_written_once_each_version() {
     assert_eq!(again.append_rows("health", &rows(&[9.0]), "job:health", 3).await.unwrap(), 0);
     assert!(again.tables().iter().any(|table| table.name == "health" && table.columns.len() == 2));
     assert_eq!(
-        lake.append_rows("health", &ResultSet::default(), "job:none", 1).await.unwrap_err().to_string().matches("missing").count(),
+        lake.append_rows("health", &ResultSet::default(), "job:none", 1)
+            .await
+            .unwrap_err()
+            .to_string()
+            .matches("missing")
+            .count(),
         1
     );
 }
@@ -38,17 +55,25 @@ async fn rows_that_do_not_fit_are_refused() {
     let plant = Plant::new();
     let lake = plant.open(plant.options()).await;
     lake.append_rows("health", &rows(&[1.0]), "job", 1).await.unwrap();
-    let text =
-        ResultSet::new(vec![("time".into(), ColumnData::Time(vec![None])), ("value".into(), ColumnData::Text(vec![Some("high".into())]))]);
+    let text = ResultSet::new(vec![
+        ("time".into(), ColumnData::Time(vec![None])),
+        ("value".into(), ColumnData::Text(vec![Some("high".into())])),
+    ]);
     let error = lake.append_rows("health", &text.unwrap(), "job", 2).await.unwrap_err().to_string();
     assert!(error.contains("column value is text, not float"), "{error}");
     let extra = ResultSet::new(vec![("colour".into(), ColumnData::Int(vec![Some(1)]))]).unwrap();
     let error = lake.append_rows("health", &extra, "job", 2).await.unwrap_err().to_string();
     assert!(error.contains("colour is not in the table"), "{error}");
     for name in ["readings", "../x", "Health", ""] {
-        assert!(lake.append_rows(name, &rows(&[1.0]), "job", 2).await.unwrap_err().is_callers_mistake(), "{name}");
+        assert!(
+            lake.append_rows(name, &rows(&[1.0]), "job", 2).await.unwrap_err().is_callers_mistake(),
+            "{name}"
+        );
     }
-    assert!(ResultSet::new(vec![("a".into(), ColumnData::Int(vec![])), ("a".into(), ColumnData::Int(vec![]))]).is_err());
+    assert!(
+        ResultSet::new(vec![("a".into(), ColumnData::Int(vec![])), ("a".into(), ColumnData::Int(vec![]))])
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -120,15 +145,26 @@ async fn the_lake_lies_on_s3_as_well() {
         return;
     };
     let plant = Plant::new();
-    let options = LakeOptions { url: format!("{url}/{:016x}", crate::store::unique()), ..LakeOptions::default() };
+    let options =
+        LakeOptions { url: format!("{url}/{:016x}", crate::store::unique()), ..LakeOptions::default() };
     for round in 0..3_i32 {
         let running = plant.run(plant.open(options.clone()).await);
-        plant.push(&[("p1", "t", i64::from(round), f64::from(round)), ("p2", "t", i64::from(round), 100.0 + f64::from(round))]);
+        plant.push(&[
+            ("p1", "t", i64::from(round), f64::from(round)),
+            ("p2", "t", i64::from(round), 100.0 + f64::from(round)),
+        ]);
         running.lake.flush().await.unwrap();
         plant.push(&[("p1", "t", 1000 + i64::from(round), 200.0 + f64::from(round))]);
         let count = i64::from(3 * (round + 1));
-        assert_eq!(running.int("SELECT count(DISTINCT value) FROM readings WHERE time >= '2026-01-01'").await, count);
-        let query = crate::ReadingsQuery { series: vec![plant.series("p2", "t")], from: Timestamp::MIN, to: Timestamp::MAX };
+        assert_eq!(
+            running.int("SELECT count(DISTINCT value) FROM readings WHERE time >= '2026-01-01'").await,
+            count
+        );
+        let query = crate::ReadingsQuery {
+            series: vec![plant.series("p2", "t")],
+            from: Timestamp::MIN,
+            to: Timestamp::MAX,
+        };
         let found = running.lake.readings(query).await.unwrap();
         assert_eq!(found[0].value.len(), usize::try_from(round).unwrap() + 1);
         running.shut_down().await;

@@ -1,11 +1,13 @@
 //! The lake: Delta tables on object storage, and one consistent view of them and of the log's tail.
 //!
-//! Every kind of record in the log has a table. A [`Branch`] follows the log, shows what it reads at once as the *tail*, and
-//! commits it to the tables from time to time, exactly once whatever crashes between. A [`Lake`] answers questions over both as
-//! one: a query sees the files of one snapshot, which ends at an offset, and the tail from this offset on. [`Lake::sql`] takes SQL,
-//! [`Lake::readings`] gives history in typed columns, and [`Lake::append_rows`] takes what jobs compute.
+//! Every kind of record in the log has a table. A [`Branch`] follows the log, shows what it reads at once as
+//! the *tail*, and commits it to the tables from time to time, exactly once whatever crashes between. A
+//! [`Lake`] answers questions over both as one: a query sees the files of one snapshot, which ends at an
+//! offset, and the tail from this offset on. [`Lake::sql`] takes SQL, [`Lake::readings`] gives history in
+//! typed columns, and [`Lake::append_rows`] takes what jobs compute.
 //!
-//! Tables are written through the Delta kernel with Parquet files of our own, so any Delta reader can read them; SQL is polars'.
+//! Tables are written through the Delta kernel with Parquet files of our own, so any Delta reader can read
+//! them; SQL is polars'.
 
 mod branch;
 mod column;

@@ -19,7 +19,12 @@ fn parquet_files(plant: &Plant) -> Vec<String> {
     let mut found = Vec::new();
     for day in std::fs::read_dir(plant.folder.path().join("readings")).unwrap().flatten() {
         if day.file_name() != "_delta_log" {
-            found.extend(std::fs::read_dir(day.path()).unwrap().flatten().map(|file| file.path().display().to_string()));
+            found.extend(
+                std::fs::read_dir(day.path())
+                    .unwrap()
+                    .flatten()
+                    .map(|file| file.path().display().to_string()),
+            );
         }
     }
     found.sort();
@@ -28,7 +33,8 @@ fn parquet_files(plant: &Plant) -> Vec<String> {
 
 fn log_entries(plant: &Plant) -> Vec<String> {
     let entries = std::fs::read_dir(plant.folder.path().join("readings/_delta_log")).unwrap().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.retain(|name| name != "_last_checkpoint");
     names.sort();
     names
@@ -48,7 +54,10 @@ async fn rows_that_are_too_old_leave_the_table_by_whole_files() {
     let done = running.lake.retain("readings", Timestamp(NEW_YEAR + DAY_US + 5)).await.unwrap();
     assert_eq!(done, Retained { files: 1, rows: 2 });
     assert_eq!(running.int("SELECT count(*) FROM readings").await, 7);
-    assert_eq!(running.lake.retain("readings", Timestamp(NEW_YEAR + DAY_US + 5)).await.unwrap(), Retained::default());
+    assert_eq!(
+        running.lake.retain("readings", Timestamp(NEW_YEAR + DAY_US + 5)).await.unwrap(),
+        Retained::default()
+    );
     running.shut_down().await;
     let again = plant.start().await;
     assert_eq!(again.csv("SELECT min(value), count(*) FROM readings").await, "1,7");
@@ -87,7 +96,8 @@ async fn a_file_that_comes_into_the_table_meanwhile_is_kept() {
     let running = plant.start().await;
     commit_days(&plant, &running, 1).await;
     let file = std::path::PathBuf::from(parquet_files(&plant).remove(0));
-    // The file stands there for a long time before its commit: as a copy under another name, and then under its own.
+    // The file stands there for a long time before its commit: as a copy under another name, and then under
+    // its own.
     let early = file.with_file_name("part-early.zstd.parquet");
     std::fs::rename(&file, &early).unwrap();
     assert_eq!(vacuum(&running.lake, DAY_US).await, 0);
@@ -124,8 +134,11 @@ async fn the_delta_log_is_cut_behind_a_checkpoint_and_still_opens() {
         running.lake.flush().await.unwrap();
     }
     let before = log_entries(&plant);
-    // The injected clock stands still, so nothing is older than it by the clock of the store unless the bound is below zero.
-    let far = Timestamp(running.lake.store().list("readings/_delta_log").await.unwrap()[0].modified.0 + 10 * DAY_US);
+    // The injected clock stands still, so nothing is older than it by the clock of the store unless the bound
+    // is below zero.
+    let far = Timestamp(
+        running.lake.store().list("readings/_delta_log").await.unwrap()[0].modified.0 + 10 * DAY_US,
+    );
     plant.clock.set(far);
     let done = running.lake.vacuum("readings", i64::MAX, DAY_US).await.unwrap();
     let after = log_entries(&plant);
@@ -147,7 +160,8 @@ async fn a_checkpoint_without_content_covers_no_commits() {
     let running = plant.start().await;
     commit_days(&plant, &running, 3).await;
     let before = log_entries(&plant);
-    let checkpoint = plant.folder.path().join("readings/_delta_log").join(format!("{:020}.checkpoint.parquet", 2));
+    let checkpoint =
+        plant.folder.path().join("readings/_delta_log").join(format!("{:020}.checkpoint.parquet", 2));
     std::fs::write(&checkpoint, b"").unwrap();
     assert_eq!(running.lake.vacuum("readings", WEEK_US, i64::MIN).await.unwrap().log_entries, 0);
     std::fs::remove_file(&checkpoint).unwrap();

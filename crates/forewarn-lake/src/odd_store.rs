@@ -12,8 +12,8 @@ use futures::{FutureExt as _, StreamExt as _};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions,
-    PutPayload, PutResult, Result, UploadPart,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 use parking_lot::Mutex;
 
@@ -66,7 +66,8 @@ impl OddStore {
         if !location.as_ref().contains("/part-") {
             return Ok(());
         }
-        let has = |part: &Mutex<Option<&str>>| part.lock().is_some_and(|part| location.as_ref().contains(part));
+        let has =
+            |part: &Mutex<Option<&str>>| part.lock().is_some_and(|part| location.as_ref().contains(part));
         if has(&self.odd.silent) {
             let _waiting = Counted::new(&self.odd.waiting);
             std::future::pending::<()>().await;
@@ -107,8 +108,15 @@ impl ObjectStore for OddStore {
         self.inner.put_opts(location, payload, options).await
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        Ok(Box::new(OddUpload { upload: self.inner.put_multipart_opts(location, options).await?, odd: Arc::clone(&self.odd) }))
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Ok(Box::new(OddUpload {
+            upload: self.inner.put_multipart_opts(location, options).await?,
+            odd: Arc::clone(&self.odd),
+        }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -116,7 +124,9 @@ impl ObjectStore for OddStore {
         let head = options.head;
         let got = self.inner.get_opts(location, options).await?;
         if !head {
-            self.odd.largest_get.fetch_max(usize::try_from(got.range.end - got.range.start).unwrap(), Ordering::SeqCst);
+            self.odd
+                .largest_get
+                .fetch_max(usize::try_from(got.range.end - got.range.start).unwrap(), Ordering::SeqCst);
         }
         Ok(got)
     }
@@ -158,7 +168,10 @@ impl MultipartUpload for OddUpload {
     fn put_part(&mut self, part: PutPayload) -> UploadPart {
         let number = self.odd.parts.fetch_add(1, Ordering::SeqCst) + 1;
         if number == self.odd.failing_part.load(Ordering::SeqCst) {
-            return async { Err(Error::Generic { store: "odd", source: "this part does not arrive".into() }) }.boxed();
+            return async {
+                Err(Error::Generic { store: "odd", source: "this part does not arrive".into() })
+            }
+            .boxed();
         }
         self.upload.put_part(part)
     }

@@ -1,5 +1,5 @@
-//! What other programs commit to the tables: Spark, a notebook, another tool that compacts. Delta lets anyone write, so the server looks
-//! for what is new, and shows it to queries as its own rows.
+//! What other programs commit to the tables: Spark, a notebook, another tool that compacts. Delta lets anyone
+//! write, so the server looks for what is new, and shows it to queries as its own rows.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ impl Lake {
     /// Takes in what other programs have committed to the tables since the last look.
     ///
     /// # Errors
-    /// The first that a table gives, [`LakeError::Store`] or [`LakeError::Table`]; the other tables are taken in all the same.
+    /// The first that a table gives, [`LakeError::Store`] or [`LakeError::Table`]; the other tables are taken
+    /// in all the same.
     pub async fn refresh(&self) -> Result<(), LakeError> {
         let writers: Vec<_> = self.inner.writers.read().values().cloned().collect();
         let mut failed = None;
@@ -24,7 +25,8 @@ impl Lake {
                 // An operation that failed may have caught up before this.
                 if lake.shows(&table) { Ok(()) } else { lake.show_files(&mut table) }
             };
-            let done = tokio::task::spawn_blocking(catch_up).await.map_err(|error| LakeError::cut_off(&error))?;
+            let done =
+                tokio::task::spawn_blocking(catch_up).await.map_err(|error| LakeError::cut_off(&error))?;
             failed = failed.or(done.err());
         }
         failed.map_or(Ok(()), Err)

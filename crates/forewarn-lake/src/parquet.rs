@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray as _, Float64Array, Int64Array, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray as _, Float64Array, Int64Array, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Fields, Float64Type, Schema};
 use bytes::Bytes;
@@ -39,7 +40,9 @@ impl Bounds {
             (Self::Int(a, b), Self::Int(c, d)) => Some(Self::Int(*a.min(c), *b.max(d))),
             (Self::Time(a, b), Self::Time(c, d)) => Some(Self::Time(*a.min(c), *b.max(d))),
             (Self::Float(a, b), Self::Float(c, d)) => Some(Self::Float(a.min(*c), b.max(*d))),
-            (Self::Text(a, b), Self::Text(c, d)) => Some(Self::Text(Arc::clone(a.min(c)), Arc::clone(b.max(d)))),
+            (Self::Text(a, b), Self::Text(c, d)) => {
+                Some(Self::Text(Arc::clone(a.min(c)), Arc::clone(b.max(d))))
+            }
             _ => None,
         }
     }
@@ -92,13 +95,15 @@ impl Counted {
         self.nulls += array.null_count() as u64;
         for value in array.as_primitive_opt::<Float64Type>().into_iter().flatten().flatten() {
             self.odd |= !value.is_finite();
-            self.floats = Some(self.floats.map_or((value, value), |(low, high)| (low.min(value), high.max(value))));
+            self.floats =
+                Some(self.floats.map_or((value, value), |(low, high)| (low.min(value), high.max(value))));
         }
     }
 }
 
-/// Encodes one batch as a Parquet file. Of a small one, what stands around the values takes as much room as they do, and which encoding
-/// is the smaller cannot be told beforehand: both are tried, and each column gets the one that suits it.
+/// Encodes one batch as a Parquet file. Of a small one, what stands around the values takes as much room as
+/// they do, and which encoding is the smaller cannot be told beforehand: both are tried, and each column gets
+/// the one that suits it.
 pub(crate) fn encode(table: &TableSchema, batch: &RecordBatch) -> Result<Written, LakeError> {
     let write = |forms: Option<&[Form]>| {
         let mut file = FileWriter::in_forms(table, batch.schema(), forms)?;
@@ -124,15 +129,16 @@ pub(crate) fn encode(table: &TableSchema, batch: &RecordBatch) -> Result<Written
 /// How a column is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// As suits long columns best: differences of times and numbers, dictionaries of names, floats as they are.
+    /// As suits long columns best: differences of times and numbers, dictionaries of names, floats as they
+    /// are.
     Usual,
-    /// Numbers and names as they are, and dictionaries of floats. Any reader knows these. (Splitting floats into streams of bytes would be
-    /// smaller still, but Spark does not read that.)
+    /// Numbers and names as they are, and dictionaries of floats. Any reader knows these. (Splitting floats
+    /// into streams of bytes would be smaller still, but Spark does not read that.)
     Other,
 }
 
-/// A Parquet file that is encoded piece by piece. No Arrow schema is embedded, so that readers see plain strings where we pass
-/// dictionaries.
+/// A Parquet file that is encoded piece by piece. No Arrow schema is embedded, so that readers see plain
+/// strings where we pass dictionaries.
 pub(crate) struct FileWriter {
     table: String,
     writer: ArrowWriter<Vec<u8>>,
@@ -146,36 +152,45 @@ impl FileWriter {
         Self::in_forms(table, schema, None)
     }
 
-    /// With the form of each column of a file so small that it has no statistics: it is one row group, of which the Delta log says all
-    /// that they would.
+    /// With the form of each column of a file so small that it has no statistics: it is one row group, of
+    /// which the Delta log says all that they would.
     fn in_forms(table: &TableSchema, schema: Arc<Schema>, forms: Option<&[Form]>) -> Result<Self, LakeError> {
         let failed = |error: parquet::errors::ParquetError| LakeError::table(&table.name, error);
         let level = ZstdLevel::try_new(3).map_err(failed)?;
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(level))
             .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-            // One page for each column: zstd finds what signals of one asset have in common only within a page.
+            // One page for each column: zstd finds what signals of one asset have in common only within a
+            // page.
             .set_data_page_row_count_limit(ROW_GROUP_ROWS)
             .set_data_page_size_limit(2 * size_of::<i64>() * ROW_GROUP_ROWS)
             // An index of the only page would say again what the row group says.
-            .set_statistics_enabled(if forms.is_some() { EnabledStatistics::None } else { EnabledStatistics::Chunk })
+            .set_statistics_enabled(if forms.is_some() {
+                EnabledStatistics::None
+            } else {
+                EnabledStatistics::Chunk
+            })
             .set_offset_index_disabled(true)
             .set_created_by("forewarn".to_owned());
         for (place, column) in table.columns.iter().enumerate() {
             let path = ColumnPath::from(column.name.as_str());
             let other = forms.is_some_and(|forms| forms.get(place) == Some(&Form::Other));
             properties = match column.ty {
-                ColumnType::Int | ColumnType::Time if other => properties.set_column_dictionary_enabled(path, false),
-                // Times, and offsets, ascend within a series: their differences are small and mostly the same.
-                ColumnType::Int | ColumnType::Time => {
-                    properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, Encoding::DELTA_BINARY_PACKED)
+                ColumnType::Int | ColumnType::Time if other => {
+                    properties.set_column_dictionary_enabled(path, false)
                 }
+                // Times, and offsets, ascend within a series: their differences are small and mostly the
+                // same.
+                ColumnType::Int | ColumnType::Time => properties
+                    .set_column_dictionary_enabled(path.clone(), false)
+                    .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
                 ColumnType::Float => properties.set_column_dictionary_enabled(path, other),
                 ColumnType::Text => properties.set_column_dictionary_enabled(path, !other),
                 ColumnType::Bool => properties,
             };
         }
-        let options = ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
+        let options =
+            ArrowWriterOptions::new().with_properties(properties.build()).with_skip_arrow_metadata(true);
         let none = Counted { nulls: 0, floats: None, odd: false };
         let counted = schema.fields().iter().map(|field| (field.name().clone(), none.clone())).collect();
         let writer = ArrowWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)?;
@@ -209,25 +224,40 @@ impl FileWriter {
             let (low, high) = counted.floats.filter(|_| !counted.odd)?;
             Some((name, Bounds::Float(low, high)))
         };
-        Ok(Written { bytes, rows: self.rows, floats: self.counted.into_iter().filter_map(ends).collect(), nulls, columns })
+        Ok(Written {
+            bytes,
+            rows: self.rows,
+            floats: self.counted.into_iter().filter_map(ends).collect(),
+            nulls,
+            columns,
+        })
     }
 }
 
 /// A file of the columns of `table`, in its order.
 pub(crate) fn file_of_columns(table: &TableSchema, columns: &[ColumnData]) -> Result<NewFile, LakeError> {
     let arrays: Vec<ArrayRef> = columns.iter().map(ColumnData::to_arrow).collect();
-    let batch = RecordBatch::try_new(table.to_arrow(), arrays).map_err(|error| LakeError::table(&table.name, error))?;
-    let bounds = table.columns.iter().zip(columns).filter_map(|(column, data)| Some((column.name.clone(), bounds_of(data)?))).collect();
+    let batch = RecordBatch::try_new(table.to_arrow(), arrays)
+        .map_err(|error| LakeError::table(&table.name, error))?;
+    let bounds = table
+        .columns
+        .iter()
+        .zip(columns)
+        .filter_map(|(column, data)| Some((column.name.clone(), bounds_of(data)?)))
+        .collect();
     Ok(NewFile::new(None, encode(table, &batch)?, bounds))
 }
 
 fn bounds_of(data: &ColumnData) -> Option<Bounds> {
     fn ends<T: Copy + Ord>(values: impl Iterator<Item = T>) -> Option<(T, T)> {
-        values.fold(None, |ends, x| Some(ends.map_or((x, x), |(low, high): (T, T)| (low.min(x), high.max(x)))))
+        values
+            .fold(None, |ends, x| Some(ends.map_or((x, x), |(low, high): (T, T)| (low.min(x), high.max(x)))))
     }
     match data {
         ColumnData::Int(v) => ends(v.iter().flatten().copied()).map(|(low, high)| Bounds::Int(low, high)),
-        ColumnData::Time(v) => ends(v.iter().flatten().map(|time| time.0)).map(|(low, high)| Bounds::Time(low, high)),
+        ColumnData::Time(v) => {
+            ends(v.iter().flatten().map(|time| time.0)).map(|(low, high)| Bounds::Time(low, high))
+        }
         ColumnData::Text(v) => ends(v.iter().flatten().map(String::as_str))
             .filter(|(low, high)| low.len() + high.len() < 600)
             .map(|(low, high)| Bounds::Text(low.into(), high.into())),
@@ -254,7 +284,11 @@ pub(crate) fn delta_stats(file: &NewFile) -> StructArray {
                     Bounds::Text(a, b) => Arc::new(StringArray::from(vec![if high { &**b } else { &**a }])),
                     // Delta writes times of statistics in whole milliseconds, so the upper end is rounded up.
                     Bounds::Time(a, b) => {
-                        let us = if high { b.saturating_add(999).div_euclid(1000).saturating_mul(1000) } else { *a };
+                        let us = if high {
+                            b.saturating_add(999).div_euclid(1000).saturating_mul(1000)
+                        } else {
+                            *a
+                        };
                         Arc::new(TimestampMicrosecondArray::from(vec![us]).with_timezone("UTC"))
                     }
                 };
@@ -263,10 +297,15 @@ pub(crate) fn delta_stats(file: &NewFile) -> StructArray {
             .collect();
         if columns.is_empty() { StructArray::new_empty_fields(1, None) } else { StructArray::from(columns) }
     };
-    let number = |count: u64| -> ArrayRef { Arc::new(Int64Array::from(vec![i64::try_from(count).unwrap_or(i64::MAX)])) };
-    let nulls: Vec<(Arc<Field>, ArrayRef)> =
-        nulls.iter().map(|(name, count)| (Arc::new(Field::new(name, DataType::Int64, true)), number(*count))).collect();
-    let nulls = if nulls.is_empty() { StructArray::new_empty_fields(1, None) } else { StructArray::from(nulls) };
+    let number = |count: u64| -> ArrayRef {
+        Arc::new(Int64Array::from(vec![i64::try_from(count).unwrap_or(i64::MAX)]))
+    };
+    let nulls: Vec<(Arc<Field>, ArrayRef)> = nulls
+        .iter()
+        .map(|(name, count)| (Arc::new(Field::new(name, DataType::Int64, true)), number(*count)))
+        .collect();
+    let nulls =
+        if nulls.is_empty() { StructArray::new_empty_fields(1, None) } else { StructArray::from(nulls) };
     let (low, high) = (side(false), side(true));
     let fields = Fields::from(vec![
         Field::new("numRecords", DataType::Int64, true),
@@ -290,16 +329,22 @@ mod tests {
         let table = TableSchema::new("t", &[("time", ColumnType::Time), ("offset", ColumnType::Int)], false);
         // Every second, with some milliseconds of jitter.
         let time = (0..rows).map(|row| Some(Timestamp(row * 1_000_000 + row * 7_919 % 8 * 1_000))).collect();
-        let columns = [ColumnData::Time(time), ColumnData::Int((0..rows).map(|row| Some(5_000_000_000 + 3 * row)).collect())];
+        let columns = [
+            ColumnData::Time(time),
+            ColumnData::Int((0..rows).map(|row| Some(5_000_000_000 + 3 * row)).collect()),
+        ];
         let file = file_of_columns(&table, &columns).unwrap();
         assert!(file.bytes.len() < 400_000, "{} bytes for {rows} rows", file.bytes.len());
     }
 
     /// The encodings of the columns of a file, and whether there are statistics.
     fn forms(file: &NewFile) -> Vec<(String, bool, bool)> {
-        let metadata = parquet::file::metadata::ParquetMetaDataReader::new().parse_and_finish(&file.bytes).unwrap();
+        let metadata =
+            parquet::file::metadata::ParquetMetaDataReader::new().parse_and_finish(&file.bytes).unwrap();
         let form = |column: &parquet::file::metadata::ColumnChunkMetaData| {
-            let packed = column.encodings().any(|encoding| [Encoding::RLE_DICTIONARY, Encoding::DELTA_BINARY_PACKED].contains(&encoding));
+            let packed = column.encodings().any(|encoding| {
+                [Encoding::RLE_DICTIONARY, Encoding::DELTA_BINARY_PACKED].contains(&encoding)
+            });
             (column.column_path().string(), packed, column.statistics().is_some())
         };
         metadata.row_group(0).columns().iter().map(form).collect()
@@ -310,19 +355,32 @@ mod tests {
         let columns = [("time", ColumnType::Time), ("name", ColumnType::Text), ("level", ColumnType::Float)];
         let table = TableSchema::new("t", &columns, false);
         let file = |rows: i64, levels: i64| {
-            let time = (0..rows).map(|row| Some(Timestamp(NEW_YEAR + row * 300_000_000 + row * row * 7_919 % 999_983))).collect();
+            let time = (0..rows)
+                .map(|row| Some(Timestamp(NEW_YEAR + row * 300_000_000 + row * row * 7_919 % 999_983)))
+                .collect();
             let name = (0..rows).map(|_| Some("vibration_rms".to_owned())).collect();
-            let level = (0..rows).map(|row| Some((row * row * 7_919 % 999_983 % levels) as f64 / 7.0)).collect();
-            file_of_columns(&table, &[ColumnData::Time(time), ColumnData::Text(name), ColumnData::Float(level)]).unwrap()
+            let level =
+                (0..rows).map(|row| Some((row * row * 7_919 % 999_983 % levels) as f64 / 7.0)).collect();
+            file_of_columns(
+                &table,
+                &[ColumnData::Time(time), ColumnData::Text(name), ColumnData::Float(level)],
+            )
+            .unwrap()
         };
-        let packed = |file: &NewFile| forms(file).into_iter().map(|(_, packed, _)| packed).collect::<Vec<_>>();
+        let packed =
+            |file: &NewFile| forms(file).into_iter().map(|(_, packed, _)| packed).collect::<Vec<_>>();
         assert_eq!(packed(&file(300, 1 << 40)), [true, false, false]);
         assert_eq!(packed(&file(8_000, 31)), [true, false, true]);
         let (small, large) = (file(8_192, 31), file(8_193, 31));
-        assert!(forms(&small).iter().all(|(_, _, statistics)| !statistics) && forms(&large).iter().all(|(_, _, statistics)| *statistics));
+        assert!(
+            forms(&small).iter().all(|(_, _, statistics)| !statistics)
+                && forms(&large).iter().all(|(_, _, statistics)| *statistics)
+        );
         assert_eq!(packed(&large), [true, true, false]);
         let read = |file: &NewFile| {
-            let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file.bytes.clone()).unwrap();
+            let reader =
+                parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file.bytes.clone())
+                    .unwrap();
             let batches: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
             arrow::compute::concat_batches(&batches[0].schema(), &batches).unwrap()
         };

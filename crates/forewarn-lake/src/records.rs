@@ -1,6 +1,9 @@
 //! Which table a record of the log belongs to, and its row there.
 
-use forewarn_types::{AlertTransition, CommandAction, JobRun, LifeEvent, Offset, OperatorCommand, Prediction, Quality, Record, Timestamp};
+use forewarn_types::{
+    AlertTransition, CommandAction, JobRun, LifeEvent, Offset, OperatorCommand, Prediction, Quality, Record,
+    Timestamp,
+};
 
 use crate::schema::{READINGS, TableSchema};
 use crate::{Cell, ColumnData};
@@ -26,7 +29,8 @@ pub(crate) fn rows_of(record: &Record) -> usize {
     }
 }
 
-/// About how many bytes of memory `record` takes: what may be long in it is counted, the rest is a round number.
+/// About how many bytes of memory `record` takes: what may be long in it is counted, the rest is a round
+/// number.
 pub(crate) fn bytes_of(record: &Record) -> u64 {
     /// A series, a time, a value and flags.
     const READING: usize = 21;
@@ -48,8 +52,12 @@ pub(crate) fn bytes_of(record: &Record) -> u64 {
 pub(crate) const QUALITIES: [Quality; 3] = [Quality::Good, Quality::Uncertain, Quality::Bad];
 
 /// The columns of a table other than `readings`, from the records that belong to it.
-pub(crate) fn columns<'a>(table: &TableSchema, records: impl Iterator<Item = (Offset, &'a Record)>) -> Vec<ColumnData> {
-    let mut columns: Vec<ColumnData> = table.columns.iter().map(|column| ColumnData::empty(column.ty)).collect();
+pub(crate) fn columns<'a>(
+    table: &TableSchema,
+    records: impl Iterator<Item = (Offset, &'a Record)>,
+) -> Vec<ColumnData> {
+    let mut columns: Vec<ColumnData> =
+        table.columns.iter().map(|column| ColumnData::empty(column.ty)).collect();
     for (offset, record) in records {
         if table_of(record) != Some(table.name.as_str()) {
             continue;

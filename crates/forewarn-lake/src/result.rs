@@ -31,10 +31,15 @@ impl ResultSet {
         let (names, data): (Vec<String>, Vec<ColumnData>) = columns.into_iter().unzip();
         for (index, name) in names.iter().enumerate() {
             if data[index].len() != rows {
-                return Err(LakeError::Query(format!("column {name} has {} rows, the first column has {rows}", data[index].len())));
+                return Err(LakeError::Query(format!(
+                    "column {name} has {} rows, the first column has {rows}",
+                    data[index].len()
+                )));
             }
             if names[..index].contains(name) {
-                return Err(LakeError::Query(format!("two columns are named {name}; give one another name with AS")));
+                return Err(LakeError::Query(format!(
+                    "two columns are named {name}; give one another name with AS"
+                )));
             }
         }
         Ok(Self { names, data, rows, truncated: false })
@@ -73,7 +78,11 @@ impl ResultSet {
     /// The columns' names and types.
     #[must_use]
     pub fn schema(&self) -> Vec<ColumnInfo> {
-        self.names.iter().zip(&self.data).map(|(name, data)| ColumnInfo { name: name.clone(), ty: data.ty() }).collect()
+        self.names
+            .iter()
+            .zip(&self.data)
+            .map(|(name, data)| ColumnInfo { name: name.clone(), ty: data.ty() })
+            .collect()
     }
 
     /// Keeps at most `rows` rows and remembers that there were more.
@@ -85,8 +94,8 @@ impl ResultSet {
         }
     }
 
-    /// Appends `{"columns":[…],"rows":[[…],…]}`, with `"truncated":true` where rows are missing. Times are RFC 3339 with `Z`;
-    /// floats that JSON cannot hold are null.
+    /// Appends `{"columns":[…],"rows":[[…],…]}`, with `"truncated":true` where rows are missing. Times are
+    /// RFC 3339 with `Z`; floats that JSON cannot hold are null.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"columns\":[");
         for (index, name) in self.names.iter().enumerate() {
@@ -140,7 +149,8 @@ impl ResultSet {
         TableSchema { name: "of the answer".to_owned(), columns: self.schema(), by_date: false }
     }
 
-    /// Appends CSV after RFC 4180: a header line, CRLF line ends, quotes where needed. Null is an empty field, an empty text is `""`.
+    /// Appends CSV after RFC 4180: a header line, CRLF line ends, quotes where needed. Null is an empty
+    /// field, an empty text is `""`.
     pub fn write_csv(&self, out: &mut Vec<u8>) {
         for (index, name) in self.names.iter().enumerate() {
             if index > 0 {
@@ -183,7 +193,9 @@ impl ResultSet {
 /// Dates become texts (`2026-01-31`), durations seconds, nested values their printed form.
 fn from_polars_column(column: &pl::Column) -> pl::PolarsResult<ColumnData> {
     use pl::DataType as T;
-    let ints = |column: &pl::Column| -> pl::PolarsResult<Vec<Option<i64>>> { Ok(column.cast(&T::Int64)?.i64()?.iter().collect()) };
+    let ints = |column: &pl::Column| -> pl::PolarsResult<Vec<Option<i64>>> {
+        Ok(column.cast(&T::Int64)?.i64()?.iter().collect())
+    };
     Ok(match column.dtype() {
         T::Boolean => ColumnData::Bool(column.bool()?.iter().collect()),
         dtype if dtype.is_integer() => ColumnData::Int(ints(column)?),
@@ -191,7 +203,9 @@ fn from_polars_column(column: &pl::Column) -> pl::PolarsResult<ColumnData> {
         T::String => ColumnData::Text(column.str()?.iter().map(|text| text.map(str::to_owned)).collect()),
         T::Datetime(..) => {
             let micros = column.cast(&T::Datetime(pl::TimeUnit::Microseconds, None))?;
-            ColumnData::Time(ints(&micros)?.into_iter().map(|time| time.map(forewarn_types::Timestamp)).collect())
+            ColumnData::Time(
+                ints(&micros)?.into_iter().map(|time| time.map(forewarn_types::Timestamp)).collect(),
+            )
         }
         T::Duration(_) => {
             let micros = ints(&column.cast(&T::Duration(pl::TimeUnit::Microseconds))?)?;
@@ -200,7 +214,9 @@ fn from_polars_column(column: &pl::Column) -> pl::PolarsResult<ColumnData> {
         T::Null => ColumnData::Text(vec![None; column.len()]),
         _ => {
             let series = column.as_materialized_series();
-            ColumnData::Text(series.iter().map(|value| (!value.is_null()).then(|| value.to_string())).collect())
+            ColumnData::Text(
+                series.iter().map(|value| (!value.is_null()).then(|| value.to_string())).collect(),
+            )
         }
     })
 }

@@ -1,7 +1,7 @@
 //! What a question has to read: the one place that says what lake and tail together are.
 //!
-//! A row of a table is in the files of the view's snapshot or, from the offset this ends at, in the tail; never in both. Every reader
-//! takes both from here.
+//! A row of a table is in the files of the view's snapshot or, from the offset this ends at, in the tail;
+//! never in both. Every reader takes both from here.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,11 +35,15 @@ impl Lake {
 }
 
 impl Scan<'_> {
-    /// The files in groups that can be read together. Deleted rows are counted from the start of their file, so a file with such rows
-    /// stands alone.
+    /// The files in groups that can be read together. Deleted rows are counted from the start of their file,
+    /// so a file with such rows stands alone.
     pub(crate) fn groups(&self) -> Vec<Self> {
-        let (whole, thinned): (Vec<_>, Vec<_>) = self.files.iter().cloned().partition(|file| file.deleted.is_none());
-        let groups = (!whole.is_empty()).then_some(whole).into_iter().chain(thinned.into_iter().map(|file| vec![file]));
+        let (whole, thinned): (Vec<_>, Vec<_>) =
+            self.files.iter().cloned().partition(|file| file.deleted.is_none());
+        let groups = (!whole.is_empty())
+            .then_some(whole)
+            .into_iter()
+            .chain(thinned.into_iter().map(|file| vec![file]));
         groups.map(|files| Self { table: self.table, bounds: self.bounds, files, view: self.view }).collect()
     }
 
@@ -63,10 +67,18 @@ impl Scan<'_> {
         if assets.is_none() && signals.is_none() && (low, high) == (i64::MIN, i64::MAX) {
             return Columns::all(&self.view.tail, from);
         }
-        let fits = |texts: Option<&BTreeSet<String>>, name: &str| texts.is_none_or(|texts| texts.contains(name));
-        let pass: Vec<bool> = series.read().defs().iter().map(|def| fits(assets, &def.asset) && fits(signals, &def.signal)).collect();
+        let fits =
+            |texts: Option<&BTreeSet<String>>, name: &str| texts.is_none_or(|texts| texts.contains(name));
+        let pass: Vec<bool> = series
+            .read()
+            .defs()
+            .iter()
+            .map(|def| fits(assets, &def.asset) && fits(signals, &def.signal))
+            .collect();
         // A series that nobody knows is reported by whoever looks for its name.
-        let wanted = |id: SeriesId, time: i64| low <= time && time <= high && pass.get(id.index()).copied().unwrap_or(true);
+        let wanted = |id: SeriesId, time: i64| {
+            low <= time && time <= high && pass.get(id.index()).copied().unwrap_or(true)
+        };
         Columns::collect(&self.view.tail, from, wanted)
     }
 }

@@ -80,7 +80,8 @@ impl ColumnType {
         }
     }
 
-    /// The type SQL sees: polars' SQL compares times with literals only if they carry no zone, so they are naive UTC.
+    /// The type SQL sees: polars' SQL compares times with literals only if they carry no zone, so they are
+    /// naive UTC.
     pub(crate) fn to_polars(self) -> pl::DataType {
         match self {
             Self::Bool => pl::DataType::Boolean,
@@ -134,12 +135,14 @@ impl TableSchema {
     }
 
     pub(crate) fn to_delta(&self) -> Result<StructType, LakeError> {
-        let fields = self.columns.iter().map(|column| StructField::nullable(&column.name, column.ty.to_delta()));
+        let fields =
+            self.columns.iter().map(|column| StructField::nullable(&column.name, column.ty.to_delta()));
         let date = self.by_date.then(|| StructField::nullable(DATE, DeltaType::DATE));
         StructType::try_new(fields.chain(date)).map_err(|error| LakeError::table(&self.name, error))
     }
 
-    /// The schema of a table found in the store. Columns of types that Forewarn does not know are another program's and left out.
+    /// The schema of a table found in the store. Columns of types that Forewarn does not know are another
+    /// program's and left out.
     pub(crate) fn from_delta(name: &str, delta: &StructType) -> Self {
         let mut columns = Vec::new();
         let mut by_date = false;
@@ -158,22 +161,32 @@ impl TableSchema {
     }
 
     pub(crate) fn to_arrow(&self) -> Arc<ArrowSchema> {
-        Arc::new(ArrowSchema::new(self.columns.iter().map(|c| Field::new(&c.name, c.ty.to_arrow(), true)).collect::<Vec<_>>()))
+        Arc::new(ArrowSchema::new(
+            self.columns.iter().map(|c| Field::new(&c.name, c.ty.to_arrow(), true)).collect::<Vec<_>>(),
+        ))
     }
 
     pub(crate) fn to_polars_stored(&self) -> pl::SchemaRef {
-        Arc::new(self.columns.iter().map(|c| pl::Field::new(c.name.as_str().into(), c.ty.to_polars_stored())).collect::<pl::Schema>())
+        Arc::new(
+            self.columns
+                .iter()
+                .map(|c| pl::Field::new(c.name.as_str().into(), c.ty.to_polars_stored()))
+                .collect::<pl::Schema>(),
+        )
     }
 
-    /// Which of these columns `found` has not. It may have more: those of a newer version, or of another program.
+    /// Which of these columns `found` has not. It may have more: those of a newer version, or of another
+    /// program.
     ///
     /// # Errors
-    /// In words, if a column of that name is of another type, or the tables are partitioned in different ways.
+    /// In words, if a column of that name is of another type, or the tables are partitioned in different
+    /// ways.
     pub(crate) fn missing_in(&self, found: &Self) -> Result<Vec<ColumnInfo>, String> {
         if self.by_date != found.by_date {
             return Err(format!("it is partitioned by {DATE} in one version and not in the other"));
         }
-        let differs = |column: &&ColumnInfo| found.column(&column.name).is_some_and(|other| other.ty != column.ty);
+        let differs =
+            |column: &&ColumnInfo| found.column(&column.name).is_some_and(|other| other.ty != column.ty);
         if let Some(column) = self.columns.iter().find(differs) {
             let other = found.column(&column.name).map_or("another", |other| other.ty.as_str());
             return Err(format!("column {} should be {}, but is {other}", column.name, column.ty.as_str()));
@@ -273,7 +286,14 @@ pub(crate) fn built_in() -> Vec<TableSchema> {
         ),
         TableSchema::new(
             "life_events",
-            &[("time", Time), ("asset", Text), ("event", Text), ("actor", Text), ("comment", Text), ("offset", Int)],
+            &[
+                ("time", Time),
+                ("asset", Text),
+                ("event", Text),
+                ("actor", Text),
+                ("comment", Text),
+                ("offset", Int),
+            ],
             false,
         ),
         TableSchema::new(

@@ -1,8 +1,8 @@
 //! Where the lake's files are: one URL, a local folder or an S3 bucket, behind `object_store`.
 //!
-//! The lake's calls to the Delta kernel block, and the kernel wants a multi-threaded runtime for its own I/O whichever runtime
-//! the caller has. So one small runtime belongs to the process; it is never dropped, as a runtime must not be dropped from
-//! async code.
+//! The lake's calls to the Delta kernel block, and the kernel wants a multi-threaded runtime for its own I/O
+//! whichever runtime the caller has. So one small runtime belongs to the process; it is never dropped, as a
+//! runtime must not be dropped from async code.
 
 mod check;
 mod download;
@@ -33,9 +33,9 @@ use crate::maintain::DELTA_LOG;
 
 /// Files written, or forced to disk, at the same time.
 const CONCURRENT_WRITES: usize = 16;
-/// How long a request to S3 is repeated before the failure is reported. The branch repeats its rounds anyway, and a start or an end
-/// must not wait for minutes. A single attempt is given up by the client's own timeouts (30 s, 5 s to connect; `AWS_TIMEOUT` and
-/// `AWS_CONNECT_TIMEOUT` set others).
+/// How long a request to S3 is repeated before the failure is reported. The branch repeats its rounds anyway,
+/// and a start or an end must not wait for minutes. A single attempt is given up by the client's own timeouts
+/// (30 s, 5 s to connect; `AWS_TIMEOUT` and `AWS_CONNECT_TIMEOUT` set others).
 const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Files under the lake's URL that are no tables: model artefacts, markers. Cheap to clone.
@@ -72,14 +72,19 @@ pub(crate) fn runtime() -> Result<&'static Runtime, LakeError> {
     static RUNTIME: OnceLock<Result<Runtime, String>> = OnceLock::new();
     let build = || {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(2).thread_name("forewarn-lake").enable_all().build().map_err(|error| error.to_string())
+        builder
+            .worker_threads(2)
+            .thread_name("forewarn-lake")
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())
     };
     RUNTIME.get_or_init(build).as_ref().map_err(|error| LakeError::store("starting its threads", error))
 }
 
 impl ObjectFiles {
-    /// Opens the store at `url` and checks that it can be written, that it never overwrites where it must not, and that its clock agrees
-    /// with `now`.
+    /// Opens the store at `url` and checks that it can be written, that it never overwrites where it must
+    /// not, and that its clock agrees with `now`.
     ///
     /// # Errors
     /// [`LakeError::Url`] if there is no such store, or none that can be used.
@@ -90,20 +95,26 @@ impl ObjectFiles {
         } else if let Some(rest) = url.strip_prefix("s3://") {
             Self::open_s3(url, rest, AmazonS3Builder::from_env()).map_err(wrong)?
         } else {
-            return Err(wrong("is not a store Forewarn knows; write file://./folder, file:///folder or s3://bucket/prefix".into()));
+            return Err(wrong(
+                "is not a store Forewarn knows; write file://./folder, file:///folder or s3://bucket/prefix"
+                    .into(),
+            ));
         };
         files.check(now).await.map_err(wrong)?;
         Ok(files)
     }
 
-    /// The files in `store`, below `root` of it, for a simulation: nothing is probed, and new files are named after what `names` counts,
-    /// so that they have the same names in every run. `root` ends with a slash, and its scheme is that of no local folder.
+    /// The files in `store`, below `root` of it, for a simulation: nothing is probed, and new files are named
+    /// after what `names` counts, so that they have the same names in every run. `root` ends with a slash,
+    /// and its scheme is that of no local folder.
     ///
     /// # Errors
     /// [`LakeError::Url`] if the path of `root` cannot be one of the store.
     pub fn on(store: Arc<dyn ObjectStore>, root: Url, names: Arc<AtomicU64>) -> Result<Self, LakeError> {
-        let prefix = Path::from_url_path(root.path())
-            .map_err(|error| LakeError::Url { url: root.to_string(), problem: format!("is no path: {error}") })?;
+        let prefix = Path::from_url_path(root.path()).map_err(|error| LakeError::Url {
+            url: root.to_string(),
+            problem: format!("is no path: {error}"),
+        })?;
         Ok(Self { names: Some(names), ..Self::at(store, root, prefix) })
     }
 
@@ -122,7 +133,8 @@ impl ObjectFiles {
         }
     }
 
-    /// A number no other file name has: names of data files must never meet, even where two writers share a lake.
+    /// A number no other file name has: names of data files must never meet, even where two writers share a
+    /// lake.
     pub(crate) fn unique(&self) -> u64 {
         self.names.as_ref().map_or_else(unique, |names| names.fetch_add(1, Ordering::Relaxed))
     }
@@ -132,10 +144,13 @@ impl ObjectFiles {
             return Err("names no folder; write file://./folder or file:///folder".into());
         }
         let folder = std::path::absolute(path).map_err(|error| format!("is no path: {error}"))?;
-        let failed = |error: std::io::Error| format!("cannot create the folder {}: {error}; check its owner and mode", folder.display());
+        let failed = |error: std::io::Error| {
+            format!("cannot create the folder {}: {error}; check its owner and mode", folder.display())
+        };
         std::fs::create_dir_all(&folder).map_err(failed)?;
         let folder = folder.canonicalize().map_err(failed)?;
-        let root = Url::from_directory_path(&folder).map_err(|()| format!("{} cannot be written as a URL", folder.display()))?;
+        let root = Url::from_directory_path(&folder)
+            .map_err(|()| format!("{} cannot be written as a URL", folder.display()))?;
         let prefix = Path::from_url_path(root.path()).map_err(|error| format!("is no path: {error}"))?;
         let store = with_crash_points(Arc::new(LocalFileSystem::new()));
         Ok(Self { local: true, ..Self::at(store, root, prefix) })
@@ -149,8 +164,10 @@ impl ObjectFiles {
         }
         let setting = |key: AmazonS3ConfigKey| builder.get_config_value(&key);
         let region = setting(AmazonS3ConfigKey::Region).unwrap_or_else(|| "us-east-1".to_owned());
-        let endpoint = setting(AmazonS3ConfigKey::Endpoint).unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
-        let may_be_open = setting(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp)).is_some_and(|allowed| allowed == "true");
+        let endpoint = setting(AmazonS3ConfigKey::Endpoint)
+            .unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+        let may_be_open = setting(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp))
+            .is_some_and(|allowed| allowed == "true");
         if endpoint.starts_with("http://") && !may_be_open {
             return Err(format!(
                 "is to be reached without encryption at {endpoint}; set AWS_ALLOW_HTTP=true if that is meant, or write https"
@@ -162,13 +179,15 @@ impl ObjectFiles {
         })?;
         let directory = if url.ends_with('/') { url.to_owned() } else { format!("{url}/") };
         let root = Url::parse(&directory).map_err(|error| format!("is no URL: {error}"))?;
-        let prefix = Path::parse(prefix.trim_end_matches('/')).map_err(|error| format!("is no path: {error}"))?;
+        let prefix =
+            Path::parse(prefix.trim_end_matches('/')).map_err(|error| format!("is no path: {error}"))?;
         let place = Place { bucket: bucket.to_owned(), endpoint, region };
         let store = with_crash_points(Arc::new(store));
         Ok(Self { place: Some(Arc::new(place)), ..Self::at(store, root, prefix) })
     }
 
-    /// Writes the file at `path` whole, atomically. With `if_absent` nothing is written if there is one already, and the answer is false.
+    /// Writes the file at `path` whole, atomically. With `if_absent` nothing is written if there is one
+    /// already, and the answer is false.
     ///
     /// # Errors
     /// [`LakeError::Store`] if the store fails.
@@ -211,8 +230,12 @@ impl ObjectFiles {
     /// [`LakeError::Store`] if the store fails.
     pub async fn list(&self, folder: &str) -> Result<Vec<StoredFile>, LakeError> {
         let at = self.path(folder);
-        let metas: Vec<_> =
-            self.store.list(Some(&at)).try_collect().await.map_err(|error| LakeError::store(format!("listing {folder}"), error))?;
+        let metas: Vec<_> = self
+            .store
+            .list(Some(&at))
+            .try_collect()
+            .await
+            .map_err(|error| LakeError::store(format!("listing {folder}"), error))?;
         let file = |meta: object_store::ObjectMeta| {
             let modified = Timestamp(meta.last_modified.timestamp_micros());
             Some(StoredFile { path: self.below(&meta.location)?, size_bytes: meta.size, modified })
@@ -228,8 +251,8 @@ impl ObjectFiles {
         !matches!(self.store.list(Some(&log)).next().await, Some(Err(_)))
     }
 
-    /// Copies the file at `path` to the path `to` of the store `target`, durably, part by part. Its size in bytes and the CRC-32 of its
-    /// content come back.
+    /// Copies the file at `path` to the path `to` of the store `target`, durably, part by part. Its size in
+    /// bytes and the CRC-32 of its content come back.
     ///
     /// # Errors
     /// [`LakeError::Store`] if either store fails, or there is no such file.
@@ -269,7 +292,9 @@ impl ObjectFiles {
     pub(crate) async fn tables(&self) -> Result<Vec<String>, LakeError> {
         let failed = |error| LakeError::store("listing the tables", error);
         let mut names = Vec::new();
-        for folder in self.store.list_with_delimiter(Some(&self.prefix)).await.map_err(failed)?.common_prefixes {
+        for folder in
+            self.store.list_with_delimiter(Some(&self.prefix)).await.map_err(failed)?.common_prefixes
+        {
             let inside = self.store.list_with_delimiter(Some(&folder)).await.map_err(failed)?.common_prefixes;
             if inside.iter().any(|path| path.filename() == Some("_delta_log")) {
                 names.extend(folder.filename().map(str::to_owned));
@@ -291,9 +316,8 @@ impl ObjectFiles {
     pub(crate) fn make_folder(&self, url: &Url) -> Result<(), LakeError> {
         let folder = Path::from_url_path(url.path()).map(|path| local_path(&path));
         match folder {
-            Ok(folder) if self.local => {
-                std::fs::create_dir_all(&folder).map_err(|error| LakeError::store(format!("creating {}", folder.display()), error))
-            }
+            Ok(folder) if self.local => std::fs::create_dir_all(&folder)
+                .map_err(|error| LakeError::store(format!("creating {}", folder.display()), error)),
             _ => Ok(()),
         }
     }
@@ -314,7 +338,10 @@ impl ObjectFiles {
     }
 
     fn path(&self, below: &str) -> Path {
-        below.split('/').filter(|part| !part.is_empty()).fold(self.prefix.clone(), object_store::path::Path::join)
+        below
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .fold(self.prefix.clone(), object_store::path::Path::join)
     }
 
     /// Whether there is a file at `location`, from a thread that may block.
@@ -345,9 +372,12 @@ impl ObjectFiles {
         Ok(())
     }
 
-    /// Writes data files from a thread that may block, several at a time: an imported history has one for each day.
+    /// Writes data files from a thread that may block, several at a time: an imported history has one for
+    /// each day.
     pub(crate) fn put_all_blocking(&self, files: Vec<(Path, Bytes)>) -> Result<(), LakeError> {
-        let put = |(location, bytes): (Path, Bytes)| async move { self.upload(&location, bytes, location.as_ref()).await };
+        let put = |(location, bytes): (Path, Bytes)| async move {
+            self.upload(&location, bytes, location.as_ref()).await
+        };
         let puts = futures::stream::iter(files).map(put).buffer_unordered(CONCURRENT_WRITES);
         runtime()?.block_on(puts.try_collect::<()>())
     }

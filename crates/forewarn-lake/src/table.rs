@@ -1,7 +1,8 @@
 //! One Delta table: open or create, list its files, append files exactly once.
 //!
-//! All calls block and are made from threads that may. The kernel has no call that rebases a transaction: after a conflict the
-//! snapshot is renewed, the application's version is asked for again, and only then a new transaction is tried.
+//! All calls block and are made from threads that may. The kernel has no call that rebases a transaction:
+//! after a conflict the snapshot is renewed, the application's version is asked for again, and only then a
+//! new transaction is tried.
 
 mod deleted;
 mod durable;
@@ -39,7 +40,8 @@ pub(crate) use self::replace::{Change, Uploaded};
 const ENGINE_INFO: &str = concat!("forewarn/", env!("CARGO_PKG_VERSION"));
 /// Listing a table slows down with the number of commits since the last checkpoint.
 const COMMITS_PER_CHECKPOINT: u64 = 50;
-/// A conflict means that another writer got through, so progress is made; this many in a row mean that something is wrong.
+/// A conflict means that another writer got through, so progress is made; this many in a row mean that
+/// something is wrong.
 const MAX_ATTEMPTS: usize = 20;
 
 pub(crate) type LakeEngine = DefaultEngine<TokioMultiThreadExecutor>;
@@ -47,7 +49,9 @@ pub(crate) type LakeEngine = DefaultEngine<TokioMultiThreadExecutor>;
 /// The kernel's engine over the lake's store.
 pub(crate) fn engine(files: &ObjectFiles) -> Result<Arc<LakeEngine>, LakeError> {
     let executor = Arc::new(TokioMultiThreadExecutor::new(store::runtime()?.handle().clone()));
-    Ok(Arc::new(DefaultEngineBuilder::new(Arc::clone(files.object_store())).with_task_executor(executor).build()))
+    Ok(Arc::new(
+        DefaultEngineBuilder::new(Arc::clone(files.object_store())).with_task_executor(executor).build(),
+    ))
 }
 
 /// One data file of a table.
@@ -70,8 +74,8 @@ pub(crate) enum Appended {
     Added,
     /// That version, or a later one, was there already: nothing was done.
     AlreadyThere,
-    /// A version between the expected one and the new one is there: an earlier commit whose answer got lost. Nothing was done, as
-    /// some of the rows may be in the table.
+    /// A version between the expected one and the new one is there: an earlier commit whose answer got lost.
+    /// Nothing was done, as some of the rows may be in the table.
     Overtaken,
 }
 
@@ -97,13 +101,18 @@ impl DeltaTable {
     /// Opens the table, which must exist.
     pub(crate) fn open(name: &str, engine: &Arc<LakeEngine>, store: &ObjectFiles) -> Result<Self, LakeError> {
         let failed = |error: delta_kernel::KernelError| LakeError::table(name, error);
-        let snapshot = Snapshot::builder_for(store.table_url(name)?).build(engine.as_ref()).map_err(failed)?;
+        let snapshot =
+            Snapshot::builder_for(store.table_url(name)?).build(engine.as_ref()).map_err(failed)?;
         let schema = TableSchema::from_delta(name, &snapshot.schema());
         Self::at(schema, snapshot, engine, store)
     }
 
     /// Creates the table. Another process may do so at the same time: then that one is opened.
-    pub(crate) fn create(schema: &TableSchema, engine: &Arc<LakeEngine>, store: &ObjectFiles) -> Result<Self, LakeError> {
+    pub(crate) fn create(
+        schema: &TableSchema,
+        engine: &Arc<LakeEngine>,
+        store: &ObjectFiles,
+    ) -> Result<Self, LakeError> {
         let failed = |error: delta_kernel::KernelError| LakeError::table(&schema.name, error);
         let url = store.table_url(&schema.name)?;
         store.make_folder(&url)?;
@@ -112,7 +121,9 @@ impl DeltaTable {
             builder = builder.with_data_layout(DataLayout::partitioned([DATE]));
         }
         let committer = Box::new(FileSystemCommitter::new());
-        let made = builder.build(engine.as_ref(), committer).and_then(|transaction| transaction.commit(engine.as_ref()));
+        let made = builder
+            .build(engine.as_ref(), committer)
+            .and_then(|transaction| transaction.commit(engine.as_ref()));
         match made {
             Ok(CommitResult::Committed(done)) => {
                 if let Some(snapshot) = done.post_commit_snapshot() {
@@ -126,13 +137,16 @@ impl DeltaTable {
         }
     }
 
-    /// Makes `schema` the table's columns. Those that the table has not, as an earlier version made it, are added, empty in all its rows;
-    /// those it has beside them stay as they are and are left empty in new rows.
+    /// Makes `schema` the table's columns. Those that the table has not, as an earlier version made it, are
+    /// added, empty in all its rows; those it has beside them stay as they are and are left empty in new
+    /// rows.
     pub(crate) fn conform(&mut self, schema: &TableSchema) -> Result<(), LakeError> {
         for _ in 0..MAX_ATTEMPTS {
             let found = TableSchema::from_delta(&schema.name, &self.snapshot.schema());
             let missing = schema.missing_in(&found).map_err(|problem| {
-                let problem = format!("{problem}; the lake was written by another version, or the table by another program");
+                let problem = format!(
+                    "{problem}; the lake was written by another version, or the table by another program"
+                );
                 LakeError::Schema { table: schema.name.clone(), problem }
             })?;
             if missing.is_empty() {
@@ -148,24 +162,35 @@ impl DeltaTable {
     fn add_columns(&mut self, columns: &[ColumnInfo]) -> Result<(), LakeError> {
         let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let engine = Arc::clone(&self.engine);
-        let mut builder = Arc::clone(&self.snapshot).update_table(UpdateTableOperation::AlterTable, ENGINE_INFO, false);
+        let mut builder =
+            Arc::clone(&self.snapshot).update_table(UpdateTableOperation::AlterTable, ENGINE_INFO, false);
         for column in columns {
             builder = builder.add_column(StructField::nullable(&column.name, column.ty.to_delta()));
         }
-        let transaction = builder.build(engine.as_ref(), Box::new(FileSystemCommitter::new())).map_err(failed)?;
+        let transaction =
+            builder.build(engine.as_ref(), Box::new(FileSystemCommitter::new())).map_err(failed)?;
         match transaction.commit(engine.as_ref()).map_err(failed)? {
             CommitResult::Retryable(retry) => return Err(failed(retry.error)),
             CommitResult::Conflicted(_) => {}
             CommitResult::Committed(done) => {
                 let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-                tracing::info!(table = self.schema.name, ?names, "columns that an earlier version did not have are added");
+                tracing::info!(
+                    table = self.schema.name,
+                    ?names,
+                    "columns that an earlier version did not have are added"
+                );
                 self.settle(&done)?;
             }
         }
         self.refresh()
     }
 
-    fn at(schema: TableSchema, snapshot: SnapshotRef, engine: &Arc<LakeEngine>, store: &ObjectFiles) -> Result<Self, LakeError> {
+    fn at(
+        schema: TableSchema,
+        snapshot: SnapshotRef,
+        engine: &Arc<LakeEngine>,
+        store: &ObjectFiles,
+    ) -> Result<Self, LakeError> {
         let mut table = Self {
             schema: Arc::new(schema),
             engine: Arc::clone(engine),
@@ -198,15 +223,18 @@ impl DeltaTable {
         if let Some(version) = self.versions.get(app_id) {
             return Ok(Some(*version));
         }
-        let found = self.snapshot.get_app_id_version(app_id, self.engine.as_ref()).map_err(|error| self.failed(error))?;
+        let found = self
+            .snapshot
+            .get_app_id_version(app_id, self.engine.as_ref())
+            .map_err(|error| self.failed(error))?;
         if let Some(version) = found {
             self.versions.insert(app_id.to_owned(), version);
         }
         Ok(found)
     }
 
-    /// Adds `files` in one commit that carries `version` of `app_id`. With `after`, the rows follow on that version of the
-    /// application, and are only added if it is still its newest.
+    /// Adds `files` in one commit that carries `version` of `app_id`. With `after`, the rows follow on that
+    /// version of the application, and are only added if it is still its newest.
     pub(crate) fn append(
         &mut self,
         files: Vec<NewFile>,
@@ -237,12 +265,20 @@ impl DeltaTable {
     }
 
     fn overtaken(&self) -> LakeError {
-        let problem = format!("{MAX_ATTEMPTS} commits in a row met another writer's; does another server share the lake?");
+        let problem = format!(
+            "{MAX_ATTEMPTS} commits in a row met another writer's; does another server share the lake?"
+        );
         LakeError::table(&self.schema.name, problem)
     }
 
     /// One attempt; false after a conflict.
-    fn try_commit(&mut self, files: &[(Url, NewFile)], app_id: &str, version: i64, now: Timestamp) -> Result<bool, LakeError> {
+    fn try_commit(
+        &mut self,
+        files: &[(Url, NewFile)],
+        app_id: &str,
+        version: i64,
+        now: Timestamp,
+    ) -> Result<bool, LakeError> {
         let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let engine = self.engine.as_ref();
         let mut transaction = Arc::clone(&self.snapshot)
@@ -270,16 +306,26 @@ impl DeltaTable {
     }
 
     /// Puts `files`, which are uploaded, into a transaction.
-    fn stage(&self, transaction: &mut Transaction, files: &[(Url, NewFile)], now: Timestamp) -> Result<(), LakeError> {
+    fn stage(
+        &self,
+        transaction: &mut Transaction,
+        files: &[(Url, NewFile)],
+        now: Timestamp,
+    ) -> Result<(), LakeError> {
         let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let state = transaction.write_state().map_err(failed)?;
         for (url, file) in files {
             let mut context = state.write_context_builder();
             if let Some(days) = file.date {
-                context = context.with_partition_values(HashMap::from([(DATE.to_owned(), Scalar::Date(days))]));
+                context =
+                    context.with_partition_values(HashMap::from([(DATE.to_owned(), Scalar::Date(days))]));
             }
             let context = context.build().map_err(failed)?;
-            let meta = FileMeta { location: url.clone(), last_modified: now.0.div_euclid(1000), size: file.bytes.len() as u64 };
+            let meta = FileMeta {
+                location: url.clone(),
+                last_modified: now.0.div_euclid(1000),
+                size: file.bytes.len() as u64,
+            };
             let data = DataFileMetadata::new(meta, delta_stats(file));
             transaction.add_files(build_add_file_metadata(data, &context).map_err(failed)?);
         }
@@ -301,7 +347,13 @@ impl DeltaTable {
         for (url, file) in added {
             let location = location(&self.schema.name, url)?;
             let size_bytes = file.bytes.len() as u64;
-            files.push(Arc::new(DataFile { location, size_bytes, rows: Some(file.rows), bounds: file.bounds.clone(), deleted: None }));
+            files.push(Arc::new(DataFile {
+                location,
+                size_bytes,
+                rows: Some(file.rows),
+                bounds: file.bounds.clone(),
+                deleted: None,
+            }));
         }
         self.files = Arc::new(files);
         self.snapshot = snapshot;
@@ -317,11 +369,14 @@ impl DeltaTable {
                     tracing::warn!(table = self.schema.name, %error, "a checkpoint may not outlive a power cut");
                 }
             }
-            Err(error) => tracing::warn!(table = self.schema.name, %error, "no checkpoint could be written; reading the table gets slower"),
+            Err(error) => {
+                tracing::warn!(table = self.schema.name, %error, "no checkpoint could be written; reading the table gets slower")
+            }
         }
     }
 
-    /// Catches up with other writers if there are commits to catch up with, which is cheaper to ask than to renew the file list.
+    /// Catches up with other writers if there are commits to catch up with, which is cheaper to ask than to
+    /// renew the file list.
     pub(crate) fn catch_up(&mut self) -> Result<(), LakeError> {
         let next = commit_location(&self.schema.name, &self.store, self.snapshot.version() + 1)?;
         if self.store.exists_blocking(&next)? { self.refresh() } else { Ok(()) }
@@ -331,7 +386,8 @@ impl DeltaTable {
     pub(crate) fn refresh(&mut self) -> Result<(), LakeError> {
         let renewed = Snapshot::builder_from(Arc::clone(&self.snapshot)).build(self.engine.as_ref());
         let renewed = renewed.map_err(|error| self.failed(error))?;
-        // All or nothing: a snapshot that is ahead of the list would say of rows that they are there, and they would not be shown.
+        // All or nothing: a snapshot that is ahead of the list would say of rows that they are there, and
+        // they would not be shown.
         self.files = self.list(&renewed)?;
         self.snapshot = renewed;
         self.versions.clear();
@@ -349,8 +405,8 @@ fn commit_location(table: &str, store: &ObjectFiles, version: u64) -> Result<Pat
     location(table, &url.map_err(|error| LakeError::table(table, error))?)
 }
 
-/// Uploads `files`, durably, to where the table's files are, and says where each is. They are no part of the table before a commit says
-/// so.
+/// Uploads `files`, durably, to where the table's files are, and says where each is. They are no part of the
+/// table before a commit says so.
 fn upload(store: &ObjectFiles, table: &str, files: Vec<NewFile>) -> Result<Vec<(Url, NewFile)>, LakeError> {
     let (mut uploaded, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
     for file in files {
@@ -363,7 +419,8 @@ fn upload(store: &ObjectFiles, table: &str, files: Vec<NewFile>) -> Result<Vec<(
         locations.push(location(table, &url)?);
         uploaded.push((url, file));
     }
-    let files = locations.iter().zip(&uploaded).map(|(location, (_, file))| (location.clone(), file.bytes.clone()));
+    let files =
+        locations.iter().zip(&uploaded).map(|(location, (_, file))| (location.clone(), file.bytes.clone()));
     store.put_all_blocking(files.collect())?;
     store.make_durable(&locations)?;
     Ok(uploaded)

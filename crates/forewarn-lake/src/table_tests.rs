@@ -72,7 +72,10 @@ fn many_files_are_uploaded_in_one_commit() {
         let time = ColumnData::Time(vec![Some(Timestamp(i64::from(day) * 86_400_000_000))]);
         NewFile { date: Some(day), ..file_of_columns(&schema, &[time]).unwrap() }
     };
-    assert_eq!(table.append((0..300).map(file).collect(), "app", 1, None, Timestamp(0)).unwrap(), Appended::Added);
+    assert_eq!(
+        table.append((0..300).map(file).collect(), "app", 1, None, Timestamp(0)).unwrap(),
+        Appended::Added
+    );
     let listed = DeltaTable::open("t", &engine, &store).unwrap().files();
     assert_eq!(listed.len(), 300);
     for file in listed.iter() {
@@ -87,7 +90,11 @@ fn statistics_tell_of_floats_and_of_what_is_missing() {
     let url = format!("file://{}", folder.path().display());
     let store = store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();
     let engine = engine(&store).unwrap();
-    let schema = TableSchema::new("t", &[("x", ColumnType::Float), ("odd", ColumnType::Float), ("n", ColumnType::Int)], false);
+    let schema = TableSchema::new(
+        "t",
+        &[("x", ColumnType::Float), ("odd", ColumnType::Float), ("n", ColumnType::Int)],
+        false,
+    );
     let mut table = DeltaTable::create(&schema, &engine, &store).unwrap();
     let columns = [
         ColumnData::Float(vec![Some(2.5), None, Some(-1.0)]),
@@ -99,11 +106,17 @@ fn statistics_tell_of_floats_and_of_what_is_missing() {
     let expected = [("x".to_owned(), Bounds::Float(-1.0, 2.5)), ("n".to_owned(), Bounds::Int(7, 7))];
     assert_eq!(listed[0].bounds, expected, "of a column with a NaN nothing is said");
     let log = std::fs::read_to_string(folder.path().join("t/_delta_log/00000000000000000001.json")).unwrap();
-    let add =
-        log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).find(|line| line.get("add").is_some()).unwrap();
+    let add = log
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .find(|line| line.get("add").is_some())
+        .unwrap();
     let stats: serde_json::Value = serde_json::from_str(add["add"]["stats"].as_str().unwrap()).unwrap();
     assert_eq!(stats["nullCount"], serde_json::json!({ "x": 1, "odd": 0, "n": 2 }), "{stats}");
-    assert_eq!((&stats["numRecords"], &stats["maxValues"]["x"]), (&serde_json::json!(3), &serde_json::json!(2.5)));
+    assert_eq!(
+        (&stats["numRecords"], &stats["maxValues"]["x"]),
+        (&serde_json::json!(3), &serde_json::json!(2.5))
+    );
 }
 
 /// The entry of the Delta log for `version` of the table `t`, as a path on this machine.
@@ -125,7 +138,9 @@ fn commits_that_are_found_are_forced_to_disk_before_they_are_believed() {
     let store = open();
     let mut table = DeltaTable::open("t", &engine(&store).unwrap(), &store).unwrap();
     let synced = |path: &std::path::Path| store.disk.synced.lock().contains(path);
-    assert!(synced(&entry(&store, 0)) && synced(&entry(&store, 1)) && synced(entry(&store, 1).parent().unwrap()));
+    assert!(
+        synced(&entry(&store, 0)) && synced(&entry(&store, 1)) && synced(entry(&store, 1).parent().unwrap())
+    );
     theirs.append(vec![file()], "app", 2, None, Timestamp(0)).unwrap();
     theirs.append(vec![file()], "app", 3, None, Timestamp(0)).unwrap();
     // The first attempt meets them.
@@ -164,6 +179,10 @@ fn a_commit_that_could_not_be_forced_to_disk_is_not_taken_for_one() {
     store.disk.fails.store(false, std::sync::atomic::Ordering::Relaxed);
     assert_eq!(table.append(vec![file()], "app", 1, None, Timestamp(0)).unwrap(), Appended::AlreadyThere);
     assert!(store.disk.synced.lock().contains(&entry(&store, 1)));
-    assert_ne!(std::fs::metadata(entry(&store, 1)).unwrap().ino(), written, "an fsync that failed cannot be repeated on the same file");
+    assert_ne!(
+        std::fs::metadata(entry(&store, 1)).unwrap().ino(),
+        written,
+        "an fsync that failed cannot be repeated on the same file"
+    );
     assert_eq!(table.files().len(), 1);
 }

@@ -1,12 +1,13 @@
 //! Readings of the tail as columns: sorted and encoded for a commit, or picked for a query.
 //!
-//! The tail is the records themselves, shared with whoever else reads the log; nothing is copied until a commit or a query wants
-//! columns, and names stay numbers until then.
+//! The tail is the records themselves, shared with whoever else reads the log; nothing is copied until a
+//! commit or a query wants columns, and names stay numbers until then.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use forewarn_types::{Offset, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, SeriesTable};
@@ -55,7 +56,11 @@ impl Columns {
     }
 
     /// The readings of `chunks` from `from` on that `wanted` lets pass.
-    pub(crate) fn collect(chunks: &[Arc<Chunk>], from: Offset, wanted: impl Fn(SeriesId, i64) -> bool) -> Self {
+    pub(crate) fn collect(
+        chunks: &[Arc<Chunk>],
+        from: Offset,
+        wanted: impl Fn(SeriesId, i64) -> bool,
+    ) -> Self {
         let mut columns = Self::default();
         for (at, batch) in batches(chunks, from) {
             for row in 0..batch.len() {
@@ -86,8 +91,9 @@ fn batches(chunks: &[Arc<Chunk>], from: Offset) -> impl Iterator<Item = (i64, &R
     })
 }
 
-/// The series that occur in `columns`, in the order of their ids. The table of series is locked only while they are picked, not
-/// while rows are sorted and encoded: the intake waits for it whenever it meets a new series.
+/// The series that occur in `columns`, in the order of their ids. The table of series is locked only while
+/// they are picked, not while rows are sorted and encoded: the intake waits for it whenever it meets a new
+/// series.
 pub(crate) fn series_of(columns: &Columns, table: &RwLock<SeriesTable>) -> Result<Vec<SeriesDef>, LakeError> {
     let mut present = Vec::new();
     for id in &columns.series {
@@ -129,7 +135,8 @@ impl Names {
 
     fn to_polars(&self, name: &str, columns: &Columns) -> pl::PolarsResult<pl::Column> {
         let names = pl::StringChunked::from_iter_values(name.into(), self.names.iter().map(|name| &**name));
-        let keys: Vec<pl::IdxSize> = columns.series.iter().map(|id| self.key_of_series[id.index()].unsigned_abs()).collect();
+        let keys: Vec<pl::IdxSize> =
+            columns.series.iter().map(|id| self.key_of_series[id.index()].unsigned_abs()).collect();
         take(names, keys)
     }
 }
@@ -140,11 +147,14 @@ fn take(names: pl::StringChunked, keys: Vec<pl::IdxSize>) -> pl::PolarsResult<pl
 }
 
 fn unknown_series(id: SeriesId) -> LakeError {
-    LakeError::Mismatch(format!("a reading is of series {}, which the table of series does not know; records are missing", id.0))
+    LakeError::Mismatch(format!(
+        "a reading is of series {}, which the table of series does not know; records are missing",
+        id.0
+    ))
 }
 
-/// One file a day, or several where one would have more than about `file_bytes`: rows sorted by asset, signal, time and then as they
-/// came. `series` are those of [`series_of`].
+/// One file a day, or several where one would have more than about `file_bytes`: rows sorted by asset,
+/// signal, time and then as they came. `series` are those of [`series_of`].
 pub(crate) fn files_by_day(
     table: &TableSchema,
     columns: &Columns,
@@ -154,7 +164,10 @@ pub(crate) fn files_by_day(
     let assets = Names::collect(series, |def| &def.asset);
     let signals = Names::collect(series, |def| &def.signal);
     let rank: Vec<u64> = (0..assets.key_of_series.len())
-        .map(|i| u64::from(assets.key_of_series[i].unsigned_abs()) << 32 | u64::from(signals.key_of_series[i].unsigned_abs()))
+        .map(|i| {
+            u64::from(assets.key_of_series[i].unsigned_abs()) << 32
+                | u64::from(signals.key_of_series[i].unsigned_abs())
+        })
         .collect();
     let mut order: Vec<u32> = (0..u32::try_from(columns.len()).unwrap_or(u32::MAX)).collect();
     let key = |row: &u32| {
@@ -167,7 +180,9 @@ pub(crate) fn files_by_day(
     for rows in days {
         let whole = file(table, columns, rows, &assets, &signals)?;
         // How small rows become is known only once they are written.
-        let parts = usize::try_from((whole.bytes.len() as u64).div_ceil(file_bytes.max(1))).unwrap_or(1).clamp(1, rows.len().max(1));
+        let parts = usize::try_from((whole.bytes.len() as u64).div_ceil(file_bytes.max(1)))
+            .unwrap_or(1)
+            .clamp(1, rows.len().max(1));
         if parts == 1 {
             files.push(whole);
             continue;
@@ -179,7 +194,13 @@ pub(crate) fn files_by_day(
     Ok(files)
 }
 
-fn file(table: &TableSchema, columns: &Columns, rows: &[u32], assets: &Names, signals: &Names) -> Result<NewFile, LakeError> {
+fn file(
+    table: &TableSchema,
+    columns: &Columns,
+    rows: &[u32],
+    assets: &Names,
+    signals: &Names,
+) -> Result<NewFile, LakeError> {
     let failed = |error: arrow::error::ArrowError| LakeError::table(&table.name, error);
     let at = || rows.iter().map(|&row| row as usize);
     let utc = |values: TimestampMicrosecondArray| -> ArrayRef { Arc::new(values.with_timezone("UTC")) };
@@ -204,10 +225,14 @@ fn file(table: &TableSchema, columns: &Columns, rows: &[u32], assets: &Names, si
         })
         .collect();
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(failed)?;
-    let ends = |values: &[i64]| at().map(|row| values[row]).fold((i64::MAX, i64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+    let ends = |values: &[i64]| {
+        at().map(|row| values[row]).fold((i64::MAX, i64::MIN), |(low, high), x| (low.min(x), high.max(x)))
+    };
     let name_ends = |names: &Names| {
         let keys = || at().map(|row| names.key_of_series[columns.series[row].index()]);
-        let name = |key: Option<i32>| key.map_or_else(|| Arc::from(""), |key| Arc::clone(&names.names[key.unsigned_abs() as usize]));
+        let name = |key: Option<i32>| {
+            key.map_or_else(|| Arc::from(""), |key| Arc::clone(&names.names[key.unsigned_abs() as usize]))
+        };
         Bounds::Text(name(keys().min()), name(keys().max()))
     };
     let (times, offsets, arrived) = (ends(&columns.time), ends(&columns.offset), ends(&columns.arrived));
@@ -218,12 +243,14 @@ fn file(table: &TableSchema, columns: &Columns, rows: &[u32], assets: &Names, si
         ("arrived".to_owned(), Bounds::Time(arrived.0, arrived.1)),
         ("offset".to_owned(), Bounds::Int(offsets.0, offsets.1)),
     ];
-    // A clock gone wild must not stop the branch: days that Delta cannot write go to the nearest partition it can.
+    // A clock gone wild must not stop the branch: days that Delta cannot write go to the nearest partition it
+    // can.
     let date = i32::try_from(times.0.div_euclid(DAY_US).clamp(FIRST_DAY, LAST_DAY)).unwrap_or(0);
     Ok(NewFile::new(Some(date), encode(table, &batch)?, bounds))
 }
 
-/// The columns of `table` that `needed` names, as polars columns with naive UTC times. `series` are those of [`series_of`].
+/// The columns of `table` that `needed` names, as polars columns with naive UTC times. `series` are those of
+/// [`series_of`].
 pub(crate) fn to_polars(
     table: &TableSchema,
     columns: &Columns,
@@ -232,7 +259,9 @@ pub(crate) fn to_polars(
 ) -> Result<Vec<pl::Column>, LakeError> {
     let failed = |error: pl::PolarsError| LakeError::table(&table.name, error);
     let time = |name: &str, values: &[i64]| {
-        pl::Int64Chunked::from_slice(name.into(), values).into_datetime(pl::TimeUnit::Microseconds, None).into_column()
+        pl::Int64Chunked::from_slice(name.into(), values)
+            .into_datetime(pl::TimeUnit::Microseconds, None)
+            .into_column()
     };
     let mut made = Vec::new();
     for column in table.columns.iter().filter(|column| needed(&column.name)) {
@@ -243,11 +272,22 @@ pub(crate) fn to_polars(
             "asset" => Names::collect(series, |def| &def.asset).to_polars(name, columns).map_err(failed)?,
             "signal" => Names::collect(series, |def| &def.signal).to_polars(name, columns).map_err(failed)?,
             "value" => pl::Float64Chunked::from_slice(name.into(), &columns.value).into_column(),
-            "late" => pl::BooleanChunked::from_iter_values(name.into(), columns.flags.iter().map(|flags| flags.is_late())).into_column(),
+            "late" => pl::BooleanChunked::from_iter_values(
+                name.into(),
+                columns.flags.iter().map(|flags| flags.is_late()),
+            )
+            .into_column(),
             "offset" => pl::Int64Chunked::from_slice(name.into(), &columns.offset).into_column(),
             "quality" => {
-                let names = pl::StringChunked::from_iter_values(name.into(), QUALITIES.iter().map(|quality| quality.as_str()));
-                take(names, columns.flags.iter().map(|flags| pl::IdxSize::from(flags.quality() as u8)).collect()).map_err(failed)?
+                let names = pl::StringChunked::from_iter_values(
+                    name.into(),
+                    QUALITIES.iter().map(|quality| quality.as_str()),
+                );
+                take(
+                    names,
+                    columns.flags.iter().map(|flags| pl::IdxSize::from(flags.quality() as u8)).collect(),
+                )
+                .map_err(failed)?
             }
             _ => ColumnData::empty(column.ty).to_polars(name),
         });

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use forewarn_log::{Log, LogError, Ticket};
 use forewarn_types::{
-    BoxFuture, Clock, Journal, JournalError, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, SeriesTable,
-    Timestamp,
+    BoxFuture, Clock, Journal, JournalError, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags,
+    Record, SeriesId, SeriesTable, Timestamp,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
@@ -35,7 +35,13 @@ impl MemoryLog {
 
     pub(crate) fn with_id(id: &'static str) -> Arc<Self> {
         let end = watch::Sender::new(Offset(0));
-        Arc::new(Self { id, full: AtomicBool::new(false), records: Mutex::default(), end, checkpoints: Mutex::default() })
+        Arc::new(Self {
+            id,
+            full: AtomicBool::new(false),
+            records: Mutex::default(),
+            end,
+            checkpoints: Mutex::default(),
+        })
     }
 
     pub(crate) fn push(&self, record: Record) -> Offset {
@@ -60,7 +66,11 @@ impl Log for MemoryLog {
     }
 
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
-        let offset = records.into_iter().map(|record| self.push(record)).last().ok_or_else(|| JournalError::Refused("no record".into()))?;
+        let offset = records
+            .into_iter()
+            .map(|record| self.push(record))
+            .last()
+            .ok_or_else(|| JournalError::Refused("no record".into()))?;
         Ok(Ticket { offset, durable: Box::pin(async { Ok(()) }) })
     }
 
@@ -76,10 +86,21 @@ impl Log for MemoryLog {
         self.end.subscribe()
     }
 
-    fn read(&self, from: Offset, max_records: usize, _max_bytes: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
+    fn read(
+        &self,
+        from: Offset,
+        max_records: usize,
+        _max_bytes: usize,
+    ) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
         let records = self.records.lock();
         let from = usize::try_from(from.0).unwrap();
-        Ok(records.iter().enumerate().skip(from).take(max_records).map(|(i, record)| (Offset(i as u64), Arc::clone(record))).collect())
+        Ok(records
+            .iter()
+            .enumerate()
+            .skip(from)
+            .take(max_records)
+            .map(|(i, record)| (Offset(i as u64), Arc::clone(record)))
+            .collect())
     }
 
     fn checkpoint(&self, _consumer: &str, offset: Offset) -> Result<(), LogError> {

@@ -1,7 +1,9 @@
-//! What a query sees: for each table the files of one snapshot, which ends at an offset, and the log's tail from there on.
+//! What a query sees: for each table the files of one snapshot, which ends at an offset, and the log's tail
+//! from there on.
 //!
-//! A view is taken under a lock and then never changes: files are immutable and the tail's chunks are shared. A commit swaps a
-//! table's files and its offset in one step, so a row is always in exactly one of the two places.
+//! A view is taken under a lock and then never changes: files are immutable and the tail's chunks are shared.
+//! A commit swaps a table's files and its offset in one step, so a row is always in exactly one of the two
+//! places.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,7 +79,8 @@ impl View {
 
     /// The tail's records from `from` on.
     pub(crate) fn records_from(&self, from: Offset) -> impl Iterator<Item = (Offset, &Record)> {
-        let records = self.tail.iter().flat_map(|chunk| chunk.iter()).filter(move |(offset, _)| *offset >= from);
+        let records =
+            self.tail.iter().flat_map(|chunk| chunk.iter()).filter(move |(offset, _)| *offset >= from);
         records.map(|(offset, record)| (*offset, &**record))
     }
 }

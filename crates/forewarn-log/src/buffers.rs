@@ -1,5 +1,5 @@
-//! Memory that records were encoded into, kept for the next ones: fresh memory of that size comes from the system page by page, which
-//! takes longer than the encoding.
+//! Memory that records were encoded into, kept for the next ones: fresh memory of that size comes from the
+//! system page by page, which takes longer than the encoding.
 
 use std::collections::VecDeque;
 
@@ -25,14 +25,18 @@ struct Kept {
 }
 
 impl Buffers {
-    /// An empty buffer for about `bytes`: a kept one if one fits that is not far too large, which would hold memory for nothing.
+    /// An empty buffer for about `bytes`: a kept one if one fits that is not far too large, which would hold
+    /// memory for nothing.
     pub(crate) fn take(&self, bytes: usize) -> Vec<u8> {
         if bytes < LEAST_BYTES {
             return Vec::new();
         }
         let mut kept = self.0.lock();
         let first = kept.buffers.len().saturating_sub(LOOK_AT);
-        let found = kept.buffers.range(first..).rposition(|buffer| (bytes..=bytes.saturating_mul(4)).contains(&buffer.capacity()));
+        let found = kept
+            .buffers
+            .range(first..)
+            .rposition(|buffer| (bytes..=bytes.saturating_mul(4)).contains(&buffer.capacity()));
         let Some(buffer) = found.and_then(|at| kept.buffers.remove(first + at)) else { return Vec::new() };
         kept.bytes -= buffer.capacity();
         buffer

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use forewarn_types::{Offset, Record};
 
-/// What a record takes in memory beside its columns: the vectors' heads, reference counts, the allocator's share.
+/// What a record takes in memory beside its columns: the vectors' heads, reference counts, the allocator's
+/// share.
 const RECORD_BYTES: usize = 512;
 
 /// The newest records without holes, bounded by the memory they take.
@@ -26,8 +27,8 @@ impl Cache {
         Self { first: next, records: VecDeque::new(), bytes: 0, max_bytes }
     }
 
-    /// Adds the record behind the newest, of `bytes` when encoded. The oldest ones, which no longer fit, go to `dropped`: to free them
-    /// takes time that nobody should have to wait for.
+    /// Adds the record behind the newest, of `bytes` when encoded. The oldest ones, which no longer fit, go
+    /// to `dropped`: to free them takes time that nobody should have to wait for.
     pub(crate) fn push(&mut self, record: Arc<Record>, bytes: usize, dropped: &mut Vec<Arc<Record>>) {
         self.bytes += bytes + RECORD_BYTES;
         self.records.push_back((record, bytes));
@@ -39,8 +40,15 @@ impl Cache {
         }
     }
 
-    /// The records from `from` up to `end`, bounded like [`crate::Log::read`]; `None` if the first of them is not here.
-    pub(crate) fn read(&self, from: Offset, end: Offset, max_records: usize, max_bytes: usize) -> Option<Vec<(Offset, Arc<Record>)>> {
+    /// The records from `from` up to `end`, bounded like [`crate::Log::read`]; `None` if the first of them is
+    /// not here.
+    pub(crate) fn read(
+        &self,
+        from: Offset,
+        end: Offset,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Option<Vec<(Offset, Arc<Record>)>> {
         let skip = usize::try_from(from.0.checked_sub(self.first.0)?).ok()?;
         if skip >= self.records.len() {
             return None;

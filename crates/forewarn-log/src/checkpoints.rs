@@ -22,24 +22,38 @@ impl Checkpoints {
     pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> Result<Self, LogError> {
         let path = dir.join(FILE);
         let offsets = match read_small(disk, &path) {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| LogError::corrupt(&path, 0, format!("not the JSON object of consumers that was written: {error}")))?,
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| {
+                LogError::corrupt(
+                    &path,
+                    0,
+                    format!("not the JSON object of consumers that was written: {error}"),
+                )
+            })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
             Err(error) => return Err(LogError::io("read", &path)(error)),
         };
         Ok(Self { path, offsets })
     }
 
-    /// Fails if a consumer stands beyond the log's end: records were lost, and their offsets must not be given out again.
+    /// Fails if a consumer stands beyond the log's end: records were lost, and their offsets must not be
+    /// given out again.
     pub(crate) fn check(&self, end: Offset) -> Result<(), LogError> {
         match self.offsets.iter().find(|(_, offset)| **offset > end.0) {
-            Some((consumer, &offset)) => Err(LogError::Beyond { consumer: consumer.clone(), offset: Offset(offset), end }),
+            Some((consumer, &offset)) => {
+                Err(LogError::Beyond { consumer: consumer.clone(), offset: Offset(offset), end })
+            }
             None => Ok(()),
         }
     }
 
-    /// Moves `consumer` forward to `offset`, on disk too. A consumer never moves backwards. Returns whether it moved.
-    pub(crate) fn advance(&mut self, disk: &dyn Disk, consumer: &str, offset: Offset) -> Result<bool, LogError> {
+    /// Moves `consumer` forward to `offset`, on disk too. A consumer never moves backwards. Returns whether
+    /// it moved.
+    pub(crate) fn advance(
+        &mut self,
+        disk: &dyn Disk,
+        consumer: &str,
+        offset: Offset,
+    ) -> Result<bool, LogError> {
         let before = self.offsets.get(consumer).copied();
         if before.is_some_and(|before| before >= offset.0) {
             return Ok(false);
@@ -69,7 +83,9 @@ impl Checkpoints {
     }
 
     fn save(&self, disk: &dyn Disk) -> Result<(), LogError> {
-        let text = serde_json::to_vec_pretty(&self.offsets).map_err(std::io::Error::from).map_err(LogError::io("write", &self.path))?;
+        let text = serde_json::to_vec_pretty(&self.offsets)
+            .map_err(std::io::Error::from)
+            .map_err(LogError::io("write", &self.path))?;
         replace_small(disk, &self.path, &text)
     }
 }

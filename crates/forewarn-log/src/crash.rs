@@ -1,7 +1,7 @@
 //! A disk that passes crash points: between all steps that change a file or a folder.
 //!
-//! Whatever the log does, it does by these steps, so the places at which a crash tells most are between them, and in the middle of a
-//! write. Which file it is stands in its name.
+//! Whatever the log does, it does by these steps, so the places at which a crash tells most are between them,
+//! and in the middle of a write. Which file it is stands in its name.
 
 use std::io;
 use std::path::{Path, PathBuf};

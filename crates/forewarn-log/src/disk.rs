@@ -1,5 +1,5 @@
-//! What the log asks of the file system; nothing of the log passes it by. Injected, so that tests can hold a disk up, fill it, let it
-//! fail, or simulate one that loses what was not synced.
+//! What the log asks of the file system; nothing of the log passes it by. Injected, so that tests can hold a
+//! disk up, fill it, let it fail, or simulate one that loses what was not synced.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Read as _, Seek, SeekFrom, Write as _};
@@ -9,7 +9,8 @@ use crate::LogError;
 
 /// A file system. Paths are those of [`crate::LogOptions::dir`] and of files in it. Every call blocks.
 pub trait Disk: Send + Sync {
-    /// Creates the folder `dir` and those above it that are missing, durably: with a folder's entry a power cut would take the log.
+    /// Creates the folder `dir` and those above it that are missing, durably: with a folder's entry a power
+    /// cut would take the log.
     ///
     /// # Errors
     /// What the system says.
@@ -30,7 +31,8 @@ pub trait Disk: Send + Sync {
     /// Opens a file.
     ///
     /// # Errors
-    /// [`io::ErrorKind::NotFound`] if it is missing (unless `access` creates it), or what else the system says.
+    /// [`io::ErrorKind::NotFound`] if it is missing (unless `access` creates it), or what else the system
+    /// says.
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>>;
 
     /// Gives the file `from` the name `to`, in place of a file that has it. Durable after [`Disk::sync_dir`].
@@ -83,7 +85,8 @@ pub trait DiskFile: Send {
     /// What the system says; part of the bytes may have been written then.
     fn write_at(&mut self, bytes: &[u8], position: u64) -> io::Result<()>;
 
-    /// [`DiskFile::write_at`] of all `parts`, one behind the other. What `parts` holds afterwards means nothing.
+    /// [`DiskFile::write_at`] of all `parts`, one behind the other. What `parts` holds afterwards means
+    /// nothing.
     ///
     /// # Errors
     /// As there.
@@ -111,7 +114,8 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        let missing: Vec<_> = dir.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
+        let missing: Vec<_> =
+            dir.ancestors().take_while(|above| !above.as_os_str().is_empty() && !above.exists()).collect();
         std::fs::create_dir_all(dir)?;
         for parent in missing.into_iter().filter_map(Path::parent) {
             self.sync_dir(if parent.as_os_str().is_empty() { Path::new(".") } else { parent })?;
@@ -129,12 +133,19 @@ impl Disk for RealDisk {
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
-        std::fs::read_dir(dir)?.map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.metadata()?.len())))).collect()
+        std::fs::read_dir(dir)?
+            .map(|entry| entry.and_then(|entry| Ok((entry.path(), entry.metadata()?.len()))))
+            .collect()
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {
         let create = access == Access::Create;
-        let file = OpenOptions::new().read(true).write(access != Access::Read).create(create).truncate(create).open(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(access != Access::Read)
+            .create(create)
+            .truncate(create)
+            .open(path)?;
         Ok(Box::new(file))
     }
 
@@ -151,7 +162,8 @@ impl Disk for RealDisk {
     }
 }
 
-/// A folder's lock. It is given back by name: a process that is being started holds a copy of every open file for a moment.
+/// A folder's lock. It is given back by name: a process that is being started holds a copy of every open file
+/// for a moment.
 struct Guard(File);
 
 impl Drop for Guard {

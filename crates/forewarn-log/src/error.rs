@@ -1,4 +1,5 @@
-//! What can go wrong with the log's files. Senders see [`forewarn_types::JournalError`] instead, which says whether to try again.
+//! What can go wrong with the log's files. Senders see [`forewarn_types::JournalError`] instead, which says
+//! whether to try again.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,14 @@ pub enum LogError {
     #[error("the log's options cannot work: {0}")]
     Options(String),
     /// Another process has the folder.
-    #[error("the log in {0} is in use by another process; stop that one, or give this one a data_dir of its own")]
+    #[error(
+        "the log in {0} is in use by another process; stop that one, or give this one a data_dir of its own"
+    )]
     Locked(PathBuf),
     /// The disk failed.
-    #[error("cannot {action} {path}: {source}; check the disk's space and health and the folder's permissions")]
+    #[error(
+        "cannot {action} {path}: {source}; check the disk's space and health and the folder's permissions"
+    )]
     Io {
         /// What was tried.
         action: &'static str,
@@ -40,7 +45,9 @@ pub enum LogError {
         problem: String,
     },
     /// The records asked for are gone.
-    #[error("offset {from} has been trimmed, the log starts at {start}; rebuild this consumer from the lake or from a newer snapshot")]
+    #[error(
+        "offset {from} has been trimmed, the log starts at {start}; rebuild this consumer from the lake or from a newer snapshot"
+    )]
     Trimmed {
         /// The offset asked for.
         from: Offset,

@@ -15,8 +15,8 @@ pub struct Follower {
     log: Arc<dyn Log>,
     next: Offset,
     end: watch::Receiver<Offset>,
-    /// The read that is under way. It outlives a call that was given up: begun anew each time, a read that is slower than its caller
-    /// is patient would never come to an end.
+    /// The read that is under way. It outlives a call that was given up: begun anew each time, a read that is
+    /// slower than its caller is patient would never come to an end.
     reading: Option<JoinHandle<Result<Records, LogError>>>,
 }
 
@@ -34,8 +34,9 @@ impl Follower {
         self.next
     }
 
-    /// The next records, at most `max_records` of them; waits until there is one. Cancel-safe: a record is passed over only if it
-    /// was returned, and a read that has begun goes on, with the `max_records` it began with.
+    /// The next records, at most `max_records` of them; waits until there is one. Cancel-safe: a record is
+    /// passed over only if it was returned, and a read that has begun goes on, with the `max_records` it
+    /// began with.
     ///
     /// # Errors
     /// [`LogError`] if the records have been trimmed, the disk fails, or the log has stopped.

@@ -4,11 +4,12 @@
 //! frame    magic u32, length u32, group u32, CRC-32 of length, group and payload, payload
 //! ```
 //!
-//! Integers are little endian. The payload is one encoded record; if the highest bit of `length` is set, it is the record's length
-//! (u32) and the record as an LZ4 block.
+//! Integers are little endian. The payload is one encoded record; if the highest bit of `length` is set, it
+//! is the record's length (u32) and the record as an LZ4 block.
 //!
-//! Frames that are written together (a *group*) become durable together, by one fsync. `group` is the distance in bytes from the
-//! beginning of its group to the frame, so each frame says up to where the file was durable when it was written.
+//! Frames that are written together (a *group*) become durable together, by one fsync. `group` is the
+//! distance in bytes from the beginning of its group to the frame, so each frame says up to where the file
+//! was durable when it was written.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
@@ -99,7 +100,8 @@ impl Frames {
         Ok(Self { path: path.to_owned(), file, length, position, group: 0, payload: Vec::new() })
     }
 
-    /// Moves behind the next frame. Its payload is then in [`Frames::payload`], unless `skip`: then it is not even checked.
+    /// Moves behind the next frame. Its payload is then in [`Frames::payload`], unless `skip`: then it is not
+    /// even checked.
     pub(crate) fn next(&mut self, skip: bool) -> Result<Found, LogError> {
         let left = self.length.saturating_sub(self.position);
         if left == 0 {
@@ -194,5 +196,6 @@ pub(crate) fn whole_frame(bytes: &[u8]) -> Option<u64> {
     let (head, rest) = bytes.split_first_chunk::<FRAME_BYTES>()?;
     let (magic, length, group, crc) = split_head(*head);
     let payload = rest.get(..split_length(length).0 as usize)?;
-    (magic == FRAME_MAGIC && frame_crc(length, group, payload) == crc).then(|| u64::from(u32::from_le_bytes(group)))
+    (magic == FRAME_MAGIC && frame_crc(length, group, payload) == crc)
+        .then(|| u64::from(u32::from_le_bytes(group)))
 }

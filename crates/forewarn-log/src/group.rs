@@ -1,13 +1,16 @@
-//! Frames that are written together. Small ones are gathered; a large payload is written from where it was encoded, without a copy.
+//! Frames that are written together. Small ones are gathered; a large payload is written from where it was
+//! encoded, without a copy.
 
 use std::io::IoSlice;
 
 use crate::frame::{FRAME_BYTES, frame_head};
 use crate::writer::Pending;
 
-/// From this size on a payload is not copied. The copy of a smaller one costs less than one more piece to write.
+/// From this size on a payload is not copied. The copy of a smaller one costs less than one more piece to
+/// write.
 const LARGE_BYTES: usize = 8 << 10;
-/// What memory for gathered frames is kept from one group to the next. One giant group must not hold its memory for ever.
+/// What memory for gathered frames is kept from one group to the next. One giant group must not hold its
+/// memory for ever.
 const KEEP_BYTES: usize = 4 << 20;
 
 static ZEROS: [u8; 64 << 10] = [0; 64 << 10];

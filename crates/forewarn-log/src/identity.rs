@@ -1,4 +1,5 @@
-//! The id of a log: who follows it, and writes elsewhere how far it has come, must never take another log for this one.
+//! The id of a log: who follows it, and writes elsewhere how far it has come, must never take another log for
+//! this one.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::ErrorKind;
@@ -20,7 +21,11 @@ pub(crate) fn open(disk: &dyn Disk, dir: &Path) -> Result<String, LogError> {
         Err(error) => return Err(LogError::io("read", &path)(error)),
     };
     if id.len() != LENGTH || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(LogError::corrupt(&path, 0, format!("not the {LENGTH} hexadecimal digits that were written")));
+        return Err(LogError::corrupt(
+            &path,
+            0,
+            format!("not the {LENGTH} hexadecimal digits that were written"),
+        ));
     }
     Ok(id)
 }
@@ -56,6 +61,9 @@ mod tests {
         assert_eq!(open(&RealDisk, one.path()).unwrap(), id);
         assert_ne!(open(&RealDisk, other.path()).unwrap(), id);
         std::fs::write(one.path().join(FILE), "").unwrap();
-        assert!(matches!(open(&RealDisk, one.path()), Err(LogError::Corrupt { .. })), "half an id is not taken for one");
+        assert!(
+            matches!(open(&RealDisk, one.path()), Err(LogError::Corrupt { .. })),
+            "half an id is not taken for one"
+        );
     }
 }

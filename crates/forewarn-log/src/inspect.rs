@@ -1,6 +1,7 @@
 //! Reading a log's files from outside: what is in them, and whether all of it is whole.
 //!
-//! It takes no lock and changes nothing, so it may look at the log of a server that runs, and at a log that no server opens any more.
+//! It takes no lock and changes nothing, so it may look at the log of a server that runs, and at a log that
+//! no server opens any more.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -29,12 +30,13 @@ pub struct SegmentReport {
     pub kinds: BTreeMap<&'static str, u64>,
     /// What is wrong with it, and from which byte on.
     pub problem: Option<(u64, String)>,
-    /// Whether the problem is only that the file ends in the middle of a write: a crash, or a server that writes right now. The next
-    /// start cuts such an end off; it was acknowledged to nobody.
+    /// Whether the problem is only that the file ends in the middle of a write: a crash, or a server that
+    /// writes right now. The next start cuts such an end off; it was acknowledged to nobody.
     pub torn: bool,
 }
 
-/// Reads every record of the log in the folder `dir`, oldest segment first. Damage is in the reports, not an error. Blocks on the disk.
+/// Reads every record of the log in the folder `dir`, oldest segment first. Damage is in the reports, not an
+/// error. Blocks on the disk.
 ///
 /// # Errors
 /// [`LogError::Io`] if the folder or a file cannot be read.
@@ -61,7 +63,10 @@ pub fn inspect_on(dir: &Path, disk: &dyn Disk) -> Result<Vec<SegmentReport>, Log
             && before.problem.is_none()
             && before.end != report.base
         {
-            let problem = format!("the segment before it ends at offset {}: records between them are missing", before.end);
+            let problem = format!(
+                "the segment before it ends at offset {}: records between them are missing",
+                before.end
+            );
             report.problem.get_or_insert((0, problem));
         }
         reports.push(report);

@@ -1,8 +1,8 @@
 //! The durable log: what Forewarn has accepted, in order, on disk.
 //!
-//! Everything that enters the system becomes a [`Record`] here before anyone is told that it was accepted, and every stage works
-//! off the log by itself, at its own pace, from its own offset. The [`Log`] trait is all that stages see; [`LocalLog`] keeps the
-//! records in segment files of one directory.
+//! Everything that enters the system becomes a [`Record`] here before anyone is told that it was accepted,
+//! and every stage works off the log by itself, at its own pace, from its own offset. The [`Log`] trait is
+//! all that stages see; [`LocalLog`] keeps the records in segment files of one directory.
 
 mod buffers;
 mod cache;
@@ -41,15 +41,17 @@ pub use transfer::{export, import, stand_in};
 
 /// A durable, ordered, replayable sequence of records.
 pub trait Log: Journal {
-    /// What tells this log from every other one, for as long as it lives: an offset means something only together with it.
+    /// What tells this log from every other one, for as long as it lives: an offset means something only
+    /// together with it.
     fn id(&self) -> &str;
 
-    /// Puts `records` in line, one behind the other, all of them or none. Their offsets are fixed by the order of these calls. The
-    /// ticket is that of the last one: once it is durable, all are.
+    /// Puts `records` in line, one behind the other, all of them or none. Their offsets are fixed by the
+    /// order of these calls. The ticket is that of the last one: once it is durable, all are.
     ///
     /// # Errors
-    /// [`JournalError::Full`] at a bound, [`JournalError::Stopped`] after a failed fsync, [`JournalError::Refused`] if there is no
-    /// record, or one that can never be appended. Nothing was put in line then.
+    /// [`JournalError::Full`] at a bound, [`JournalError::Stopped`] after a failed fsync,
+    /// [`JournalError::Refused`] if there is no record, or one that can never be appended. Nothing was put in
+    /// line then.
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError>;
 
     /// [`Log::submit_all`] for one record.
@@ -69,12 +71,17 @@ pub trait Log: Journal {
     /// Follows [`Log::end`].
     fn watch(&self) -> watch::Receiver<Offset>;
 
-    /// Durable records from `from` on, in order: at least one if there is one, at most `max_records`, and no more once their
-    /// encodings pass `max_bytes`. Blocks on the disk unless the records are still cached.
+    /// Durable records from `from` on, in order: at least one if there is one, at most `max_records`, and no
+    /// more once their encodings pass `max_bytes`. Blocks on the disk unless the records are still cached.
     ///
     /// # Errors
     /// [`LogError`] if `from` has been trimmed or the disk fails.
-    fn read(&self, from: Offset, max_records: usize, max_bytes: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError>;
+    fn read(
+        &self,
+        from: Offset,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<(Offset, Arc<Record>)>, LogError>;
 
     /// `consumer` needs nothing before `offset` any more. What no consumer needs may be trimmed.
     ///

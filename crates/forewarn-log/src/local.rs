@@ -1,4 +1,5 @@
-//! The log on this machine's disk: who may put records in line, what may be trimmed, and how it starts and stops.
+//! The log on this machine's disk: who may put records in line, what may be trimmed, and how it starts and
+//! stops.
 
 use std::io;
 use std::path::Path;
@@ -100,8 +101,8 @@ pub struct LogMetrics {
 }
 
 impl LocalLog {
-    /// Opens the log in `options.dir`, or begins one there. Blocks on the disk: the last segment is read through, and what a crash
-    /// left half-written at its end is cut off.
+    /// Opens the log in `options.dir`, or begins one there. Blocks on the disk: the last segment is read
+    /// through, and what a crash left half-written at its end is cut off.
     ///
     /// # Errors
     /// [`LogError`] if the folder is in use by another process, a file is damaged, or the disk fails.
@@ -157,15 +158,19 @@ impl LocalLog {
         let driver = match shared.options.writer {
             WriterMode::ByHand => Driver::ByHand(Box::new(writer)),
             WriterMode::Thread => {
-                let thread = std::thread::Builder::new().name("forewarn-log".into()).spawn(move || writer.run());
-                Driver::Thread(thread.map_err(LogError::io("start the writer's thread for", &shared.options.dir))?)
+                let thread =
+                    std::thread::Builder::new().name("forewarn-log".into()).spawn(move || writer.run());
+                Driver::Thread(
+                    thread.map_err(LogError::io("start the writer's thread for", &shared.options.dir))?,
+                )
             }
         };
         Ok(Arc::new(Self { shared, end, writer: Mutex::new(driver), id, _lock: lock }))
     }
 
-    /// Writes one group of what is in line, on this thread, as the log's own thread would. `false`: nothing became durable, since
-    /// nothing is in line, the disk is full or has failed, or the log is not [`WriterMode::ByHand`].
+    /// Writes one group of what is in line, on this thread, as the log's own thread would. `false`: nothing
+    /// became durable, since nothing is in line, the disk is full or has failed, or the log is not
+    /// [`WriterMode::ByHand`].
     pub fn write_waiting(&self) -> bool {
         let mut driver = self.writer.lock();
         let Driver::ByHand(writer) = &mut *driver else { return false };
@@ -177,14 +182,16 @@ impl LocalLog {
         matches!(step, Step::Wrote)
     }
 
-    /// From now on nothing waits for room on the disk: if there is none, the senders of what is in line hear that the log has stopped. To
-    /// be called when the process is to end, as a full disk would otherwise hold up those who wait for their records.
+    /// From now on nothing waits for room on the disk: if there is none, the senders of what is in line hear
+    /// that the log has stopped. To be called when the process is to end, as a full disk would otherwise hold
+    /// up those who wait for their records.
     pub fn hurry(&self) {
         self.shared.queue.lock().hurried = true;
         self.shared.wake.notify_one();
     }
 
-    /// Takes no more records, waits until those in line are durable, and stops. Reading still works. Blocks on the disk.
+    /// Takes no more records, waits until those in line are durable, and stops. Reading still works. Blocks
+    /// on the disk.
     ///
     /// # Errors
     /// [`LogError::Stopped`] if the disk has failed, now or before.
@@ -193,7 +200,9 @@ impl LocalLog {
         self.shared.wake.notify_one();
         let driver = std::mem::replace(&mut *self.writer.lock(), Driver::Ended);
         match driver {
-            Driver::Thread(thread) => thread.join().map_err(|_| LogError::Stopped("its writer broke off".into()))?,
+            Driver::Thread(thread) => {
+                thread.join().map_err(|_| LogError::Stopped("its writer broke off".into()))?
+            }
             Driver::ByHand(writer) => writer.run(),
             Driver::Ended => {}
         }
@@ -203,7 +212,8 @@ impl LocalLog {
     /// Figures for an operator, as of now.
     #[must_use]
     pub fn metrics(&self) -> LogMetrics {
-        // One statement a lock: within a single expression all three would be held to its end, and two threads could wait for each other.
+        // One statement a lock: within a single expression all three would be held to its end, and two
+        // threads could wait for each other.
         let segments = self.shared.segments.lock().len();
         let (queue_bytes, disk_full, failed) = {
             let queue = self.shared.queue.lock();
@@ -214,7 +224,8 @@ impl LocalLog {
             start: self.shared.start(),
             end: self.end(),
             segments,
-            disk_bytes: self.shared.disk_bytes.load(Ordering::Relaxed) + self.shared.free_bytes.load(Ordering::Relaxed),
+            disk_bytes: self.shared.disk_bytes.load(Ordering::Relaxed)
+                + self.shared.free_bytes.load(Ordering::Relaxed),
             max_bytes: self.shared.options.max_bytes,
             queue_bytes,
             disk_full,
@@ -238,7 +249,8 @@ impl Drop for LocalLog {
 impl Shared {
     /// See [`Log::submit_all`].
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
-        let limit = self.options.max_bytes - records.iter().map(kept_part).max().map_or(0, |part| self.options.max_bytes / 64 * part);
+        let limit = self.options.max_bytes
+            - records.iter().map(kept_part).max().map_or(0, |part| self.options.max_bytes / 64 * part);
         let (pending, durable) = self.prepare(records)?;
         let frames: usize = pending.iter().map(Pending::frame_bytes).sum();
         let headers = HEADER_BYTES * pending.len() as u64;
@@ -251,7 +263,10 @@ impl Shared {
             return Err(JournalError::Stopped("the server is shutting down".into()));
         }
         if queue.disk_full {
-            return Err(JournalError::Full(format!("the disk that holds {} has no room; free some", self.options.dir.display())));
+            return Err(JournalError::Full(format!(
+                "the disk that holds {} has no room; free some",
+                self.options.dir.display()
+            )));
         }
         if queue.bytes > 0 && queue.bytes + frames > self.options.queue_bytes {
             return Err(JournalError::Full(format!("{} bytes already wait for the disk", queue.bytes)));
@@ -264,7 +279,8 @@ impl Shared {
             )));
         }
         self.disk_bytes.fetch_add(frames as u64, Ordering::Relaxed);
-        // The writer needs to be told of the first record in line, and of the one with which it need not wait for more.
+        // The writer needs to be told of the first record in line, and of the one with which it need not wait
+        // for more.
         let wake = queue.pending.is_empty() || queue.bytes + frames >= self.options.enough_bytes();
         queue.bytes += frames;
         queue.next = Offset(queue.next.0 + pending.len() as u64);
@@ -278,7 +294,10 @@ impl Shared {
     }
 
     /// Encodes records that are to be put in line together; the receiver hears of the last of them.
-    fn prepare(&self, records: Vec<Record>) -> Result<(Vec<Pending>, oneshot::Receiver<Outcome>), JournalError> {
+    fn prepare(
+        &self,
+        records: Vec<Record>,
+    ) -> Result<(Vec<Pending>, oneshot::Receiver<Outcome>), JournalError> {
         let most = usize::try_from(self.options.max_bytes / 2).unwrap_or(usize::MAX);
         let largest = MAX_PAYLOAD_BYTES.min(most);
         let mut pending: Vec<Pending> = Vec::with_capacity(records.len());
@@ -289,7 +308,9 @@ impl Shared {
             encode_record(&record, &mut encoded).map_err(|error| JournalError::Refused(error.to_string()))?;
             if encoded.len() > largest {
                 let bytes = encoded.len();
-                return Err(JournalError::Refused(format!("its {bytes} bytes are more than the {largest} that one record may take")));
+                return Err(JournalError::Refused(format!(
+                    "its {bytes} bytes are more than the {largest} that one record may take"
+                )));
             }
             total += encoded.len();
             let payload = match self.options.compression {
@@ -301,7 +322,9 @@ impl Shared {
             last = Some(durable);
         }
         if total > most {
-            return Err(JournalError::Refused(format!("its {total} bytes are more than half of log.max_bytes; send it in parts")));
+            return Err(JournalError::Refused(format!(
+                "its {total} bytes are more than half of log.max_bytes; send it in parts"
+            )));
         }
         last.map(|last| (pending, last)).ok_or_else(|| JournalError::Refused("there is no record".into()))
     }
@@ -345,7 +368,12 @@ impl Log for LocalLog {
         self.end.clone()
     }
 
-    fn read(&self, from: Offset, max_records: usize, max_bytes: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
+    fn read(
+        &self,
+        from: Offset,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
         self.shared.read(from, self.end(), max_records, max_bytes)
     }
 
@@ -363,9 +391,9 @@ impl Log for LocalLog {
     }
 }
 
-/// How many sixty-fourths of the log's room are kept from records of this kind. What comes from a sender, who can keep it and send it
-/// again, is refused first. In the last thirty-second only alerts on what was accepted find room, and in the last half of that only
-/// definitions, without which there is no start.
+/// How many sixty-fourths of the log's room are kept from records of this kind. What comes from a sender, who
+/// can keep it and send it again, is refused first. In the last thirty-second only alerts on what was
+/// accepted find room, and in the last half of that only definitions, without which there is no start.
 const fn kept_part(record: &Record) -> u64 {
     match record {
         Record::Readings(_) | Record::Series(_) => 4,
@@ -394,8 +422,14 @@ fn lock_dir(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Send + Sync>, LogErro
     })
 }
 
-/// Removes the oldest of `segments` of which nothing from `lowest` on is part, but never the last one; `removed` hears how long each was.
-fn trim(disk: &dyn Disk, segments: &mut Vec<Segment>, lowest: Offset, removed: impl Fn(u64)) -> Result<(), LogError> {
+/// Removes the oldest of `segments` of which nothing from `lowest` on is part, but never the last one;
+/// `removed` hears how long each was.
+fn trim(
+    disk: &dyn Disk,
+    segments: &mut Vec<Segment>,
+    lowest: Offset,
+    removed: impl Fn(u64),
+) -> Result<(), LogError> {
     while let [first, second, ..] = segments.as_slice()
         && second.base <= lowest
     {
@@ -406,8 +440,13 @@ fn trim(disk: &dyn Disk, segments: &mut Vec<Segment>, lowest: Offset, removed: i
     Ok(())
 }
 
-/// Takes the segment that the log ends with from `segments`, reads through it, and says what a crash has left there.
-fn open_last(disk: &dyn Disk, dir: &Path, segments: &mut Vec<Segment>) -> Result<Option<Recovered>, LogError> {
+/// Takes the segment that the log ends with from `segments`, reads through it, and says what a crash has left
+/// there.
+fn open_last(
+    disk: &dyn Disk,
+    dir: &Path,
+    segments: &mut Vec<Segment>,
+) -> Result<Option<Recovered>, LogError> {
     while let Some(last) = segments.pop() {
         let recovered = match recover(disk, dir, last.base) {
             // Its creation met a full disk, as it does now: the log ends with the one before.
@@ -426,8 +465,9 @@ fn open_last(disk: &dyn Disk, dir: &Path, segments: &mut Vec<Segment>) -> Result
     Ok(None)
 }
 
-/// The file of the segment that is written to next, which is then the last of `segments`: that of `last`, or of a new one. Older ones go
-/// first as far as nothing from `lowest` on is in them, since the disk may be full.
+/// The file of the segment that is written to next, which is then the last of `segments`: that of `last`, or
+/// of a new one. Older ones go first as far as nothing from `lowest` on is in them, since the disk may be
+/// full.
 fn open_to_write(
     disk: &dyn Disk,
     options: &LogOptions,
@@ -445,7 +485,9 @@ fn open_to_write(
         segments.push(segment);
         Ok(file)
     };
-    let Some(Recovered { segment, file, end, is_current, .. }) = last else { return create(segments, Offset(0)) };
+    let Some(Recovered { segment, file, end, is_current, .. }) = last else {
+        return create(segments, Offset(0));
+    };
     let (is_empty, is_long) = (segment.base == end, segment.bytes >= options.segment_bytes);
     segments.push(segment);
     tidy(segments);
@@ -456,7 +498,8 @@ fn open_to_write(
         // The new one takes its name.
         segments.pop();
     }
-    // A long one, perhaps for an earlier and larger bound, would be in use for as long as there is no room behind it.
+    // A long one, perhaps for an earlier and larger bound, would be in use for as long as there is no room
+    // behind it.
     match create(segments, end) {
         Ok(file) => {
             tidy(segments);
@@ -475,7 +518,9 @@ fn open_to_write(
 /// The segments of `dir` in order, with their lengths.
 pub(crate) fn list_segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<Segment>, LogError> {
     let files = disk.list(dir).map_err(LogError::io("list", dir))?;
-    let named = files.iter().filter_map(|(path, bytes)| Some((path.file_name()?.to_str().and_then(parse_name)?, *bytes)));
+    let named = files
+        .iter()
+        .filter_map(|(path, bytes)| Some((path.file_name()?.to_str().and_then(parse_name)?, *bytes)));
     let mut segments: Vec<Segment> = named.map(|(base, bytes)| Segment::new(dir, base, bytes)).collect();
     segments.sort_by_key(|segment| segment.base);
     Ok(segments)

@@ -12,14 +12,16 @@ pub struct LogOptions {
     pub dir: PathBuf,
     /// A segment file that would grow past this many bytes is sealed and the next one begun.
     pub segment_bytes: u64,
-    /// The log refuses records rather than take more than this many bytes of disk, free space in its files included.
+    /// The log refuses records rather than take more than this many bytes of disk, free space in its files
+    /// included.
     pub max_bytes: u64,
     /// The newest records, up to about this many bytes, are kept in memory for readers at the log's head.
     pub cache_bytes: usize,
-    /// Records that wait for the disk may take this many bytes of memory; beyond it senders are asked to try again.
+    /// Records that wait for the disk may take this many bytes of memory; beyond it senders are asked to try
+    /// again.
     pub queue_bytes: usize,
-    /// With something in line, the writer waits this long for more before it writes, so that more records share an fsync. Every sender
-    /// then waits this much longer. At most [`MAX_GROUP_DELAY`].
+    /// With something in line, the writer waits this long for more before it writes, so that more records
+    /// share an fsync. Every sender then waits this much longer. At most [`MAX_GROUP_DELAY`].
     pub group_delay: Duration,
     /// How records are written. Those of either kind are read.
     pub compression: Compression,
@@ -48,13 +50,14 @@ pub enum WriterMode {
     /// A thread of the log's own.
     #[default]
     Thread,
-    /// Nobody but [`crate::LocalLog::write_waiting`], for tests in which nothing may depend on threads. A log that is dropped without
-    /// [`crate::LocalLog::close`] leaves unwritten what is in line, as a crash does.
+    /// Nobody but [`crate::LocalLog::write_waiting`], for tests in which nothing may depend on threads. A log
+    /// that is dropped without [`crate::LocalLog::close`] leaves unwritten what is in line, as a crash does.
     ByHand,
 }
 
 impl LogOptions {
-    /// Segments of 64 MiB, 10 GB in all, 64 MiB of cache and of queue, no delay, no compression, no consumer that must be waited for.
+    /// Segments of 64 MiB, 10 GB in all, 64 MiB of cache and of queue, no delay, no compression, no consumer
+    /// that must be waited for.
     #[must_use]
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {

@@ -16,7 +16,8 @@ pub(crate) struct Payload {
     pub(crate) is_compressed: bool,
     /// Length of the encoded record.
     pub(crate) record_bytes: usize,
-    /// CRC-32 of the bytes, if these are so many that the sender took it while it had them at hand, and not the writer.
+    /// CRC-32 of the bytes, if these are so many that the sender took it while it had them at hand, and not
+    /// the writer.
     pub(crate) crc: Option<u32>,
 }
 
@@ -55,8 +56,9 @@ fn sender_crc(bytes: &[u8]) -> Option<u32> {
     (bytes.len() >= 64 << 10).then(|| crc32fast::hash(bytes))
 }
 
-/// Puts the encoded record in place of its length and LZ4 block. `false` if they are no such thing, or the record is said to be of more
-/// than `most` bytes: a length is believed only below that, so that damage cannot take the memory.
+/// Puts the encoded record in place of its length and LZ4 block. `false` if they are no such thing, or the
+/// record is said to be of more than `most` bytes: a length is believed only below that, so that damage
+/// cannot take the memory.
 pub(crate) fn decompress(payload: &mut Vec<u8>, most: usize) -> bool {
     let Some((size, block)) = payload.split_first_chunk::<SIZE_BYTES>() else { return false };
     let size = u32::from_le_bytes(*size) as usize;
@@ -81,7 +83,11 @@ mod tests {
     fn what_is_compressed_comes_back_and_what_grows_stays_as_it_is() {
         let record: Vec<u8> = (0..4_000_u32).flat_map(|number| (number / 8).to_le_bytes()).collect();
         let payload = lz4(record.clone());
-        assert!(payload.is_compressed && payload.bytes.len() < record.len() / 2, "{} bytes", payload.bytes.len());
+        assert!(
+            payload.is_compressed && payload.bytes.len() < record.len() / 2,
+            "{} bytes",
+            payload.bytes.len()
+        );
         let mut back = payload.bytes;
         assert!(decompress(&mut back, record.len()) && back == record);
         let dense = vec![7, 1, 3];

@@ -22,7 +22,9 @@ struct Request {
 
 impl Request {
     fn is_done(&self) -> bool {
-        self.next >= self.end || self.found.len() >= self.max_records || self.bytes >= self.max_bytes && !self.found.is_empty()
+        self.next >= self.end
+            || self.found.len() >= self.max_records
+            || self.bytes >= self.max_bytes && !self.found.is_empty()
     }
 }
 
@@ -43,7 +45,14 @@ impl Shared {
         {
             return Ok(found);
         }
-        let mut request = Request { next: from, end, max_records: max_records.max(1), max_bytes, bytes: 0, found: Vec::new() };
+        let mut request = Request {
+            next: from,
+            end,
+            max_records: max_records.max(1),
+            max_bytes,
+            bytes: 0,
+            found: Vec::new(),
+        };
         while !request.is_done() {
             self.read_segment(&mut request)?;
         }
@@ -56,7 +65,10 @@ impl Shared {
             let segments = self.segments.lock();
             let after = segments.partition_point(|segment| segment.base <= request.next);
             let Some(segment) = after.checked_sub(1).and_then(|at| segments.get(at)) else {
-                return Err(LogError::Trimmed { from: request.next, start: segments.first().map_or(request.end, |first| first.base) });
+                return Err(LogError::Trimmed {
+                    from: request.next,
+                    start: segments.first().map_or(request.end, |first| first.base),
+                });
             };
             let limit = segments.get(after).map_or(request.end, |following| following.base.min(request.end));
             (segment.path.clone(), segment.base, segment.nearest(request.next), limit)
@@ -68,7 +80,10 @@ impl Shared {
             Ok(at) => marks.into_iter().for_each(|mark| segments[at].mark(mark)),
             // The segment was trimmed while it was read, or between the look-up and the opening of its file.
             Err(_) if outcome.is_err() => {
-                return Err(LogError::Trimmed { from: request.next, start: segments.first().map_or(request.end, |first| first.base) });
+                return Err(LogError::Trimmed {
+                    from: request.next,
+                    start: segments.first().map_or(request.end, |first| first.base),
+                });
             }
             Err(_) => {}
         }
@@ -102,11 +117,20 @@ fn scan(
         marks.push(Mark { offset, position });
         match frames.next(!wanted)? {
             Found::Frame => {}
-            Found::End => return Err(LogError::corrupt(path, position, format!("the file ends before offset {offset}"))),
-            Found::Bad(problem) => return Err(LogError::corrupt(path, position, format!("{problem} (offset {offset})"))),
+            Found::End => {
+                return Err(LogError::corrupt(
+                    path,
+                    position,
+                    format!("the file ends before offset {offset}"),
+                ));
+            }
+            Found::Bad(problem) => {
+                return Err(LogError::corrupt(path, position, format!("{problem} (offset {offset})")));
+            }
         }
         if wanted {
-            let record = decode_record(offset, &frames.payload).map_err(|error| LogError::corrupt(path, position, error.to_string()))?;
+            let record = decode_record(offset, &frames.payload)
+                .map_err(|error| LogError::corrupt(path, position, error.to_string()))?;
             request.bytes += frames.payload.len();
             request.found.push((offset, Arc::new(record)));
             request.next = offset.next();

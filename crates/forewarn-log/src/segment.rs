@@ -6,15 +6,16 @@
 //! zeros    free space, taken from the disk ahead of need
 //! ```
 //!
-//! Integers are little endian. A segment holds frames of its version only: at a start, another version's last segment is left as it is
-//! and the next one begun.
+//! Integers are little endian. A segment holds frames of its version only: at a start, another version's last
+//! segment is left as it is and the next one begun.
 //!
-//! Each frame says where the group began that it was written with, and so up to where the file was durable by then. That tells a crash
-//! from damage: a crash may destroy any part of the last group (the system writes pages in any order), but nothing before it.
+//! Each frame says where the group began that it was written with, and so up to where the file was durable by
+//! then. That tells a crash from damage: a crash may destroy any part of the last group (the system writes
+//! pages in any order), but nothing before it.
 //!
-//! An fsync that must also store a new file length costs about twice as much as one that only stores bytes. So a group that reaches
-//! the end of the file is written with zeros behind it, and the next groups overwrite these. They are cut off when the segment is full
-//! and when the log is closed.
+//! An fsync that must also store a new file length costs about twice as much as one that only stores bytes.
+//! So a group that reaches the end of the file is written with zeros behind it, and the next groups overwrite
+//! these. They are cut off when the segment is full and when the log is closed.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -63,7 +64,11 @@ impl Segment {
 
     /// Remembers where a frame begins, if it is far enough behind the last one remembered.
     pub(crate) fn mark(&mut self, mark: Mark) {
-        if self.marks.last().is_none_or(|last| mark.offset > last.offset && mark.position >= last.position + MARK_EVERY_BYTES) {
+        if self
+            .marks
+            .last()
+            .is_none_or(|last| mark.offset > last.offset && mark.position >= last.position + MARK_EVERY_BYTES)
+        {
             self.marks.push(mark);
         }
     }
@@ -71,14 +76,24 @@ impl Segment {
     /// The nearest known frame at or before `offset`.
     pub(crate) fn nearest(&self, offset: Offset) -> Mark {
         let after = self.marks.partition_point(|mark| mark.offset <= offset);
-        self.marks.get(after.saturating_sub(1)).copied().unwrap_or(Mark { offset: self.base, position: HEADER_BYTES })
+        self.marks
+            .get(after.saturating_sub(1))
+            .copied()
+            .unwrap_or(Mark { offset: self.base, position: HEADER_BYTES })
     }
 
     /// Creates the file, with its header, durably. An old file of that name that holds no frame is replaced.
-    pub(crate) fn create(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<(Self, Box<dyn DiskFile>), LogError> {
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        dir: &Path,
+        base: Offset,
+    ) -> Result<(Self, Box<dyn DiskFile>), LogError> {
         let segment = Self::new(dir, base, HEADER_BYTES);
-        let mut file = disk.open(&segment.path, Access::Create).map_err(LogError::io("create", &segment.path))?;
-        file.write_at(&header(base, VERSION), 0).and_then(|()| file.sync()).map_err(LogError::io("write", &segment.path))?;
+        let mut file =
+            disk.open(&segment.path, Access::Create).map_err(LogError::io("create", &segment.path))?;
+        file.write_at(&header(base, VERSION), 0)
+            .and_then(|()| file.sync())
+            .map_err(LogError::io("write", &segment.path))?;
         sync_dir(disk, dir)?;
         Ok((segment, file))
     }
@@ -87,7 +102,8 @@ impl Segment {
 /// The base offset that a file name such as `00000000000000000042.log` stands for.
 pub(crate) fn parse_name(name: &str) -> Option<Offset> {
     let digits = name.strip_suffix(".log")?;
-    (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok().map(Offset))?
+    (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| digits.parse().ok().map(Offset))?
 }
 
 fn header(base: Offset, version: u32) -> [u8; HEADER_LENGTH] {
@@ -114,7 +130,8 @@ pub(crate) struct Recovered {
     pub(crate) is_current: bool,
 }
 
-/// Reads the last segment of the log from its beginning to its end, and cuts off what a crash left half-written.
+/// Reads the last segment of the log from its beginning to its end, and cuts off what a crash left
+/// half-written.
 ///
 /// # Errors
 /// [`LogError::Corrupt`] if something that was durable is no longer whole.
@@ -126,7 +143,8 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<Recov
         if length > HEADER_BYTES {
             return Err(LogError::corrupt(&path, 0, "the file's header is not that of a segment"));
         }
-        // The crash came between the creation of the file and the fsync of its header: it never held a record.
+        // The crash came between the creation of the file and the fsync of its header: it never held a
+        // record.
         let (segment, file) = Segment::create(disk, dir, base)?;
         return Ok(Recovered { segment, file, end: base, cut_bytes: length, is_current: true });
     };
@@ -152,7 +170,9 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<Recov
     }
     let mut file = disk.open(&path, Access::Write).map_err(LogError::io("open", &path))?;
     if length > segment.bytes {
-        file.set_length(segment.bytes).and_then(|()| file.sync()).map_err(LogError::io("cut the torn end off", &path))?;
+        file.set_length(segment.bytes)
+            .and_then(|()| file.sync())
+            .map_err(LogError::io("cut the torn end off", &path))?;
     }
     rewrite(file.as_mut(), last_group, segment.bytes).map_err(LogError::io("rewrite the end of", &path))?;
     sync_dir(disk, dir)?;
@@ -160,9 +180,9 @@ pub(crate) fn recover(disk: &dyn Disk, dir: &Path, base: Offset) -> Result<Recov
     Ok(Recovered { segment, file, end, cut_bytes, is_current: version == VERSION })
 }
 
-/// Writes the bytes from `start` to `end` once more and makes them durable. A killed process may have left frames that only the
-/// system's memory holds, and after a failed fsync Linux takes its pages for clean though the disk never got them: a mere fsync would
-/// do nothing. The frames count as durable from here on.
+/// Writes the bytes from `start` to `end` once more and makes them durable. A killed process may have left
+/// frames that only the system's memory holds, and after a failed fsync Linux takes its pages for clean
+/// though the disk never got them: a mere fsync would do nothing. The frames count as durable from here on.
 fn rewrite(file: &mut dyn DiskFile, start: u64, end: u64) -> std::io::Result<()> {
     // Groups are far smaller than memory.
     let mut bytes = vec![0; usize::try_from(end - start).unwrap_or(usize::MAX)];
@@ -201,8 +221,14 @@ pub(crate) fn check_header(disk: &dyn Disk, path: &Path, base: Offset) -> Result
     Err(LogError::corrupt(path, 0, problem))
 }
 
-/// Fails if a frame behind `position` proves that the file had been durable beyond `position`, or the one there was written as it is.
-pub(crate) fn reject_damage(disk: &dyn Disk, path: &Path, position: u64, problem: &str) -> Result<(), LogError> {
+/// Fails if a frame behind `position` proves that the file had been durable beyond `position`, or the one
+/// there was written as it is.
+pub(crate) fn reject_damage(
+    disk: &dyn Disk,
+    path: &Path,
+    position: u64,
+    problem: &str,
+) -> Result<(), LogError> {
     let mut rest = Vec::new();
     Cursor::open(disk, path, position)?.read_to_end(&mut rest).map_err(LogError::io("read", path))?;
     if whole_frame(&rest).is_some() {

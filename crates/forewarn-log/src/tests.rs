@@ -17,8 +17,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use forewarn_types::{
-    AlertId, AlertState, AlertTransition, DefinitionFile, Definitions, Evidence, Journal as _, JournalError, Offset, Quality, ReadingBatch,
-    ReadingFlags, Record, SeriesId, Severity, Timestamp, Transition,
+    AlertId, AlertState, AlertTransition, DefinitionFile, Definitions, Evidence, Journal as _, JournalError,
+    Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Severity, Timestamp, Transition,
 };
 use tempfile::TempDir;
 
@@ -120,7 +120,9 @@ fn what_was_appended_is_read_back_in_order_also_after_a_restart() {
 fn a_read_is_bounded_in_records_and_bytes_but_never_empty() {
     let dir = TempDir::new().unwrap();
     for cache_bytes in [0, 1 << 20] {
-        let log = LocalLog::open(LogOptions { cache_bytes, ..options(&dir.path().join(cache_bytes.to_string())) }).unwrap();
+        let log =
+            LocalLog::open(LogOptions { cache_bytes, ..options(&dir.path().join(cache_bytes.to_string())) })
+                .unwrap();
         append_many(&log, 10, 10);
         let count = |from, records, bytes| log.read(Offset(from), records, bytes).unwrap().len();
         assert_eq!(count(0, 4, usize::MAX), 4);
@@ -154,14 +156,17 @@ fn missing_folders_are_created() {
 #[test]
 fn options_that_could_never_trim_are_refused() {
     let dir = TempDir::new().unwrap();
-    let error = LocalLog::open(LogOptions { segment_bytes: 600, max_bytes: 1_000, ..options(dir.path()) }).map(drop).unwrap_err();
+    let error = LocalLog::open(LogOptions { segment_bytes: 600, max_bytes: 1_000, ..options(dir.path()) })
+        .map(drop)
+        .unwrap_err();
     assert!(error.to_string().contains("half of log.max_bytes"), "{error}");
 }
 
 #[test]
 fn segments_go_when_every_consumer_has_passed_them() {
     let dir = TempDir::new().unwrap();
-    let open = || LocalLog::open(LogOptions { consumers: vec!["lake".into()], ..options(dir.path()) }).unwrap();
+    let open =
+        || LocalLog::open(LogOptions { consumers: vec!["lake".into()], ..options(dir.path()) }).unwrap();
     let log = open();
     append_many(&log, 40, 3);
     log.checkpoint("engine", Offset(40)).unwrap();
@@ -245,7 +250,8 @@ fn alert() -> Record {
 #[test]
 fn definitions_find_room_in_a_log_that_alerts_have_filled() {
     let dir = TempDir::new().unwrap();
-    let log = LocalLog::open(LogOptions { max_bytes: 64_000, segment_bytes: 16_000, ..options(dir.path()) }).unwrap();
+    let log = LocalLog::open(LogOptions { max_bytes: 64_000, segment_bytes: 16_000, ..options(dir.path()) })
+        .unwrap();
     // Each kind leaves room for the next.
     for record in [record(0, 3), Record::Tick(Timestamp(0)), alert()] {
         append(&log, record.clone());
@@ -318,7 +324,8 @@ fn at_the_bound_of_the_queue_senders_are_asked_to_wait() {
 fn records_that_belong_together_are_taken_together_or_not_at_all() {
     let dir = TempDir::new().unwrap();
     let (log, release) = held_log(LogOptions { queue_bytes: 400, max_bytes: 20_000, ..options(dir.path()) });
-    let several = |first: i64, count: i64| (first..first + count).map(|number| record(number, 3)).collect::<Vec<_>>();
+    let several =
+        |first: i64, count: i64| (first..first + count).map(|number| record(number, 3)).collect::<Vec<_>>();
     let first = log.submit_all(several(0, 3)).unwrap();
     assert_eq!(first.offset, Offset(2));
     assert!(matches!(log.submit_all(several(3, 2)), Err(JournalError::Full(_))), "one of the two would fit");
@@ -330,7 +337,9 @@ fn records_that_belong_together_are_taken_together_or_not_at_all() {
     // More than the queue, and than a segment, takes: alone it is let through.
     block_on(log.submit_all(several(4, 20)).unwrap().durable).unwrap();
     assert_eq!(read_all(&log, 10), (0..24).collect::<Vec<_>>());
-    assert!(matches!(log.submit_all(several(0, 200)), Err(JournalError::Refused(text)) if text.contains("send it in parts")));
+    assert!(
+        matches!(log.submit_all(several(0, 200)), Err(JournalError::Refused(text)) if text.contains("send it in parts"))
+    );
     assert!(matches!(log.submit_all(Vec::new()), Err(JournalError::Refused(_))));
 }
 
@@ -385,7 +394,8 @@ fn a_follower_sees_each_record_once_while_others_write() {
     const EACH: i64 = 100;
     let dir = TempDir::new().unwrap();
     let log = LocalLog::open(options(dir.path())).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
     let seen = runtime.block_on(async {
         for writer in 0..WRITERS {
             let log = Arc::clone(&log);
@@ -398,7 +408,8 @@ fn a_follower_sees_each_record_once_while_others_write() {
         let mut follower = Follower::new(Arc::clone(&log) as Arc<dyn Log>, Offset(0));
         let mut seen = Vec::new();
         while seen.len() < usize::try_from(WRITERS * EACH).unwrap() {
-            let found = tokio::time::timeout(Duration::from_mins(1), follower.next(16)).await.unwrap().unwrap();
+            let found =
+                tokio::time::timeout(Duration::from_mins(1), follower.next(16)).await.unwrap().unwrap();
             for (offset, record) in found {
                 assert_eq!(offset, Offset(seen.len() as u64));
                 seen.push(number_of(&record));
@@ -447,7 +458,12 @@ impl Log for SlowLog {
         self.log.watch()
     }
 
-    fn read(&self, from: Offset, max_records: usize, max_bytes: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
+    fn read(
+        &self,
+        from: Offset,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
         self.reads.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         // The sender is dropped to let everybody through.
         let _open = self.gate.lock().unwrap().recv();
@@ -465,7 +481,11 @@ fn a_read_that_is_slower_than_its_caller_is_patient_goes_on() {
     let log = LocalLog::open(options(dir.path())).unwrap();
     block_on(log.append(record(7, 1))).unwrap();
     let (open, gate) = std::sync::mpsc::channel();
-    let slow = Arc::new(SlowLog { log, gate: std::sync::Mutex::new(gate), reads: std::sync::atomic::AtomicUsize::new(0) });
+    let slow = Arc::new(SlowLog {
+        log,
+        gate: std::sync::Mutex::new(gate),
+        reads: std::sync::atomic::AtomicUsize::new(0),
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
     runtime.block_on(async {
         let mut follower = Follower::new(Arc::clone(&slow) as Arc<dyn Log>, Offset(0));
@@ -493,7 +513,8 @@ fn figures_can_be_asked_for_while_checkpoints_trim() {
         block_on(ticket.durable).unwrap();
     }
     std::thread::scope(|scope| {
-        let trimming = scope.spawn(|| (1..=100).for_each(|step| log.checkpoint("c", Offset(20 * step)).unwrap()));
+        let trimming =
+            scope.spawn(|| (1..=100).for_each(|step| log.checkpoint("c", Offset(20 * step)).unwrap()));
         let mut asked = 0;
         while asked == 0 || !trimming.is_finished() {
             asked += log.metrics().segments;

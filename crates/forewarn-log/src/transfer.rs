@@ -1,7 +1,8 @@
-//! Part of a log as bytes, and a log that begins with it elsewhere: what a backup takes along, and what a restored server goes on with.
+//! Part of a log as bytes, and a log that begins with it elsewhere: what a backup takes along, and what a
+//! restored server goes on with.
 //!
-//! The bytes are for each record its length (u32, little endian) and its encoding. They have no checksum of their own: whoever keeps them
-//! keeps one with them.
+//! The bytes are for each record its length (u32, little endian) and its encoding. They have no checksum of
+//! their own: whoever keeps them keeps one with them.
 
 use std::path::Path;
 
@@ -31,8 +32,8 @@ pub fn export(log: &dyn Log, from: Offset, to: Offset) -> Result<Vec<u8>, LogErr
     Ok(out)
 }
 
-/// At least `count` records, as [`export`] gives them, that stand where records are lost, so that no offset means two records. They define
-/// `series`, which the lost ones may have done, and say nothing else.
+/// At least `count` records, as [`export`] gives them, that stand where records are lost, so that no offset
+/// means two records. They define `series`, which the lost ones may have done, and say nothing else.
 ///
 /// # Errors
 /// [`LogError`] if there were a series that cannot be encoded.
@@ -52,18 +53,25 @@ pub fn stand_in(series: &[SeriesDef], count: u64) -> Result<Vec<u8>, LogError> {
 fn push(offset: Offset, record: &Record, out: &mut Vec<u8>) -> Result<(), LogError> {
     let start = out.len();
     out.extend([0; 4]);
-    encode_record(record, out).map_err(|error| LogError::Transfer(format!("offset {offset} cannot be encoded: {error}")))?;
-    let length = u32::try_from(out.len() - start - 4).map_err(|_| LogError::Transfer(format!("offset {offset} is too long")))?;
+    encode_record(record, out)
+        .map_err(|error| LogError::Transfer(format!("offset {offset} cannot be encoded: {error}")))?;
+    let length = u32::try_from(out.len() - start - 4)
+        .map_err(|_| LogError::Transfer(format!("offset {offset} is too long")))?;
     out[start..start + 4].copy_from_slice(&length.to_le_bytes());
     Ok(())
 }
 
-/// Begins the log `id` in the folder of `options`, which must hold no log, with the records of `exported`, the first of which has the
-/// offset `first`. The end of the new log comes back. Blocks on the disk.
+/// Begins the log `id` in the folder of `options`, which must hold no log, with the records of `exported`,
+/// the first of which has the offset `first`. The end of the new log comes back. Blocks on the disk.
 ///
 /// # Errors
 /// [`LogError`] if there is a log already, the bytes are not those of [`export`], or the disk fails.
-pub async fn import(options: LogOptions, id: &str, first: Offset, exported: &[u8]) -> Result<Offset, LogError> {
+pub async fn import(
+    options: LogOptions,
+    id: &str,
+    first: Offset,
+    exported: &[u8],
+) -> Result<Offset, LogError> {
     let records = decode(first, exported)?;
     found(&options.dir, id, first)?;
     let log = LocalLog::open(options)?;
@@ -78,7 +86,10 @@ pub async fn import(options: LogOptions, id: &str, first: Offset, exported: &[u8
 /// Makes an empty log whose first record will have the offset `first`.
 fn found(dir: &Path, id: &str, first: Offset) -> Result<(), LogError> {
     if dir.exists() && std::fs::read_dir(dir).map_err(LogError::io("list", dir))?.next().is_some() {
-        return Err(LogError::Transfer(format!("{} is not empty; name a folder that holds no log", dir.display())));
+        return Err(LogError::Transfer(format!(
+            "{} is not empty; name a folder that holds no log",
+            dir.display()
+        )));
     }
     RealDisk.create_dir(dir).map_err(LogError::io("create the folder", dir))?;
     identity::give(&RealDisk, dir, id)?;
@@ -121,7 +132,11 @@ mod tests {
     }
 
     fn read(log: &dyn Log, from: u64) -> Vec<(Offset, Record)> {
-        log.read(Offset(from), 100, 1 << 20).unwrap().into_iter().map(|(offset, record)| (offset, Record::clone(&record))).collect()
+        log.read(Offset(from), 100, 1 << 20)
+            .unwrap()
+            .into_iter()
+            .map(|(offset, record)| (offset, Record::clone(&record)))
+            .collect()
     }
 
     #[tokio::test]
@@ -140,7 +155,10 @@ mod tests {
         let ticket = copy.submit_all(vec![tick(100)]).unwrap();
         assert_eq!(ticket.offset, Offset(8), "offsets go on");
         drop(copy);
-        assert!(import(options, log.id(), Offset(4), &exported).await.is_err(), "a log that is there is left alone");
+        assert!(
+            import(options, log.id(), Offset(4), &exported).await.is_err(),
+            "a log that is there is left alone"
+        );
     }
 
     #[tokio::test]
@@ -169,7 +187,11 @@ mod tests {
     #[tokio::test]
     async fn records_that_are_lost_are_stood_in_for_by_the_series_they_may_have_defined() {
         let dir = tempfile::tempdir().unwrap();
-        let def = |n: u32| SeriesDef { id: SeriesId(n), asset: format!("p{n}").as_str().into(), signal: "t".into() };
+        let def = |n: u32| SeriesDef {
+            id: SeriesId(n),
+            asset: format!("p{n}").as_str().into(),
+            signal: "t".into(),
+        };
         let series: Vec<SeriesDef> = (0..5_000).map(def).collect();
         let lost = stand_in(&series, 9).unwrap();
         let id = "0123456789abcdef0123456789abcdef";
@@ -183,6 +205,10 @@ mod tests {
             })
             .collect();
         assert_eq!(defined, series);
-        assert_eq!(decode(Offset(0), &stand_in(&series, 0).unwrap()).unwrap().concat().len(), 2, "the series come in any case");
+        assert_eq!(
+            decode(Offset(0), &stand_in(&series, 0).unwrap()).unwrap().concat().len(),
+            2,
+            "the series come in any case"
+        );
     }
 }

@@ -1,8 +1,11 @@
-//! The one thread that writes: it takes everything that waits, writes it in one piece, and makes it durable by one fsync.
+//! The one thread that writes: it takes everything that waits, writes it in one piece, and makes it durable
+//! by one fsync.
 //!
-//! While an fsync runs, the next records gather; so the number of fsyncs adapts to the disk, and one sender alone waits for one only.
+//! While an fsync runs, the next records gather; so the number of fsyncs adapts to the disk, and one sender
+//! alone waits for one only.
 //!
-//! A full disk is no failure: what is in line waits for room, and senders are asked to try again. A failed fsync is one, for good.
+//! A full disk is no failure: what is in line waits for room, and senders are asked to try again. A failed
+//! fsync is one, for good.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -89,10 +92,25 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// A writer that goes on at the end of the last segment, whose file is `file`, with the record of offset `next`.
-    pub(crate) fn new(shared: Arc<Shared>, file: Box<dyn DiskFile>, next: Offset, end: watch::Sender<Offset>) -> Self {
+    /// A writer that goes on at the end of the last segment, whose file is `file`, with the record of offset
+    /// `next`.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        file: Box<dyn DiskFile>,
+        next: Offset,
+        end: watch::Sender<Offset>,
+    ) -> Self {
         let position = shared.segments.lock().last().map_or(HEADER_BYTES, |segment| segment.bytes);
-        Self { shared, file, position, length: position, next, end, batch: Vec::new(), group: Group::default() }
+        Self {
+            shared,
+            file,
+            position,
+            length: position,
+            next,
+            end,
+            batch: Vec::new(),
+            group: Group::default(),
+        }
     }
 
     /// Runs until the log is closed and everything is written, or until the disk fails.
@@ -140,18 +158,23 @@ impl Writer {
         }
         let (delay, enough) = (self.shared.options.group_delay, self.shared.options.enough_bytes());
         if !delay.is_zero() {
-            self.shared.wake.wait_while_for(&mut queue, |queue| queue.bytes < enough && !queue.closing, delay);
+            self.shared.wake.wait_while_for(
+                &mut queue,
+                |queue| queue.bytes < enough && !queue.closing,
+                delay,
+            );
         }
         !queue.pending.is_empty()
     }
 
-    /// Writes the first records of the batch durably, as many as the segment takes, and returns how many these are. A record that does
-    /// not fit begins the next segment.
+    /// Writes the first records of the batch durably, as many as the segment takes, and returns how many
+    /// these are. A record that does not fit begins the next segment.
     fn write(&mut self) -> Result<usize, Failure> {
         if self.batch.first().is_some_and(|first| !self.fits(0, first)) {
             self.cut_free()?;
             let (segment, file) =
-                Segment::create(self.shared.disk.as_ref(), &self.shared.options.dir, self.next).map_err(Failure::of_creation)?;
+                Segment::create(self.shared.disk.as_ref(), &self.shared.options.dir, self.next)
+                    .map_err(Failure::of_creation)?;
             self.shared.disk_bytes.fetch_add(HEADER_BYTES, Ordering::Relaxed);
             self.shared.segments.lock().push(segment);
             (self.file, self.position, self.length) = (file, HEADER_BYTES, HEADER_BYTES);
@@ -184,15 +207,17 @@ impl Writer {
         Ok(written)
     }
 
-    /// Whether the segment takes `pending` behind `group_bytes` that are to be written. An empty one takes any record.
+    /// Whether the segment takes `pending` behind `group_bytes` that are to be written. An empty one takes
+    /// any record.
     fn fits(&self, group_bytes: usize, pending: &Pending) -> bool {
         let position = self.position + group_bytes as u64;
-        position == HEADER_BYTES || position + pending.frame_bytes() as u64 <= self.shared.options.segment_bytes
+        position == HEADER_BYTES
+            || position + pending.frame_bytes() as u64 <= self.shared.options.segment_bytes
     }
 
-    /// Writes `group` durably, with free space behind it if it reaches the end of the file. If there is no room, it does without; if
-    /// there is none for the group either, what was written of it is taken back: no fsync has failed, so the file is known to be what
-    /// it was before, and the group may be written again.
+    /// Writes `group` durably, with free space behind it if it reaches the end of the file. If there is no
+    /// room, it does without; if there is none for the group either, what was written of it is taken back: no
+    /// fsync has failed, so the file is known to be what it was before, and the group may be written again.
     fn write_group(&mut self, group: &Group) -> Result<(), Failure> {
         let path = self.path();
         let mut ahead = self.ahead(group.bytes());
@@ -205,7 +230,11 @@ impl Writer {
         if let Err(error) = written {
             let full = is_full(&error);
             let error = LogError::io("write", &path)(error);
-            return if full && self.cut_free().is_ok() { Err(Failure::Full(error)) } else { Err(Failure::Lost(error)) };
+            return if full && self.cut_free().is_ok() {
+                Err(Failure::Full(error))
+            } else {
+                Err(Failure::Lost(error))
+            };
         }
         self.length = self.length.max(self.position + (group.bytes() + ahead) as u64);
         let synced = self.file.sync();
@@ -213,8 +242,9 @@ impl Writer {
         synced.map_err(|error| Failure::Lost(LogError::io("fsync", &path)(error)))
     }
 
-    /// How many bytes of free space are to be taken behind a group of so many `bytes`. None while the group finds room in what was
-    /// taken before; and none behind a large one, whose own bytes cost more than the new length of the file.
+    /// How many bytes of free space are to be taken behind a group of so many `bytes`. None while the group
+    /// finds room in what was taken before; and none behind a large one, whose own bytes cost more than the
+    /// new length of the file.
     fn ahead(&self, bytes: usize) -> usize {
         let end = self.position + bytes as u64;
         if end <= self.length || bytes as u64 >= AHEAD_BYTES / 4 {
@@ -222,7 +252,8 @@ impl Writer {
         }
         let options = &self.shared.options;
         let left = options.max_bytes.saturating_sub(self.shared.disk_bytes.load(Ordering::Relaxed));
-        let ahead = AHEAD_BYTES.min(options.max_bytes / 16).min(left).min(options.segment_bytes.saturating_sub(end));
+        let ahead =
+            AHEAD_BYTES.min(options.max_bytes / 16).min(left).min(options.segment_bytes.saturating_sub(end));
         usize::try_from(ahead).unwrap_or(0)
     }
 
@@ -248,7 +279,11 @@ impl Writer {
 
     /// The file that is written to.
     fn path(&self) -> PathBuf {
-        self.shared.segments.lock().last().map_or_else(|| self.shared.options.dir.clone(), |segment| segment.path.clone())
+        self.shared
+            .segments
+            .lock()
+            .last()
+            .map_or_else(|| self.shared.options.dir.clone(), |segment| segment.path.clone())
     }
 
     /// Tells readers first and senders second, so that whoever was told that a record is durable can read it.
@@ -296,7 +331,8 @@ impl Writer {
         true
     }
 
-    /// After a failed write or fsync nobody knows what the disk holds, so the log takes nothing more until it is opened anew.
+    /// After a failed write or fsync nobody knows what the disk holds, so the log takes nothing more until it
+    /// is opened anew.
     fn poison(&mut self, error: &LogError) {
         tracing::error!(%error, "the log stops: its disk failed, or has no room at the end");
         let mut queue = self.shared.queue.lock();

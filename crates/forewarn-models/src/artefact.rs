@@ -10,7 +10,8 @@ use crate::interval::Interval;
 use crate::linear::{CLIP, Linear, Scaler};
 use crate::validate::{Candidate, Metrics, Trial};
 
-/// A signal counts as outside what was trained on above this multiple of the largest distance seen in training.
+/// A signal counts as outside what was trained on above this multiple of the largest distance seen in
+/// training.
 const DISTANCE_MARGIN: f64 = 1.5;
 
 /// A trained model. Stored as JSON; the version it is known by is not part of it.
@@ -32,7 +33,8 @@ pub(crate) struct Artefact {
     scaler: Scaler,
     linear: Linear,
     interval: Interval,
-    /// Per signal: the largest mean squared standardised value over its columns in training, times the margin.
+    /// Per signal: the largest mean squared standardised value over its columns in training, times the
+    /// margin.
     distance_limits: Vec<f64>,
 }
 
@@ -83,7 +85,8 @@ pub struct Statement {
     pub p50: f64,
     /// Upper end of the interval; at the cap it means "at least this".
     pub p95: f64,
-    /// How far each signal, and the age, moves the prediction from that for an average training row, largest first.
+    /// How far each signal, and the age, moves the prediction from that for an average training row, largest
+    /// first.
     pub contributions: Vec<Contribution>,
     /// Whether a signal lies outside what the model was trained on.
     pub out_of_distribution: bool,
@@ -105,7 +108,10 @@ pub(crate) struct Parts<'a> {
 
 impl Artefact {
     pub(crate) fn new(model: &Model, signals: Vec<String>, summary: Summary, parts: Parts<'_>) -> Self {
-        let columns = parts.columns.iter().map(|column| StoredColumn { name: column.name.clone(), signal: column.signal });
+        let columns = parts
+            .columns
+            .iter()
+            .map(|column| StoredColumn { name: column.name.clone(), signal: column.signal });
         let mut artefact = Self {
             model: model.name.clone(),
             definition: definition_fingerprint(model),
@@ -130,7 +136,8 @@ impl Artefact {
 
     /// Whether `columns` are those the model was fitted to.
     pub(crate) fn fits(&self, columns: &[Column]) -> bool {
-        columns.len() == self.columns.len() && columns.iter().zip(&self.columns).all(|(a, b)| a.name == b.name && a.signal == b.signal)
+        columns.len() == self.columns.len()
+            && columns.iter().zip(&self.columns).all(|(a, b)| a.name == b.name && a.signal == b.signal)
     }
 
     /// Predicts from the features of one row.
@@ -148,11 +155,14 @@ impl Artefact {
         let (p05, p50, p95) = self.interval.around(predicted);
         let named = self.signals.iter().map(String::as_str).zip(weights);
         let aged = self.columns.iter().any(|column| column.signal.is_none()).then_some(("age", age));
-        let mut contributions: Vec<Contribution> =
-            named.chain(aged).map(|(signal, weight)| Contribution { signal: signal.into(), weight }).collect();
+        let mut contributions: Vec<Contribution> = named
+            .chain(aged)
+            .map(|(signal, weight)| Contribution { signal: signal.into(), weight })
+            .collect();
         contributions.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
         let distances = self.distances(row.iter().copied());
-        let out_of_distribution = distances.iter().zip(&self.distance_limits).any(|(distance, limit)| distance > limit);
+        let out_of_distribution =
+            distances.iter().zip(&self.distance_limits).any(|(distance, limit)| distance > limit);
         Statement { p05, p50, p95, contributions, out_of_distribution }
     }
 
@@ -174,11 +184,12 @@ impl Artefact {
     }
 }
 
-/// Fingerprint of what a prediction depends on: assets, signals, features, target, coverage. Schedules, algorithms and folds may
-/// change without making a trained version useless.
+/// Fingerprint of what a prediction depends on: assets, signals, features, target, coverage. Schedules,
+/// algorithms and folds may change without making a trained version useless.
 pub(crate) fn definition_fingerprint(model: &Model) -> String {
     let features = &model.features;
-    let statistics: Vec<&str> = features.statistics.iter().map(|&statistic| statistic_name(statistic)).collect();
+    let statistics: Vec<&str> =
+        features.statistics.iter().map(|&statistic| statistic_name(statistic)).collect();
     let text = format!(
         "{:?} {:?} {} {:?} {statistics:?} {} {} {} {}",
         model.assets.as_str(),
@@ -195,6 +206,8 @@ pub(crate) fn definition_fingerprint(model: &Model) -> String {
 
 /// 64-bit FNV-1a (draft-eastlake-fnv), as 16 hexadecimal digits.
 pub(crate) fn fingerprint(bytes: &[u8]) -> String {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
     format!("{hash:016x}")
 }

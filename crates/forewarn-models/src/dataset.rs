@@ -24,8 +24,8 @@ pub(crate) struct DatasetBuilder {
     cap: f64,
     /// Most rows that are fitted to.
     room: usize,
-    /// Of each life every so many-th row is fitted to. It doubles whenever the room is used up, so that the rows that stay are those
-    /// that would have been taken from the start.
+    /// Of each life every so many-th row is fitted to. It doubles whenever the room is used up, so that the
+    /// rows that stay are those that would have been taken from the start.
     stride: usize,
     table: Vec<f64>,
     rows: Vec<Row>,
@@ -96,7 +96,8 @@ impl DatasetBuilder {
         }
     }
 
-    /// Most lives that the table has room for: each brings its scored rows, and as many again to be fitted to.
+    /// Most lives that the table has room for: each brings its scored rows, and as many again to be fitted
+    /// to.
     pub(crate) fn max_lives(model: &Model) -> usize {
         let columns = FeaturePlan::new(model, model.signals.clone()).columns().len();
         (MAX_CELLS / columns.max(1) / (2 * EVALUATIONS)).clamp(10, 1_000)
@@ -124,7 +125,8 @@ impl DatasetBuilder {
         self.lives.push(LifeExtent { end, rows: slots.len() });
         let evaluated = evaluation_rows(slots.len());
         let is_evaluated = |number: &usize| evaluated.binary_search(number).is_ok();
-        let kept: Vec<usize> = (0..slots.len()).filter(|row| row.is_multiple_of(self.stride) || is_evaluated(row)).collect();
+        let kept: Vec<usize> =
+            (0..slots.len()).filter(|row| row.is_multiple_of(self.stride) || is_evaluated(row)).collect();
         let wanted: Vec<usize> = kept.iter().map(|&row| slots[row]).collect();
         self.table.extend(self.plan.rows(grid, &wanted));
         for (&number, &slot) in kept.iter().zip(&wanted) {
@@ -134,7 +136,8 @@ impl DatasetBuilder {
         }
     }
 
-    /// Thins until a life of `more` rows has room. A stride beyond the longest life leaves the first row of each.
+    /// Thins until a life of `more` rows has room. A stride beyond the longest life leaves the first row of
+    /// each.
     fn make_room(&mut self, more: usize) {
         let longest = self.lives.iter().map(|life| life.rows).max().unwrap_or(0).max(more);
         let used = |rows: &[Row]| rows.iter().filter(|row| row.train).count();
@@ -157,19 +160,30 @@ impl DatasetBuilder {
 
     /// The signals that no life has a single reading of.
     pub(crate) fn unseen(&self) -> Vec<&str> {
-        self.plan.signals.iter().zip(&self.seen).filter(|&(_, &seen)| !seen).map(|(signal, _)| &**signal).collect()
+        self.plan
+            .signals
+            .iter()
+            .zip(&self.seen)
+            .filter(|&(_, &seen)| !seen)
+            .map(|(signal, _)| &**signal)
+            .collect()
     }
 
-    /// The table: signals with at most two distinct values are dropped (they hold no trend), then rows where one of the others
-    /// is unknown.
+    /// The table: signals with at most two distinct values are dropped (they hold no trend), then rows where
+    /// one of the others is unknown.
     pub(crate) fn finish(self) -> Dataset {
-        let signals: Vec<usize> = (0..self.distinct.len()).filter(|&signal| self.distinct[signal].is_varied()).collect();
+        let signals: Vec<usize> =
+            (0..self.distinct.len()).filter(|&signal| self.distinct[signal].is_varied()).collect();
         let width = self.columns.len();
-        let kept: Vec<usize> =
-            (0..width).filter(|&column| self.columns[column].signal.is_none_or(|signal| signals.contains(&signal))).collect();
-        let complete: Vec<usize> =
-            (0..self.rows.len()).filter(|&row| kept.iter().all(|&column| self.table[row * width + column].is_finite())).collect();
-        let x = Array2::from_shape_fn((complete.len(), kept.len()), |(row, column)| self.table[complete[row] * width + kept[column]]);
+        let kept: Vec<usize> = (0..width)
+            .filter(|&column| self.columns[column].signal.is_none_or(|signal| signals.contains(&signal)))
+            .collect();
+        let complete: Vec<usize> = (0..self.rows.len())
+            .filter(|&row| kept.iter().all(|&column| self.table[row * width + column].is_finite()))
+            .collect();
+        let x = Array2::from_shape_fn((complete.len(), kept.len()), |(row, column)| {
+            self.table[complete[row] * width + kept[column]]
+        });
         let columns = kept.iter().map(|&column| {
             let Column { name, signal } = self.columns[column].clone();
             Column { name, signal: signal.and_then(|signal| signals.iter().position(|&kept| kept == signal)) }
@@ -189,7 +203,11 @@ impl DatasetBuilder {
 fn evaluation_rows(rows: usize) -> Vec<usize> {
     let step = (LAST_EVALUATION - FIRST_EVALUATION) / (EVALUATIONS - 1) as f64;
     let at = |index: usize| (index as f64).mul_add(step, FIRST_EVALUATION) * rows.saturating_sub(1) as f64;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a usize that is not negative")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a usize that is not negative"
+    )]
     let mut found: Vec<usize> = (0..EVALUATIONS).map(|index| at(index).round() as usize).collect();
     found.dedup();
     found
@@ -226,7 +244,8 @@ mod tests {
     use crate::grid::GridBuilder;
     use crate::tests::core::{HOUR, model};
 
-    /// A table of lives with one row each `every` hours, so many rows each, and the most rows that may be fitted to.
+    /// A table of lives with one row each `every` hours, so many rows each, and the most rows that may be
+    /// fitted to.
     fn table(room: usize, every: i64, lives: &[i64]) -> Dataset {
         let model = model(&["a"], &[forewarn_spec::Statistic::Last]);
         let mut builder = DatasetBuilder { room, ..DatasetBuilder::new(&model) };
@@ -251,7 +270,9 @@ mod tests {
     #[test]
     fn thinning_leaves_the_same_rows_in_any_order_of_lives() {
         let data = table(100, 1, &[30, 40, 300]);
-        let expected = (0..3).zip([30, 40, 300]).flat_map(|(life, rows)| (0..rows).step_by(4).map(move |number| (life, number)));
+        let expected = (0..3)
+            .zip([30, 40, 300])
+            .flat_map(|(life, rows)| (0..rows).step_by(4).map(move |number| (life, number)));
         assert_eq!(trained(&data), expected.collect::<Vec<_>>());
         let sizes = |lives: &[i64]| trained(&table(100, 1, lives)).len();
         assert_eq!(sizes(&[300, 30, 40]), sizes(&[30, 40, 300]));

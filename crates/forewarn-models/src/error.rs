@@ -14,7 +14,9 @@ pub enum ModelError {
         known: String,
     },
     /// No version of that name.
-    #[error("model {model} has no version {version:?}; GET /v1/models/{model}/versions lists those there are")]
+    #[error(
+        "model {model} has no version {version:?}; GET /v1/models/{model}/versions lists those there are"
+    )]
     UnknownVersion {
         /// The model.
         model: String,
@@ -22,7 +24,9 @@ pub enum ModelError {
         version: String,
     },
     /// Nothing to predict with.
-    #[error("model {0} has no version in force; train it, and promote a version if its definition says `promote: manually`")]
+    #[error(
+        "model {0} has no version in force; train it, and promote a version if its definition says `promote: manually`"
+    )]
     NotTrained(String),
     /// The version in force was trained for another definition.
     #[error(

@@ -1,14 +1,16 @@
 //! Features: what a model sees of a life at one row, computed from that life's past only.
 //!
-//! Per signal: the value of the row (`last`), and mean, standard deviation, minimum, maximum and slope over each trailing
-//! window. A window holds the slots up to and with the row; it never reaches back before the start of the life, so windows
-//! are shorter there, and slots without a value are left out. The slope is that of the least-squares line times the length
-//! that the window really covers: the change over the window, in the signal's unit. It is 0 below [`slope_rows`] values.
+//! Per signal: the value of the row (`last`), and mean, standard deviation, minimum, maximum and slope over
+//! each trailing window. A window holds the slots up to and with the row; it never reaches back before the
+//! start of the life, so windows are shorter there, and slots without a value are left out. The slope is that
+//! of the least-squares line times the length that the window really covers: the change over the window, in
+//! the signal's unit. It is 0 below [`slope_rows`] values.
 //!
-//! Age, if the definition asks for it, is measured in caps, a = age / cap, so that it has no unit: a, ln(1 + 100 a) and
-//! min(2 a, 1). It assumes a healthy start and a known beginning of the life.
+//! Age, if the definition asks for it, is measured in caps, a = age / cap, so that it has no unit: a, ln(1 +
+//! 100 a) and min(2 a, 1). It assumes a healthy start and a known beginning of the life.
 //!
-//! Sums over windows are differences of prefix sums: O(1) a row and window. Training and prediction call the same function.
+//! Sums over windows are differences of prefix sums: O(1) a row and window. Training and prediction call the
+//! same function.
 
 use std::collections::VecDeque;
 
@@ -77,7 +79,9 @@ impl FeaturePlan {
             }
         }
         if self.age {
-            columns.extend(["age.linear", "age.log", "age.young"].map(|name| Column { name: name.into(), signal: None }));
+            columns.extend(
+                ["age.linear", "age.log", "age.young"].map(|name| Column { name: name.into(), signal: None }),
+            );
         }
         columns
     }
@@ -95,13 +99,15 @@ impl FeaturePlan {
         self.windows.iter().copied().max().unwrap_or(1)
     }
 
-    /// The first slot that has a part in the row at `slot`: where its longest window begins, and a value carried into that lies.
+    /// The first slot that has a part in the row at `slot`: where its longest window begins, and a value
+    /// carried into that lies.
     pub(crate) fn first_slot(&self, slot: usize) -> usize {
         (slot + 1).saturating_sub(self.longest() + self.fill_slots())
     }
 
-    /// How far before an asset's newest reading readings can still matter, µs: the row itself may lie [`Self::fill_slots`] before
-    /// it, the row's longest window begins before that, and a value carried into that window before that.
+    /// How far before an asset's newest reading readings can still matter, µs: the row itself may lie
+    /// [`Self::fill_slots`] before it, the row's longest window begins before that, and a value carried into
+    /// that window before that.
     pub(crate) fn look_back_us(&self) -> i64 {
         let slots = i64::try_from(self.longest() + 2 * self.fill_slots() + 2).unwrap_or(i64::MAX);
         slots.saturating_mul(self.every_us)
@@ -112,7 +118,8 @@ impl FeaturePlan {
         GridSpec { every_us: self.every_us, fill_slots: self.fill_slots(), start, from, until }
     }
 
-    /// The features at the slots `wanted` of `grid`, row after row. A signal that is unknown at a slot has NaN in all its columns.
+    /// The features at the slots `wanted` of `grid`, row after row. A signal that is unknown at a slot has
+    /// NaN in all its columns.
     pub(crate) fn rows(&self, grid: &LifeGrid, wanted: &[usize]) -> Vec<f64> {
         let width = self.columns().len();
         let mut table = vec![f64::NAN; width * wanted.len()];
@@ -171,8 +178,9 @@ pub(crate) const fn statistic_name(statistic: Statistic) -> &'static str {
     }
 }
 
-/// Prefix sums over the known values of one signal. Values are taken relative to the first known one, so that a small change on
-/// top of a large level keeps its digits; slot numbers are summed in integers, which is exact.
+/// Prefix sums over the known values of one signal. Values are taken relative to the first known one, so that
+/// a small change on top of a large level keeps its digits; slot numbers are summed in integers, which is
+/// exact.
 struct Sums {
     base: f64,
     /// Element i sums over the slots before i.
@@ -216,7 +224,14 @@ impl Sums {
     fn over(&self, slot: usize, window: usize) -> (Sum, usize) {
         let (from, to) = ((slot + 1).saturating_sub(window), slot + 1);
         let (a, b) = (&self.before[from], &self.before[to]);
-        let sum = Sum { count: b.count - a.count, k: b.k - a.k, kk: b.kk - a.kk, v: b.v - a.v, vv: b.vv - a.vv, kv: b.kv - a.kv };
+        let sum = Sum {
+            count: b.count - a.count,
+            k: b.k - a.k,
+            kk: b.kk - a.kk,
+            v: b.v - a.v,
+            vv: b.vv - a.vv,
+            kv: b.kv - a.kv,
+        };
         (sum, to - from)
     }
 

@@ -1,9 +1,9 @@
 //! Readings of one life, resampled onto rows of fixed spacing.
 //!
-//! Slot k covers the time from k × spacing to (k + 1) × spacing after the start of the life. A signal's value there is the mean
-//! of its good readings in the slot, so that a dense and a sparse sensor weigh the same and noise is averaged out. A slot
-//! without a reading takes the value before it, but only so many slots long; behind that the value is unknown (NaN). A slot
-//! in which no signal has a reading is no row.
+//! Slot k covers the time from k × spacing to (k + 1) × spacing after the start of the life. A signal's value
+//! there is the mean of its good readings in the slot, so that a dense and a sparse sensor weigh the same and
+//! noise is averaged out. A slot without a reading takes the value before it, but only so many slots long;
+//! behind that the value is unknown (NaN). A slot in which no signal has a reading is no row.
 
 /// What a grid is made of. Times are µs.
 #[derive(Debug, Clone, Copy)]
@@ -20,8 +20,8 @@ pub(crate) struct GridSpec {
     pub until: i64,
 }
 
-/// Most cells (slots × signals) of all grids that are in memory at once; while a grid is made a cell takes up to 20 bytes. A life
-/// that is too long even alone keeps its newest part.
+/// Most cells (slots × signals) of all grids that are in memory at once; while a grid is made a cell takes up
+/// to 20 bytes. A life that is too long even alone keeps its newest part.
 pub(crate) const MAX_CELLS: usize = 16 << 20;
 
 /// How many cells the grid of `signals` signals over `length_us` has at most.
@@ -69,7 +69,8 @@ impl GridBuilder {
         Self { spec, first_slot, sums, counts, oldest: Vec::new(), newest: Vec::new(), max_slots }
     }
 
-    /// Takes in a good reading of signal number `signal`; one outside the life, or a value that is no number, is passed over.
+    /// Takes in a good reading of signal number `signal`; one outside the life, or a value that is no number,
+    /// is passed over.
     pub(crate) fn push(&mut self, signal: usize, time: i64, value: f64) {
         if time < self.spec.from || time >= self.spec.until || !value.is_finite() {
             return;
@@ -124,7 +125,12 @@ impl GridBuilder {
                 })
                 .collect()
         });
-        LifeGrid { start: self.spec.start, values: values.collect(), oldest: self.oldest, newest: self.newest }
+        LifeGrid {
+            start: self.spec.start,
+            values: values.collect(),
+            oldest: self.oldest,
+            newest: self.newest,
+        }
     }
 }
 
@@ -153,7 +159,11 @@ mod tests {
 
     #[test]
     fn slots_hold_means_and_short_gaps_are_filled() {
-        let grid = grid(spec(), 2, &[(0, 100, 1.0), (0, 109, 3.0), (0, 110, 5.0), (1, 105, 7.0), (1, 145, 9.0), (0, 108, f64::NAN)]);
+        let grid = grid(
+            spec(),
+            2,
+            &[(0, 100, 1.0), (0, 109, 3.0), (0, 110, 5.0), (1, 105, 7.0), (1, 145, 9.0), (0, 108, f64::NAN)],
+        );
         assert_eq!(grid.values[0][..4], [2.0, 5.0, 5.0, 5.0]);
         assert!(grid.values[0][4].is_nan(), "a value is carried two slots, not three");
         assert_eq!(grid.values[1][..3], [7.0, 7.0, 7.0]);

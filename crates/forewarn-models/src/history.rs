@@ -1,4 +1,5 @@
-//! What a model asks of the past, and where it keeps its versions. The lake answers; tests answer from memory.
+//! What a model asks of the past, and where it keeps its versions. The lake answers; tests answer from
+//! memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ pub(crate) trait History: Send + Sync {
     /// Life events before `to`, ascending in time, equal times in order of arrival.
     fn life_events(&self, to: Timestamp) -> BoxFuture<'_, Result<Vec<LifeEventRow>, ModelError>>;
 
-    /// Time of the first and the last reading of any of `signals`, by asset, among those that stand in the log at `since` or later.
+    /// Time of the first and the last reading of any of `signals`, by asset, among those that stand in the
+    /// log at `since` or later.
     fn extents(
         &self,
         signals: &[SignalName],
@@ -23,7 +25,12 @@ pub(crate) trait History: Send + Sync {
     ) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>>;
 
     /// The good readings of some series, ascending in time within each.
-    fn readings(&self, series: &[SeriesId], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>>;
+    fn readings(
+        &self,
+        series: &[SeriesId],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>>;
 
     /// Each asset's newest prediction of `model`.
     fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>>;
@@ -58,7 +65,8 @@ pub(crate) struct Extent {
     pub first: i64,
     /// Time of the last reading.
     pub last: i64,
-    /// The newest record of the log that holds one of them; late readings make it another than that of the last.
+    /// The newest record of the log that holds one of them; late readings make it another than that of the
+    /// last.
     pub newest: Offset,
 }
 
@@ -101,8 +109,8 @@ pub(crate) struct Wanted {
     pub to: i64,
 }
 
-/// Reads in pieces of time whose length follows from how many readings the last piece held: memory stays bounded for dense
-/// sensors, and sparse ones need few queries.
+/// Reads in pieces of time whose length follows from how many readings the last piece held: memory stays
+/// bounded for dense sensors, and sparse ones need few queries.
 #[derive(Debug)]
 pub(crate) struct Reader {
     piece_us: i64,
@@ -121,11 +129,16 @@ impl Reader {
         Self { piece_us: DAY_US }
     }
 
-    /// Puts the readings of all `wanted` on rows; they share the queries, so they should lie near one another in time.
+    /// Puts the readings of all `wanted` on rows; they share the queries, so they should lie near one another
+    /// in time.
     ///
     /// # Errors
     /// Those of the history.
-    pub(crate) async fn grids(&mut self, history: &Arc<dyn History>, mut wanted: Vec<Wanted>) -> Result<Vec<LifeGrid>, ModelError> {
+    pub(crate) async fn grids(
+        &mut self,
+        history: &Arc<dyn History>,
+        mut wanted: Vec<Wanted>,
+    ) -> Result<Vec<LifeGrid>, ModelError> {
         let mut takers: HashMap<SeriesId, Vec<(usize, usize)>> = HashMap::new();
         for (index, wanted) in wanted.iter().enumerate() {
             for (signal, &id) in wanted.series.iter().enumerate().filter(|&(_, &id)| id != NO_SERIES) {
@@ -149,7 +162,11 @@ impl Reader {
             for readings in piece {
                 for &(index, signal) in takers.get(&readings.id).into_iter().flatten() {
                     let builder = &mut wanted[index].builder;
-                    readings.time.iter().zip(&readings.value).for_each(|(&time, &value)| builder.push(signal, time, value));
+                    readings
+                        .time
+                        .iter()
+                        .zip(&readings.value)
+                        .for_each(|(&time, &value)| builder.push(signal, time, value));
                 }
             }
             at = to;

@@ -1,10 +1,11 @@
 //! Prediction intervals that hold what they promise: cross-conformal, by life.
 //!
-//! Every life is predicted by a model that has not seen it; how far those predictions were off says how far the next will be.
-//! The misses are sorted into bins by the prediction, since a machine near its end is predicted better than a fresh one,
-//! and the lower and the upper side have their own quantile: of n misses the ⌈(n + 1) q⌉-th, which covers with probability q a
-//! new miss exchangeable with them (Vovk, Gammerman, Shafer 2005). Between bins the widths are interpolated. Rows of one life
-//! are not independent of one another, so the promise holds on average over lives, and is looser where lives are few.
+//! Every life is predicted by a model that has not seen it; how far those predictions were off says how far
+//! the next will be. The misses are sorted into bins by the prediction, since a machine near its end is
+//! predicted better than a fresh one, and the lower and the upper side have their own quantile: of n misses
+//! the ⌈(n + 1) q⌉-th, which covers with probability q a new miss exchangeable with them (Vovk, Gammerman,
+//! Shafer 2005). Between bins the widths are interpolated. Rows of one life are not independent of one
+//! another, so the promise holds on average over lives, and is looser where lives are few.
 //!
 //! An end at the cap means "at least this": targets are not told apart above it.
 
@@ -59,8 +60,10 @@ impl Interval {
             }
             let (bin, after) = rest.split_at(end);
             let centre = bin.iter().map(|outcome| outcome.predicted).sum::<f64>() / bin.len() as f64;
-            let below = quantile(bin.iter().map(|outcome| outcome.predicted - outcome.truth).collect(), side).max(0.0);
-            let above = quantile(bin.iter().map(|outcome| outcome.truth - outcome.predicted).collect(), side).max(0.0);
+            let below = quantile(bin.iter().map(|outcome| outcome.predicted - outcome.truth).collect(), side)
+                .max(0.0);
+            let above = quantile(bin.iter().map(|outcome| outcome.truth - outcome.predicted).collect(), side)
+                .max(0.0);
             bins.push(Bin { centre, below, above });
             rest = after;
         }
@@ -71,23 +74,29 @@ impl Interval {
     pub(crate) fn around(&self, predicted: f64) -> (f64, f64, f64) {
         let predicted = predicted.clamp(0.0, self.cap);
         let after = self.bins.partition_point(|bin| bin.centre <= predicted);
-        let (below, above) = match (after.checked_sub(1).and_then(|index| self.bins.get(index)), self.bins.get(after)) {
-            (Some(left), Some(right)) => {
-                let share = (predicted - left.centre) / (right.centre - left.centre);
-                (left.below + share * (right.below - left.below), left.above + share * (right.above - left.above))
-            }
-            (Some(bin), None) | (None, Some(bin)) => (bin.below, bin.above),
-            (None, None) => (self.cap, self.cap),
-        };
+        let (below, above) =
+            match (after.checked_sub(1).and_then(|index| self.bins.get(index)), self.bins.get(after)) {
+                (Some(left), Some(right)) => {
+                    let share = (predicted - left.centre) / (right.centre - left.centre);
+                    (
+                        left.below + share * (right.below - left.below),
+                        left.above + share * (right.above - left.above),
+                    )
+                }
+                (Some(bin), None) | (None, Some(bin)) => (bin.below, bin.above),
+                (None, None) => (self.cap, self.cap),
+            };
         ((predicted - below).max(0.0), predicted, (predicted + above).min(self.cap))
     }
 
-    /// Share of `outcomes` held, and mean width, where the interval for a fold is made of the other folds' misses.
+    /// Share of `outcomes` held, and mean width, where the interval for a fold is made of the other folds'
+    /// misses.
     pub(crate) fn assess(outcomes: &[Scored], coverage: f64, cap: f64) -> (f64, f64) {
         let folds = outcomes.iter().map(|outcome| outcome.fold + 1).max().unwrap_or(0);
         let (mut held, mut width) = (0_usize, 0.0);
         for fold in 0..folds {
-            let (own, others): (Vec<Scored>, Vec<Scored>) = outcomes.iter().partition(|outcome| outcome.fold == fold);
+            let (own, others): (Vec<Scored>, Vec<Scored>) =
+                outcomes.iter().partition(|outcome| outcome.fold == fold);
             let interval = Self::of(&others, coverage, cap);
             for outcome in &own {
                 let (low, _, high) = interval.around(outcome.predicted);
@@ -156,7 +165,8 @@ mod tests {
                 (low..=high).contains(&outcome.truth)
             });
             let share = held.count() as f64 / fresh.len() as f64;
-            // Four binomial standard deviations of 2000 draws, and the same again for the quantiles' own error.
+            // Four binomial standard deviations of 2000 draws, and the same again for the quantiles' own
+            // error.
             assert!((share - 0.9).abs() < 0.035, "{share}");
             let (assessed, _) = Interval::assess(&outcomes(seed, 2_000), 0.9, 1e9);
             assert!((assessed - 0.9).abs() < 0.035, "{assessed}");

@@ -1,11 +1,14 @@
-//! The lake as a model's [`History`]: life events and extents by SQL, readings by series, versions as objects.
+//! The lake as a model's [`History`]: life events and extents by SQL, readings by series, versions as
+//! objects.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_lake::{Cell, Lake, LakeError, ReadingsQuery, ResultSet, SqlRequest};
 use forewarn_spec::Model;
-use forewarn_types::{BoxFuture, Clock, Journal, LifeEventKind, Offset, Quality, SeriesId, SeriesTable, SignalName, Timestamp};
+use forewarn_types::{
+    BoxFuture, Clock, Journal, LifeEventKind, Offset, Quality, SeriesId, SeriesTable, SignalName, Timestamp,
+};
 use parking_lot::RwLock;
 
 use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
@@ -23,8 +26,8 @@ struct LakeHistory {
 }
 
 impl ModelService {
-    /// Opens the models and reads the versions in force. A damaged version does not keep the others from working; its model
-    /// says so in [`crate::ModelStatus::problem`].
+    /// Opens the models and reads the versions in force. A damaged version does not keep the others from
+    /// working; its model says so in [`crate::ModelStatus::problem`].
     ///
     /// # Errors
     /// [`ModelError::Lake`] if the lake does not answer.
@@ -43,10 +46,13 @@ impl LakeHistory {
     /// All rows of the answer to `query`, or none: half an answer would make a wrong model.
     async fn rows(&self, query: String, from: Timestamp, to: Timestamp) -> Result<ResultSet, ModelError> {
         let params = Some((from, to));
-        let request = SqlRequest { query, params, max_rows: Some(MAX_ROWS), timeout: Some(TIMEOUT), internal: true };
+        let request =
+            SqlRequest { query, params, max_rows: Some(MAX_ROWS), timeout: Some(TIMEOUT), internal: true };
         let rows = self.lake.sql(request).await.map_err(failed)?;
         if rows.truncated() {
-            return Err(ModelError::Lake(format!("there are more than {MAX_ROWS} assets or life events, more than a model is made for")));
+            return Err(ModelError::Lake(format!(
+                "there are more than {MAX_ROWS} assets or life events, more than a model is made for"
+            )));
         }
         Ok(rows)
     }
@@ -60,8 +66,14 @@ impl History for LakeHistory {
             let mut events = Vec::with_capacity(rows.row_count());
             for row in 0..rows.row_count() {
                 let event = LifeEventKind::parse(text(&rows, row, 2)?);
-                let event = event.ok_or_else(|| ModelError::Lake(format!("row {row} of life_events holds no known event")))?;
-                events.push(LifeEventRow { asset: text(&rows, row, 0)?.into(), time: time(&rows, row, 1)?, event });
+                let event = event.ok_or_else(|| {
+                    ModelError::Lake(format!("row {row} of life_events holds no known event"))
+                })?;
+                events.push(LifeEventRow {
+                    asset: text(&rows, row, 0)?.into(),
+                    time: time(&rows, row, 1)?,
+                    event,
+                });
             }
             Ok(events)
         })
@@ -83,20 +95,27 @@ impl History for LakeHistory {
         Box::pin(async move {
             let rows = self.rows(query, from, to).await?;
             let extent = |row| {
-                let (first, last, newest) = (time(&rows, row, 1)?, time(&rows, row, 2)?, offset(&rows, row, 3)?);
+                let (first, last, newest) =
+                    (time(&rows, row, 1)?, time(&rows, row, 2)?, offset(&rows, row, 3)?);
                 Ok(Extent { asset: text(&rows, row, 0)?.into(), first, last, newest })
             };
             (0..rows.row_count()).map(extent).collect()
         })
     }
 
-    fn readings(&self, series: &[SeriesId], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
+    fn readings(
+        &self,
+        series: &[SeriesId],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
         let query = ReadingsQuery { series: series.to_vec(), from, to };
         Box::pin(async move {
             let found = self.lake.readings(query).await.map_err(failed)?;
             let good = found.into_iter().map(|readings| {
                 let rows = readings.time.iter().zip(&readings.value).zip(&readings.flags);
-                let (time, value) = rows.filter(|(_, flags)| flags.quality() == Quality::Good).map(|(row, _)| row).unzip();
+                let (time, value) =
+                    rows.filter(|(_, flags)| flags.quality() == Quality::Good).map(|(row, _)| row).unzip();
                 GoodReadings { id: readings.id, time, value }
             });
             Ok(good.collect())
@@ -121,11 +140,15 @@ impl History for LakeHistory {
     }
 
     fn put(&self, path: String, bytes: Vec<u8>, if_absent: bool) -> BoxFuture<'_, Result<(), ModelError>> {
-        Box::pin(async move { self.lake.store().put(&path, bytes.into(), if_absent).await.map(|_| ()).map_err(failed) })
+        Box::pin(async move {
+            self.lake.store().put(&path, bytes.into(), if_absent).await.map(|_| ()).map_err(failed)
+        })
     }
 
     fn get(&self, path: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, ModelError>> {
-        Box::pin(async move { Ok(self.lake.store().get(&path).await.map_err(failed)?.map(|bytes| bytes.to_vec())) })
+        Box::pin(async move {
+            Ok(self.lake.store().get(&path).await.map_err(failed)?.map(|bytes| bytes.to_vec()))
+        })
     }
 
     fn list(&self, folder: String) -> BoxFuture<'_, Result<Vec<String>, ModelError>> {
@@ -154,20 +177,26 @@ fn quoted(text: &str) -> String {
 fn text(rows: &ResultSet, row: usize, column: usize) -> Result<&str, ModelError> {
     match rows.cell(row, column) {
         Cell::Text(text) => Ok(text),
-        other => Err(ModelError::Lake(format!("row {row}, column {column} of an answer is {other:?} where a text belongs"))),
+        other => Err(ModelError::Lake(format!(
+            "row {row}, column {column} of an answer is {other:?} where a text belongs"
+        ))),
     }
 }
 
 fn time(rows: &ResultSet, row: usize, column: usize) -> Result<i64, ModelError> {
     match rows.cell(row, column) {
         Cell::Time(time) => Ok(time.0),
-        other => Err(ModelError::Lake(format!("row {row}, column {column} of an answer is {other:?} where a time belongs"))),
+        other => Err(ModelError::Lake(format!(
+            "row {row}, column {column} of an answer is {other:?} where a time belongs"
+        ))),
     }
 }
 
 fn offset(rows: &ResultSet, row: usize, column: usize) -> Result<Offset, ModelError> {
     match rows.cell(row, column) {
         Cell::Int(offset) if offset >= 0 => Ok(Offset(offset.unsigned_abs())),
-        other => Err(ModelError::Lake(format!("row {row}, column {column} of an answer is {other:?} where an offset belongs"))),
+        other => Err(ModelError::Lake(format!(
+            "row {row}, column {column} of an answer is {other:?} where an offset belongs"
+        ))),
     }
 }

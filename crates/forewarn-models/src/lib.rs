@@ -1,12 +1,14 @@
-//! Time-to-failure models: what a machine's readings say about when it will fail, with an interval one can trust.
+//! Time-to-failure models: what a machine's readings say about when it will fail, with an interval one can
+//! trust.
 //!
-//! Life events cut each asset's history into lives ([`lives_of`]); the readings of a life are put on rows of fixed spacing,
-//! features are computed over trailing windows, and a linear model is fitted to the failed lives. Cross-validation that never
-//! splits a life chooses the algorithm and its settings, and its misses make the prediction interval. Versions are kept as JSON
-//! in the lake. [`ModelService`] does all of it for a server; [`Fitted`] does the numeric part alone, for benchmarks.
+//! Life events cut each asset's history into lives ([`lives_of`]); the readings of a life are put on rows of
+//! fixed spacing, features are computed over trailing windows, and a linear model is fitted to the failed
+//! lives. Cross-validation that never splits a life chooses the algorithm and its settings, and its misses
+//! make the prediction interval. Versions are kept as JSON in the lake. [`ModelService`] does all of it for a
+//! server; [`Fitted`] does the numeric part alone, for benchmarks.
 //!
-//! Nothing here depends on names, units of measurement or absolute dates: rename, rescale and shift the readings, and the
-//! predictions stay.
+//! Nothing here depends on names, units of measurement or absolute dates: rename, rescale and shift the
+//! readings, and the predictions stay.
 
 mod artefact;
 mod dataset;

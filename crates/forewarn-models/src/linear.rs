@@ -1,10 +1,12 @@
-//! What the linear regressors share: standardised columns, normal equations, and the fit against a capped target.
+//! What the linear regressors share: standardised columns, normal equations, and the fit against a capped
+//! target.
 
 use linfa_linalg::cholesky::Cholesky;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-/// Standardised values are clipped to this: a sensor far outside its range must not throw the prediction out of the world.
+/// Standardised values are clipped to this: a sensor far outside its range must not throw the prediction out
+/// of the world.
 pub(crate) const CLIP: f64 = 10.0;
 
 /// Passes over rows whose target is at the cap.
@@ -56,7 +58,10 @@ pub(crate) struct Linear {
 impl Linear {
     /// The predictions for standardised rows.
     pub(crate) fn predict(&self, z: ArrayView2<'_, f64>) -> Vec<f64> {
-        z.rows().into_iter().map(|row| self.intercept + row.iter().zip(&self.weights).map(|(z, w)| z * w).sum::<f64>()).collect()
+        z.rows()
+            .into_iter()
+            .map(|row| self.intercept + row.iter().zip(&self.weights).map(|(z, w)| z * w).sum::<f64>())
+            .collect()
     }
 }
 
@@ -97,16 +102,21 @@ impl Normal {
     pub(crate) fn factor(&self, ridge: f64) -> Result<Array2<f64>, String> {
         let mut sum = self.gram.clone();
         sum.diag_mut().mapv_inplace(|value| value + ridge);
-        sum.cholesky().map_err(|error| format!("the normal equations cannot be solved ({error}); drop signals that repeat one another"))
+        sum.cholesky().map_err(|error| {
+            format!("the normal equations cannot be solved ({error}); drop signals that repeat one another")
+        })
     }
 
-    /// Fits by `solve`, which turns the covariance of columns and target into weights. A target at the cap means "at least
-    /// this", so a row there whose prediction lies above the cap is no error: it gets its own prediction as target and the fit
-    /// is repeated.
+    /// Fits by `solve`, which turns the covariance of columns and target into weights. A target at the cap
+    /// means "at least this", so a row there whose prediction lies above the cap is no error: it gets its own
+    /// prediction as target and the fit is repeated.
     ///
     /// # Errors
     /// Those of `solve`.
-    pub(crate) fn fit(&self, solve: impl Fn(&Array1<f64>) -> Result<Array1<f64>, String>) -> Result<Linear, String> {
+    pub(crate) fn fit(
+        &self,
+        solve: impl Fn(&Array1<f64>) -> Result<Array1<f64>, String>,
+    ) -> Result<Linear, String> {
         let n = self.z.nrows().max(1) as f64;
         let mut targets = self.targets.clone();
         let mut passes = 0;

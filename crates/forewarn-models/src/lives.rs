@@ -1,10 +1,11 @@
 //! Lives: an asset's stretches from installation or repair to failure, cut out of its life events.
 //!
-//! A life begins at `installed` or `repaired`, or, for an asset that was running before anyone posted an event, at its first
-//! reading. `failed` ends it with its label; `repaired`, `retired` and `installed` end it unfailed (censored). After `failed`
-//! or `retired` nothing runs until `installed` or `repaired` says so: readings of a broken machine must not pass for those of a
-//! healthy one. Training uses failed lives only. A censored life does not tell when it would have failed, and its early rows,
-//! where the target is certainly at the cap, would only add more of what every failed life already shows.
+//! A life begins at `installed` or `repaired`, or, for an asset that was running before anyone posted an
+//! event, at its first reading. `failed` ends it with its label; `repaired`, `retired` and `installed` end it
+//! unfailed (censored). After `failed` or `retired` nothing runs until `installed` or `repaired` says so:
+//! readings of a broken machine must not pass for those of a healthy one. Training uses failed lives only. A
+//! censored life does not tell when it would have failed, and its early rows, where the target is certainly
+//! at the cap, would only add more of what every failed life already shows.
 
 use forewarn_types::LifeEventKind;
 
@@ -37,7 +38,8 @@ pub struct Life {
 pub struct Lives {
     /// The lives, oldest first. They do not overlap.
     pub lives: Vec<Life>,
-    /// Events that end a life where none runs, such as a second `failed` without `installed` or `repaired` between them.
+    /// Events that end a life where none runs, such as a second `failed` without `installed` or `repaired`
+    /// between them.
     pub stray: Vec<(i64, LifeEventKind)>,
 }
 
@@ -49,8 +51,8 @@ impl Lives {
     }
 }
 
-/// Cuts the lives of one asset out of its `events`, given the time of its first reading (`None`: it has none).
-/// Events at the same time count in the order given.
+/// Cuts the lives of one asset out of its `events`, given the time of its first reading (`None`: it has
+/// none). Events at the same time count in the order given.
 #[must_use]
 pub fn lives_of(first_reading: Option<i64>, events: &[(i64, LifeEventKind)]) -> Lives {
     let mut events = events.to_vec();
@@ -96,7 +98,8 @@ mod tests {
     use super::*;
 
     fn check(first: Option<i64>, events: &[(i64, LifeEventKind)], expected: &[(i64, Option<i64>, Outcome)]) {
-        let lives: Vec<_> = lives_of(first, events).lives.iter().map(|life| (life.start, life.end, life.outcome)).collect();
+        let lives: Vec<_> =
+            lives_of(first, events).lives.iter().map(|life| (life.start, life.end, life.outcome)).collect();
         assert_eq!(lives, expected, "{events:?}");
     }
 
@@ -108,7 +111,11 @@ mod tests {
         check(Some(5), &[(9, Failed)], &[(5, Some(9), Outcome::Failed)]);
         check(Some(5), &[(9, Failed), (12, Repaired)], &[(5, Some(9), Outcome::Failed), (12, None, Running)]);
         check(Some(5), &[(3, Installed), (9, Retired)], &[(3, Some(9), Censored)]);
-        check(Some(5), &[(7, Repaired), (9, Installed)], &[(5, Some(7), Censored), (7, Some(9), Censored), (9, None, Running)]);
+        check(
+            Some(5),
+            &[(7, Repaired), (9, Installed)],
+            &[(5, Some(7), Censored), (7, Some(9), Censored), (9, None, Running)],
+        );
         check(Some(5), &[(9, Installed), (9, Repaired)], &[(5, Some(9), Censored), (9, None, Running)]);
         check(Some(5), &[(12, Repaired), (9, Failed)], &[(5, Some(9), Outcome::Failed), (12, None, Running)]);
     }

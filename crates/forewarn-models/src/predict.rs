@@ -43,13 +43,13 @@ struct Candidate {
 }
 
 impl ModelService {
-    /// Predicts, from readings up to and with `at`, for every asset of `model` that has a running life and any reading, and appends
-    /// the predictions to the log. An asset without a new reading since this version spoke about its life is passed over.
-    /// Tells how many predictions were made.
+    /// Predicts, from readings up to and with `at`, for every asset of `model` that has a running life and
+    /// any reading, and appends the predictions to the log. An asset without a new reading since this version
+    /// spoke about its life is passed over. Tells how many predictions were made.
     ///
     /// # Errors
-    /// [`ModelError::UnknownModel`], [`ModelError::NotTrained`], [`ModelError::DefinitionChanged`], [`ModelError::Lake`] and
-    /// [`ModelError::Journal`]. Predictions appended before an error stay.
+    /// [`ModelError::UnknownModel`], [`ModelError::NotTrained`], [`ModelError::DefinitionChanged`],
+    /// [`ModelError::Lake`] and [`ModelError::Journal`]. Predictions appended before an error stay.
     pub async fn predict(&self, model: &str, at: Timestamp) -> Result<u64, ModelError> {
         let inner = &self.inner;
         let served = inner.served(model)?;
@@ -63,7 +63,8 @@ impl ModelService {
         };
         let mut candidates = inner.running(served, &version, to, &extents).await?;
         candidates.retain(|candidate| {
-            let told = told.get(&candidate.asset.path).map(|told| (&told.version, told.time, told.life_started));
+            let told =
+                told.get(&candidate.asset.path).map(|told| (&told.version, told.time, told.life_started));
             told != Some((&version.name, candidate.last, candidate.life_started))
         });
         let made = inner.predict_all(served, &version, to, candidates, &mut told).await;
@@ -71,12 +72,17 @@ impl ModelService {
         made
     }
 
-    /// Predicts for one asset, whether or not it has new readings, and appends the prediction to the log. `None`: it has no running
-    /// life, or no row where all signals are known.
+    /// Predicts for one asset, whether or not it has new readings, and appends the prediction to the log.
+    /// `None`: it has no running life, or no row where all signals are known.
     ///
     /// # Errors
     /// As [`ModelService::predict`].
-    pub async fn predict_asset(&self, model: &str, asset: &str, at: Timestamp) -> Result<Option<Prediction>, ModelError> {
+    pub async fn predict_asset(
+        &self,
+        model: &str,
+        asset: &str,
+        at: Timestamp,
+    ) -> Result<Option<Prediction>, ModelError> {
         let inner = &self.inner;
         let served = inner.served(model)?;
         let version = served.version()?;
@@ -93,16 +99,26 @@ impl ModelService {
 }
 
 impl Inner {
-    /// Where the readings before `to` lie. What is remembered is brought up to date with what was stored since, however old it is,
-    /// and with what `to` lets in since; to look less far than before, everything is asked anew.
-    async fn extents(&self, served: &Served, memory: &mut Predicting, to: Timestamp) -> Result<HashMap<AssetPath, Extent>, ModelError> {
+    /// Where the readings before `to` lie. What is remembered is brought up to date with what was stored
+    /// since, however old it is, and with what `to` lets in since; to look less far than before, everything
+    /// is asked anew.
+    async fn extents(
+        &self,
+        served: &Served,
+        memory: &mut Predicting,
+        to: Timestamp,
+    ) -> Result<HashMap<AssetPath, Extent>, ModelError> {
         let signals = &served.model.signals;
         let all = || self.history.extents(signals, EARLIEST, to, Offset(0));
         let (mut extents, news) = match &memory.known {
             Some(known) if known.to > to => return Ok(by_asset(all().await?)),
             Some(known) => {
                 // In this order, a record that is stored in between is in the second answer.
-                let mut news = if known.to < to { self.history.extents(signals, known.to, to, Offset(0)).await? } else { Vec::new() };
+                let mut news = if known.to < to {
+                    self.history.extents(signals, known.to, to, Offset(0)).await?
+                } else {
+                    Vec::new()
+                };
                 news.extend(self.history.extents(signals, EARLIEST, to, known.next).await?);
                 (known.extents.clone(), news)
             }
@@ -124,8 +140,8 @@ impl Inner {
         Ok(newest.into_iter().map(|told| (told.asset.clone(), told)).collect())
     }
 
-    /// The assets with a running life and all signals that `version` uses; those with old readings first, so that neighbours lie
-    /// near one another in time. The series are those of the version's signals.
+    /// The assets with a running life and all signals that `version` uses; those with old readings first, so
+    /// that neighbours lie near one another in time. The series are those of the version's signals.
     async fn running(
         &self,
         served: &Served,
@@ -134,8 +150,12 @@ impl Inner {
         extents: &HashMap<AssetPath, Extent>,
     ) -> Result<Vec<Candidate>, ModelError> {
         let model = &served.model;
-        let used: Vec<usize> =
-            version.artefact.signals.iter().filter_map(|name| model.signals.iter().position(|signal| **signal == **name)).collect();
+        let used: Vec<usize> = version
+            .artefact
+            .signals
+            .iter()
+            .filter_map(|name| model.signals.iter().position(|signal| **signal == **name))
+            .collect();
         let lives = self.lives(model, to, extents).await?;
         let mut found = Vec::new();
         for (path, mut asset) in self.assets(model) {
@@ -143,7 +163,11 @@ impl Inner {
             let (Some(life), Some(extent)) = (running, extents.get(&path)) else { continue };
             asset.series = used.iter().map(|&signal| asset.series[signal]).collect();
             if asset.series.iter().any(Option::is_none) {
-                tracing::debug!(asset = &*path, model = model.name, "no prediction: the asset lacks a signal of the model");
+                tracing::debug!(
+                    asset = &*path,
+                    model = model.name,
+                    "no prediction: the asset lacks a signal of the model"
+                );
             } else if extent.last >= life.start {
                 found.push(Candidate { asset, life_started: life.start, last: extent.last });
             }
@@ -195,17 +219,27 @@ impl Inner {
     ) -> Result<Vec<Prediction>, ModelError> {
         let plan = plan_of(&served.model, &version.artefact);
         if !version.artefact.fits(&plan.columns()) {
-            return Err(ModelError::DefinitionChanged { model: served.model.name.clone(), version: version.name.clone() });
+            return Err(ModelError::DefinitionChanged {
+                model: served.model.name.clone(),
+                version: version.name.clone(),
+            });
         }
         let wanted = candidates.iter().map(|candidate| {
             let from = candidate.last.saturating_sub(plan.look_back_us()).max(candidate.life_started);
             let series: Vec<SeriesId> = candidate.asset.series.iter().filter_map(|&id| id).collect();
             let spec = plan.grid_spec(candidate.life_started, from, to.0);
-            Wanted { builder: GridBuilder::new(spec, series.len()), series, from, to: candidate.last.saturating_add(1).min(to.0) }
+            Wanted {
+                builder: GridBuilder::new(spec, series.len()),
+                series,
+                from,
+                to: candidate.last.saturating_add(1).min(to.0),
+            }
         });
         let grids = reader.grids(&self.history, wanted.collect()).await?;
         let artefact = version.artefact.clone();
-        let statements = blocking(move || grids.iter().map(|grid| latest(&plan, &artefact, grid)).collect::<Vec<_>>()).await?;
+        let statements =
+            blocking(move || grids.iter().map(|grid| latest(&plan, &artefact, grid)).collect::<Vec<_>>())
+                .await?;
         let made = self.clock.now();
         let predictions = candidates.into_iter().zip(statements).filter_map(|(candidate, latest)| {
             let Latest { from, time, mut statement } = latest?;
@@ -235,7 +269,10 @@ impl Inner {
 /// Whether the log can hold the prediction: JSON knows finite numbers only.
 fn is_finite(prediction: &Prediction) -> bool {
     let Prediction { model, asset, p05, p50, p95, cap, contributions, .. } = prediction;
-    let finite = [p05, p50, p95, cap].into_iter().chain(contributions.iter().map(|part| &part.weight)).all(|number| number.is_finite());
+    let finite = [p05, p50, p95, cap]
+        .into_iter()
+        .chain(contributions.iter().map(|part| &part.weight))
+        .all(|number| number.is_finite());
     if !finite {
         tracing::warn!(%model, %asset, p05, p50, p95, "a prediction is not finite and is dropped; check the asset's values");
     }
@@ -260,7 +297,8 @@ mod tests {
             group_size(&FeaturePlan::new(&model, model.signals.clone()))
         };
         assert_eq!(size(HOUR, 168 * HOUR), GROUP);
-        // A week of seconds, half as long again for values carried forward, four signals: 3.6 million cells an asset.
+        // A week of seconds, half as long again for values carried forward, four signals: 3.6 million cells
+        // an asset.
         assert_eq!(size(1_000_000, 168 * HOUR), 4);
         assert_eq!(size(1_000_000, 168_000 * HOUR), 1);
     }

@@ -1,8 +1,8 @@
 //! The versions of a model, as JSON objects in the lake.
 //!
-//! `models/NAME/versions/VERSION.json` is written once and never changed; `models/NAME/current.json` names the version in force.
-//! A version's name is the time of its training, so that names sort by age, and the fingerprint of its bytes, so that a damaged
-//! object is noticed.
+//! `models/NAME/versions/VERSION.json` is written once and never changed; `models/NAME/current.json` names
+//! the version in force. A version's name is the time of its training, so that names sort by age, and the
+//! fingerprint of its bytes, so that a damaged object is noticed.
 
 use std::sync::Arc;
 
@@ -36,8 +36,10 @@ impl Registry {
     /// # Errors
     /// Those of the store.
     pub(crate) async fn save(&self, artefact: &Artefact) -> Result<String, ModelError> {
-        let bytes = serde_json::to_vec(artefact)
-            .map_err(|error| ModelError::Numeric { model: artefact.model.clone(), problem: format!("it cannot be written: {error}") })?;
+        let bytes = serde_json::to_vec(artefact).map_err(|error| ModelError::Numeric {
+            model: artefact.model.clone(),
+            problem: format!("it cannot be written: {error}"),
+        })?;
         let time = artefact.summary.trained.to_utc().format("%Y%m%dT%H%M%SZ");
         let version = format!("{time}-{}", &fingerprint(&bytes)[..8]);
         self.history.put(version_path(&artefact.model, &version), bytes, true).await?;
@@ -47,7 +49,8 @@ impl Registry {
     /// Reads a version.
     ///
     /// # Errors
-    /// [`ModelError::UnknownVersion`], [`ModelError::Artefact`] if the object is damaged, and those of the store.
+    /// [`ModelError::UnknownVersion`], [`ModelError::Artefact`] if the object is damaged, and those of the
+    /// store.
     pub(crate) async fn load(&self, model: &str, version: &str) -> Result<Artefact, ModelError> {
         let unknown = || ModelError::UnknownVersion { model: model.to_owned(), version: version.to_owned() };
         if !version.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
@@ -59,7 +62,8 @@ impl Registry {
         if !version.ends_with(&fingerprint(&bytes)[..8]) {
             return Err(damaged("has been changed since it was written".into()));
         }
-        serde_json::from_slice(&bytes).map_err(|error| damaged(format!("is no model of this release: {error}")))
+        serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(format!("is no model of this release: {error}")))
     }
 
     /// The names of all versions of `model`, oldest first.
@@ -81,8 +85,10 @@ impl Registry {
     pub(crate) async fn current(&self, model: &str) -> Result<Option<String>, ModelError> {
         let path = current_path(model);
         let Some(bytes) = self.history.get(path.clone()).await? else { return Ok(None) };
-        let current: Current = serde_json::from_slice(&bytes)
-            .map_err(|error| ModelError::Artefact { path, problem: format!("does not name a version: {error}") })?;
+        let current: Current = serde_json::from_slice(&bytes).map_err(|error| ModelError::Artefact {
+            path,
+            problem: format!("does not name a version: {error}"),
+        })?;
         Ok(Some(current.version))
     }
 
@@ -90,10 +96,17 @@ impl Registry {
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn set_current(&self, model: &str, version: &str, now: Timestamp) -> Result<(), ModelError> {
+    pub(crate) async fn set_current(
+        &self,
+        model: &str,
+        version: &str,
+        now: Timestamp,
+    ) -> Result<(), ModelError> {
         let current = Current { version: version.to_owned(), promoted: now };
-        let bytes = serde_json::to_vec(&current)
-            .map_err(|error| ModelError::Numeric { model: model.to_owned(), problem: format!("its version cannot be named: {error}") })?;
+        let bytes = serde_json::to_vec(&current).map_err(|error| ModelError::Numeric {
+            model: model.to_owned(),
+            problem: format!("its version cannot be named: {error}"),
+        })?;
         self.history.put(current_path(model), bytes, false).await
     }
 }

@@ -1,7 +1,8 @@
 //! Ridge regression in closed form.
 //!
-//! The weights minimise mean squared error + alpha × Σ weight² on standardised columns (the penalty is alpha × rows beside the
-//! sum of squares); the intercept is free. Normal equations in f64, one Cholesky factor for all one-sided passes.
+//! The weights minimise mean squared error + alpha × Σ weight² on standardised columns (the penalty is alpha
+//! × rows beside the sum of squares); the intercept is free. Normal equations in f64, one Cholesky factor for
+//! all one-sided passes.
 
 use linfa_linalg::triangular::{SolveTriangularInplace, UPLO};
 use ndarray::{Array1, Axis};

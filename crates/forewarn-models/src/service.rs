@@ -1,4 +1,5 @@
-//! The models of a server: trains them from the lake, keeps their versions, and writes their predictions into the log.
+//! The models of a server: trains them from the lake, keeps their versions, and writes their predictions into
+//! the log.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -102,8 +103,8 @@ pub(crate) struct Asset {
 }
 
 impl ModelService {
-    /// Opens the models over any history. A damaged version does not keep the others from working; its model says so in
-    /// [`ModelStatus::problem`].
+    /// Opens the models over any history. A damaged version does not keep the others from working; its model
+    /// says so in [`ModelStatus::problem`].
     pub(crate) async fn with_history(
         models: Vec<Model>,
         history: Arc<dyn History>,
@@ -164,8 +165,8 @@ impl ModelService {
     /// Puts `version` of `model` in force.
     ///
     /// # Errors
-    /// [`ModelError::UnknownModel`], [`ModelError::UnknownVersion`], [`ModelError::DefinitionChanged`], [`ModelError::Artefact`]
-    /// and [`ModelError::Lake`].
+    /// [`ModelError::UnknownModel`], [`ModelError::UnknownVersion`], [`ModelError::DefinitionChanged`],
+    /// [`ModelError::Artefact`] and [`ModelError::Lake`].
     pub async fn promote(&self, model: &str, version: &str) -> Result<(), ModelError> {
         let served = self.inner.served(model)?;
         let artefact = self.inner.registry.load(model, version).await?;
@@ -197,7 +198,9 @@ impl Inner {
         let mut found: BTreeMap<AssetPath, Asset> = BTreeMap::new();
         let table = self.series.read();
         for def in table.defs() {
-            let Some(signal) = model.signals.iter().position(|signal| *signal == def.signal) else { continue };
+            let Some(signal) = model.signals.iter().position(|signal| *signal == def.signal) else {
+                continue;
+            };
             if let Some(asset) = found.get_mut(&def.asset) {
                 asset.series[signal] = Some(def.id);
             } else if model.assets.matches(&def.asset) {
@@ -241,7 +244,10 @@ impl Served {
         if version.artefact.definition == definition_fingerprint(&self.model) {
             Ok(version)
         } else {
-            Err(ModelError::DefinitionChanged { model: self.model.name.clone(), version: version.name.clone() })
+            Err(ModelError::DefinitionChanged {
+                model: self.model.name.clone(),
+                version: version.name.clone(),
+            })
         }
     }
 
@@ -266,7 +272,9 @@ impl Served {
 }
 
 /// Runs what keeps a core busy where it does not hold up the server.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ModelError> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ModelError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| ModelError::Interrupted(error.to_string()))
 }
 

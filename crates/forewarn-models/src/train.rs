@@ -1,5 +1,5 @@
-//! From failed lives to a trained model, without a lake: what the service does with readings it has fetched, and what the
-//! accuracy benchmark calls with readings from a file.
+//! From failed lives to a trained model, without a lake: what the service does with readings it has fetched,
+//! and what the accuracy benchmark calls with readings from a file.
 
 use forewarn_spec::Model;
 use forewarn_types::{SignalName, Timestamp};
@@ -33,7 +33,8 @@ pub struct Fitted {
 
 impl LifeReadings {
     fn grid(&self, plan: &FeaturePlan, signals: &[usize], until: i64) -> LifeGrid {
-        let columns = || signals.iter().map(|&signal| self.signals.get(signal).map_or(&[][..], Vec::as_slice));
+        let columns =
+            || signals.iter().map(|&signal| self.signals.get(signal).map_or(&[][..], Vec::as_slice));
         let first = columns().flatten().map(|&(time, _)| time).min().unwrap_or(self.start);
         let mut builder = GridBuilder::new(plan.grid_spec(self.start, first, until), signals.len());
         for (signal, readings) in columns().enumerate() {
@@ -46,7 +47,8 @@ impl LifeReadings {
 }
 
 impl Fitted {
-    /// Trains `model` on failed lives: readings, and the time of the failure (µs). Readings after it count nothing.
+    /// Trains `model` on failed lives: readings, and the time of the failure (µs). Readings after it count
+    /// nothing.
     ///
     /// # Errors
     /// [`ModelError::NotEnoughData`] or [`ModelError::Numeric`].
@@ -63,13 +65,15 @@ impl Fitted {
         Ok(Self { artefact: train(model, builder, context)?, model: model.clone() })
     }
 
-    /// What the model says at the newest complete row of a life, and the time of the newest reading there (µs); `None` if no row
-    /// has all signals.
+    /// What the model says at the newest complete row of a life, and the time of the newest reading there
+    /// (µs); `None` if no row has all signals.
     #[must_use]
     pub fn predict(&self, life: &LifeReadings) -> Option<(i64, Statement)> {
         let plan = plan_of(&self.model, &self.artefact);
-        let kept: Vec<usize> = self.artefact.signals.iter().filter_map(|name| position(&self.model, name)).collect();
-        latest(&plan, &self.artefact, &life.grid(&plan, &kept, i64::MAX)).map(|latest| (latest.time, latest.statement))
+        let kept: Vec<usize> =
+            self.artefact.signals.iter().filter_map(|name| position(&self.model, name)).collect();
+        latest(&plan, &self.artefact, &life.grid(&plan, &kept, i64::MAX))
+            .map(|latest| (latest.time, latest.statement))
     }
 
     #[cfg(test)]
@@ -130,18 +134,31 @@ pub(crate) struct Context {
 ///
 /// # Errors
 /// [`ModelError::NotEnoughData`] or [`ModelError::Numeric`].
-pub(crate) fn train(model: &Model, builder: DatasetBuilder, context: Context) -> Result<Artefact, ModelError> {
+pub(crate) fn train(
+    model: &Model,
+    builder: DatasetBuilder,
+    context: Context,
+) -> Result<Artefact, ModelError> {
     let short = |problem: String| ModelError::NotEnoughData { model: model.name.clone(), problem };
     let numeric = |problem: String| ModelError::Numeric { model: model.name.clone(), problem };
     let unseen = builder.unseen();
     if !unseen.is_empty() {
         let names = unseen.join(", ");
-        return Err(short(format!("no failed life has a good reading of {names}; check the names, or leave them out of `signals`")));
+        return Err(short(format!(
+            "no failed life has a good reading of {names}; check the names, or leave them out of `signals`"
+        )));
     }
     let data = builder.finish();
-    let complete = data.lives.iter().enumerate().filter(|&(life, _)| data.rows.iter().any(|row| row.life == life)).count();
+    let complete = data
+        .lives
+        .iter()
+        .enumerate()
+        .filter(|&(life, _)| data.rows.iter().any(|row| row.life == life))
+        .count();
     if data.signals.is_empty() {
-        return Err(short("none of its signals takes more than two distinct values; name signals that vary".into()));
+        return Err(short(
+            "none of its signals takes more than two distinct values; name signals that vary".into(),
+        ));
     }
     if complete < MIN_FAILED_LIVES {
         return Err(short(format!(
@@ -172,13 +189,22 @@ pub(crate) fn train(model: &Model, builder: DatasetBuilder, context: Context) ->
         width,
         trials: validation.trials,
     };
-    Ok(Artefact::new(model, kept, summary, Parts { columns: &data.columns, scaler, linear, interval, x: data.x.view() }))
+    Ok(Artefact::new(
+        model,
+        kept,
+        summary,
+        Parts { columns: &data.columns, scaler, linear, interval, x: data.x.view() },
+    ))
 }
 
 fn split_signals(model: &Model, data: &Dataset) -> (Vec<String>, Vec<String>) {
     let (mut kept, mut constant) = (Vec::new(), Vec::new());
     for (index, signal) in model.signals.iter().enumerate() {
-        if data.signals.contains(&index) { kept.push(signal.to_string()) } else { constant.push(signal.to_string()) }
+        if data.signals.contains(&index) {
+            kept.push(signal.to_string())
+        } else {
+            constant.push(signal.to_string())
+        }
     }
     (kept, constant)
 }

@@ -49,10 +49,12 @@ struct FailedLife {
 }
 
 impl ModelService {
-    /// Trains `model` on everything before `to`, stores the version, and puts it in force if the definition's `promote` says so.
+    /// Trains `model` on everything before `to`, stores the version, and puts it in force if the definition's
+    /// `promote` says so.
     ///
     /// # Errors
-    /// [`ModelError::UnknownModel`], [`ModelError::NotEnoughData`], [`ModelError::Numeric`], [`ModelError::Lake`].
+    /// [`ModelError::UnknownModel`], [`ModelError::NotEnoughData`], [`ModelError::Numeric`],
+    /// [`ModelError::Lake`].
     pub async fn train(&self, model: &str, to: Timestamp) -> Result<TrainReport, ModelError> {
         let inner = &self.inner;
         let served = inner.served(model)?;
@@ -73,14 +75,21 @@ impl ModelService {
         if promote {
             inner.put_in_force(served, Version { name: version.clone(), artefact }).await?;
         }
-        tracing::info!(model = model.name, version, promoted = promote, rmse = summary.metrics.rmse, "model trained");
+        tracing::info!(
+            model = model.name,
+            version,
+            promoted = promote,
+            rmse = summary.metrics.rmse,
+            "model trained"
+        );
         warnings.truncate(MAX_WARNINGS);
         Ok(TrainReport { model: model.name.clone(), version, promoted: promote, reason, summary, warnings })
     }
 }
 
 impl Inner {
-    /// The failed lives that have readings of all signals, in order of their beginning; the newest, if there are very many.
+    /// The failed lives that have readings of all signals, in order of their beginning; the newest, if there
+    /// are very many.
     fn failed_lives(
         &self,
         model: &Model,
@@ -93,13 +102,20 @@ impl Inner {
         for (path, lives) in lives {
             for life in lives.lives.iter().filter(|life| life.outcome == Outcome::Failed) {
                 count += 1;
-                let (Some(asset), Some(extent), Some(end)) = (assets.get(path), extents.get(path), life.end) else {
+                let (Some(asset), Some(extent), Some(end)) = (assets.get(path), extents.get(path), life.end)
+                else {
                     warnings.push(format!("{path} failed, but has no readings of this model's signals"));
                     continue;
                 };
                 let from = life.start.max(extent.first);
                 if from < life.until {
-                    found.push(FailedLife { asset: asset.clone(), start: life.start, from, end, until: life.until });
+                    found.push(FailedLife {
+                        asset: asset.clone(),
+                        start: life.start,
+                        from,
+                        end,
+                        until: life.until,
+                    });
                 }
             }
         }
@@ -131,7 +147,12 @@ impl Inner {
                 let spec = builder.plan().grid_spec(life.start, life.from, life.until);
                 // A signal that the asset has never sent stays unknown: no series has its place.
                 let series = life.asset.series.iter().map(|id| id.unwrap_or(NO_SERIES)).collect();
-                Wanted { builder: GridBuilder::new(spec, model.signals.len()), series, from: life.from, to: life.until }
+                Wanted {
+                    builder: GridBuilder::new(spec, model.signals.len()),
+                    series,
+                    from: life.from,
+                    to: life.until,
+                }
             });
             let grids = reader.grids(&self.history, wanted.collect()).await?;
             let ends: Vec<i64> = group.iter().map(|life| life.end).collect();
@@ -147,13 +168,15 @@ impl Inner {
     }
 }
 
-/// Groups of lives that lie near one another in time: to read them together costs little more than to read one.
+/// Groups of lives that lie near one another in time: to read them together costs little more than to read
+/// one.
 fn groups(lives: Vec<FailedLife>, every_us: i64, signals: usize) -> Vec<Vec<FailedLife>> {
     let mut groups: Vec<Vec<FailedLife>> = Vec::new();
     let mut held = 0;
     for life in lives {
         let more = cells(life.until - life.from, every_us, signals);
-        let longest = |group: &[FailedLife]| group.iter().map(|life| life.until - life.from).max().unwrap_or(0);
+        let longest =
+            |group: &[FailedLife]| group.iter().map(|life| life.until - life.from).max().unwrap_or(0);
         let near = |group: &[FailedLife]| life.until - group[0].from <= 2 * longest(group);
         match groups.last_mut() {
             Some(group) if group.len() < GROUP && held + more <= MAX_CELLS && near(group) => {
@@ -173,7 +196,9 @@ fn stray_events(lives: &BTreeMap<AssetPath, Lives>) -> Vec<String> {
     let stray = |(asset, lives): (&AssetPath, &Lives)| {
         let (time, event) = lives.stray.first()?;
         let (time, event) = (Timestamp(*time), event.as_str());
-        Some(format!("{asset}: `{event}` at {time} ends no life; post `installed` or `repaired` for when the life before it began"))
+        Some(format!(
+            "{asset}: `{event}` at {time} ends no life; post `installed` or `repaired` for when the life before it began"
+        ))
     };
     lives.iter().filter_map(stray).collect()
 }
@@ -181,7 +206,8 @@ fn stray_events(lives: &BTreeMap<AssetPath, Lives>) -> Vec<String> {
 /// Whether a new version takes over, and why.
 fn verdict(served: &Served, artefact: &Artefact) -> (bool, String) {
     let new = artefact.summary.metrics.rmse;
-    let old = served.version().ok().filter(|old| old.artefact.definition == definition_fingerprint(&served.model));
+    let old =
+        served.version().ok().filter(|old| old.artefact.definition == definition_fingerprint(&served.model));
     match (served.model.promote, old) {
         (Promote::Manually, _) => (false, "the definition says `promote: manually`".into()),
         (Promote::Always, _) => (true, "the definition says `promote: always`".into()),
@@ -190,7 +216,10 @@ fn verdict(served: &Served, artefact: &Artefact) -> (bool, String) {
             let (old_rmse, name) = (old.artefact.summary.metrics.rmse, &old.name);
             let better = new <= old_rmse;
             let word = if better { "not larger" } else { "larger" };
-            (better, format!("its cross-validated error of {new:.3} is {word} than the {old_rmse:.3} of {name}"))
+            (
+                better,
+                format!("its cross-validated error of {new:.3} is {word} than the {old_rmse:.3} of {name}"),
+            )
         }
     }
 }
@@ -202,8 +231,13 @@ mod tests {
     #[test]
     fn a_group_has_room_in_memory() {
         let sizes = |slots: i64, signals: usize| -> Vec<usize> {
-            let life =
-                |_| FailedLife { asset: Asset { path: "a".into(), series: Vec::new() }, start: 0, from: 0, end: slots, until: slots };
+            let life = |_| FailedLife {
+                asset: Asset { path: "a".into(), series: Vec::new() },
+                start: 0,
+                from: 0,
+                end: slots,
+                until: slots,
+            };
             groups((0..20).map(life).collect(), 1, signals).iter().map(Vec::len).collect()
         };
         assert_eq!(sizes(1_000, 10), [16, 4], "short lives");

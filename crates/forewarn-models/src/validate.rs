@@ -1,8 +1,9 @@
 //! Choosing and judging: cross-validation in folds that never split a life.
 //!
-//! Each fold's model is fitted to the other folds' lives, standardisation included, and predicts the held-out lives at 20 points
-//! from 30 % to 97 % of their rows. The candidate with the smallest error wins; its misses make the interval. The error told
-//! is that of the winner, so it is a little flattering where many candidates are close.
+//! Each fold's model is fitted to the other folds' lives, standardisation included, and predicts the held-out
+//! lives at 20 points from 30 % to 97 % of their rows. The candidate with the smallest error wins; its misses
+//! make the interval. The error told is that of the winner, so it is a little flattering where many
+//! candidates are close.
 
 use forewarn_spec::Algorithm;
 use ndarray::{Array2, Axis};
@@ -38,7 +39,8 @@ pub struct Metrics {
     pub rmse: f64,
     /// Mean absolute error.
     pub mae: f64,
-    /// Mean NASA score of the targets scaled to a cap of 125 (Saxena et al. 2008): late predictions cost more than early ones.
+    /// Mean NASA score of the targets scaled to a cap of 125 (Saxena et al. 2008): late predictions cost more
+    /// than early ones.
     pub nasa_score: f64,
     /// Share of predictions later than the truth.
     pub late_share: f64,
@@ -68,11 +70,14 @@ pub(crate) struct Validation {
 const NASA_CAP: f64 = 125.0;
 
 impl Metrics {
-    /// Of predictions and truths where the target's cap is `cap`. Predictions are expected to lie between 0 and the cap.
+    /// Of predictions and truths where the target's cap is `cap`. Predictions are expected to lie between 0
+    /// and the cap.
     #[must_use]
     pub fn of(pairs: &[(f64, f64)], cap: f64) -> Self {
         let n = pairs.len().max(1) as f64;
-        let mean = |of: &dyn Fn(f64) -> f64| pairs.iter().map(|(predicted, truth)| of(predicted - truth)).sum::<f64>() / n;
+        let mean = |of: &dyn Fn(f64) -> f64| {
+            pairs.iter().map(|(predicted, truth)| of(predicted - truth)).sum::<f64>() / n
+        };
         Self {
             rmse: mean(&|miss| miss * miss).sqrt(),
             mae: mean(&f64::abs),
@@ -82,8 +87,9 @@ impl Metrics {
     }
 }
 
-/// The NASA score of one prediction that is `late_by` cycles after the truth (negative: before it).
-/// Saxena, Goebel, Simon, Eklund, "Damage propagation modeling for aircraft engine run-to-failure simulation", PHM 2008.
+/// The NASA score of one prediction that is `late_by` cycles after the truth (negative: before it). Saxena,
+/// Goebel, Simon, Eklund, "Damage propagation modeling for aircraft engine run-to-failure simulation", PHM
+/// 2008.
 #[must_use]
 pub fn nasa_score(late_by: f64) -> f64 {
     if late_by < 0.0 { (-late_by / 13.0).exp_m1() } else { (late_by / 10.0).exp_m1() }
@@ -94,7 +100,9 @@ pub(crate) fn candidates(algorithms: &[Algorithm]) -> Vec<Candidate> {
     let mut found = Vec::new();
     for algorithm in algorithms {
         match algorithm {
-            Algorithm::Ridge => found.extend([1e-4, 1e-3, 1e-2, 1e-1, 1.0].map(|alpha| Candidate::Ridge { alpha })),
+            Algorithm::Ridge => {
+                found.extend([1e-4, 1e-3, 1e-2, 1e-1, 1.0].map(|alpha| Candidate::Ridge { alpha }))
+            }
             Algorithm::ElasticNet => {
                 for penalty in [1e-3, 1e-2, 1e-1] {
                     found.extend([0.1, 0.5, 0.9].map(|l1_ratio| Candidate::ElasticNet { penalty, l1_ratio }));
@@ -105,8 +113,8 @@ pub(crate) fn candidates(algorithms: &[Algorithm]) -> Vec<Candidate> {
     found
 }
 
-/// The fold of each life. Lives are dealt out in order of length, so that each fold has short and long ones; nothing depends on
-/// names or on the order in which lives are given.
+/// The fold of each life. Lives are dealt out in order of length, so that each fold has short and long ones;
+/// nothing depends on names or on the order in which lives are given.
 pub(crate) fn folds(lives: &[LifeExtent], folds: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..lives.len()).collect();
     order.sort_by_key(|&life| (lives[life].rows, lives[life].end));
@@ -130,7 +138,8 @@ pub(crate) fn fit(candidate: Candidate, normal: &Normal) -> Result<Linear, Strin
 
 /// The normal equations of those training rows of `data` that `keep` wants, and their standardisation.
 pub(crate) fn normal_of(data: &Dataset, cap: f64, keep: impl Fn(usize) -> bool) -> (Scaler, Normal) {
-    let rows: Vec<usize> = (0..data.rows.len()).filter(|&row| data.rows[row].train && keep(data.rows[row].life)).collect();
+    let rows: Vec<usize> =
+        (0..data.rows.len()).filter(|&row| data.rows[row].train && keep(data.rows[row].life)).collect();
     let x = data.x.select(Axis(0), &rows);
     let scaler = Scaler::of(x.view());
     let targets = rows.iter().map(|&row| data.rows[row].target).collect();
@@ -142,13 +151,19 @@ pub(crate) fn normal_of(data: &Dataset, cap: f64, keep: impl Fn(usize) -> bool) 
 ///
 /// # Errors
 /// What is wrong with the numbers, or that there is nothing to choose from.
-pub(crate) fn cross_validate(data: &Dataset, fold_of: &[usize], candidates: &[Candidate], cap: f64) -> Result<Validation, String> {
+pub(crate) fn cross_validate(
+    data: &Dataset,
+    fold_of: &[usize],
+    candidates: &[Candidate],
+    cap: f64,
+) -> Result<Validation, String> {
     let mut scored: Vec<Vec<Scored>> = vec![Vec::new(); candidates.len()];
     let count = fold_of.iter().map(|fold| fold + 1).max().unwrap_or(0);
     for fold in 0..count {
         let (scaler, normal) = normal_of(data, cap, |life| fold_of[life] != fold);
-        let held: Vec<usize> =
-            (0..data.rows.len()).filter(|&row| data.rows[row].evaluate && fold_of[data.rows[row].life] == fold).collect();
+        let held: Vec<usize> = (0..data.rows.len())
+            .filter(|&row| data.rows[row].evaluate && fold_of[data.rows[row].life] == fold)
+            .collect();
         let z: Array2<f64> = scaler.apply(data.x.select(Axis(0), &held).view());
         for (candidate, scored) in candidates.iter().zip(&mut scored) {
             let predicted = fit(*candidate, &normal)?.predict(z.view());
@@ -164,7 +179,8 @@ pub(crate) fn cross_validate(data: &Dataset, fold_of: &[usize], candidates: &[Ca
         .iter()
         .zip(&scored)
         .map(|(&candidate, scored)| {
-            let pairs: Vec<(f64, f64)> = scored.iter().map(|outcome| (outcome.predicted, outcome.truth)).collect();
+            let pairs: Vec<(f64, f64)> =
+                scored.iter().map(|outcome| (outcome.predicted, outcome.truth)).collect();
             Trial { candidate, metrics: Metrics::of(&pairs, cap) }
         })
         .collect();

@@ -66,7 +66,8 @@ impl fmt::Display for Diagnostic {
             let margin = " ".repeat(number.len());
             writeln!(f, " {number} | {}", self.source)?;
             // A tab stays one, so that the caret stands below its character however wide tabs are.
-            let before = self.source.chars().map(|c| if c == '\t' { c } else { ' ' }).chain(std::iter::repeat(' '));
+            let before =
+                self.source.chars().map(|c| if c == '\t' { c } else { ' ' }).chain(std::iter::repeat(' '));
             let before: String = before.take(self.column.saturating_sub(1)).collect();
             write!(f, " {margin} | {before}^")?;
         }
@@ -82,7 +83,8 @@ impl fmt::Display for Diagnostic {
 pub struct Diagnostics(pub Vec<Diagnostic>);
 
 impl Diagnostics {
-    /// By file, line and column, each mistake once: one in what an alias stands for is found at every use of the alias.
+    /// By file, line and column, each mistake once: one in what an alias stands for is found at every use of
+    /// the alias.
     pub(crate) fn sorted(mut found: Vec<Diagnostic>) -> Self {
         found.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         found.dedup();
@@ -128,7 +130,8 @@ impl<'a> Report<'a> {
         self.found.len() >= MAX_MISTAKES
     }
 
-    /// A mistake at `place`. One at an unknown place follows from a fault of form, which has been reported, and is none by itself.
+    /// A mistake at `place`. One at an unknown place follows from a fault of form, which has been reported,
+    /// and is none by itself.
     pub(crate) fn at(&mut self, place: Place, message: impl Into<String>, hint: Option<String>) {
         if !place.is_unknown() {
             self.fault(place, message, hint);
@@ -139,15 +142,16 @@ impl<'a> Report<'a> {
         self.at(value.place, message, hint);
     }
 
-    /// A mistake inside an expression: the caret points into the text where it can be found there as it was written.
+    /// A mistake inside an expression: the caret points into the text where it can be found there as it was
+    /// written.
     pub(crate) fn inside(&mut self, text: &Placed<String>, error: &ExprError) {
         let before = text.value.get(..error.span.start).unwrap_or(&text.value);
         let place = self.end_of(before, before.len() < text.value.len(), text.place).unwrap_or(text.place);
         self.at(place, error.message.clone(), error.hint.clone());
     }
 
-    /// Where `before` ends in the file if it begins at `place`, behind a quote or the mark of a block; with `to_word`, where the next
-    /// word begins. Blanks are passed over, since YAML folds them.
+    /// Where `before` ends in the file if it begins at `place`, behind a quote or the mark of a block; with
+    /// `to_word`, where the next word begins. Blanks are passed over, since YAML folds them.
     fn end_of(&self, before: &str, to_word: bool, place: Place) -> Option<Place> {
         let mut letters = self.letters(place).peekable();
         match letters.peek()?.1 {
@@ -167,7 +171,9 @@ impl<'a> Report<'a> {
     fn letters(&self, place: Place) -> impl Iterator<Item = (Place, char)> {
         let lines = (1..).zip(&self.lines).skip(place.line.saturating_sub(1));
         lines
-            .flat_map(|(line, text)| (1..).zip(text.chars()).map(move |(column, c)| (Place { line, column }, c)))
+            .flat_map(|(line, text)| {
+                (1..).zip(text.chars()).map(move |(column, c)| (Place { line, column }, c))
+            })
             .skip_while(move |(at, _)| at.line == place.line && at.column < place.column)
             .filter(|(_, c)| !c.is_whitespace())
     }
@@ -184,11 +190,25 @@ impl<'a> Report<'a> {
         let Place { line, column } = place;
         let shown = self.lines.get(line.wrapping_sub(1)).filter(|text| text.len() <= MAX_SHOWN_BYTES);
         let source = shown.map_or_else(String::new, |text| (*text).to_owned());
-        self.found.push(Diagnostic { file: self.file.to_owned(), line, column, message: message.into(), hint, source });
+        self.found.push(Diagnostic {
+            file: self.file.to_owned(),
+            line,
+            column,
+            message: message.into(),
+            hint,
+            source,
+        });
         if self.is_full() {
             let message = format!("these are the first {MAX_MISTAKES} mistakes; there may be more");
             let file = self.file.to_owned();
-            self.found.push(Diagnostic { file, line: 0, column: 0, message, hint: None, source: String::new() });
+            self.found.push(Diagnostic {
+                file,
+                line: 0,
+                column: 0,
+                message,
+                hint: None,
+                source: String::new(),
+            });
         }
     }
 }

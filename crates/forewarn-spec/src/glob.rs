@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A glob over asset paths: `**` stands for any number of levels (also none), `*` and `?` for characters within a level.
+/// A glob over asset paths: `**` stands for any number of levels (also none), `*` and `?` for characters
+/// within a level.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetGlob {
     text: String,
@@ -27,7 +28,9 @@ impl AssetGlob {
                 return Err(format!("the selector {text:?} has an empty level"));
             }
             if level.contains("**") && level != "**" {
-                return Err(format!("in the selector {text:?}, `**` must be a level of its own, as in `plant1/**/pump*`"));
+                return Err(format!(
+                    "in the selector {text:?}, `**` must be a level of its own, as in `plant1/**/pump*`"
+                ));
             }
         }
         Ok(Self { text: text.to_owned() })
@@ -38,7 +41,8 @@ impl AssetGlob {
     pub fn matches(&self, asset: &str) -> bool {
         let pattern: Vec<&str> = self.text.split('/').collect();
         let levels: Vec<&str> = asset.split('/').collect();
-        // Dynamic programming over levels: reachable[i] says whether the pattern so far can end before level i.
+        // Dynamic programming over levels: reachable[i] says whether the pattern so far can end before level
+        // i.
         let mut reachable = vec![false; levels.len() + 1];
         reachable[0] = true;
         for part in pattern {
@@ -62,7 +66,8 @@ impl AssetGlob {
             (true, false) => other.matches(&self.text),
             (false, true) => self.matches(&other.text),
             (false, false) => {
-                let (a, b): (Vec<&str>, Vec<&str>) = (self.text.split('/').collect(), other.text.split('/').collect());
+                let (a, b): (Vec<&str>, Vec<&str>) =
+                    (self.text.split('/').collect(), other.text.split('/').collect());
                 meet(
                     &a,
                     &b,
@@ -94,10 +99,11 @@ impl fmt::Display for AssetGlob {
     }
 }
 
-/// Whether two patterns can stand for the same sequence: parts that are `any` stand for any number of parts, others for one each, and
-/// two of those can be the same if they are `equal`.
+/// Whether two patterns can stand for the same sequence: parts that are `any` stand for any number of parts,
+/// others for one each, and two of those can be the same if they are `equal`.
 fn meet<T>(a: &[T], b: &[T], any: impl Fn(&T) -> bool, equal: impl Fn(&T, &T) -> bool) -> bool {
-    // Dynamic programming from the ends: row[j] says whether a[i..] and b[j..] meet, and below[j] whether a[i + 1..] and b[j..] do.
+    // Dynamic programming from the ends: row[j] says whether a[i..] and b[j..] meet, and below[j] whether a[i
+    // + 1..] and b[j..] do.
     let mut below: Vec<bool> = Vec::new();
     for i in (0..=a.len()).rev() {
         let mut row = vec![false; b.len() + 1];
@@ -115,7 +121,8 @@ fn meet<T>(a: &[T], b: &[T], any: impl Fn(&T) -> bool, equal: impl Fn(&T, &T) ->
     below[0]
 }
 
-/// Wildcards within one level, by backtracking to the last `*` only, so it takes no more than length × length steps.
+/// Wildcards within one level, by backtracking to the last `*` only, so it takes no more than length × length
+/// steps.
 fn level_matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;

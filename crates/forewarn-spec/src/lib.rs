@@ -1,7 +1,8 @@
-//! Definitions: what a user writes in YAML, checked once and handed on as types, and the expression language of rules.
+//! Definitions: what a user writes in YAML, checked once and handed on as types, and the expression language
+//! of rules.
 //!
-//! Nothing behind this crate sees text that still needs to be understood. Every mistake of a definition tree is reported at once, with
-//! its place.
+//! Nothing behind this crate sees text that still needs to be understood. Every mistake of a definition tree
+//! is reported at once, with its place.
 
 mod diagnostics;
 mod expr;

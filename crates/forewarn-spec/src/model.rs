@@ -1,5 +1,5 @@
-//! The checked definitions: what the rest of the system is given. Everything here has been validated; nothing here is text that
-//! still needs to be understood.
+//! The checked definitions: what the rest of the system is given. Everything here has been validated; nothing
+//! here is text that still needs to be understood.
 
 use std::fmt;
 
@@ -108,7 +108,8 @@ pub struct Rule {
     pub consequence: Option<String>,
     /// What to do.
     pub action: Option<String>,
-    /// Fingerprint of everything that decides (assets, condition), not of texts and severity: when it changes the rule starts afresh.
+    /// Fingerprint of everything that decides (assets, condition), not of texts and severity: when it changes
+    /// the rule starts afresh.
     pub version: String,
 }
 
@@ -156,7 +157,8 @@ pub enum Condition {
 pub enum Detector {
     /// Three self-learnt envelopes.
     LearnedLimits {
-        /// How far outside the envelope, in envelope widths, scores 1. Rungs: high 0.04, medium 0.10, low 0.20.
+        /// How far outside the envelope, in envelope widths, scores 1. Rungs: high 0.04, medium 0.10, low
+        /// 0.20.
         tolerance: f64,
         /// Time zone of the hour-of-week profile.
         timezone: Tz,
@@ -457,7 +459,8 @@ pub struct Limits {
 /// How Influx line protocol becomes assets and signals.
 #[derive(Debug, Clone)]
 pub struct InfluxConfig {
-    /// Template of the asset path: `{measurement}` and `{tag:NAME}`; `{tags}` are all tag values in order of tag name, joined by `/`.
+    /// Template of the asset path: `{measurement}` and `{tag:NAME}`; `{tags}` are all tag values in order of
+    /// tag name, joined by `/`.
     pub asset: String,
     /// Template of the signal name: `{field}`, `{measurement}`.
     pub signal: String,

@@ -1,6 +1,7 @@
 //! JSON Schemas of the definition files, for editors and other tools.
 //!
-//! They are derived from the raw structs that the loader reads, so a key that the loader takes stands in the schema, and no other.
+//! They are derived from the raw structs that the loader reads, so a key that the loader takes stands in the
+//! schema, and no other.
 
 #[cfg(test)]
 mod checker;
@@ -16,10 +17,15 @@ use serde_json::Value;
 
 use crate::load::{RawModel, RawPipeline, RawServer};
 
-/// The JSON Schemas (2020-12) of the three kinds of definition files, each with its name: `pipeline`, `model` and `server`.
+/// The JSON Schemas (2020-12) of the three kinds of definition files, each with its name: `pipeline`, `model`
+/// and `server`.
 #[must_use]
 pub fn schemas() -> [(&'static str, Value); 3] {
-    [("pipeline", schema::<RawPipeline>()), ("model", schema::<RawModel>()), ("server", schema::<RawServer>())]
+    [
+        ("pipeline", schema::<RawPipeline>()),
+        ("model", schema::<RawModel>()),
+        ("server", schema::<RawServer>()),
+    ]
 }
 
 fn schema<T: JsonSchema>() -> Value {
@@ -31,5 +37,9 @@ fn schema<T: JsonSchema>() -> Value {
             *text = text.replace('\n', " ");
         }
     });
-    SchemaSettings::draft2020_12().with_transform(tidy).into_generator().into_root_schema_for::<T>().to_value()
+    SchemaSettings::draft2020_12()
+        .with_transform(tidy)
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
 }

@@ -1,12 +1,19 @@
 //! "Did you mean …?": the nearest of the names that would have been right.
 
-/// The candidate nearest to `wrong` by edit distance, if it is near enough to be a slip: at most a third of the letters.
-pub(crate) fn did_you_mean<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate nearest to `wrong` by edit distance, if it is near enough to be a slip: at most a third of
+/// the letters.
+pub(crate) fn did_you_mean<'a>(
+    wrong: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
     let length = wrong.chars().count();
     let limit = (length / 3).max(1);
     // A distance is at least the difference in length.
     let near = candidates.into_iter().filter(|candidate| candidate.chars().count().abs_diff(length) <= limit);
-    near.map(|candidate| (distance(wrong, candidate), candidate)).filter(|(d, _)| *d <= limit).min().map(|(_, c)| c)
+    near.map(|candidate| (distance(wrong, candidate), candidate))
+        .filter(|(d, _)| *d <= limit)
+        .min()
+        .map(|(_, c)| c)
 }
 
 /// Edit distance in which swapping two neighbours counts once (optimal string alignment).

@@ -1,4 +1,5 @@
-//! Alerts and their life cycle, after ISA-18.2 (IEC 62682): what an alert is, which states it takes, what an operator may do to it.
+//! Alerts and their life cycle, after ISA-18.2 (IEC 62682): what an alert is, which states it takes, what an
+//! operator may do to it.
 
 use std::fmt;
 
@@ -35,7 +36,9 @@ impl Severity {
     /// The severity of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Warning, Self::Minor, Self::Major, Self::Critical].into_iter().find(|severity| severity.as_str() == text)
+        [Self::Warning, Self::Minor, Self::Major, Self::Critical]
+            .into_iter()
+            .find(|severity| severity.as_str() == text)
     }
 }
 
@@ -80,13 +83,16 @@ impl AlertState {
     /// The state of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        use AlertState::{Acknowledged, Normal, OutOfService, Pending, Returned, Shelved, Suppressed, Unacknowledged};
+        use AlertState::{
+            Acknowledged, Normal, OutOfService, Pending, Returned, Shelved, Suppressed, Unacknowledged,
+        };
         [Pending, Unacknowledged, Acknowledged, Returned, Normal, Shelved, Suppressed, OutOfService]
             .into_iter()
             .find(|state| state.as_str() == text)
     }
 
-    /// Whether the condition that raised the alert still holds (an operator's acknowledgement does not end it).
+    /// Whether the condition that raised the alert still holds (an operator's acknowledgement does not end
+    /// it).
     #[must_use]
     pub const fn is_active(self) -> bool {
         matches!(self, Self::Unacknowledged | Self::Acknowledged | Self::Shelved | Self::Suppressed)
@@ -153,7 +159,8 @@ impl Transition {
     }
 }
 
-/// Names one alert: a 128-bit FNV-1a hash of rule, asset and start, so that a replay gives the same alert the same id.
+/// Names one alert: a 128-bit FNV-1a hash of rule, asset and start, so that a replay gives the same alert the
+/// same id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlertId(pub u128);
 
@@ -175,7 +182,11 @@ impl AlertId {
     /// Reads the 32 hexadecimal digits that [`fmt::Display`] writes.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) { u128::from_str_radix(text, 16).ok().map(Self) } else { None }
+        if text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            u128::from_str_radix(text, 16).ok().map(Self)
+        } else {
+            None
+        }
     }
 }
 
@@ -229,7 +240,8 @@ pub struct AlertTransition {
     pub actor: Option<String>,
     /// What that person said.
     pub comment: Option<String>,
-    /// The record that caused this transition. With `ordinal` it names the transition uniquely within the log.
+    /// The record that caused this transition. With `ordinal` it names the transition uniquely within the
+    /// log.
     pub cause: Offset,
     /// The place of this transition among those that `cause` caused, from 0.
     pub ordinal: u32,

@@ -80,7 +80,8 @@ impl ReadingFlags {
 
 /// A batch of readings: four columns of equal length, and when they arrived. Rows stand in order of arrival.
 ///
-/// The fields are public for the hot loops that walk them side by side; [`ReadingBatch::push`] keeps them equally long.
+/// The fields are public for the hot loops that walk them side by side; [`ReadingBatch::push`] keeps them
+/// equally long.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReadingBatch {
     /// When the batch was appended to the log, µs UTC of the server's clock.
@@ -157,7 +158,12 @@ impl ReadingBatch {
     /// If there is no such row.
     #[must_use]
     pub fn row(&self, index: usize) -> ReadingRef {
-        ReadingRef { series: self.series[index], time: Timestamp(self.time[index]), value: self.value[index], flags: self.flags[index] }
+        ReadingRef {
+            series: self.series[index],
+            time: Timestamp(self.time[index]),
+            value: self.value[index],
+            flags: self.flags[index],
+        }
     }
 
     /// All rows, in order of arrival.

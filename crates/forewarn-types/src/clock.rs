@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::Timestamp;
 
-/// A source of the current time. The binary injects the system's clock; tests and simulations inject a [`ManualClock`].
+/// A source of the current time. The binary injects the system's clock; tests and simulations inject a
+/// [`ManualClock`].
 pub trait Clock: Send + Sync {
     /// The current time, UTC.
     fn now(&self) -> Timestamp;

@@ -1,8 +1,9 @@
 //! Records as bytes.
 //!
-//! A record is one byte of kind, one byte of version, and a body. Readings are many, so their body is the bare columns, little
-//! endian: `arrived i64, n u32, series n×u32, time n×i64, value n×f64, flags n×u8`. All other kinds are rare, so their body is JSON,
-//! which stays readable in a hex dump and lets a later version add fields.
+//! A record is one byte of kind, one byte of version, and a body. Readings are many, so their body is the
+//! bare columns, little endian: `arrived i64, n u32, series n×u32, time n×i64, value n×f64, flags n×u8`. All
+//! other kinds are rare, so their body is JSON, which stays readable in a hex dump and lets a later version
+//! add fields.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,7 +18,8 @@ const HEAD_BYTES: usize = 8 + 4;
 /// Appends the encoding of `record` to `out`. After an error `out` ends with something of no use.
 ///
 /// # Errors
-/// [`TypesError::Encode`] if [`decode_record`] would not read the bytes: a number that is not finite, a time beyond the year 9999.
+/// [`TypesError::Encode`] if [`decode_record`] would not read the bytes: a number that is not finite, a time
+/// beyond the year 9999.
 pub fn encode_record(record: &Record, out: &mut Vec<u8>) -> Result<(), TypesError> {
     out.extend([record.kind() as u8, VERSION]);
     match record {
@@ -42,16 +44,19 @@ pub fn decode_record(offset: Offset, bytes: &[u8]) -> Result<Record, TypesError>
     let fail = |what: String| TypesError::Decode(format!("offset {offset}: {what}"));
     let [kind, version, body @ ..] = bytes else { return Err(fail("fewer than 2 bytes".into())) };
     if *version != VERSION {
-        return Err(fail(format!("version {version} is newer than this program knows ({VERSION}); run the program that wrote it")));
+        return Err(fail(format!(
+            "version {version} is newer than this program knows ({VERSION}); run the program that wrote it"
+        )));
     }
     match *kind {
         k if k == RecordKind::Readings as u8 => {
             decode_readings(body).ok_or_else(|| fail("columns of wrong length".into())).map(Record::Readings)
         }
         k if k == RecordKind::Series as u8 => parse(body).map(Record::Series).map_err(fail),
-        k if k == RecordKind::Tick as u8 => {
-            body.try_into().map(|b| Record::Tick(Timestamp(i64::from_le_bytes(b)))).map_err(|_| fail("a tick is not 8 bytes".into()))
-        }
+        k if k == RecordKind::Tick as u8 => body
+            .try_into()
+            .map(|b| Record::Tick(Timestamp(i64::from_le_bytes(b))))
+            .map_err(|_| fail("a tick is not 8 bytes".into())),
         k if k == RecordKind::Definitions as u8 => parse(body).map(Record::Definitions).map_err(fail),
         k if k == RecordKind::Command as u8 => parse(body).map(Record::Command).map_err(fail),
         k if k == RecordKind::Alert as u8 => parse(body).map(Record::Alert).map_err(fail),
@@ -62,8 +67,9 @@ pub fn decode_record(offset: Offset, bytes: &[u8]) -> Result<Record, TypesError>
     }
 }
 
-/// Writes `body` and reads it again: what JSON can write is more than what it reads back, and a record that was acknowledged but
-/// cannot be read would stop every later start. These kinds are rare, so the second pass costs nothing that matters.
+/// Writes `body` and reads it again: what JSON can write is more than what it reads back, and a record that
+/// was acknowledged but cannot be read would stop every later start. These kinds are rare, so the second pass
+/// costs nothing that matters.
 fn json<T: Serialize + DeserializeOwned>(body: &T, out: &mut Vec<u8>) -> Result<(), TypesError> {
     let start = out.len();
     serde_json::to_writer(&mut *out, body).map_err(|error| TypesError::Encode(error.to_string()))?;

@@ -1,6 +1,7 @@
 //! What can be wrong with a value of this crate.
 
-/// Why a name, a time, a duration or an encoded record was refused. Each message says what was wrong and what is allowed.
+/// Why a name, a time, a duration or an encoded record was refused. Each message says what was wrong and what
+/// is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TypesError {
     /// An asset path breaks a rule of [`crate::check_asset`].
@@ -26,7 +27,9 @@ pub enum TypesError {
     #[error("{0:?} is not a duration; write a number and a unit (us, ms, s, m, h, d) such as 30s, 5m or 24h")]
     Duration(String),
     /// The bound on the number of series is reached.
-    #[error("the limit of {0} series is reached; raise limits.max_series or check the sender for names that never repeat")]
+    #[error(
+        "the limit of {0} series is reached; raise limits.max_series or check the sender for names that never repeat"
+    )]
     TooManySeries(usize),
     /// A record that could be written, but not read back.
     #[error("cannot encode a log record: {0}; numbers must be finite, and times lie in the years 0 to 9999")]

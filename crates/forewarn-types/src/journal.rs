@@ -8,12 +8,14 @@ use crate::{Offset, Record};
 /// A boxed future, so that [`Journal`] can stand behind `dyn`.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Takes records and answers once they are durable. The log implements it; stages that only write records see no more of the log.
+/// Takes records and answers once they are durable. The log implements it; stages that only write records see
+/// no more of the log.
 pub trait Journal: Send + Sync {
     /// Appends `record` and waits until it is durable. Its offset comes back.
     ///
     /// # Errors
-    /// [`JournalError`] says whether trying again can help. On an error the record may or may not be in the log.
+    /// [`JournalError`] says whether trying again can help. On an error the record may or may not be in the
+    /// log.
     fn append(&self, record: Record) -> BoxFuture<'_, Result<Offset, JournalError>>;
 }
 

@@ -1,8 +1,9 @@
 //! The words every stage of Forewarn shares, and nothing else.
 //!
-//! A *reading* is `(series, time, value, quality)`. Readings travel only as columns ([`ReadingBatch`]), never as a
-//! vector of structs. A [`Record`] is what the durable log holds; its position there is an [`Offset`]. Two stages that
-//! meet, meet through records, so every type that crosses a stage border stands here, and types that do not stay home.
+//! A *reading* is `(series, time, value, quality)`. Readings travel only as columns ([`ReadingBatch`]), never
+//! as a vector of structs. A [`Record`] is what the durable log holds; its position there is an [`Offset`].
+//! Two stages that meet, meet through records, so every type that crosses a stage border stands here, and
+//! types that do not stay home.
 //!
 //! This crate does no I/O and reads no clock: time arrives as data.
 
@@ -18,16 +19,22 @@ mod record;
 mod series;
 mod time;
 
-pub use alert::{AlertId, AlertState, AlertTransition, CommandAction, Evidence, EvidenceValue, OperatorCommand, Severity, Transition};
+pub use alert::{
+    AlertId, AlertState, AlertTransition, CommandAction, Evidence, EvidenceValue, OperatorCommand, Severity,
+    Transition,
+};
 pub use batch::{Quality, ReadingBatch, ReadingFlags, ReadingRef};
 pub use clock::{Clock, ManualClock};
 pub use codec::{decode_record, encode_record, encoded_bytes};
 pub use crash::{crash_point, crash_points_matter, on_crash_point};
 pub use error::TypesError;
 pub use journal::{BoxFuture, Journal, JournalError};
-pub use name::{AssetPath, MAX_ASSET_BYTES, MAX_ASSET_LEVELS, MAX_SIGNAL_BYTES, SignalName, check_asset, check_signal};
+pub use name::{
+    AssetPath, MAX_ASSET_BYTES, MAX_ASSET_LEVELS, MAX_SIGNAL_BYTES, SignalName, check_asset, check_signal,
+};
 pub use record::{
-    Contribution, DefinitionFile, Definitions, JobKind, JobRun, LifeEvent, LifeEventKind, Offset, Prediction, Record, RecordKind, RunState,
+    Contribution, DefinitionFile, Definitions, JobKind, JobRun, LifeEvent, LifeEventKind, Offset, Prediction,
+    Record, RecordKind, RunState,
 };
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use time::{Timestamp, format_duration, parse_duration_us};

@@ -1,4 +1,5 @@
-//! Names a sender chooses: asset paths and signal names. Checked once, at the border, so that everything behind it may trust them.
+//! Names a sender chooses: asset paths and signal names. Checked once, at the border, so that everything
+//! behind it may trust them.
 
 use std::sync::Arc;
 
@@ -16,8 +17,8 @@ pub const MAX_ASSET_LEVELS: usize = 16;
 /// Longest signal name, in bytes.
 pub const MAX_SIGNAL_BYTES: usize = 128;
 
-/// Checks an asset path: 1 to 16 levels joined by `/`, none empty, `.` or `..`, at most 256 bytes; a level holds letters and
-/// digits of any script, `_`, `-`, `.`, `:`, `@`, `+` and inner blanks.
+/// Checks an asset path: 1 to 16 levels joined by `/`, none empty, `.` or `..`, at most 256 bytes; a level
+/// holds letters and digits of any script, `_`, `-`, `.`, `:`, `@`, `+` and inner blanks.
 ///
 /// # Errors
 /// [`TypesError::Asset`] with the rule that is broken.
@@ -25,7 +26,8 @@ pub fn check_asset(path: &str) -> Result<(), TypesError> {
     asset_problem(path).map_or(Ok(()), |problem| Err(TypesError::Asset { name: shorten(path), problem }))
 }
 
-/// Checks a signal name: 1 to 128 bytes of letters and digits of any script, `_`, `-`, `.`, `:`, beginning with a letter or `_`.
+/// Checks a signal name: 1 to 128 bytes of letters and digits of any script, `_`, `-`, `.`, `:`, beginning
+/// with a letter or `_`.
 ///
 /// # Errors
 /// [`TypesError::Signal`] with the rule that is broken.
@@ -71,7 +73,8 @@ fn signal_problem(name: &str) -> Option<&'static str> {
     if !name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_') {
         return Some("does not begin with a letter or _");
     }
-    (!name.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c))).then_some("has a character other than letters, digits and _-.:")
+    (!name.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c)))
+        .then_some("has a character other than letters, digits and _-.:")
 }
 
 fn shorten(name: &str) -> String {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AlertTransition, AssetPath, OperatorCommand, ReadingBatch, SeriesDef, SignalName, Timestamp};
 
-/// A position in the log: record number, from 0, without holes. As a bound it is exclusive: "up to 7" are the records 0 to 6.
+/// A position in the log: record number, from 0, without holes. As a bound it is exclusive: "up to 7" are the
+/// records 0 to 6.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Offset(pub u64);
@@ -179,7 +180,8 @@ impl RunState {
     }
 }
 
-/// One state of one execution of a job for one data interval. The newest record of a run is its present state.
+/// One state of one execution of a job for one data interval. The newest record of a run is its present
+/// state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobRun {
     /// Names the run; made of job, interval and attempt.
@@ -235,11 +237,12 @@ pub struct Prediction {
     pub out_of_distribution: bool,
     /// When the present life of the asset began.
     pub life_started: Timestamp,
-    /// Event time of the oldest reading it rests on: from the readings from here to `time`, and the beginning of the life, the same
-    /// version predicts the same again. Older records do not say.
+    /// Event time of the oldest reading it rests on: from the readings from here to `time`, and the beginning
+    /// of the life, the same version predicts the same again. Older records do not say.
     #[serde(default)]
     pub from: Option<Timestamp>,
-    /// The share of truths that the interval from `p05` to `p95` is made to hold, such as 0.9. Older records do not say.
+    /// The share of truths that the interval from `p05` to `p95` is made to hold, such as 0.9. Older records
+    /// do not say.
     #[serde(default)]
     pub coverage: Option<f64>,
 }
@@ -282,7 +285,9 @@ impl LifeEventKind {
     /// The kind of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Installed, Self::Repaired, Self::Failed, Self::Retired].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Installed, Self::Repaired, Self::Failed, Self::Retired]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Interned series: `(asset, signal)` ↔ a dense [`SeriesId`].
 //!
-//! Ids are given in the order of first appearance and never change. The log holds a [`crate::Record::Series`] before the first
-//! batch that uses an id, so the table is a fold over the log; here is only its form in memory.
+//! Ids are given in the order of first appearance and never change. The log holds a [`crate::Record::Series`]
+//! before the first batch that uses an id, so the table is a fold over the log; here is only its form in
+//! memory.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -61,7 +62,8 @@ impl SeriesTable {
         self.by_name.find(hash, same).map(|&index| SeriesId(index))
     }
 
-    /// The id of a series, which is added if it is new; the second value says so. Names are checked only when they are new.
+    /// The id of a series, which is added if it is new; the second value says so. Names are checked only when
+    /// they are new.
     ///
     /// # Errors
     /// A name that breaks the rules, or [`TypesError::TooManySeries`].
@@ -74,7 +76,8 @@ impl SeriesTable {
         if self.defs.len() >= self.max_series {
             return Err(TypesError::TooManySeries(self.max_series));
         }
-        let id = SeriesId(u32::try_from(self.defs.len()).map_err(|_| TypesError::TooManySeries(self.max_series))?);
+        let id =
+            SeriesId(u32::try_from(self.defs.len()).map_err(|_| TypesError::TooManySeries(self.max_series))?);
         self.push(SeriesDef { id, asset: asset.into(), signal: signal.into() });
         Ok((id, true))
     }
@@ -90,7 +93,10 @@ impl SeriesTable {
                 self.push(def);
                 Ok(())
             }
-            i => Err(TypesError::Decode(format!("series {i} is defined, but series {} before it is not", self.defs.len()))),
+            i => Err(TypesError::Decode(format!(
+                "series {i} is defined, but series {} before it is not",
+                self.defs.len()
+            ))),
         }
     }
 

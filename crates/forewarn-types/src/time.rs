@@ -66,7 +66,11 @@ impl Timestamp {
     /// As chrono's type; a time chrono cannot hold becomes its nearest bound.
     #[must_use]
     pub fn to_utc(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0).unwrap_or(if self.0 < 0 { DateTime::<Utc>::MIN_UTC } else { DateTime::<Utc>::MAX_UTC })
+        DateTime::from_timestamp_micros(self.0).unwrap_or(if self.0 < 0 {
+            DateTime::<Utc>::MIN_UTC
+        } else {
+            DateTime::<Utc>::MAX_UTC
+        })
     }
 }
 
@@ -85,7 +89,11 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.0) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.0)
+        }
     }
 }
 
@@ -100,8 +108,14 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-const UNITS: [(&str, i64); 6] =
-    [("us", 1), ("ms", 1_000), ("s", 1_000_000), ("m", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000)];
+const UNITS: [(&str, i64); 6] = [
+    ("us", 1),
+    ("ms", 1_000),
+    ("s", 1_000_000),
+    ("m", 60_000_000),
+    ("h", 3_600_000_000),
+    ("d", 86_400_000_000),
+];
 
 /// Reads a duration such as `30s`, `5m`, `24h`, `7d`, `250ms` or `1h30m`, in µs.
 ///
@@ -129,7 +143,8 @@ pub fn parse_duration_us(text: &str) -> Result<i64, TypesError> {
 /// Writes a duration of `us` microseconds in the largest unit that divides it: `90s`, `5m`, `24h` → `1d`.
 #[must_use]
 pub fn format_duration(us: i64) -> String {
-    let (name, unit) = UNITS.iter().rev().find(|(_, unit)| us != 0 && us % unit == 0).unwrap_or(&("s", 1_000_000));
+    let (name, unit) =
+        UNITS.iter().rev().find(|(_, unit)| us != 0 && us % unit == 0).unwrap_or(&("s", 1_000_000));
     format!("{}{name}", us / unit)
 }
 
@@ -142,14 +157,22 @@ mod tests {
         for text in ["2026-01-31T08:30:00Z", "1970-01-01T00:00:00Z", "2026-01-31T08:30:00.000250Z"] {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(Timestamp::parse("2026-01-31T08:30:00+02:00").unwrap(), Timestamp::parse("2026-01-31T06:30:00Z").unwrap());
+        assert_eq!(
+            Timestamp::parse("2026-01-31T08:30:00+02:00").unwrap(),
+            Timestamp::parse("2026-01-31T06:30:00Z").unwrap()
+        );
         assert!(Timestamp::parse("yesterday").unwrap_err().to_string().contains("RFC 3339"));
     }
 
     #[test]
     fn durations_round_trip() {
-        for (text, us) in [("30s", 30_000_000), ("5m", 300_000_000), ("24h", 86_400_000_000), ("250ms", 250_000), ("1h30m", 5_400_000_000)]
-        {
+        for (text, us) in [
+            ("30s", 30_000_000),
+            ("5m", 300_000_000),
+            ("24h", 86_400_000_000),
+            ("250ms", 250_000),
+            ("1h30m", 5_400_000_000),
+        ] {
             assert_eq!(parse_duration_us(text).unwrap(), us, "{text}");
             assert_eq!(parse_duration_us(&format_duration(us)).unwrap(), us, "{text}");
         }

@@ -7,8 +7,8 @@
 //! backups/OFFSET-TIME/manifest-CRC.json      names all of these with sizes and checksums, and its own checksum in its name
 //! ```
 //!
-//! The manifest is written last, so a backup that was interrupted has none and counts for nothing. What it has copied to `files/` by then
-//! is copied again, as nothing says that it is whole.
+//! The manifest is written last, so a backup that was interrupted has none and counts for nothing. What it
+//! has copied to `files/` by then is copied again, as nothing says that it is whole.
 
 use anyhow::{Context as _, Result, bail};
 use forewarn_lake::ObjectFiles;
@@ -101,7 +101,8 @@ pub(crate) async fn list(store: &ObjectFiles) -> Result<Vec<(String, String)>> {
         let (name, file) = path.strip_prefix(BACKUPS)?.strip_prefix('/')?.split_once('/')?;
         file.starts_with("manifest-").then(|| (name.to_owned(), path.clone()))
     };
-    let mut found: Vec<(String, String)> = store.list(BACKUPS).await?.into_iter().filter_map(|file| named(file.path)).collect();
+    let mut found: Vec<(String, String)> =
+        store.list(BACKUPS).await?.into_iter().filter_map(|file| named(file.path)).collect();
     // By the time in the name: a server that was restored from an older one goes on at smaller offsets.
     found.sort_by(|(a, _), (b, _)| time_in(a).cmp(time_in(b)));
     Ok(found)
@@ -118,11 +119,16 @@ fn time_in(name: &str) -> &str {
 pub(crate) async fn read(path: &str, store: &ObjectFiles) -> Result<Manifest> {
     let text = store.get(path).await?.with_context(|| format!("{path} is gone"))?;
     if !path.ends_with(&format!("-{:08x}.json", crc32fast::hash(&text))) {
-        bail!("{path} is damaged: its checksum is not that of its name; use another backup (--list names them)");
+        bail!(
+            "{path} is damaged: its checksum is not that of its name; use another backup (--list names them)"
+        );
     }
     let form: Form = serde_json::from_slice(&text).with_context(|| format!("{path} is no manifest"))?;
     if form.form != FORM {
-        bail!("{path} has the form {}, and this program reads the form {FORM}; use the version of forewarn that wrote it", form.form);
+        bail!(
+            "{path} has the form {}, and this program reads the form {FORM}; use the version of forewarn that wrote it",
+            form.form
+        );
     }
     serde_json::from_slice(&text).with_context(|| format!("{path} is no manifest"))
 }
@@ -132,7 +138,8 @@ struct Form {
     form: u32,
 }
 
-/// Copies objects from `source` to `target`, several at a time; size and checksum of each come back, in any order.
+/// Copies objects from `source` to `target`, several at a time; size and checksum of each come back, in any
+/// order.
 ///
 /// # Errors
 /// The first that could not be copied.
@@ -156,7 +163,8 @@ pub(crate) fn bar(bytes: u64, quiet: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let style = ProgressStyle::with_template("[{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
-    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
+    ProgressBar::new(bytes)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "))
 }
 
 #[cfg(test)]
@@ -166,7 +174,8 @@ mod tests {
     use super::*;
 
     fn manifest(offset: u64) -> Manifest {
-        let stored = |path: &str, bytes| Stored { path: path.into(), at: format!("{FILES}/{path}"), bytes, crc32: 7 };
+        let stored =
+            |path: &str, bytes| Stored { path: path.into(), at: format!("{FILES}/{path}"), bytes, crc32: 7 };
         Manifest {
             form: FORM,
             forewarn: "1".into(),
@@ -184,16 +193,24 @@ mod tests {
     #[tokio::test]
     async fn a_manifest_is_found_and_read_and_a_damaged_one_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let store = ObjectFiles::open(&format!("file://{}", dir.path().display()), Timestamp(0)).await.unwrap();
+        let store =
+            ObjectFiles::open(&format!("file://{}", dir.path().display()), Timestamp(0)).await.unwrap();
         assert_eq!(list(&store).await.unwrap(), []);
         store.put("backups/2-b/lake/readings/_delta_log/0.json", "x".into(), false).await.unwrap();
         assert_eq!(list(&store).await.unwrap(), [], "without a manifest there is no backup");
         manifest(9).write("9-a", &store).await.unwrap();
         manifest(3).write("3-b", &store).await.unwrap();
         let found = list(&store).await.unwrap();
-        assert_eq!(found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["9-a", "3-b"], "by time");
+        assert_eq!(
+            found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+            ["9-a", "3-b"],
+            "by time"
+        );
         let read_again = read(&found[0].1, &store).await.unwrap();
-        assert_eq!((read_again.offset, read_again.bytes(), &read_again.lake), (Offset(9), 15, &manifest(9).lake));
+        assert_eq!(
+            (read_again.offset, read_again.bytes(), &read_again.lake),
+            (Offset(9), 15, &manifest(9).lake)
+        );
 
         let mut bytes = store.get(&found[0].1).await.unwrap().unwrap().to_vec();
         bytes[20] ^= 1;

@@ -16,8 +16,11 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
             let pipelines = &tree.definitions.pipelines;
             let rules: usize = pipelines.iter().map(|pipeline| pipeline.rules.len()).sum();
             let count = |count: usize, what| counted(count as u64, what);
-            let [pipelines, rules, models] =
-                [count(pipelines.len(), "pipeline"), count(rules, "rule"), count(tree.definitions.models.len(), "model")];
+            let [pipelines, rules, models] = [
+                count(pipelines.len(), "pipeline"),
+                count(rules, "rule"),
+                count(tree.definitions.models.len(), "model"),
+            ];
             writeln!(std::io::stdout(), "{pipelines} with {rules}, {models}: no mistakes")?;
             Ok(ExitCode::SUCCESS)
         }
@@ -48,7 +51,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("forewarn.yaml");
         let (pipelines, models) = (root.join("pipelines"), root.join("models"));
-        fs::write(&config, format!("pipelines: {}\nmodels: {}\n", pipelines.display(), models.display())).unwrap();
+        fs::write(&config, format!("pipelines: {}\nmodels: {}\n", pipelines.display(), models.display()))
+            .unwrap();
         assert_eq!(run(&config).unwrap(), ExitCode::SUCCESS);
         fs::write(dir.path().join("bad.yaml"), "pipeline: p\nrules:\n  - { name: r }\n").unwrap();
         fs::write(&config, format!("pipelines: {}\n", dir.path().display())).unwrap();
@@ -75,7 +79,8 @@ jobs:
         fs::write(dir.path().join("p/jobs.yaml"), JOBS).unwrap();
         fs::write(&config, format!("pipelines: {}\n", dir.path().join("p").display())).unwrap();
         let mistakes = crate::config::read(&config).unwrap().err().unwrap();
-        let told: Vec<(usize, usize, &str)> = mistakes.0.iter().map(|m| (m.line, m.column, m.message.as_str())).collect();
+        let told: Vec<(usize, usize, &str)> =
+            mistakes.0.iter().map(|m| (m.line, m.column, m.message.as_str())).collect();
         let expected = [
             (3, 53, ":since is no parameter; there are :from and :to"),
             (6, 15, "schedule"),
@@ -85,7 +90,10 @@ jobs:
         ];
         assert_eq!(told.len(), expected.len(), "{mistakes}");
         for (told, expected) in told.iter().zip(expected) {
-            assert!((told.0, told.1) == (expected.0, expected.1) && told.2.contains(expected.2), "{told:?} is not {expected:?}");
+            assert!(
+                (told.0, told.1) == (expected.0, expected.1) && told.2.contains(expected.2),
+                "{told:?} is not {expected:?}"
+            );
         }
     }
 }

@@ -9,7 +9,8 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use url::{Host, Url};
 
-/// A request that finds no server, or one that has no room, is sent again this often at most: about two minutes in all.
+/// A request that finds no server, or one that has no room, is sent again this often at most: about two
+/// minutes in all.
 const ATTEMPTS: u32 = 12;
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(200);
@@ -86,7 +87,9 @@ impl Client {
         let mut url = self.server.clone();
         match url.path_segments_mut() {
             Ok(mut path) => path.pop_if_empty().extend(segments),
-            Err(()) => bail!("{} is not the URL of a server; write it such as http://127.0.0.1:8080", self.server),
+            Err(()) => {
+                bail!("{} is not the URL of a server; write it such as http://127.0.0.1:8080", self.server)
+            }
         };
         Ok(self.http.request(method, url))
     }
@@ -123,12 +126,16 @@ impl Client {
     }
 
     fn no_answer(&self, error: &reqwest::Error) -> anyhow::Error {
-        let asked = if error.is_connect() { ": is the server running there? (--server URL names another)" } else { "" };
+        let asked = if error.is_connect() {
+            ": is the server running there? (--server URL names another)"
+        } else {
+            ""
+        };
         anyhow!("no answer from {}: {}{asked}", self.server.as_str().trim_end_matches('/'), root(error))
     }
 
-    /// Sends until there is room: requests that the server answers with 503, or not at all, are sent again. The request must be one that
-    /// may be repeated. `wait` is told why it takes longer.
+    /// Sends until there is room: requests that the server answers with 503, or not at all, are sent again.
+    /// The request must be one that may be repeated. `wait` is told why it takes longer.
     ///
     /// # Errors
     /// No server after many attempts, or its refusal.
@@ -137,12 +144,18 @@ impl Client {
         loop {
             let again = request.try_clone().context("this request cannot be repeated")?;
             let (reason, pause) = match again.send().await {
-                Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE && attempt < ATTEMPTS => {
+                Ok(response)
+                    if response.status() == StatusCode::SERVICE_UNAVAILABLE && attempt < ATTEMPTS =>
+                {
                     let pause = retry_after(&response);
                     ("the server has no room".to_owned(), pause.unwrap_or_else(|| backoff(attempt)))
                 }
-                Err(error) if attempt < ATTEMPTS => (format!("{:#}", self.no_answer(&error)), backoff(attempt)),
-                Ok(response) => return accept(response).await?.json().await.context("the server's answer is not JSON"),
+                Err(error) if attempt < ATTEMPTS => {
+                    (format!("{:#}", self.no_answer(&error)), backoff(attempt))
+                }
+                Ok(response) => {
+                    return accept(response).await?.json().await.context("the server's answer is not JSON");
+                }
                 Err(error) => return Err(self.no_answer(&error)),
             };
             wait(&format!("{reason}; trying again in {} s", pause.as_secs_f64()));
@@ -209,7 +222,8 @@ fn explain(status: StatusCode, text: &str) -> String {
         return format!("the server answered {status}: {}", text.chars().take(300).collect::<String>());
     };
     let part = |key: &str| problem[key].as_str().filter(|part| !part.is_empty());
-    let what = part("detail").or_else(|| part("title")).or_else(|| part("message")).unwrap_or("no reason given");
+    let what =
+        part("detail").or_else(|| part("title")).or_else(|| part("message")).unwrap_or("no reason given");
     match part("hint") {
         Some(hint) => as_commands(&format!("{what} ({hint})")),
         None => as_commands(what),
@@ -218,7 +232,8 @@ fn explain(status: StatusCode, text: &str) -> String {
 
 /// Where the server names a route that has a command, the command: what whoever types commands can use.
 fn as_commands(text: &str) -> String {
-    let text = text.replace("POST …/comment", "`forewarn alert comment`").replace("POST /v1/sql", "`forewarn sql`");
+    let text =
+        text.replace("POST …/comment", "`forewarn alert comment`").replace("POST /v1/sql", "`forewarn sql`");
     let mut parts = text.split("GET /v1/");
     let mut told = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -234,7 +249,13 @@ fn as_commands(text: &str) -> String {
 
 /// The command that does what `GET /v1/{route}` does.
 fn command(route: &str) -> Option<String> {
-    let name = |segment: &str| if segment.starts_with('{') { segment.trim_matches(['{', '}']).to_uppercase() } else { segment.to_owned() };
+    let name = |segment: &str| {
+        if segment.starts_with('{') {
+            segment.trim_matches(['{', '}']).to_uppercase()
+        } else {
+            segment.to_owned()
+        }
+    };
     Some(match route.split('/').collect::<Vec<_>>().as_slice() {
         ["jobs"] => "job list".to_owned(),
         ["jobs", job, "runs"] => format!("job runs {}", name(job)),
@@ -273,7 +294,8 @@ mod tests {
         let args = ServerArgs { server: "http://h:1/base/".parse().unwrap(), json: false };
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::new(&args).unwrap();
-        let request = client.request(Method::GET, &["v1", "assets", "plant1/pump 7"]).unwrap().build().unwrap();
+        let request =
+            client.request(Method::GET, &["v1", "assets", "plant1/pump 7"]).unwrap().build().unwrap();
         assert_eq!(request.url().as_str(), "http://h:1/base/v1/assets/plant1%2Fpump%207");
     }
 
@@ -291,7 +313,9 @@ mod tests {
 
     #[test]
     fn a_proxy_is_for_servers_elsewhere() {
-        let check = |text: &str, expected: bool| assert_eq!(is_loopback(&parse_server(text).unwrap()), expected, "{text}");
+        let check = |text: &str, expected: bool| {
+            assert_eq!(is_loopback(&parse_server(text).unwrap()), expected, "{text}")
+        };
         for here in ["localhost:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "a.localhost"] {
             check(here, true);
         }

@@ -33,7 +33,8 @@ pub(crate) fn read(config: &Path) -> Result<Result<Tree, Diagnostics>> {
 /// # Errors
 /// A file that cannot be read.
 pub(crate) fn read_settings(config: &Path) -> Result<Result<ServerConfig, Diagnostics>> {
-    let text = fs::read_to_string(config).with_context(|| format!("cannot read the settings {}", config.display()))?;
+    let text = fs::read_to_string(config)
+        .with_context(|| format!("cannot read the settings {}", config.display()))?;
     Ok(parse_server_config(&config.display().to_string(), &text, &|name| std::env::var(name).ok()))
 }
 
@@ -44,7 +45,9 @@ pub(crate) fn read_settings(config: &Path) -> Result<Result<ServerConfig, Diagno
 pub(crate) fn read_folders(settings: ServerConfig) -> Result<Result<Tree, Diagnostics>> {
     let pipelines = yaml_files("pipelines", &settings.pipelines)?;
     let models = yaml_files("models", &settings.models)?;
-    let mut mistakes = check_queries(&pipelines, |query| forewarn_lake::check_query(query).map_err(|error| error.to_string()));
+    let mut mistakes = check_queries(&pipelines, |query| {
+        forewarn_lake::check_query(query).map_err(|error| error.to_string())
+    });
     let definitions = match load_definitions(&pipelines, &models) {
         Ok(definitions) if mistakes.0.is_empty() => definitions,
         others => {
@@ -53,12 +56,14 @@ pub(crate) fn read_folders(settings: ServerConfig) -> Result<Result<Tree, Diagno
             return Ok(Err(mistakes));
         }
     };
-    let files = pipelines.into_iter().map(|(path, text)| DefinitionFile { path, text: text.into() }).collect();
+    let files =
+        pipelines.into_iter().map(|(path, text)| DefinitionFile { path, text: text.into() }).collect();
     Ok(Ok(Tree { settings, definitions, texts: Definitions { files } }))
 }
 
-/// The YAML files of the folder of `kind` as (path, text), by name. The default folder, which is called like its kind, may be missing and is
-/// empty then; any other one must be there: a wrong name, or a volume that is not mounted, would otherwise drop every definition.
+/// The YAML files of the folder of `kind` as (path, text), by name. The default folder, which is called like
+/// its kind, may be missing and is empty then; any other one must be there: a wrong name, or a volume that is
+/// not mounted, would otherwise drop every definition.
 fn yaml_files(kind: &str, folder: &Path) -> Result<Vec<(String, String)>> {
     if !folder.exists() {
         if folder != Path::new(".").join(kind) {
@@ -70,10 +75,13 @@ fn yaml_files(kind: &str, folder: &Path) -> Result<Vec<(String, String)>> {
         return Ok(Vec::new());
     }
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))? {
+    for entry in
+        fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?
+    {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text =
+                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
             files.push((path.display().to_string(), text));
         }
     }

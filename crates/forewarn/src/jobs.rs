@@ -1,4 +1,5 @@
-//! The jobs that the definitions call for: queries, and the training and predicting of models behind the scheduler's idea of work.
+//! The jobs that the definitions call for: queries, and the training and predicting of models behind the
+//! scheduler's idea of work.
 
 mod maintenance;
 
@@ -11,7 +12,12 @@ use forewarn_spec::{CatchUp, Definitions, MaintenanceConfig, Model};
 use forewarn_types::{BoxFuture, JobKind};
 
 /// One job for each query of a pipeline, two for each model, and the upkeep of the lake.
-pub(crate) fn of(definitions: &Definitions, upkeep: MaintenanceConfig, lake: &Lake, models: &ModelService) -> Vec<Job> {
+pub(crate) fn of(
+    definitions: &Definitions,
+    upkeep: MaintenanceConfig,
+    lake: &Lake,
+    models: &ModelService,
+) -> Vec<Job> {
     let sql = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs).map(|job| Job {
         name: job.name.clone(),
         kind: JobKind::Sql,
@@ -25,7 +31,8 @@ pub(crate) fn of(definitions: &Definitions, upkeep: MaintenanceConfig, lake: &La
 }
 
 fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {
-    let train = model.train.as_ref().map(|train| Trigger::Cron { expr: train.cron.clone(), tz: train.timezone });
+    let train =
+        model.train.as_ref().map(|train| Trigger::Cron { expr: train.cron.clone(), tz: train.timezone });
     let predict = model.predict_every_us.map(Trigger::Every);
     [
         Job {
@@ -62,7 +69,8 @@ struct Predict {
 impl Work for Train {
     fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
         Box::pin(async move {
-            let report = self.models.train(&self.model, context.to).await.map_err(|error| error.to_string())?;
+            let report =
+                self.models.train(&self.model, context.to).await.map_err(|error| error.to_string())?;
             let details = serde_json::to_string(&report).map_err(|error| error.to_string())?;
             Ok(Outcome { rows: 1, details: Some(details) })
         })
@@ -72,7 +80,8 @@ impl Work for Train {
 impl Work for Predict {
     fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
         Box::pin(async move {
-            let assets = self.models.predict(&self.model, context.to).await.map_err(|error| error.to_string())?;
+            let assets =
+                self.models.predict(&self.model, context.to).await.map_err(|error| error.to_string())?;
             Ok(Outcome { rows: assets, details: None })
         })
     }

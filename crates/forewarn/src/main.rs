@@ -33,7 +33,8 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// Watches machines: alerts in real time, predictions from history.
 ///
-/// Exit codes: 0 done; 1 there were mistakes in what was given, or the server refused; 2 it could not be done.
+/// Exit codes: 0 done; 1 there were mistakes in what was given, or the server refused; 2 it could not be
+/// done.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -51,7 +52,8 @@ enum Command {
         #[arg(long, default_value = "forewarn.yaml")]
         config: PathBuf,
     },
-    /// Say all mistakes of a server configuration and of the definitions it points to. Exit code 1 if there are any.
+    /// Say all mistakes of a server configuration and of the definitions it points to. Exit code 1 if there
+    /// are any.
     Check {
         /// The server's settings.
         #[arg(long, default_value = "forewarn.yaml")]
@@ -69,7 +71,8 @@ enum Command {
     Alert(alert::AlertArgs),
     /// Look into the files of a log and check them, with or without a server that runs.
     Log(log::LogArgs),
-    /// Copy everything a running server knows, as of one moment, to another object store. Ingestion goes on meanwhile.
+    /// Copy everything a running server knows, as of one moment, to another object store. Ingestion goes on
+    /// meanwhile.
     Backup(commands::backup::BackupArgs),
     /// Make the lake and the data folder of a new server from a backup.
     Restore(restore::RestoreArgs),
@@ -90,10 +93,14 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> Result<ExitCode> {
-    // Whoever talks TLS takes the process-wide provider; a second installation is refused and changes nothing.
+    // Whoever talks TLS takes the process-wide provider; a second installation is refused and changes
+    // nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     log_to_stderr(if matches!(command, Command::Serve { .. }) { SERVER_LOG } else { COMMAND_LOG });
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
     let code = runtime.block_on(async {
         match command {
             Command::Demo(args) => demo::run(args).await,

@@ -21,12 +21,27 @@ pub(crate) struct RealTimeMetrics {
 }
 
 /// Has `metrics` show the log, the real-time path and the MQTT sources.
-pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<RealTimeMetrics>, sources: Vec<MqttHandle>) {
+pub(crate) fn register(
+    metrics: &Metrics,
+    log: Arc<LocalLog>,
+    real_time: Arc<RealTimeMetrics>,
+    sources: Vec<MqttHandle>,
+) {
     metrics.collect_with(move |out| {
         show_log(out, &log.metrics());
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        out.counter("forewarn_alert_transitions_total", "Transitions the engine decided.", &[], counted(&real_time.transitions));
-        out.counter("forewarn_engine_problems_total", "Things the engine could not do.", &[], counted(&real_time.problems));
+        out.counter(
+            "forewarn_alert_transitions_total",
+            "Transitions the engine decided.",
+            &[],
+            counted(&real_time.transitions),
+        );
+        out.counter(
+            "forewarn_engine_problems_total",
+            "Things the engine could not do.",
+            &[],
+            counted(&real_time.problems),
+        );
         let help = "Everything before it is in the newest snapshot.";
         out.gauge("forewarn_snapshot_offset", help, &[], counted(&real_time.snapshot_offset) as f64);
         let help = "Records behind the snapshot that the start had to read again.";
@@ -38,29 +53,70 @@ pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<Rea
 }
 
 fn show_log(out: &mut Exposition, log: &LogMetrics) {
-    out.gauge("forewarn_log_disk_bytes", "Bytes that the log takes on disk, free space in its files included.", &[], log.disk_bytes as f64);
-    out.gauge("forewarn_log_max_bytes", "Bytes that the log may take; then readings are refused.", &[], log.max_bytes as f64);
+    out.gauge(
+        "forewarn_log_disk_bytes",
+        "Bytes that the log takes on disk, free space in its files included.",
+        &[],
+        log.disk_bytes as f64,
+    );
+    out.gauge(
+        "forewarn_log_max_bytes",
+        "Bytes that the log may take; then readings are refused.",
+        &[],
+        log.max_bytes as f64,
+    );
     out.gauge("forewarn_log_queue_bytes", "Bytes that wait for the disk.", &[], log.queue_bytes as f64);
     let as_number = |flag: bool| f64::from(u8::from(flag));
     let help = "1 while the disk has no room for what is in line; then readings are refused.";
     out.gauge("forewarn_log_disk_full", help, &[], as_number(log.disk_full));
-    let help = "1 once the log's disk has failed; nothing is taken in until it is mended and the server restarted.";
+    let help =
+        "1 once the log's disk has failed; nothing is taken in until it is mended and the server restarted.";
     out.gauge("forewarn_log_failed", help, &[], as_number(log.failed.is_some()));
     out.gauge("forewarn_log_segments", "Segment files.", &[], log.segments as f64);
     out.counter("forewarn_log_fsyncs_total", "Groups of records made durable together.", &[], log.fsyncs);
     for (consumer, offset) in &log.checkpoints {
         let labels = [("consumer", consumer.as_str())];
-        out.gauge("forewarn_log_checkpoint_offset", "The consumer needs nothing before it any more.", &labels, offset.0 as f64);
+        out.gauge(
+            "forewarn_log_checkpoint_offset",
+            "The consumer needs nothing before it any more.",
+            &labels,
+            offset.0 as f64,
+        );
     }
 }
 
 fn show_source(out: &mut Exposition, source: &MqttHandle) {
     let status = source.status();
     let labels = [("client_id", status.client_id.as_str())];
-    out.gauge("forewarn_mqtt_connected", "1 while the broker is connected.", &labels, f64::from(u8::from(status.connected)));
-    out.gauge("forewarn_mqtt_subscribed", "1 while the broker delivers.", &labels, f64::from(u8::from(status.subscribed)));
-    out.counter("forewarn_mqtt_received_total", "Messages received, repeated deliveries included.", &labels, status.received);
-    out.counter("forewarn_mqtt_acknowledged_total", "Acknowledgements sent, each after its reading was durable.", &labels, status.acked);
-    out.counter("forewarn_mqtt_rejected_total", "Messages of no use, acknowledged all the same.", &labels, status.rejected);
+    out.gauge(
+        "forewarn_mqtt_connected",
+        "1 while the broker is connected.",
+        &labels,
+        f64::from(u8::from(status.connected)),
+    );
+    out.gauge(
+        "forewarn_mqtt_subscribed",
+        "1 while the broker delivers.",
+        &labels,
+        f64::from(u8::from(status.subscribed)),
+    );
+    out.counter(
+        "forewarn_mqtt_received_total",
+        "Messages received, repeated deliveries included.",
+        &labels,
+        status.received,
+    );
+    out.counter(
+        "forewarn_mqtt_acknowledged_total",
+        "Acknowledgements sent, each after its reading was durable.",
+        &labels,
+        status.acked,
+    );
+    out.counter(
+        "forewarn_mqtt_rejected_total",
+        "Messages of no use, acknowledged all the same.",
+        &labels,
+        status.rejected,
+    );
     out.counter("forewarn_mqtt_failures_total", "Connections lost or refused.", &labels, status.failures);
 }

@@ -1,12 +1,14 @@
-//! The runner of the real-time path: follows the log, steps the pure engine, appends what it decides, folds the read model, and lets
-//! snapshots be taken.
+//! The runner of the real-time path: follows the log, steps the pure engine, appends what it decides, folds
+//! the read model, and lets snapshots be taken.
 //!
-//! The engine's decisions are records too. After a restart the engine is given again what it had seen since the snapshot, and decides
-//! the same again; a decision that is already in the log (known by its cause and ordinal) is not appended a second time.
+//! The engine's decisions are records too. After a restart the engine is given again what it had seen since
+//! the snapshot, and decides the same again; a decision that is already in the log (known by its cause and
+//! ordinal) is not appended a second time.
 //!
-//! A decision may have to wait for room in the log, and room comes only from what snapshots make superfluous. So where room is scarce the
-//! state of before each batch of records is kept, and snapshots rest on it while the decisions of the batch wait. Scarcity is a guess; where
-//! it was wrong, a second copy of the newest snapshot makes room up to that one.
+//! A decision may have to wait for room in the log, and room comes only from what snapshots make superfluous.
+//! So where room is scarce the state of before each batch of records is kept, and snapshots rest on it while
+//! the decisions of the batch wait. Scarcity is a guess; where it was wrong, a second copy of the newest
+//! snapshot makes room up to that one.
 
 mod snapshots;
 #[cfg(test)]
@@ -95,10 +97,15 @@ impl RealTime {
         snapshots.take(position, state, replies, || fold(position, engine, definitions, *emitted)).await
     }
 
-    /// Takes in `records`, of which the first is that at `position`. False: the log has no room for what the engine decided, and the server
-    /// is to end. The state then holds decisions that are not on record, so no snapshot may be taken of it; the next start decides the same
-    /// again.
-    async fn take(&mut self, position: Offset, records: &[(Offset, Arc<Record>)], shutdown: &CancellationToken) -> Result<bool> {
+    /// Takes in `records`, of which the first is that at `position`. False: the log has no room for what the
+    /// engine decided, and the server is to end. The state then holds decisions that are not on record, so no
+    /// snapshot may be taken of it; the next start decides the same again.
+    async fn take(
+        &mut self,
+        position: Offset,
+        records: &[(Offset, Arc<Record>)],
+        shutdown: &CancellationToken,
+    ) -> Result<bool> {
         let mut actions = Actions::default();
         let scarce = self.snapshots.room_is_scarce(records);
         let Self { engine, definitions, emitted, .. } = self;
@@ -123,9 +130,14 @@ impl RealTime {
         Ok(emitted)
     }
 
-    /// Appends what is not in the log yet, in order, and waits until all of it is durable: a snapshot may then rest on it. False as
-    /// in [`RealTime::take`].
-    async fn emit(&mut self, transitions: Vec<AlertTransition>, before: Option<&Folded>, shutdown: &CancellationToken) -> Result<bool> {
+    /// Appends what is not in the log yet, in order, and waits until all of it is durable: a snapshot may
+    /// then rest on it. False as in [`RealTime::take`].
+    async fn emit(
+        &mut self,
+        transitions: Vec<AlertTransition>,
+        before: Option<&Folded>,
+        shutdown: &CancellationToken,
+    ) -> Result<bool> {
         let mut last: Option<Ticket> = None;
         for transition in transitions {
             if !is_news(&transition, &mut self.emitted) {
@@ -145,9 +157,14 @@ impl RealTime {
         Ok(true)
     }
 
-    /// Submits, and waits where the log is full: alerts are never dropped. Snapshots of the state `before` what the alert came from may make
-    /// the room meanwhile. Nothing if the server is to end.
-    async fn submit(&mut self, record: Record, before: Option<&Folded>, shutdown: &CancellationToken) -> Result<Option<Ticket>> {
+    /// Submits, and waits where the log is full: alerts are never dropped. Snapshots of the state `before`
+    /// what the alert came from may make the room meanwhile. Nothing if the server is to end.
+    async fn submit(
+        &mut self,
+        record: Record,
+        before: Option<&Folded>,
+        shutdown: &CancellationToken,
+    ) -> Result<Option<Ticket>> {
         let mut waited = false;
         loop {
             match self.log.submit(record.clone()) {
@@ -173,7 +190,12 @@ impl RealTime {
 }
 
 /// What the runner has folded up to `offset`.
-fn fold(offset: Offset, engine: &Engine, definitions: &Definitions, emitted: Option<(Offset, u32)>) -> Result<Folded> {
+fn fold(
+    offset: Offset,
+    engine: &Engine,
+    definitions: &Definitions,
+    emitted: Option<(Offset, u32)>,
+) -> Result<Folded> {
     let engine = engine.snapshot().context("cannot take a snapshot of the engine")?;
     Ok(Folded { offset, emitted, definitions: definitions.clone(), engine })
 }

@@ -1,4 +1,5 @@
-//! The server, put together: which parts there are, what each is given, and in which order they start and stop. Reads top-down.
+//! The server, put together: which parts there are, what each is given, and in which order they start and
+//! stop. Reads top-down.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,13 +77,17 @@ impl Server {
     /// What could not be started, and why.
     pub(crate) async fn start(tree: Tree, clock: Arc<dyn Clock>, ticks: Ticks) -> Result<Self> {
         let Tree { settings, definitions, texts } = tree;
-        let listener = TcpListener::bind(&settings.listen).await.with_context(|| format!("cannot listen on {}", settings.listen))?;
+        let listener = TcpListener::bind(&settings.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", settings.listen))?;
         let address = listener.local_addr()?;
-        let Opened { log, series, intake, lake, snapshots, restored } = open(&settings, texts, &clock).await?;
+        let Opened { log, series, intake, lake, snapshots, restored } =
+            open(&settings, texts, &clock).await?;
         let dyn_log: Arc<dyn Log> = log.clone();
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
-        let counted = Arc::new(RealTimeMetrics { replayed: restored.replayed.into(), ..RealTimeMetrics::default() });
+        let counted =
+            Arc::new(RealTimeMetrics { replayed: restored.replayed.into(), ..RealTimeMetrics::default() });
         let (take_snapshot, requests) = realtime::snapshot_requests();
         let real_time = RealTime {
             log: Arc::clone(&dyn_log),
@@ -110,13 +115,18 @@ impl Server {
         back_tasks.spawn(real_time.run(back.clone()));
 
         let journal: Arc<dyn forewarn_types::Journal> = log.clone();
-        let models =
-            ModelService::open(definitions.models.clone(), lake.clone(), Arc::clone(&journal), Arc::clone(&series), Arc::clone(&clock))
-                .await
-                .context("cannot open the models")?;
+        let models = ModelService::open(
+            definitions.models.clone(),
+            lake.clone(),
+            Arc::clone(&journal),
+            Arc::clone(&series),
+            Arc::clone(&clock),
+        )
+        .await
+        .context("cannot open the models")?;
         let jobs = jobs::of(&definitions, settings.maintenance, &lake, &models);
-        let (scheduler, handle) =
-            Scheduler::build(jobs, journal, lake.clone(), Arc::clone(&clock)).context("cannot build the scheduler")?;
+        let (scheduler, handle) = Scheduler::build(jobs, journal, lake.clone(), Arc::clone(&clock))
+            .context("cannot build the scheduler")?;
         let mut front_tasks = JoinSet::new();
         let token = front.clone();
         front_tasks.spawn(async move { scheduler.run(token).await.context("the scheduler failed") });
@@ -146,8 +156,9 @@ impl Server {
         Ok(Self { address, log, scheduler: handle, state, front, back, front_tasks, back_tasks })
     }
 
-    /// Waits until a part ends by itself, which none should. Once the log's disk has failed, the parts that follow or fill the log end,
-    /// each with a word in the server's log. The rest goes on: what is on record can still be asked for, and the API says what is wrong.
+    /// Waits until a part ends by itself, which none should. Once the log's disk has failed, the parts that
+    /// follow or fill the log end, each with a word in the server's log. The rest goes on: what is on record
+    /// can still be asked for, and the API says what is wrong.
     pub(crate) async fn failed(&mut self) -> anyhow::Error {
         loop {
             let ended = tokio::select! {
@@ -164,12 +175,15 @@ impl Server {
                 return error;
             }
             let error = format!("{error:#}");
-            tracing::error!(error, "a part has ended since the log's disk has failed; mend the disk and restart the server");
+            tracing::error!(
+                error,
+                "a part has ended since the log's disk has failed; mend the disk and restart the server"
+            );
         }
     }
 
-    /// Stops in order: first what takes in, then what works off the log, then the log. Where the log's disk is full nobody waits for room:
-    /// who has not been told that a record is durable is told that it is not.
+    /// Stops in order: first what takes in, then what works off the log, then the log. Where the log's disk
+    /// is full nobody waits for room: who has not been told that a record is durable is told that it is not.
     ///
     /// # Errors
     /// The first part that failed.
@@ -196,7 +210,11 @@ struct Opened {
 }
 
 /// Opens the log and the lake, restores what is folded from them, and puts the definitions in force.
-async fn open(settings: &ServerConfig, texts: forewarn_types::Definitions, clock: &Arc<dyn Clock>) -> Result<Opened> {
+async fn open(
+    settings: &ServerConfig,
+    texts: forewarn_types::Definitions,
+    clock: &Arc<dyn Clock>,
+) -> Result<Opened> {
     let log = open_log(settings)?;
     let dyn_log: Arc<dyn Log> = log.clone();
     let series = Arc::new(RwLock::new(SeriesTable::new(settings.limits.max_series)));
@@ -221,7 +239,8 @@ fn start_sources(
 ) -> Result<Vec<MqttHandle>> {
     let mut handles = Vec::new();
     for Source::Mqtt(source) in definitions.pipelines.iter().flat_map(|pipeline| pipeline.sources.clone()) {
-        let stage = MqttStage::build(source, Arc::clone(intake), Arc::clone(clock)).context("cannot build an MQTT source")?;
+        let stage = MqttStage::build(source, Arc::clone(intake), Arc::clone(clock))
+            .context("cannot build an MQTT source")?;
         handles.push(stage.handle());
         let token = shutdown.clone();
         tasks.spawn(async move { stage.run(token).await.context("an MQTT source failed") });
@@ -232,7 +251,8 @@ fn start_sources(
 async fn drain(tasks: &mut JoinSet<Result<()>>) -> Result<()> {
     let mut result = Ok(());
     while let Some(ended) = tasks.join_next().await {
-        let ended = ended.unwrap_or_else(|error| Err(anyhow::anyhow!("a part of the server was cut off: {error}")));
+        let ended =
+            ended.unwrap_or_else(|error| Err(anyhow::anyhow!("a part of the server was cut off: {error}")));
         if result.is_ok() {
             result = ended;
         }
@@ -288,7 +308,11 @@ pub(crate) fn room(log: &Arc<LocalLog>) -> Box<dyn Fn() -> LogRoom + Send + Sync
     })
 }
 
-async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, clock: &Arc<dyn Clock>) -> Result<Lake> {
+async fn open_lake(
+    settings: &ServerConfig,
+    series: &Arc<RwLock<SeriesTable>>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Lake> {
     let options = LakeOptions {
         url: settings.lake.clone(),
         commit_rows: settings.branch.commit_rows,
@@ -306,9 +330,16 @@ async fn open_lake(settings: &ServerConfig, series: &Arc<RwLock<SeriesTable>>, c
 }
 
 /// Loads the newest snapshot that can be used and folds in what the log holds behind it.
-pub(crate) async fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intake: &Intake) -> Result<Restored> {
+pub(crate) async fn restore(
+    snapshots: &SnapshotStore,
+    log: &Arc<dyn Log>,
+    intake: &Intake,
+) -> Result<Restored> {
     let start = log.start();
-    let newest = snapshots.newest(|snapshot| from_snapshot(snapshot, start)).await.context("cannot read the snapshots")?;
+    let newest = snapshots
+        .newest(|snapshot| from_snapshot(snapshot, start))
+        .await
+        .context("cannot read the snapshots")?;
     let mut restored = match newest {
         Some(((restored, memory), snapshot)) => {
             intake.restore(&memory).context("cannot restore the intake from the snapshot")?;
@@ -336,7 +367,9 @@ pub(crate) async fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intak
         for (offset, record) in log.read(next, READ_RECORDS, READ_BYTES).context("cannot read the log")? {
             intake.replay(offset, &record).context("the log does not fit the snapshot")?;
             match record.as_ref() {
-                Record::Alert(alert) => restored.emitted = restored.emitted.max(Some((alert.cause, alert.ordinal))),
+                Record::Alert(alert) => {
+                    restored.emitted = restored.emitted.max(Some((alert.cause, alert.ordinal)))
+                }
                 Record::Definitions(definitions) => restored.in_force.clone_from(definitions),
                 _ => {}
             }
@@ -347,7 +380,8 @@ pub(crate) async fn restore(snapshots: &SnapshotStore, log: &Arc<dyn Log>, intak
     Ok(restored)
 }
 
-/// What a snapshot holds, for a log that begins at `start`; the intake's part beside it, since restoring that touches the intake.
+/// What a snapshot holds, for a log that begins at `start`; the intake's part beside it, since restoring that
+/// touches the intake.
 fn from_snapshot(snapshot: Snapshot, start: Offset) -> Result<(Restored, IntakeState)> {
     if snapshot.offset < start {
         bail!("the log behind it has been trimmed up to offset {start}");
@@ -366,7 +400,12 @@ fn from_snapshot(snapshot: Snapshot, start: Offset) -> Result<(Restored, IntakeS
 }
 
 /// Writes the clock into the log. A tick that finds no room is left out: the next one says more.
-async fn tick(log: Arc<dyn Log>, clock: Arc<dyn Clock>, every: Duration, shutdown: CancellationToken) -> Result<()> {
+async fn tick(
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    shutdown: CancellationToken,
+) -> Result<()> {
     let mut pace = tokio::time::interval(every);
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {

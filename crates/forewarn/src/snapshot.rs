@@ -1,14 +1,16 @@
 //! Snapshots of folded state: what a restart begins with instead of the whole log.
 //!
-//! A snapshot at offset `o` holds the fold of every record before `o`. They are objects in the lake's store, so that the machine's own
-//! disk holds nothing but the log, and each stands in the folder of its log: a snapshot of another log means nothing to this one. Two are
-//! kept, and the log is trimmed up to the *older* one only: where the newer cannot be used, the older one and the log behind it give the
-//! same state. A log that has been trimmed cannot do without any of them. Where nothing can happen behind the newest, as the log is full, a
-//! second copy of it takes the place of the older one. Then two objects have the same offset and one may be damaged, so what is known to be
-//! good goes by its path.
+//! A snapshot at offset `o` holds the fold of every record before `o`. They are objects in the lake's store,
+//! so that the machine's own disk holds nothing but the log, and each stands in the folder of its log: a
+//! snapshot of another log means nothing to this one. Two are kept, and the log is trimmed up to the *older*
+//! one only: where the newer cannot be used, the older one and the log behind it give the same state. A log
+//! that has been trimmed cannot do without any of them. Where nothing can happen behind the newest, as the
+//! log is full, a second copy of it takes the place of the older one. Then two objects have the same offset
+//! and one may be damaged, so what is known to be good goes by its path.
 //!
-//! There is no second copy on the disk. The server does not start without the lake's store, so a copy would only spare a start the reading
-//! of one object; and while the store is away nothing may be trimmed, with or without a copy, as the store has none of the records either.
+//! There is no second copy on the disk. The server does not start without the lake's store, so a copy would
+//! only spare a start the reading of one object; and while the store is away nothing may be trimmed, with or
+//! without a copy, as the store has none of the records either.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,7 +51,8 @@ pub(crate) struct Snapshot {
 pub(crate) struct SnapshotStore {
     files: ObjectFiles,
     log: String,
-    /// The folder in which earlier releases kept snapshots. It is read where the store has none, and goes once the store has two.
+    /// The folder in which earlier releases kept snapshots. It is read where the store has none, and goes
+    /// once the store has two.
     former: PathBuf,
 }
 
@@ -59,26 +62,35 @@ impl SnapshotStore {
         Self { files, log: log.to_owned(), former }
     }
 
-    /// What `restore` makes of the newest snapshot that can be used. One that cannot is passed over with a warning. Beside it, which one it
-    /// is if it is one in the store.
+    /// What `restore` makes of the newest snapshot that can be used. One that cannot is passed over with a
+    /// warning. Beside it, which one it is if it is one in the store.
     ///
     /// # Errors
     /// A store or a folder that cannot be read: whether there is a snapshot is not known then.
-    pub(crate) async fn newest<T>(&self, restore: impl Fn(Snapshot) -> Result<T>) -> Result<Option<(T, Option<SavedSnapshot>)>> {
+    pub(crate) async fn newest<T>(
+        &self,
+        restore: impl Fn(Snapshot) -> Result<T>,
+    ) -> Result<Option<(T, Option<SavedSnapshot>)>> {
         let pass_over = |path: &str, error: anyhow::Error| {
             let error = format!("{error:#}");
-            tracing::warn!(path, error, "this snapshot is passed over; an older one and the log have to serve");
+            tracing::warn!(
+                path,
+                error,
+                "this snapshot is passed over; an older one and the log have to serve"
+            );
         };
         for path in self.paths().await?.into_iter().rev() {
             let Some(bytes) = self.files.get(&path).await? else { continue };
-            let read = decode(&bytes, &self.log).and_then(|snapshot| Ok((snapshot.offset, restore(snapshot)?)));
+            let read =
+                decode(&bytes, &self.log).and_then(|snapshot| Ok((snapshot.offset, restore(snapshot)?)));
             match read {
                 Ok((offset, restored)) => return Ok(Some((restored, Some(SavedSnapshot { offset, path })))),
                 Err(error) => pass_over(&path, error),
             }
         }
         for path in former_files(&self.former)?.into_iter().rev() {
-            let bytes = fs::read(&path).with_context(|| format!("cannot read the snapshot {}", path.display()))?;
+            let bytes =
+                fs::read(&path).with_context(|| format!("cannot read the snapshot {}", path.display()))?;
             match decode_former(&bytes).and_then(&restore) {
                 Ok(restored) => return Ok(Some((restored, None))),
                 Err(error) => pass_over(&path.display().to_string(), error),
@@ -87,14 +99,20 @@ impl SnapshotStore {
         Ok(None)
     }
 
-    /// Writes `snapshot` durably, then deletes all others but `before`, which is known to be good. If that is at the same offset the new one
-    /// is a second copy of it.
+    /// Writes `snapshot` durably, then deletes all others but `before`, which is known to be good. If that is
+    /// at the same offset the new one is a second copy of it.
     ///
     /// # Errors
     /// If it could not be written.
-    pub(crate) async fn save(&self, snapshot: Snapshot, before: Option<&SavedSnapshot>) -> Result<SavedSnapshot> {
+    pub(crate) async fn save(
+        &self,
+        snapshot: Snapshot,
+        before: Option<&SavedSnapshot>,
+    ) -> Result<SavedSnapshot> {
         let (offset, log) = (snapshot.offset, self.log.clone());
-        let bytes = tokio::task::spawn_blocking(move || encode(&snapshot, &log)).await.context("encoding a snapshot was cut off")??;
+        let bytes = tokio::task::spawn_blocking(move || encode(&snapshot, &log))
+            .await
+            .context("encoding a snapshot was cut off")??;
         self.put(offset, bytes, before).await
     }
 
@@ -108,8 +126,14 @@ impl SnapshotStore {
         self.put(good.offset, bytes.to_vec(), Some(good)).await
     }
 
-    /// Puts the snapshot at `offset` where it does not overwrite `before`, and leaves no others beside these two.
-    async fn put(&self, offset: Offset, bytes: Vec<u8>, before: Option<&SavedSnapshot>) -> Result<SavedSnapshot> {
+    /// Puts the snapshot at `offset` where it does not overwrite `before`, and leaves no others beside these
+    /// two.
+    async fn put(
+        &self,
+        offset: Offset,
+        bytes: Vec<u8>,
+        before: Option<&SavedSnapshot>,
+    ) -> Result<SavedSnapshot> {
         let before = before.map(|before| before.path.as_str());
         let first = self.path(offset);
         let path = if before == Some(first.as_str()) { self.second_path(offset) } else { first };
@@ -126,7 +150,8 @@ impl SnapshotStore {
             self.files.delete(old).await?;
         }
         if before.is_some() && self.former.exists() {
-            fs::remove_dir_all(&self.former).with_context(|| format!("cannot delete {}", self.former.display()))?;
+            fs::remove_dir_all(&self.former)
+                .with_context(|| format!("cannot delete {}", self.former.display()))?;
         }
         Ok(())
     }
@@ -152,7 +177,11 @@ impl SnapshotStore {
 
     async fn paths(&self) -> Result<Vec<String>> {
         let files = self.files.list(&self.folder()).await?;
-        Ok(files.into_iter().map(|file| file.path).filter(|path| path.rsplit('.').next() == Some("snap")).collect())
+        Ok(files
+            .into_iter()
+            .map(|file| file.path)
+            .filter(|path| path.rsplit('.').next() == Some("snap"))
+            .collect())
     }
 }
 
@@ -162,7 +191,8 @@ fn encode(snapshot: &Snapshot, log: &str) -> Result<Vec<u8>> {
 }
 
 fn decode(bytes: &[u8], log: &str) -> Result<Snapshot> {
-    let (of_log, snapshot): (String, Snapshot) = rmp_serde::from_slice(checked(bytes, *MAGIC)?).context("it cannot be decoded")?;
+    let (of_log, snapshot): (String, Snapshot) =
+        rmp_serde::from_slice(checked(bytes, *MAGIC)?).context("it cannot be decoded")?;
     if of_log != log {
         bail!("it is one of the log {of_log}, and this is the log {log}");
     }
@@ -221,7 +251,8 @@ mod tests {
     }
 
     async fn store(dir: &TempDir, log: &str) -> SnapshotStore {
-        let files = ObjectFiles::open(&format!("file://{}/lake", dir.path().display()), Timestamp(0)).await.unwrap();
+        let files =
+            ObjectFiles::open(&format!("file://{}/lake", dir.path().display()), Timestamp(0)).await.unwrap();
         SnapshotStore::new(files, log, dir.path().join("snapshots"))
     }
 
@@ -250,7 +281,10 @@ mod tests {
         let saved = store.save(snapshot(5), None).await.unwrap();
         let saved = store.save(snapshot(70), Some(&saved)).await.unwrap();
         store.save(snapshot(600), Some(&saved)).await.unwrap();
-        assert_eq!((newest(&store).await, store.paths().await.unwrap().len()), (Some(in_store(first(&store, 600))), 2));
+        assert_eq!(
+            (newest(&store).await, store.paths().await.unwrap().len()),
+            (Some(in_store(first(&store, 600))), 2)
+        );
         let damaged = store.path(Offset(600));
         let mut bytes = store.files.get(&damaged).await.unwrap().unwrap().to_vec();
         *bytes.last_mut().unwrap() ^= 1;
@@ -269,12 +303,20 @@ mod tests {
         let saved = store.save(snapshot(70), Some(&saved)).await.unwrap();
         store.save(snapshot(70), Some(&saved)).await.unwrap();
         let copies = store.paths().await.unwrap();
-        assert_eq!(copies, [store.second_path(Offset(70)), store.path(Offset(70))], "the older one is not needed any more");
+        assert_eq!(
+            copies,
+            [store.second_path(Offset(70)), store.path(Offset(70))],
+            "the older one is not needed any more"
+        );
         for damaged in &copies {
             let whole = store.files.get(damaged).await.unwrap().unwrap();
             damage(&store, damaged).await;
             let good = copies.iter().find(|path| *path != damaged).unwrap();
-            assert_eq!(newest(&store).await, Some(in_store(SavedSnapshot { offset: Offset(70), path: good.clone() })), "the path of it");
+            assert_eq!(
+                newest(&store).await,
+                Some(in_store(SavedSnapshot { offset: Offset(70), path: good.clone() })),
+                "the path of it"
+            );
             store.files.put(damaged, whole, false).await.unwrap();
         }
         store.save(snapshot(90), Some(&saved)).await.unwrap();
@@ -291,7 +333,8 @@ mod tests {
         damage(&store, &saved.path).await;
         let (_, good) = newest(&store).await.unwrap();
         assert_eq!(good.as_ref(), Some(&second));
-        // The next copy of the same state takes the place of the damaged one, whether it is made of the state or of the other object.
+        // The next copy of the same state takes the place of the damaged one, whether it is made of the state
+        // or of the other object.
         assert_eq!(store.save(snapshot(70), good.as_ref()).await.unwrap(), saved);
         assert_eq!(newest(&store).await, Some(in_store(saved.clone())));
         damage(&store, &saved.path).await;
@@ -313,7 +356,9 @@ mod tests {
         let store = store(&dir, "one").await;
         let saved = store.save(snapshot(5), None).await.unwrap();
         store.save(snapshot(70), Some(&saved)).await.unwrap();
-        let older = |snapshot: Snapshot| if snapshot.offset == Offset(70) { bail!("another version") } else { Ok(snapshot.offset) };
+        let older = |snapshot: Snapshot| {
+            if snapshot.offset == Offset(70) { bail!("another version") } else { Ok(snapshot.offset) }
+        };
         assert_eq!(store.newest(older).await.unwrap(), Some(in_store(saved)));
     }
 
@@ -327,7 +372,10 @@ mod tests {
         // Whoever copies one into the folder of another log is not believed.
         let foreign = one.files.get(&one.path(Offset(70))).await.unwrap().unwrap();
         other.files.put(&other.path(Offset(70)), foreign, false).await.unwrap();
-        assert_eq!((newest(&one).await, newest(&other).await), (Some(in_store(first(&one, 70))), Some(in_store(first(&other, 5)))));
+        assert_eq!(
+            (newest(&one).await, newest(&other).await),
+            (Some(in_store(first(&one, 70))), Some(in_store(first(&other, 5))))
+        );
     }
 
     #[tokio::test]

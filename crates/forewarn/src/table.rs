@@ -7,13 +7,20 @@ const WIDEST: usize = 60;
 /// Decimals that are enough to look at.
 const MOST_DECIMALS: usize = 4;
 
-/// `rows` below `columns`, each column as wide as its widest cell; numbers to the right, with their points below each other.
+/// `rows` below `columns`, each column as wide as its widest cell; numbers to the right, with their points
+/// below each other.
 pub(crate) fn render(columns: &[&str], rows: &[Vec<Value>]) -> String {
     let decimals: Vec<usize> = (0..columns.len()).map(|index| decimals(rows, index)).collect();
     let widest = |index: usize| if index + 1 == columns.len() { usize::MAX } else { WIDEST };
     let cells: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| row.iter().zip(&decimals).enumerate().map(|(index, (value, decimals))| cell(value, *decimals, widest(index))).collect())
+        .map(|row| {
+            row.iter()
+                .zip(&decimals)
+                .enumerate()
+                .map(|(index, (value, decimals))| cell(value, *decimals, widest(index)))
+                .collect()
+        })
         .collect();
     let mut widths: Vec<usize> = columns.iter().map(|name| name.chars().count()).collect();
     for row in &cells {
@@ -25,7 +32,13 @@ pub(crate) fn render(columns: &[&str], rows: &[Vec<Value>]) -> String {
     let head: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
     // A name stands where its column's values stand.
     let samples: Vec<Value> = (0..columns.len())
-        .map(|index| rows.iter().filter_map(|row| row.get(index)).find(|value| !value.is_null()).cloned().unwrap_or_default())
+        .map(|index| {
+            rows.iter()
+                .filter_map(|row| row.get(index))
+                .find(|value| !value.is_null())
+                .cloned()
+                .unwrap_or_default()
+        })
         .collect();
     line(&mut text, &head, &widths, &samples);
     for (row, values) in cells.iter().zip(rows) {
@@ -34,15 +47,16 @@ pub(crate) fn render(columns: &[&str], rows: &[Vec<Value>]) -> String {
     text
 }
 
-/// The fields `columns` of JSON objects, as a table. A dotted name reaches into an object. Times are shown to the second. Without
-/// objects there is no table, but the word `none`.
+/// The fields `columns` of JSON objects, as a table. A dotted name reaches into an object. Times are shown to
+/// the second. Without objects there is no table, but the word `none`.
 pub(crate) fn of_objects(columns: &[(&str, &str)], objects: &Value) -> String {
     let field = |object: &Value, path: &str| to_the_second(path.split('.').fold(object, |at, key| &at[key]));
     let objects = objects.as_array().map_or(&[][..], Vec::as_slice);
     if objects.is_empty() {
         return "none\n".to_owned();
     }
-    let rows: Vec<Vec<Value>> = objects.iter().map(|object| columns.iter().map(|(_, path)| field(object, path)).collect()).collect();
+    let rows: Vec<Vec<Value>> =
+        objects.iter().map(|object| columns.iter().map(|(_, path)| field(object, path)).collect()).collect();
     render(&columns.iter().map(|(title, _)| *title).collect::<Vec<_>>(), &rows)
 }
 
@@ -76,7 +90,11 @@ fn cell(value: &Value, decimals: usize, widest: usize) -> String {
 
 /// How many decimals the numbers of a column are shown with: as many as one of them needs.
 fn decimals(rows: &[Vec<Value>], column: usize) -> usize {
-    let floats = rows.iter().filter_map(|row| row.get(column)).filter(|value| value.is_f64()).filter_map(Value::as_f64);
+    let floats = rows
+        .iter()
+        .filter_map(|row| row.get(column))
+        .filter(|value| value.is_f64())
+        .filter_map(Value::as_f64);
     let needed = floats.filter(|value| !is_extreme(*value)).map(|value| {
         let text = format!("{value:.MOST_DECIMALS$}");
         text.trim_end_matches('0').rsplit_once('.').map_or(0, |(_, decimals)| decimals.len())
@@ -94,7 +112,9 @@ fn short(value: f64, decimals: usize) -> String {
 
 /// A time without its fraction of a second; anything else as it is.
 fn to_the_second(value: &Value) -> Value {
-    let Some((whole, fraction)) = value.as_str().and_then(|text| text.split_once('.')) else { return value.clone() };
+    let Some((whole, fraction)) = value.as_str().and_then(|text| text.split_once('.')) else {
+        return value.clone();
+    };
     let is_time = whole.len() == "2026-01-31T08:30:00".len()
         && whole.as_bytes()[10] == b'T'
         && fraction.strip_suffix('Z').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
@@ -109,8 +129,12 @@ mod tests {
 
     #[test]
     fn numbers_stand_to_the_right_and_texts_to_the_left() {
-        let objects = json!([{"a": "pump", "b": {"c": 1.5}}, {"a": "p", "b": {"c": 22}}, {"a": null, "b": {}}]);
-        assert_eq!(of_objects(&[("asset", "a"), ("value", "b.c")], &objects), "asset  value\npump     1.5\np         22\n-      -\n");
+        let objects =
+            json!([{"a": "pump", "b": {"c": 1.5}}, {"a": "p", "b": {"c": 22}}, {"a": null, "b": {}}]);
+        assert_eq!(
+            of_objects(&[("asset", "a"), ("value", "b.c")], &objects),
+            "asset  value\npump     1.5\np         22\n-      -\n"
+        );
         assert_eq!(of_objects(&[("asset", "a")], &json!([])), "none\n");
     }
 
@@ -124,7 +148,10 @@ mod tests {
     #[test]
     fn times_of_objects_are_shown_to_the_second() {
         let objects = json!([{ "t": "2026-01-31T08:30:00.531536Z" }, { "t": "2026-01-31T08:30:00Z" }, { "t": "a sentence. And more" }]);
-        assert_eq!(of_objects(&[("t", "t")], &objects), "t\n2026-01-31T08:30:00Z\n2026-01-31T08:30:00Z\na sentence. And more\n");
+        assert_eq!(
+            of_objects(&[("t", "t")], &objects),
+            "t\n2026-01-31T08:30:00Z\n2026-01-31T08:30:00Z\na sentence. And more\n"
+        );
     }
 
     #[test]

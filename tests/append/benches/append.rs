@@ -1,13 +1,15 @@
 //! Appends, each durable before its sender goes on, against what the disk allows and against another log.
 //!
-//! `cargo bench --manifest-path tests/append/Cargo.toml` prints MB a second for groups of three sizes. `disk, growing` is a bare loop of
-//! write and fdatasync of that size to a file that grows, as logs do (`dd oflag=dsync` to a new file); `disk, written before` is the same
-//! over blocks that have been written (`dd conv=notrunc` to an old one): the file system then has nothing to note. `forewarn` and
-//! `writeahead` encode readings, append them and wait: one sender with records of the group's size; two of these, of which one can encode
-//! while the other's record is written; or 64 senders with records of a 32nd of it, half of which fill a group while that of the others is
-//! written. Both logs are given the same readings to encode; `forewarn` also keeps them for its readers and can tell a torn group from
-//! damage, `writeahead` also writes a 128-bit hash a record. Each figure is the median of `FOREWARN_BENCH_ROUNDS` rounds (default 5), in
-//! which all take turns. `FOREWARN_BENCH_ONLY=1024` measures groups of 1024 KiB only.
+//! `cargo bench --manifest-path tests/append/Cargo.toml` prints MB a second for groups of three sizes. `disk,
+//! growing` is a bare loop of write and fdatasync of that size to a file that grows, as logs do (`dd
+//! oflag=dsync` to a new file); `disk, written before` is the same over blocks that have been written (`dd
+//! conv=notrunc` to an old one): the file system then has nothing to note. `forewarn` and `writeahead` encode
+//! readings, append them and wait: one sender with records of the group's size; two of these, of which one
+//! can encode while the other's record is written; or 64 senders with records of a 32nd of it, half of which
+//! fill a group while that of the others is written. Both logs are given the same readings to encode;
+//! `forewarn` also keeps them for its readers and can tell a torn group from damage, `writeahead` also writes
+//! a 128-bit hash a record. Each figure is the median of `FOREWARN_BENCH_ROUNDS` rounds (default 5), in which
+//! all take turns. `FOREWARN_BENCH_ONLY=1024` measures groups of 1024 KiB only.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures, and a broken one may end")]
 

@@ -28,9 +28,19 @@ impl Bed {
         let there = folder.join("readings/_delta_log").is_dir();
         let series = Arc::clone(&source.series);
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(source.end.plus_us(2 * DAY_US)));
-        let options = LakeOptions { url: format!("file://{}", folder.display()), sql_max_rows: 10_000_000, ..LakeOptions::default() };
-        let lake = Lake::open(options, Arc::clone(&series), Arc::clone(&clock)).await.expect("the lake opens");
-        let bed = Self { lake, folder: folder.to_path_buf(), readings: source.readings as f64, series: Arc::clone(&series) };
+        let options = LakeOptions {
+            url: format!("file://{}", folder.display()),
+            sql_max_rows: 10_000_000,
+            ..LakeOptions::default()
+        };
+        let lake =
+            Lake::open(options, Arc::clone(&series), Arc::clone(&clock)).await.expect("the lake opens");
+        let bed = Self {
+            lake,
+            folder: folder.to_path_buf(),
+            readings: source.readings as f64,
+            series: Arc::clone(&series),
+        };
         println!("{} readings of {} series", source.readings, series.read().len());
         if !there {
             bed.write(source, clock).await;
@@ -76,14 +86,18 @@ impl Bed {
             );
         }
         let files = self.files();
-        let bytes: u64 = files.iter().map(|file| std::fs::metadata(file).expect("the file is there").len()).sum();
+        let bytes: u64 =
+            files.iter().map(|file| std::fs::metadata(file).expect("the file is there").len()).sum();
         println!("  {} files, {:.2} bytes a reading (at most 6)", files.len(), bytes as f64 / self.readings);
     }
 
     /// The files of the newest snapshot, by the commits of its Delta log, none of which is gone yet.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let log = std::fs::read_dir(self.table().join("_delta_log")).expect("a Delta log").map(|entry| entry.expect("an entry").path());
-        let mut commits: Vec<PathBuf> = log.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+        let log = std::fs::read_dir(self.table().join("_delta_log"))
+            .expect("a Delta log")
+            .map(|entry| entry.expect("an entry").path());
+        let mut commits: Vec<PathBuf> =
+            log.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
         commits.sort();
         let mut files = BTreeSet::new();
         for commit in commits {
@@ -125,7 +139,8 @@ fn making_seconds(source: &Source) -> f64 {
 /// What this process has used of all cores so far, s.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").expect("the kernel knows it");
-    // The name of the program, in parentheses, may hold blanks; behind it the 12th and 13th fields are ticks of 10 ms.
+    // The name of the program, in parentheses, may hold blanks; behind it the 12th and 13th fields are ticks
+    // of 10 ms.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |field: usize| fields[field].parse::<f64>().expect("a number");
     (ticks(11) + ticks(12)) / 100.0

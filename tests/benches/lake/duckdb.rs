@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::bed;
 
-/// Answers each line of standard input, a query as a JSON string, with the seconds it took, the rows and the sum of their column n.
+/// Answers each line of standard input, a query as a JSON string, with the seconds it took, the rows and the
+/// sum of their column n.
 const PROGRAM: &str = r"
 import json, sys, time
 import duckdb, deltalake
@@ -36,7 +37,8 @@ pub(crate) struct DuckDb {
 }
 
 impl DuckDb {
-    /// `DuckDB` with the table in the folder `table` as `readings`; `None`, after saying so, where it is not installed.
+    /// `DuckDB` with the table in the folder `table` as `readings`; `None`, after saying so, where it is not
+    /// installed.
     pub(crate) fn over(table: &Path) -> Option<Self> {
         let python = peers::python()?;
         let mut command = Command::new(python);

@@ -1,9 +1,11 @@
-//! The lake: what it takes to write readings, how small they become, and how long questions take, beside `DuckDB` on the same files.
+//! The lake: what it takes to write readings, how small they become, and how long questions take, beside
+//! `DuckDB` on the same files.
 //!
-//! `cargo bench -p forewarn-tests --bench lake` lets the lake's own branch write readings of 1,000 series, which are made on the fly as
-//! the records of a log, compacts them, and asks. Figures are printed with what they should be. `DuckDB` (from `tests/requirements.txt`)
-//! answers the same questions over the files of the same snapshot with two threads, in turns with the lake; both keep their answer in
-//! memory, and the medians of five runs are compared. `FOREWARN_BENCH_READINGS` says how many readings (default 50,000,000; the point
+//! `cargo bench -p forewarn-tests --bench lake` lets the lake's own branch write readings of 1,000 series,
+//! which are made on the fly as the records of a log, compacts them, and asks. Figures are printed with what
+//! they should be. `DuckDB` (from `tests/requirements.txt`) answers the same questions over the files of the
+//! same snapshot with two threads, in turns with the lake; both keep their answer in memory, and the medians
+//! of five runs are compared. `FOREWARN_BENCH_READINGS` says how many readings (default 50,000,000; the point
 //! queries have twice as many), `FOREWARN_BENCH_FOLDER` a folder that keeps them for the next run.
 
 #![allow(
@@ -13,7 +15,12 @@
     clippy::disallowed_methods,
     reason = "a benchmark measures, and a broken one may end"
 )]
-#![allow(clippy::cast_possible_truncation, clippy::cast_possible_wrap, clippy::cast_sign_loss, reason = "the numbers are small")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the numbers are small"
+)]
 
 mod bed;
 mod duckdb;
@@ -31,16 +38,20 @@ use source::{DAY_US, START, Source};
 
 const DEFAULT_READINGS: usize = 50_000_000;
 const RUNS: usize = 5;
-const BY_SERIES: &str =
-    "SELECT asset, signal, count(*) AS n, avg(value) AS mean, min(value) AS low, max(value) AS high FROM readings GROUP BY asset, signal";
+const BY_SERIES: &str = "SELECT asset, signal, count(*) AS n, avg(value) AS mean, min(value) AS low, max(value) AS high FROM readings GROUP BY asset, signal";
 const HOURLY: &str = "SELECT asset, signal, date_trunc('hour', time) AS hour, count(*) AS n, avg(value) AS mean, min(value) AS low, \
                       max(value) AS high FROM readings GROUP BY asset, signal, hour";
 
 fn main() {
-    let readings = std::env::var("FOREWARN_BENCH_READINGS").map_or(DEFAULT_READINGS, |text| text.parse().expect("a number of readings"));
+    let readings = std::env::var("FOREWARN_BENCH_READINGS")
+        .map_or(DEFAULT_READINGS, |text| text.parse().expect("a number of readings"));
     // Not in the system's temporary folder, which may be memory.
-    let temporary = tempfile::Builder::new().prefix("lake-bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-    let folder = std::env::var_os("FOREWARN_BENCH_FOLDER").map_or_else(|| temporary.path().to_path_buf(), PathBuf::from);
+    let temporary = tempfile::Builder::new()
+        .prefix("lake-bench-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .expect("a folder");
+    let folder = std::env::var_os("FOREWARN_BENCH_FOLDER")
+        .map_or_else(|| temporary.path().to_path_buf(), PathBuf::from);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let only = std::env::var("FOREWARN_BENCH_ONLY").unwrap_or_default();
     let wanted = |part: &str| only.is_empty() || only.split(',').any(|name| name == part);
@@ -87,7 +98,8 @@ async fn aggregates(bed: &Bed) {
             let answer = bed.sql(query).await;
             ours.push(started.elapsed().as_secs_f64());
             // Of the two functions, this is the one that is the faster there.
-            let (seconds, summary) = peer.run(&query.replace("date_trunc('hour', time)", "time_bucket(INTERVAL '1 hour', time)"));
+            let (seconds, summary) =
+                peer.run(&query.replace("date_trunc('hour', time)", "time_bucket(INTERVAL '1 hour', time)"));
             theirs.push(seconds);
             answers = Some((summary_of(&answer), summary));
         }
@@ -130,7 +142,8 @@ async fn points(bed: &Bed) {
         rows = bed.sql(&query).await.row_count();
         sql.push(started.elapsed().as_secs_f64());
         let started = Instant::now();
-        let found = bed.lake.readings(ReadingsQuery { series: vec![id], from, to }).await.expect("the history");
+        let found =
+            bed.lake.readings(ReadingsQuery { series: vec![id], from, to }).await.expect("the history");
         history.push(started.elapsed().as_secs_f64());
         read = found[0].time.len();
         if let Some(peer) = &mut peer {
@@ -140,7 +153,12 @@ async fn points(bed: &Bed) {
     assert!(rows > 0 && rows == read, "{rows} rows by SQL, {read} by the history");
     println!("  one series over one day in {} files, {rows} readings (at most 0.050 s):", bed.files().len());
     let theirs = if theirs.is_empty() { String::new() } else { format!(", DuckDB {:.4} s", median(theirs)) };
-    println!("    SQL {:.4} s, history {:.4} s{theirs}; peak memory {} MiB", median(sql), median(history), peak_memory_mib("self"));
+    println!(
+        "    SQL {:.4} s, history {:.4} s{theirs}; peak memory {} MiB",
+        median(sql),
+        median(history),
+        peak_memory_mib("self")
+    );
 }
 
 fn median(mut seconds: Vec<f64>) -> f64 {

@@ -8,7 +8,8 @@ use forewarn_log::{Log, LogError, Ticket};
 use forewarn_tests::data;
 use forewarn_tests::plant::Dice;
 use forewarn_types::{
-    BoxFuture, Journal, JournalError, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, SeriesTable, Timestamp,
+    BoxFuture, Journal, JournalError, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId,
+    SeriesTable, Timestamp,
 };
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::watch;
@@ -58,8 +59,8 @@ struct Plant {
 }
 
 impl Source {
-    /// About `readings` readings of 1,000 series, which wander, swing by the day, and come in the steps of their sensor; each asset is
-    /// read at an instant of its own, to the millisecond.
+    /// About `readings` readings of 1,000 series, which wander, swing by the day, and come in the steps of
+    /// their sensor; each asset is read at an instant of its own, to the millisecond.
     pub(crate) fn made(readings: usize) -> Self {
         let mut series = SeriesTable::new(SERIES);
         for asset in 0..ASSETS {
@@ -142,7 +143,12 @@ impl Log for Source {
         self.watch.subscribe()
     }
 
-    fn read(&self, from: Offset, max_records: usize, max_bytes: usize) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
+    fn read(
+        &self,
+        from: Offset,
+        max_records: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<(Offset, Arc<Record>)>, LogError> {
         let from = from.0 as usize;
         let mut read = Vec::new();
         let mut bytes = 0;
@@ -178,12 +184,21 @@ pub(crate) fn cmapss() -> Option<Source> {
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         // 946,684,800 is the year 2000.
         batches.extend(lines.chunks(200).enumerate().map(|(chunk, lines)| {
-            let mut batch = ReadingBatch::with_capacity(Timestamp(START + chunk as i64 * 50_000), lines.len() * 24);
+            let mut batch =
+                ReadingBatch::with_capacity(Timestamp(START + chunk as i64 * 50_000), lines.len() * 24);
             for line in lines {
-                let cells: Vec<f64> = line.split_whitespace().map(|cell| cell.parse().expect("a number")).collect();
-                let (asset, time) = (format!("fd001/{prefix}{}", cells[0]), Timestamp::from_secs(946_684_800 + cells[1] as i64 * 3_600));
+                let cells: Vec<f64> =
+                    line.split_whitespace().map(|cell| cell.parse().expect("a number")).collect();
+                let (asset, time) = (
+                    format!("fd001/{prefix}{}", cells[0]),
+                    Timestamp::from_secs(946_684_800 + cells[1] as i64 * 3_600),
+                );
                 for (number, value) in cells[2..].iter().enumerate() {
-                    let signal = if number < 3 { format!("setting{}", number + 1) } else { format!("s{}", number - 2) };
+                    let signal = if number < 3 {
+                        format!("setting{}", number + 1)
+                    } else {
+                        format!("s{}", number - 2)
+                    };
                     let id = series.intern(&asset, &signal).expect("a series").0;
                     batch.push(id, time, *value, ReadingFlags::new(Quality::Good, false));
                 }
@@ -212,7 +227,8 @@ pub(crate) fn nab() -> Option<Source> {
     let mut batches = Vec::new();
     for id in series.defs().iter().map(|def| def.id) {
         for chunk in rows[&id].chunks(5_000) {
-            let mut batch = ReadingBatch::with_capacity(Timestamp(START + batches.len() as i64 * 50_000), chunk.len());
+            let mut batch =
+                ReadingBatch::with_capacity(Timestamp(START + batches.len() as i64 * 50_000), chunk.len());
             for (time, value) in chunk {
                 batch.push(id, *time, *value, ReadingFlags::new(Quality::Good, false));
             }

@@ -1,10 +1,12 @@
-//! The kill matrix: one life of a server after the other on the same folder, each of which ends by `kill -9` at a named place in the
-//! program's own steps, or at any moment. Acknowledged must mean stored exactly once, and the alerts must be those of a run that nobody
-//! disturbed; an independent reader must find valid tables after every death.
+//! The kill matrix: one life of a server after the other on the same folder, each of which ends by `kill -9`
+//! at a named place in the program's own steps, or at any moment. Acknowledged must mean stored exactly once,
+//! and the alerts must be those of a run that nobody disturbed; an independent reader must find valid tables
+//! after every death.
 //!
-//! A test of one round, in which every place kills at its first passage, is part of `make test`. `make torture` runs many rounds, where
-//! also the passage is drawn from a seed (`FOREWARN_SEED` for others). What a kill cannot show is a missing fsync: what a process has
-//! written outlives it in the system's memory. That is for the simulated disk.
+//! A test of one round, in which every place kills at its first passage, is part of `make test`. `make
+//! torture` runs many rounds, where also the passage is drawn from a seed (`FOREWARN_SEED` for others). What
+//! a kill cannot show is a missing fsync: what a process has written outlives it in the system's memory. That
+//! is for the simulated disk.
 
 mod old;
 mod peer;
@@ -37,7 +39,8 @@ const MOMENTS: usize = 6;
 const PATIENCE: Duration = Duration::from_mins(20);
 const SIGKILL: i32 = 9;
 
-/// Everything comes so often that a life of a second sees all of it. What may be deleted is kept so long that no upload takes as long.
+/// Everything comes so often that a life of a second sees all of it. What may be deleted is kept so long that
+/// no upload takes as long.
 const SETTINGS: &str = "\
 log: { segment_bytes: 8KB }
 influx: { asset: \"{tags}\", signal: \"{measurement}_{field}\" }
@@ -122,7 +125,12 @@ impl Round<'_> {
                 self.work(&mut server, end).await
             }
         };
-        assert_eq!(status.signal(), Some(SIGKILL), "{end:?}: the server ended by itself, {status}:\n{}", self.site.log());
+        assert_eq!(
+            status.signal(),
+            Some(SIGKILL),
+            "{end:?}: the server ended by itself, {status}:\n{}",
+            self.site.log()
+        );
         let counts = if reached { &mut self.tally.kills } else { &mut self.tally.missed };
         *counts.entry(name(end)).or_default() += 1;
         self.check_left().await;
@@ -131,7 +139,10 @@ impl Round<'_> {
     /// A rule more or less for an asset that no other rule looks at.
     fn change_definitions(&mut self) {
         self.definitions += 1;
-        let rule = format!("{{ name: other{}, assets: \"old/**\", when: \"level > 1000.0\", severity: minor }}", self.definitions);
+        let rule = format!(
+            "{{ name: other{}, assets: \"old/**\", when: \"level > 1000.0\", severity: minor }}",
+            self.definitions
+        );
         self.site.write("pipelines/other.yaml", &format!("pipeline: other\nrules:\n  - {rule}\n"));
     }
 
@@ -151,7 +162,8 @@ impl Round<'_> {
                 () = async {
                     self.old.send(&http, &url).await;
                     if request % REQUESTS_PER_UPKEEP == 0 {
-                        // It may be running already, and whether it ends well is seen in what it leaves behind.
+                        // It may be running already, and whether it ends well is seen in what it leaves
+                        // behind.
                         let _asked = http.post(format!("{url}/v1/jobs/maintain/run")).json(&json!({})).send().await;
                     }
                 } => {}
@@ -165,11 +177,19 @@ impl Round<'_> {
         let acknowledged = self.senders.acknowledged();
         let Some(rows) = query(server, BY_ASSET).await else { return };
         self.tally.unanswered += check_acknowledged(&rows, &self.stream, &acknowledged);
-        let Some(rows) = query(server, "SELECT count(*), count(DISTINCT time) FROM readings WHERE asset = 'old/tank'").await else {
+        let Some(rows) =
+            query(server, "SELECT count(*), count(DISTINCT time) FROM readings WHERE asset = 'old/tank'")
+                .await
+        else {
             return;
         };
-        let (count, different) = (rows[0][0].as_u64().expect("a count"), rows[0][1].as_u64().expect("a count"));
-        assert!(count == different && count <= self.old.sent, "{count} old readings, {different} different ones, {} sent", self.old.sent);
+        let (count, different) =
+            (rows[0][0].as_u64().expect("a count"), rows[0][1].as_u64().expect("a count"));
+        assert!(
+            count == different && count <= self.old.sent,
+            "{count} old readings, {different} different ones, {} sent",
+            self.old.sent
+        );
         self.tally.checks += 1;
     }
 
@@ -195,7 +215,10 @@ impl Round<'_> {
         self.senders.allowed.add_permits(self.stream.iter().map(Vec::len).sum());
         self.senders.finish().await;
         check_totals(&server, &self.stream).await;
-        assert!(server.metric("forewarn_log_start_offset").await > 0, "a log that is never trimmed leaves the snapshots untested");
+        assert!(
+            server.metric("forewarn_log_start_offset").await > 0,
+            "a log that is never trimmed leaves the snapshots untested"
+        );
         assert!(server.stop().await.success(), "{}", self.site.log());
         let server = self.site.start().await;
         check_totals(&server, &self.stream).await;
@@ -229,7 +252,9 @@ async fn query(server: &Server, query: &str) -> Option<Vec<Vec<Value>>> {
 
 /// The lives of one round.
 fn lives(dice: &mut Dice, full: bool) -> Vec<Life> {
-    let at = |(point, first, last): Point, dice: &mut Dice| End::At(point, if full { first + dice.below(last - first + 1) } else { first });
+    let at = |(point, first, last): Point, dice: &mut Dice| {
+        End::At(point, if full { first + dice.below(last - first + 1) } else { first })
+    };
     let mut lives: Vec<End> = BEGINNING.iter().map(|point| at(*point, dice)).collect();
     let mut others: Vec<End> = LIFE.iter().map(|point| at(*point, dice)).collect();
     if full {
@@ -248,10 +273,14 @@ fn lives(dice: &mut Dice, full: bool) -> Vec<Life> {
             lives.push(at(start, dice));
         }
     }
-    lives.into_iter().map(|end| Life { end, pace: usize::from(may_be_slow(end) && dice.once_in(2)) }).collect()
+    lives
+        .into_iter()
+        .map(|end| Life { end, pace: usize::from(may_be_slow(end) && dice.once_in(2)) })
+        .collect()
 }
 
-/// Whether a branch that seldom commits comes to the end soon enough: most steps of the lake are rare as it is.
+/// Whether a branch that seldom commits comes to the end soon enough: most steps of the lake are rare as it
+/// is.
 fn may_be_slow(end: End) -> bool {
     let each_round = ["lake.data.", "lake.append.", "lake.marker."];
     !name(end).starts_with("lake.") || each_round.iter().any(|step| name(end).starts_with(step))
@@ -268,7 +297,17 @@ async fn round(seed: u64, full: bool, peer: Option<&mut Peer>, tally: &mut Tally
     let requests: usize = stream.iter().map(Vec::len).sum();
     let (site, settings) = (kill::site(""), format!("{SETTINGS}{}", old::settings()));
     let (senders, share) = (Senders::start_with(&stream, 0), requests / (lives.len() + 1));
-    let mut round = Round { site, settings, stream, senders, old: OldReadings::default(), share, definitions: 0, peer, tally };
+    let mut round = Round {
+        site,
+        settings,
+        stream,
+        senders,
+        old: OldReadings::default(),
+        share,
+        definitions: 0,
+        peer,
+        tally,
+    };
     for life in lives {
         round.live(life).await;
     }
@@ -277,13 +316,24 @@ async fn round(seed: u64, full: bool, peer: Option<&mut Peer>, tally: &mut Tally
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_every_step_lose_nothing_repeat_nothing_and_change_no_alert() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number")));
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number")))
+    };
     let (first, rounds) = (number("FOREWARN_SEED").unwrap_or(20_260_301), number("FOREWARN_TORTURE_ROUNDS"));
     let (mut tally, mut peer) = (Tally::default(), Peer::start());
     for seed in first..first + rounds.unwrap_or(1) {
         let lives = round(seed, rounds.is_some(), peer.as_mut(), &mut tally);
-        tokio::time::timeout(PATIENCE, lives).await.unwrap_or_else(|_| panic!("seed {seed} does not come to its end"));
-        println!("{} kills, {} checks, {} requests stored but not answered", tally.all(), tally.checks, tally.unanswered);
+        tokio::time::timeout(PATIENCE, lives)
+            .await
+            .unwrap_or_else(|_| panic!("seed {seed} does not come to its end"));
+        println!(
+            "{} kills, {} checks, {} requests stored but not answered",
+            tally.all(),
+            tally.checks,
+            tally.unanswered
+        );
     }
     println!("{tally:#?}");
     let never = points::all().filter(|point| !tally.kills.contains_key(point));
@@ -294,6 +344,7 @@ async fn kills_at_every_step_lose_nothing_repeat_nothing_and_change_no_alert() {
 #[test]
 fn the_matrix_names_every_crash_point() {
     let known: Vec<&str> = points::all().collect();
-    let missing: Vec<String> = points::in_the_code().into_iter().filter(|point| !known.contains(&point.as_str())).collect();
+    let missing: Vec<String> =
+        points::in_the_code().into_iter().filter(|point| !known.contains(&point.as_str())).collect();
     assert_eq!(missing, [""; 0], "crash points that no test kills at");
 }

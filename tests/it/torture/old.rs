@@ -1,4 +1,5 @@
-//! Readings that are to be forgotten: they keep a server busy for as long as a test wants, and give retention something to drop.
+//! Readings that are to be forgotten: they keep a server busy for as long as a test wants, and give retention
+//! something to drop.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,11 +14,16 @@ const DAY_MS: u64 = 86_400_000;
 const READINGS: u64 = 50;
 
 /// The settings under which they are dropped, whenever this runs.
-#[expect(clippy::disallowed_methods, reason = "retention counts from the machine's clock, which the server reads too")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "retention counts from the machine's clock, which the server reads too"
+)]
 pub(super) fn settings() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right").as_millis();
     let days = (u64::try_from(now).expect("a time") - BORDER_MS) / DAY_MS;
-    format!("maintenance: {{ file_bytes: 64KB, delete_after: 5s, keep_log: 1us, retain: {{ readings: {days}d }} }}\n")
+    format!(
+        "maintenance: {{ file_bytes: 64KB, delete_after: 5s, keep_log: 1us, retain: {{ readings: {days}d }} }}\n"
+    )
 }
 
 /// The sender of them.

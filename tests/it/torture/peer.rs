@@ -20,8 +20,13 @@ impl Peer {
     pub(super) fn start() -> Option<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/check_lake.py");
         let mut command = Command::new(peers::python()?);
-        let mut process =
-            command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("Python starts");
+        let mut process = command
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("Python starts");
         let questions = process.stdin.take().expect("its input is piped");
         let answers = BufReader::new(process.stdout.take().expect("its output is piped")).lines();
         Some(Self { _process: process, questions, answers })

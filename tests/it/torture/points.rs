@@ -84,11 +84,27 @@ pub(super) const LIFE: &[Point] = &[
 ];
 
 /// Steps of files of the log that can be told by name and are never taken.
-const NEVER: &[&str] = &["log.id.resized", "log.id.remove", "log.checkpoints.resized", "log.checkpoints.remove", "log.segment.rename"];
-/// Steps of the lake that are no part of its tables; what else is stored, such as models, is written in one piece.
+const NEVER: &[&str] = &[
+    "log.id.resized",
+    "log.id.remove",
+    "log.checkpoints.resized",
+    "log.checkpoints.remove",
+    "log.segment.rename",
+];
+/// Steps of the lake that are no part of its tables; what else is stored, such as models, is written in one
+/// piece.
 const ASIDE: &[&str] = &["lake.other", "lake.delete_other"];
-const FILE_STEPS: [&str; 9] =
-    ["created", "torn", "written", "resized", "synced", "rename.before", "rename.after", "remove.before", "remove.after"];
+const FILE_STEPS: [&str; 9] = [
+    "created",
+    "torn",
+    "written",
+    "resized",
+    "synced",
+    "rename.before",
+    "rename.after",
+    "remove.before",
+    "remove.after",
+];
 
 /// All the points of the matrix.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
@@ -110,12 +126,19 @@ fn look(folder: &Path, found: &mut BTreeSet<String>) {
             look(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).expect("the code is UTF-8");
-            let named =
-                |call: &str| text.split(call).skip(1).filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned()).collect();
+            let named = |call: &str| {
+                text.split(call)
+                    .skip(1)
+                    .filter_map(|rest| rest.split_once('"'))
+                    .map(|(name, _)| name.to_owned())
+                    .collect()
+            };
             let (alone, steps, files): (Vec<String>, Vec<String>, Vec<String>) =
                 (named("crash_point(\""), named(" points!(\""), named("file_points!(\""));
             found.extend(alone);
-            found.extend(steps.iter().flat_map(|step| ["before", "after"].map(|when| format!("lake.{step}.{when}"))));
+            found.extend(
+                steps.iter().flat_map(|step| ["before", "after"].map(|when| format!("lake.{step}.{when}"))),
+            );
             found.extend(files.iter().flat_map(|file| FILE_STEPS.map(|step| format!("log.{file}.{step}"))));
         }
     }

@@ -50,7 +50,8 @@ pub fn run_many(from: u64, seeds: u64, progress: impl Fn(Step) + Sync) -> Summar
             progress(Step::Begins(seed));
             // A panic of the program is a failure of the seed.
             let report = thread::scope(|scope| scope.spawn(|| run_one(seed, false)).join());
-            let report = report.unwrap_or_else(|_| Report { broken: vec!["it panicked".to_owned()], ..Report::default() });
+            let report = report
+                .unwrap_or_else(|_| Report { broken: vec!["it panicked".to_owned()], ..Report::default() });
             let mut summary = summary.lock();
             summary.operations += report.operations;
             for (what, times) in report.tally {

@@ -1,10 +1,11 @@
-//! A disk in memory that forgets as real ones do. Each file has what the system's memory holds and what the platter holds; so has the
-//! folder. Only an fsync moves the one to the other, and after a failed one the system takes its pages for clean although the platter
-//! never got them, as Linux does.
+//! A disk in memory that forgets as real ones do. Each file has what the system's memory holds and what the
+//! platter holds; so has the folder. Only an fsync moves the one to the other, and after a failed one the
+//! system takes its pages for clean although the platter never got them, as Linux does.
 //!
-//! A power cut keeps any of the pages of 4 KiB that were not synced, and any of the sectors of 512 bytes of one of them; of a file's
-//! growth it keeps all or nothing. Of the creations, renamings and removals that were not synced it keeps the first so many: file systems
-//! journal them in order. A killed program loses nothing of what it had written.
+//! A power cut keeps any of the pages of 4 KiB that were not synced, and any of the sectors of 512 bytes of
+//! one of them; of a file's growth it keeps all or nothing. Of the creations, renamings and removals that
+//! were not synced it keeps the first so many: file systems journal them in order. A killed program loses
+//! nothing of what it had written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -111,7 +112,10 @@ impl Content {
         let torn = chance.usize(0..self.dirty.len().max(1));
         for (place, page) in std::mem::take(&mut self.dirty).into_iter().enumerate() {
             let (whole, mask) = (chance.bool(), chance.u64(..));
-            self.flush(page, |start| if place == torn { mask >> (start / SECTOR % 64) & 1 == 1 } else { whole });
+            self.flush(
+                page,
+                |start| if place == torn { mask >> (start / SECTOR % 64) & 1 == 1 } else { whole },
+            );
         }
     }
 }
@@ -206,7 +210,11 @@ impl Disk for SimDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<(PathBuf, u64)>> {
         self.read("list", dir)?;
         let platter = self.platter.lock();
-        Ok(platter.names.iter().map(|(path, file)| (path.clone(), platter.files[*file].seen.len() as u64)).collect())
+        Ok(platter
+            .names
+            .iter()
+            .map(|(path, file)| (path.clone(), platter.files[*file].seen.len() as u64))
+            .collect())
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Box<dyn DiskFile>> {

@@ -1,4 +1,5 @@
-//! Runs one seed: lives of the program, one after the other, in a world that fails, and after each what must hold.
+//! Runs one seed: lives of the program, one after the other, in a world that fails, and after each what must
+//! hold.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,7 +108,12 @@ pub async fn run(seed: u64, loud: bool) -> Report {
         world.accuse(problem);
     }
     world.count("alert transitions", driver.model.logged_alerts().len() as u64);
-    Report { broken: world.broken(), trace: world.trace(), operations: world.operations(), tally: world.tally() }
+    Report {
+        broken: world.broken(),
+        trace: world.trace(),
+        operations: world.operations(),
+        tally: world.tally(),
+    }
 }
 
 impl Driver {
@@ -200,15 +206,17 @@ impl Driver {
     /// A life that was paused does one thing more, as if it were the only one.
     async fn resume(&mut self) -> Result<(), Failure> {
         let Some(Paused { life, mut server, deleted_commits }) = self.paused.take() else { return Ok(()) };
-        // Delta takes it that no writer stands still for longer than commits are kept: it could commit in the place of a deleted one.
+        // Delta takes it that no writer stands still for longer than commits are kept: it could commit in the
+        // place of a deleted one.
         if self.machine.objects.lock().ledger.deleted_commits != deleted_commits {
             return Ok(());
         }
         self.world.linger(Some(life));
-        let outcome = match pick(&mut self.plan.chance, &[Act::Commit, Act::Commit, Act::Compact, Act::Vacuum]) {
-            Act::Commit => server.commit().await.map(drop),
-            act => self.maintain(&server, *act).await,
-        };
+        let outcome =
+            match pick(&mut self.plan.chance, &[Act::Commit, Act::Commit, Act::Compact, Act::Vacuum]) {
+                Act::Commit => server.commit().await.map(drop),
+                act => self.maintain(&server, *act).await,
+            };
         self.world.linger(None);
         self.world.count("lives resumed", u64::from(outcome.is_ok()));
         outcome
@@ -278,7 +286,8 @@ impl Driver {
         Ok(Next::GoOn)
     }
 
-    /// The branch commits. One that breaks off may have committed some tables, and queries must not see their rows twice.
+    /// The branch commits. One that breaks off may have committed some tables, and queries must not see their
+    /// rows twice.
     async fn commit(&mut self, server: &mut Server) -> Result<(), Failure> {
         let outcome = server.commit().await;
         if outcome.is_err() && !self.world.is_dead() {
@@ -307,7 +316,11 @@ impl Driver {
         let chance = &mut self.plan.chance;
         match act {
             Act::Compact => {
-                let options = CompactOptions { target_bytes: *pick(chance, &[3_000, 1 << 20]), min_files: 2, max_files: 8 };
+                let options = CompactOptions {
+                    target_bytes: *pick(chance, &[3_000, 1 << 20]),
+                    min_files: 2,
+                    max_files: 8,
+                };
                 let done = server.lake.compact(table, options).await?;
                 self.world.count("files merged", done.files_before as u64);
             }
@@ -352,7 +365,8 @@ impl Driver {
         self.model.read(server.log.as_ref(), false)
     }
 
-    /// Asks for the answers to what was sent to a log that ends at `end`. One that had stopped before must acknowledge nothing new.
+    /// Asks for the answers to what was sent to a log that ends at `end`. One that had stopped before must
+    /// acknowledge nothing new.
     fn listen(&mut self, end: Offset, stopped: bool) -> Result<(), Failure> {
         let mut context = Context::from_waker(Waker::noop());
         for mut waiting in std::mem::take(&mut self.waiting) {
@@ -364,7 +378,10 @@ impl Driver {
                     }
                     let rows = accepted.accepted + accepted.duplicates;
                     if rows != waiting.readings.len() as u64 {
-                        return Err(Failure::Broken(format!("{accepted:?} for {} readings", waiting.readings.len())));
+                        return Err(Failure::Broken(format!(
+                            "{accepted:?} for {} readings",
+                            waiting.readings.len()
+                        )));
                     }
                     self.world.count("readings acknowledged", rows);
                     self.model.acknowledge(&keys(&waiting.readings));
@@ -380,7 +397,9 @@ impl Driver {
             match durable.as_mut().poll(&mut context) {
                 Poll::Pending => self.commands.push((offset, durable)),
                 Poll::Ready(Ok(())) if offset >= end => {
-                    return Err(Failure::Broken(format!("the record {offset} was acknowledged, and the log ends at {end}")));
+                    return Err(Failure::Broken(format!(
+                        "the record {offset} was acknowledged, and the log ends at {end}"
+                    )));
                 }
                 Poll::Ready(_) => {}
             }
@@ -409,9 +428,19 @@ impl Driver {
         let alert = pick(&mut self.plan.chance, alerts).alert;
         let now = Timestamp(self.plan.now);
         let until = now.plus_us(self.plan.chance.i64(0..120_000_000));
-        let action =
-            pick(&mut self.plan.chance, &[CommandAction::Acknowledge, CommandAction::Shelve { until }, CommandAction::Comment]).clone();
-        let command = OperatorCommand { alert, action, actor: "kim".to_owned(), comment: None, reason: None, time: now };
+        let action = pick(
+            &mut self.plan.chance,
+            &[CommandAction::Acknowledge, CommandAction::Shelve { until }, CommandAction::Comment],
+        )
+        .clone();
+        let command = OperatorCommand {
+            alert,
+            action,
+            actor: "kim".to_owned(),
+            comment: None,
+            reason: None,
+            time: now,
+        };
         let ticket = server.log.submit(Record::Command(command))?;
         self.commands.push((ticket.offset, ticket.durable));
         Ok(())
@@ -421,7 +450,11 @@ impl Driver {
     async fn query(&mut self, server: &mut Server) -> Result<(), Failure> {
         while server.take_in(64)? {}
         self.model.read(server.log.as_ref(), false)?;
-        let only = if self.plan.chance.bool() { None } else { Some(self.plan.chance.usize(0..self.plan.names.len())) };
+        let only = if self.plan.chance.bool() {
+            None
+        } else {
+            Some(self.plan.chance.usize(0..self.plan.names.len()))
+        };
         self.model.check_readings(server, only).await
     }
 
@@ -445,7 +478,10 @@ impl Driver {
                 self.job(&server).await?;
             }
             if end != server.log.end() {
-                return Err(Failure::Broken(format!("the branch has committed up to {end}, the log ends at {}", server.log.end())));
+                return Err(Failure::Broken(format!(
+                    "the branch has committed up to {end}, the log ends at {}",
+                    server.log.end()
+                )));
             }
             self.model.check_readings(&server, None).await?;
             self.model.check_files(&self.machine.objects.lock(), end)?;

@@ -50,7 +50,9 @@ fn many(from: u64, seeds: u64) -> ExitCode {
     };
     let crowd = thread::spawn(work);
     if let Err(stuck) = follow(&steps, seeds) {
-        say(&format!("no seed ends any more; under way are {stuck:?}: make simulate TRACE=seed tells where it goes round in circles"));
+        say(&format!(
+            "no seed ends any more; under way are {stuck:?}: make simulate TRACE=seed tells where it goes round in circles"
+        ));
         return ExitCode::FAILURE;
     }
     let Ok(summary) = crowd.join() else { return ExitCode::FAILURE };
@@ -58,7 +60,8 @@ fn many(from: u64, seeds: u64) -> ExitCode {
     if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Tells how far the crowd is, until it ends. If it comes to a standstill, the seeds that are under way come back.
+/// Tells how far the crowd is, until it ends. If it comes to a standstill, the seeds that are under way come
+/// back.
 fn follow(steps: &Receiver<Step>, seeds: u64) -> Result<(), BTreeSet<u64>> {
     let (mut under_way, mut done) = (BTreeSet::new(), 0_u64);
     loop {
@@ -83,6 +86,9 @@ fn tell(summary: &Summary) {
         say(&format!("{times:>10} {what}"));
     }
     for (seed, broken) in &summary.failed {
-        say(&format!("seed {seed} fails: {}\n  again, with all it does: make simulate TRACE={seed}", broken.join("\n  ")));
+        say(&format!(
+            "seed {seed} fails: {}\n  again, with all it does: make simulate TRACE={seed}",
+            broken.join("\n  ")
+        ));
     }
 }

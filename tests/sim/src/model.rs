@@ -1,5 +1,5 @@
-//! What must hold, kept beside the program: the log as it was seen, what was sent and acknowledged, and the alerts that an engine raises
-//! which was never disturbed.
+//! What must hold, kept beside the program: the log as it was seen, what was sent and acknowledged, and the
+//! alerts that an engine raises which was never disturbed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -82,15 +82,22 @@ impl Model {
         Offset(self.records.len() as u64)
     }
 
-    /// Reads the log: from its start if it is `all` to be compared with what was seen before, else what is new. What was acknowledged
-    /// must be there.
+    /// Reads the log: from its start if it is `all` to be compared with what was seen before, else what is
+    /// new. What was acknowledged must be there.
     pub fn read(&mut self, log: &dyn Log, all: bool) -> Result<(), Failure> {
         if log.end() < self.end() {
-            return Err(Failure::Broken(format!("the log ends at {}, but it was seen up to {}", log.end(), self.end())));
+            return Err(Failure::Broken(format!(
+                "the log ends at {}, but it was seen up to {}",
+                log.end(),
+                self.end()
+            )));
         }
         let mut next = if all { log.start() } else { self.end().max(log.start()) };
         if next > self.end() {
-            return Err(Failure::Broken(format!("the log begins at {next}, but was seen up to {} only", self.end())));
+            return Err(Failure::Broken(format!(
+                "the log begins at {next}, but was seen up to {} only",
+                self.end()
+            )));
         }
         while next < log.end() {
             for (offset, record) in log.read(next, 64, 1 << 20)? {
@@ -98,7 +105,8 @@ impl Model {
                     return Err(Failure::Broken(format!("offset {offset} follows where {next} should")));
                 }
                 next = offset.next();
-                self.take(offset, record).map_err(|problem| Failure::Broken(format!("offset {offset}: {problem}")))?;
+                self.take(offset, record)
+                    .map_err(|problem| Failure::Broken(format!("offset {offset}: {problem}")))?;
             }
         }
         self.check_acknowledged()
@@ -139,7 +147,9 @@ impl Model {
     /// The place of a series in the plan's list; beyond it if it is not there.
     fn name_of(&self, series: usize) -> usize {
         let def = self.series.get(series);
-        let place = def.and_then(|def| self.names.iter().position(|(asset, signal)| *def.asset == **asset && *def.signal == **signal));
+        let place = def.and_then(|def| {
+            self.names.iter().position(|(asset, signal)| *def.asset == **asset && *def.signal == **signal)
+        });
         place.unwrap_or(usize::MAX)
     }
 
@@ -160,14 +170,27 @@ impl Model {
         }
     }
 
-    /// Asks the lake for all readings, or for those of one series, and compares. The branch must have taken in all of the log.
+    /// Asks the lake for all readings, or for those of one series, and compares. The branch must have taken
+    /// in all of the log.
     pub async fn check_readings(&self, server: &Server, only: Option<usize>) -> Result<(), Failure> {
-        let series: Vec<_> = self.series.iter().filter(|def| only.is_none_or(|only| def.id.index() == only)).map(|def| def.id).collect();
+        let series: Vec<_> = self
+            .series
+            .iter()
+            .filter(|def| only.is_none_or(|only| def.id.index() == only))
+            .map(|def| def.id)
+            .collect();
         let query = ReadingsQuery { series, from: Timestamp(i64::MIN), to: Timestamp(i64::MAX) };
         let mut rows: Vec<Row> = Vec::new();
         for found in server.lake.readings(query).await? {
-            let row =
-                |at: usize| (found.offset[at].0, found.id.index(), found.time[at], found.value[at].to_bits(), found.flags[at].to_byte());
+            let row = |at: usize| {
+                (
+                    found.offset[at].0,
+                    found.id.index(),
+                    found.time[at],
+                    found.value[at].to_bits(),
+                    found.flags[at].to_byte(),
+                )
+            };
             rows.extend((0..found.time.len()).map(row));
         }
         rows.sort_unstable();
@@ -179,7 +202,11 @@ impl Model {
     pub fn check_count(&self, count: i64) -> Result<(), Failure> {
         let (rows, kept) = (self.rows(|_| true), |row: &&Row| row.2 >= self.retained_from);
         let (most, least) = (number(rows.len()), number(rows.iter().filter(kept).count()));
-        if (least..=most).contains(&count) { Ok(()) } else { Err(Failure::Broken(format!("the lake counts {count} of {most} readings"))) }
+        if (least..=most).contains(&count) {
+            Ok(())
+        } else {
+            Err(Failure::Broken(format!("the lake counts {count} of {most} readings")))
+        }
     }
 
     fn rows(&self, wanted: impl Fn(usize) -> bool) -> Vec<Row> {
@@ -195,7 +222,13 @@ impl Model {
     }
 
     /// Both are sorted. Rows whose time is before what was retained may be missing.
-    fn compare<T: Ord + std::fmt::Debug>(&self, who: &str, rows: &[T], expected: &[T], time: impl Fn(&T) -> i64) -> Result<(), Failure> {
+    fn compare<T: Ord + std::fmt::Debug>(
+        &self,
+        who: &str,
+        rows: &[T],
+        expected: &[T],
+        time: impl Fn(&T) -> i64,
+    ) -> Result<(), Failure> {
         let broken = |text: String| Err(Failure::Broken(format!("{who} {text}")));
         let mut found = rows.iter().peekable();
         for row in expected {
@@ -209,7 +242,8 @@ impl Model {
         }
     }
 
-    /// Reads the files that the Delta logs name, and compares with the records before `end`, which all are in the lake.
+    /// Reads the files that the Delta logs name, and compares with the records before `end`, which all are in
+    /// the lake.
     pub fn check_files(&self, objects: &Objects, end: Offset) -> Result<(), Failure> {
         let is_in = |table: &str, record: &Record| match record {
             Record::Readings(batch) if table == "readings" => batch.len(),
@@ -220,17 +254,22 @@ impl Model {
         for table in ["readings", "alert_events", "commands"] {
             let offsets = sorted_offsets(objects, table)?;
             let records = (0_i64..).zip(&self.records).take(usize::try_from(end.0).unwrap_or(usize::MAX));
-            let expected: Vec<i64> = records.flat_map(|(offset, record)| std::iter::repeat_n(offset, is_in(table, record))).collect();
+            let expected: Vec<i64> = records
+                .flat_map(|(offset, record)| std::iter::repeat_n(offset, is_in(table, record)))
+                .collect();
             let time = |offset: &i64| if table == "readings" { self.oldest(*offset) } else { i64::MAX };
             self.compare(&format!("a reader of the files of {table}"), &offsets, &expected, time)?;
         }
         Ok(())
     }
 
-    /// Reads the files of the table `table` of a job, each run of which appended one row with its number: `runs` of them.
+    /// Reads the files of the table `table` of a job, each run of which appended one row with its number:
+    /// `runs` of them.
     pub fn check_job(&self, objects: &Objects, table: &str, runs: i64) -> Result<(), Failure> {
         let rows = sorted_offsets(objects, table)?;
-        self.compare("a reader of the files of a job's table", &rows, &(1..=runs).collect::<Vec<_>>(), |_| i64::MAX)
+        self.compare("a reader of the files of a job's table", &rows, &(1..=runs).collect::<Vec<_>>(), |_| {
+            i64::MAX
+        })
     }
 
     /// The oldest time in a record of readings.
@@ -250,7 +289,9 @@ fn number(count: usize) -> i64 {
 fn sorted_offsets(objects: &Objects, table: &str) -> Result<Vec<i64>, Failure> {
     let mut offsets = Vec::new();
     for path in objects.ledger.live(table) {
-        offsets.extend(offsets_of(objects, path).map_err(|problem| Failure::Broken(format!("{path}: {problem}")))?);
+        offsets.extend(
+            offsets_of(objects, path).map_err(|problem| Failure::Broken(format!("{path}: {problem}")))?,
+        );
     }
     offsets.sort_unstable();
     Ok(offsets)

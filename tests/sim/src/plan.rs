@@ -1,4 +1,5 @@
-//! What a seed plans: how the program is set up, how bad the weather is, and what is done one after the other.
+//! What a seed plans: how the program is set up, how bad the weather is, and what is done one after the
+//! other.
 
 use std::sync::Arc;
 
@@ -49,7 +50,8 @@ pub enum Act {
     Tick,
     /// An operator acts on an alert.
     Command,
-    /// A job appends what it has computed to a table of its own, or does so again if it does not know that it did.
+    /// A job appends what it has computed to a table of its own, or does so again if it does not know that it
+    /// did.
     Job,
     /// The store is away for a while.
     Outage,
@@ -122,9 +124,13 @@ impl Plan {
         let mut chance = fastrand::Rng::with_seed(seed);
         let signals = ["temperature", "vibration"];
         let assets = 1 + chance.usize(0..3);
-        let names = (0..assets).flat_map(|asset| signals.map(|signal| (format!("plant/pump{asset}"), signal.to_owned()))).collect();
+        let names = (0..assets)
+            .flat_map(|asset| signals.map(|signal| (format!("plant/pump{asset}"), signal.to_owned())))
+            .collect();
         let segment_bytes = *pick(&mut chance, &[400, 1_500, 6_000, 40_000]);
-        let definitions = Definitions { files: vec![DefinitionFile { path: "plant.yaml".to_owned(), text: Arc::from(RULES) }] };
+        let definitions = Definitions {
+            files: vec![DefinitionFile { path: "plant.yaml".to_owned(), text: Arc::from(RULES) }],
+        };
         let setup = Setup {
             segment_bytes,
             max_bytes: *pick(&mut chance, &[120_000, 1 << 20, 1 << 30]),
@@ -143,7 +149,16 @@ impl Plan {
         let acts = *pick(&mut chance, &[20, 50, 100, 200]);
         // A commit that is still under way must not find its version free again.
         let log_retention_us = *pick(&mut chance, &[MAX_DELAY_US, SAFETY_US]);
-        Self { setup, names, acts, now: NEW_YEAR, behind: 0, log_retention_us, weights: weights.to_vec(), chance }
+        Self {
+            setup,
+            names,
+            acts,
+            now: NEW_YEAR,
+            behind: 0,
+            log_retention_us,
+            weights: weights.to_vec(),
+            chance,
+        }
     }
 
     /// How often operations fail in this seed.
@@ -198,8 +213,15 @@ impl Plan {
             _ => 0,
         };
         let series = chance.usize(0..self.names.len());
-        let value = if series.is_multiple_of(2) { 80.0 + f64::from(chance.u8(0..50)) / 2.0 } else { f64::from(chance.u8(0..60)) / 10.0 };
-        let quality = *pick(chance, &[Quality::Good, Quality::Good, Quality::Good, Quality::Good, Quality::Uncertain, Quality::Bad]);
+        let value = if series.is_multiple_of(2) {
+            80.0 + f64::from(chance.u8(0..50)) / 2.0
+        } else {
+            f64::from(chance.u8(0..60)) / 10.0
+        };
+        let quality = *pick(
+            chance,
+            &[Quality::Good, Quality::Good, Quality::Good, Quality::Good, Quality::Uncertain, Quality::Bad],
+        );
         (series, self.now - late, value, quality)
     }
 

@@ -1,4 +1,5 @@
-//! One life of the program: the real log, intake, engine, branch and lake, put together as the server does it, but driven step by step.
+//! One life of the program: the real log, intake, engine, branch and lake, put together as the server does
+//! it, but driven step by step.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,9 @@ use forewarn_engine::{Actions, Engine, EngineOptions, is_news};
 use forewarn_ingest::{Accepted, IngestError, Intake, IntakeLimits, IntakeState, RawBatch};
 use forewarn_lake::{Branch, CONSUMER, Lake, LakeError, LakeOptions, ObjectFiles};
 use forewarn_log::{LocalLog, Log, LogError, LogOptions, WriterMode};
-use forewarn_types::{AlertTransition, BoxFuture, Clock, Definitions, JournalError, Offset, Record, SeriesTable};
+use forewarn_types::{
+    AlertTransition, BoxFuture, Clock, Definitions, JournalError, Offset, Record, SeriesTable,
+};
 use futures::FutureExt as _;
 use parking_lot::{Mutex, RwLock};
 use serde::{Deserialize, Serialize};
@@ -35,15 +38,24 @@ pub enum Failure {
 impl From<LogError> for Failure {
     fn from(error: LogError) -> Self {
         let text = error.to_string();
-        if matches!(error, LogError::Io { .. } | LogError::Stopped(_)) { Self::Passing(text) } else { Self::Broken(text) }
+        if matches!(error, LogError::Io { .. } | LogError::Stopped(_)) {
+            Self::Passing(text)
+        } else {
+            Self::Broken(text)
+        }
     }
 }
 
 impl From<LakeError> for Failure {
     fn from(error: LakeError) -> Self {
         let text = error.to_string();
-        // The lake passes the log's errors on as texts; those that must not be come out when the log is opened or read by others.
-        if error.is_retryable() || matches!(error, LakeError::Log(_)) { Self::Passing(text) } else { Self::Broken(text) }
+        // The lake passes the log's errors on as texts; those that must not be come out when the log is
+        // opened or read by others.
+        if error.is_retryable() || matches!(error, LakeError::Log(_)) {
+            Self::Passing(text)
+        } else {
+            Self::Broken(text)
+        }
     }
 }
 
@@ -122,8 +134,8 @@ struct Runner {
     unsaid: VecDeque<AlertTransition>,
     /// Resolves once what was put in line is durable.
     durable: Option<BoxFuture<'static, Result<(), JournalError>>>,
-    /// Why the log did not take a decision. The engine is ahead of the log then, so that no snapshot may be taken of it: in the server this
-    /// ends the real-time path.
+    /// Why the log did not take a decision. The engine is ahead of the log then, so that no snapshot may be
+    /// taken of it: in the server this ends the real-time path.
     failed: Option<String>,
     saved: Option<Offset>,
 }
@@ -152,28 +164,36 @@ impl Machine {
         };
         let log = LocalLog::open_on(options, Arc::new(disk))?;
         let store = SimStore::new(Arc::clone(&self.world), Arc::clone(&self.objects), life);
-        let root = Url::parse(&format!("sim:///{ROOT}")).map_err(|error| Failure::Broken(error.to_string()))?;
+        let root =
+            Url::parse(&format!("sim:///{ROOT}")).map_err(|error| Failure::Broken(error.to_string()))?;
         let files = ObjectFiles::on(Arc::new(store), root, Arc::clone(&self.world.names))?;
         let clock: Arc<dyn Clock> = Arc::clone(&self.world.clock) as Arc<dyn Clock>;
         let series = Arc::new(RwLock::new(SeriesTable::new(1000)));
         let limits = IntakeLimits { duplicate_window: 1 << 14, ..IntakeLimits::default() };
         let dyn_log: Arc<dyn Log> = Arc::clone(&log) as Arc<dyn Log>;
-        let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
+        let intake =
+            Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
         let (runner, in_force) = restore(&files, &log, &intake).await?;
         if in_force != setup.definitions {
             let ticket = log.submit(Record::Definitions(setup.definitions.clone()))?;
             while log.write_waiting() {}
             ticket.durable.now_or_never().unwrap_or_else(|| Err(JournalError::Full("not written".into())))?;
         }
-        let lake = Lake::open_on(LakeOptions::default(), files, Arc::clone(&series), Arc::clone(&clock)).await?;
+        let lake =
+            Lake::open_on(LakeOptions::default(), files, Arc::clone(&series), Arc::clone(&clock)).await?;
         let mut branch = Branch::build(lake.clone(), dyn_log, clock);
         let taken = branch.begin().await?;
         Ok(Server { log, lake, series, intake, branch, taken, runner })
     }
 }
 
-/// The newest snapshot and what the log holds behind it, folded; and the definitions in force at the log's end.
-async fn restore(files: &ObjectFiles, log: &Arc<LocalLog>, intake: &Intake) -> Result<(Runner, Definitions), Failure> {
+/// The newest snapshot and what the log holds behind it, folded; and the definitions in force at the log's
+/// end.
+async fn restore(
+    files: &ObjectFiles,
+    log: &Arc<LocalLog>,
+    intake: &Intake,
+) -> Result<(Runner, Definitions), Failure> {
     let start = log.start();
     let mut runner = Runner {
         engine: Engine::new(EngineOptions::default()),
@@ -189,13 +209,17 @@ async fn restore(files: &ObjectFiles, log: &Arc<LocalLog>, intake: &Intake) -> R
     match newest {
         Some(file) => {
             let bytes = files.get(&file.path).await?.unwrap_or_default();
-            let snapshot: Snapshot = rmp_serde::from_slice(&bytes).map_err(|error| Failure::Broken(format!("{}: {error}", file.path)))?;
+            let snapshot: Snapshot = rmp_serde::from_slice(&bytes)
+                .map_err(|error| Failure::Broken(format!("{}: {error}", file.path)))?;
             intake.restore(&snapshot.intake)?;
-            runner.engine = Engine::restore(&snapshot.engine).map_err(|error| Failure::Broken(error.to_string()))?;
+            runner.engine =
+                Engine::restore(&snapshot.engine).map_err(|error| Failure::Broken(error.to_string()))?;
             (runner.definitions, runner.emitted) = (snapshot.definitions, snapshot.emitted);
             (runner.position, runner.saved) = (snapshot.offset, Some(snapshot.offset));
         }
-        None if start > Offset(0) => return Err(Failure::Broken(format!("the log begins at {start} and there is no snapshot"))),
+        None if start > Offset(0) => {
+            return Err(Failure::Broken(format!("the log begins at {start} and there is no snapshot")));
+        }
         None => {}
     }
     let mut in_force = runner.definitions.clone();
@@ -204,7 +228,9 @@ async fn restore(files: &ObjectFiles, log: &Arc<LocalLog>, intake: &Intake) -> R
         for (offset, record) in log.read(next, 64, 1 << 20)? {
             intake.replay(offset, &record)?;
             match record.as_ref() {
-                Record::Alert(alert) => runner.emitted = runner.emitted.max(Some((alert.cause, alert.ordinal))),
+                Record::Alert(alert) => {
+                    runner.emitted = runner.emitted.max(Some((alert.cause, alert.ordinal)))
+                }
                 Record::Definitions(definitions) => in_force.clone_from(definitions),
                 _ => {}
             }
@@ -237,7 +263,9 @@ impl Server {
             runner.position = offset.next();
         }
         let Runner { emitted, .. } = runner;
-        runner.unsaid.extend(actions.transitions.into_iter().filter(|transition| is_news(transition, emitted)));
+        runner
+            .unsaid
+            .extend(actions.transitions.into_iter().filter(|transition| is_news(transition, emitted)));
         runner.settle(log).map(drop)
     }
 

@@ -1,5 +1,6 @@
-//! An object store in memory that fails as S3 does: requests fail before or after their effect, have it late, or twice. It is as
-//! consistent as S3: what has had its effect is seen by every request from then on, and a conditional put holds.
+//! An object store in memory that fails as S3 does: requests fail before or after their effect, have it late,
+//! or twice. It is as consistent as S3: what has had its effect is seen by every request from then on, and a
+//! conditional put holds.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,8 +14,8 @@ use futures::StreamExt as _;
 use futures::stream::{self, BoxStream};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use parking_lot::Mutex;
 
@@ -73,10 +74,13 @@ impl Objects {
         }
     }
 
-    /// Another program puts a file with the same rows in the place of one of `table`, as `OPTIMIZE` in Spark does; false if it has none.
+    /// Another program puts a file with the same rows in the place of one of `table`, as `OPTIMIZE` in Spark
+    /// does; false if it has none.
     pub fn rewrite_one(&mut self, table: &str, chance: &mut fastrand::Rng, world: &World) -> bool {
         let place = chance.usize(0..self.ledger.live(table).count().max(1));
-        let Some(Rewrite { from, to, commit_path, commit }) = self.ledger.rewrite(table, place) else { return false };
+        let Some(Rewrite { from, to, commit_path, commit }) = self.ledger.rewrite(table, place) else {
+            return false;
+        };
         let Some(bytes) = self.get(&from) else { return false };
         world.note(&format_args!("    {from} becomes {to}"));
         for (path, bytes) in [(to, bytes), (commit_path, commit.into())] {
@@ -188,15 +192,26 @@ impl SimStore {
             return vec![Err(error)];
         }
         let objects = self.objects.lock();
-        let below = objects.map.range(prefix..).take_while(|(path, _)| path.as_ref().starts_with(prefix.as_ref()));
-        let inside = below.filter(|(path, _)| path.prefix_match(prefix).is_some_and(|mut parts| parts.next().is_some()));
-        inside.filter(|(path, _)| after.is_none_or(|after| *path > after)).map(|(path, object)| Ok(meta(path, object))).collect()
+        let below =
+            objects.map.range(prefix..).take_while(|(path, _)| path.as_ref().starts_with(prefix.as_ref()));
+        let inside = below
+            .filter(|(path, _)| path.prefix_match(prefix).is_some_and(|mut parts| parts.next().is_some()));
+        inside
+            .filter(|(path, _)| after.is_none_or(|after| *path > after))
+            .map(|(path, object)| Ok(meta(path, object)))
+            .collect()
     }
 }
 
 fn meta(location: &Path, object: &Object) -> ObjectMeta {
     let last_modified = DateTime::from_timestamp_micros(object.modified.0).unwrap_or_default();
-    ObjectMeta { location: location.clone(), last_modified, size: object.bytes.len() as u64, e_tag: None, version: None }
+    ObjectMeta {
+        location: location.clone(),
+        last_modified,
+        size: object.bytes.len() as u64,
+        e_tag: None,
+        version: None,
+    }
 }
 
 fn away(fate: Fate) -> Error {
@@ -243,16 +258,26 @@ impl ObjectStore for SimStore {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.read(if options.head { "head" } else { "get" }, location.as_ref())?;
         let found = self.objects.lock().map.get(location).cloned();
-        let object = found.ok_or_else(|| Error::NotFound { path: location.to_string(), source: "there is no such object".into() })?;
+        let object = found.ok_or_else(|| Error::NotFound {
+            path: location.to_string(),
+            source: "there is no such object".into(),
+        })?;
         let size = object.bytes.len() as u64;
         let range = match options.range {
-            Some(range) => range.as_range(size).map_err(|error| Error::Generic { store: "simulated", source: Box::new(error) })?,
+            Some(range) => range
+                .as_range(size)
+                .map_err(|error| Error::Generic { store: "simulated", source: Box::new(error) })?,
             None => 0..size,
         };
         let at = |position: u64| usize::try_from(position).unwrap_or(usize::MAX);
         let bytes = object.bytes.slice(at(range.start)..at(range.end));
         let payload = GetResultPayload::Stream(stream::once(async move { Ok(bytes) }).boxed());
-        Ok(GetResult { payload, meta: meta(location, &object), range, attributes: object_store::Attributes::default() })
+        Ok(GetResult {
+            payload,
+            meta: meta(location, &object),
+            range,
+            attributes: object_store::Attributes::default(),
+        })
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -269,7 +294,11 @@ impl ObjectStore for SimStore {
         stream::iter(self.metas(prefix, None)).boxed()
     }
 
-    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+    fn list_with_offset(
+        &self,
+        prefix: Option<&Path>,
+        offset: &Path,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
         stream::iter(self.metas(prefix, Some(offset))).boxed()
     }
 

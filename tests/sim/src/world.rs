@@ -1,7 +1,8 @@
-//! The world around the program under test: what time it is, which operation fails and how, and when everything stops.
+//! The world around the program under test: what time it is, which operation fails and how, and when
+//! everything stops.
 //!
-//! Whether an operation fails depends on the seed, its kind, its path and how often that was tried before, never on threads or on real
-//! time. All operations are counted; the crash comes at one of them.
+//! Whether an operation fails depends on the seed, its kind, its path and how often that was tried before,
+//! never on threads or on real time. All operations are counted; the crash comes at one of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -270,7 +271,8 @@ impl World {
 
 impl State {
     fn fate(&self, device: Device, kind: &str, path: &str, chance: &mut fastrand::Rng) -> Fate {
-        let Weather { store_fails, store_loses, store_delays, store_repeats, disk_fails, disk_fulls, .. } = self.weather;
+        let Weather { store_fails, store_loses, store_delays, store_repeats, disk_fails, disk_fulls, .. } =
+            self.weather;
         let draw = chance.u64(0..1000);
         let pick = |choices: &[(u64, Fate)]| {
             let mut bound = 0;
@@ -285,13 +287,23 @@ impl State {
             // What becomes of a commit matters most, and few requests are commits.
             (Device::Store, "put") if is_commit(path) => {
                 let (loses, delays, repeats) = (3 * store_loses, 3 * store_delays, 2 * store_repeats);
-                pick(&[(store_fails, Fate::Fails), (loses, Fate::Lost), (delays, Fate::Late), (repeats, Fate::Twice)])
+                pick(&[
+                    (store_fails, Fate::Fails),
+                    (loses, Fate::Lost),
+                    (delays, Fate::Late),
+                    (repeats, Fate::Twice),
+                ])
             }
-            (Device::Store, "put" | "delete") => {
-                pick(&[(store_fails, Fate::Fails), (store_loses, Fate::Lost), (store_delays, Fate::Late), (store_repeats, Fate::Twice)])
-            }
+            (Device::Store, "put" | "delete") => pick(&[
+                (store_fails, Fate::Fails),
+                (store_loses, Fate::Lost),
+                (store_delays, Fate::Late),
+                (store_repeats, Fate::Twice),
+            ]),
             (Device::Store, _) => pick(&[(store_fails, Fate::Fails)]),
-            (Device::Disk, "write" | "set_length" | "create") => pick(&[(disk_fails, Fate::Fails), (disk_fulls, Fate::Full)]),
+            (Device::Disk, "write" | "set_length" | "create") => {
+                pick(&[(disk_fails, Fate::Fails), (disk_fulls, Fate::Full)])
+            }
             (Device::Disk, _) => pick(&[(disk_fails, Fate::Fails)]),
         }
     }
@@ -304,8 +316,9 @@ fn mix(hash: u64, next: &[u8]) -> u64 {
 
 /// Whether `path` is that of a commit to a table that is there.
 fn is_commit(path: &str) -> bool {
-    path.split_once("/_delta_log/0")
-        .is_some_and(|(_, entry)| entry.strip_suffix(".json").is_some_and(|digits| digits.bytes().any(|digit| digit != b'0')))
+    path.split_once("/_delta_log/0").is_some_and(|(_, entry)| {
+        entry.strip_suffix(".json").is_some_and(|digits| digits.bytes().any(|digit| digit != b'0'))
+    })
 }
 
 impl Trace {

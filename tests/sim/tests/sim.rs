@@ -33,7 +33,8 @@ const REACHED: [&str; 23] = [
 fn nothing_acknowledged_is_lost_or_repeated_and_no_alert_changes_whatever_fails() {
     let summary = run_many(0, 200, |_| {});
     assert!(summary.failed.is_empty(), "make simulate TRACE=seed tells more of {:#?}", summary.failed);
-    let missing: Vec<_> = REACHED.iter().filter(|what| summary.tally.get(*what).is_none_or(|times| *times == 0)).collect();
+    let missing: Vec<_> =
+        REACHED.iter().filter(|what| summary.tally.get(*what).is_none_or(|times| *times == 0)).collect();
     assert!(missing.is_empty(), "no seed got to {missing:?}: {:#?}", summary.tally);
 }
 

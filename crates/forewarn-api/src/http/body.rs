@@ -21,7 +21,8 @@ const DISCARDED_LIMITS: usize = 4;
 /// Bodies larger than this are unpacked and parsed off the threads that serve connections.
 const SMALL_BYTES: usize = 64 << 10;
 
-/// A body as bytes, unpacked, and the leave to hold it in memory; to be kept for as long as the body is worked on.
+/// A body as bytes, unpacked, and the leave to hold it in memory; to be kept for as long as the body is
+/// worked on.
 pub(crate) struct RawBody(pub Bytes, pub Option<OwnedSemaphorePermit>);
 
 impl FromRequest<ApiState> for RawBody {
@@ -30,27 +31,36 @@ impl FromRequest<ApiState> for RawBody {
     async fn from_request(request: Request, state: &ApiState) -> Result<Self, Problem> {
         let limit = state.limits.max_body_bytes;
         let encoding = Encoding::of(request.headers())?;
-        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let announced = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|bytes| bytes > limit) {
             // Who asked before sending (`Expect: 100-continue`) waits for this answer and sends nothing.
             if !request.headers().contains_key(header::EXPECT) {
-                let _late = tokio::time::timeout(ARRIVAL, discard(request.into_body().into_data_stream(), limit)).await;
+                let _late =
+                    tokio::time::timeout(ARRIVAL, discard(request.into_body().into_data_stream(), limit))
+                        .await;
             }
             return Err(Problem::too_large(limit));
         }
-        // Small bodies need no leave: connections bound them well enough, and a crowd of slow senders cannot block them.
+        // Small bodies need no leave: connections bound them well enough, and a crowd of slow senders cannot
+        // block them.
         let permit = match announced {
             Some(bytes) if bytes <= SMALL_BYTES => None,
             _ => Arc::clone(&state.large_bodies).acquire_owned().await.ok(),
         };
-        let body = tokio::time::timeout(ARRIVAL, read(request.into_body(), limit))
-            .await
-            .map_err(|_| Problem::timeout(format!("the request body did not arrive within {} s", ARRIVAL.as_secs())))??;
+        let body =
+            tokio::time::timeout(ARRIVAL, read(request.into_body(), limit)).await.map_err(|_| {
+                Problem::timeout(format!("the request body did not arrive within {} s", ARRIVAL.as_secs()))
+            })??;
         match encoding {
             Encoding::Identity => Ok(Self(body, permit)),
             Encoding::Compressed => {
                 let unpacked = off_thread(body.len() * 8, move || inflate(&body, limit)).await?;
-                unpacked.map(|body| Self(body.into(), permit)).map_err(|error| crate::problems::ingest(&error))
+                unpacked
+                    .map(|body| Self(body.into(), permit))
+                    .map_err(|error| crate::problems::ingest(&error))
             }
         }
     }
@@ -60,7 +70,8 @@ async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
     let mut whole = Vec::new();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|error| Problem::bad_request(format!("the request body broke off: {error}")))?;
+        let chunk =
+            chunk.map_err(|error| Problem::bad_request(format!("the request body broke off: {error}")))?;
         if whole.len() + chunk.len() > limit {
             drop(whole);
             discard(stream, limit).await;
@@ -71,8 +82,8 @@ async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
     Ok(whole.into())
 }
 
-/// Lets a body that is too large run out, as far as that is bearable: a connection that is closed while its sender still writes takes
-/// the answer with it.
+/// Lets a body that is too large run out, as far as that is bearable: a connection that is closed while its
+/// sender still writes takes the answer with it.
 async fn discard(mut stream: axum::body::BodyDataStream, limit: usize) {
     let mut left = limit.saturating_mul(DISCARDED_LIMITS);
     while let Some(Ok(chunk)) = stream.next().await {
@@ -104,7 +115,10 @@ impl Encoding {
 ///
 /// # Errors
 /// A [`Problem`] if `work` panicked.
-pub(crate) async fn off_thread<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(crate) async fn off_thread<T: Send + 'static>(
+    bytes: usize,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     if bytes <= SMALL_BYTES {
         return Ok(work());
     }
@@ -145,7 +159,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     if body.is_empty() {
         return Err(Problem::bad_request("the request has no body; send a JSON object"));
     }
-    serde_json::from_slice(body).map_err(|error| Problem::bad_request(format!("the request body is not what this route takes: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        Problem::bad_request(format!("the request body is not what this route takes: {error}"))
+    })
 }
 
 /// Insists on JSON: a page in somebody's browser can post forms and plain text to this server, but not JSON.
@@ -157,5 +173,6 @@ fn check_is_json(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let shown: String = kind.chars().take(80).collect();
-    Err(Problem::bad_request(format!("this route takes JSON, not {shown:?}")).hint("send the header Content-Type: application/json"))
+    Err(Problem::bad_request(format!("this route takes JSON, not {shown:?}"))
+        .hint("send the header Content-Type: application/json"))
 }

@@ -20,7 +20,9 @@ pub(crate) fn nearest<'a>(path: &str, templates: impl Iterator<Item = &'a str>) 
 fn distance_to_template(asked: &[&str], template: &str) -> usize {
     let known: Vec<&str> = template.trim_matches('/').split('/').collect();
     let shared = asked.iter().zip(&known);
-    let differing: usize = shared.map(|(a, k)| if k.starts_with('{') { 0 } else { edit_distance(a.as_bytes(), k.as_bytes()) }).sum();
+    let differing: usize = shared
+        .map(|(a, k)| if k.starts_with('{') { 0 } else { edit_distance(a.as_bytes(), k.as_bytes()) })
+        .sum();
     // A segment too many or too few counts as much as it is long, a parameter as three letters.
     let left = |segments: &[&str], from: usize| -> usize {
         segments.iter().skip(from).map(|s| if s.starts_with('{') { 3 } else { s.len() }).sum()
@@ -49,8 +51,11 @@ mod tests {
 
     #[test]
     fn the_nearest_route_is_found() {
-        let routes = ["/v1/alerts", "/v1/alerts/{id}", "/v1/alerts/{id}/acknowledge", "/v1/assets", "/healthz"];
-        let check = |path: &str, expected: Option<&str>| assert_eq!(nearest(path, routes.into_iter()).as_deref(), expected, "{path}");
+        let routes =
+            ["/v1/alerts", "/v1/alerts/{id}", "/v1/alerts/{id}/acknowledge", "/v1/assets", "/healthz"];
+        let check = |path: &str, expected: Option<&str>| {
+            assert_eq!(nearest(path, routes.into_iter()).as_deref(), expected, "{path}")
+        };
         check("/v1/alert", Some("/v1/alerts"));
         check("/v1/alerts/7f/acknowlege", Some("/v1/alerts/{id}/acknowledge"));
         check("/health", Some("/healthz"));

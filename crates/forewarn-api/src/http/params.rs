@@ -15,8 +15,9 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Query(value) = Query::try_from_uri(&parts.uri)
-            .map_err(|rejection| Problem::bad_request(format!("the query is not what this route takes: {}", rejection.body_text())))?;
+        let Query(value) = Query::try_from_uri(&parts.uri).map_err(|rejection| {
+            Problem::bad_request(format!("the query is not what this route takes: {}", rejection.body_text()))
+        })?;
         Ok(Self(value))
     }
 }
@@ -28,7 +29,9 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for PathPar
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let Path(value) = Path::from_request_parts(parts, state).await.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+        let Path(value) = Path::from_request_parts(parts, state)
+            .await
+            .map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
         Ok(Self(value))
     }
 }
@@ -80,14 +83,19 @@ impl<'de> Deserialize<'de> for TimeInput {
                 // The casts saturate, and nothing below a microsecond is told apart.
                 #[expect(clippy::cast_possible_truncation, reason = "saturation is what is wanted")]
                 let us = (ms * 1e3).round() as i64;
-                if ms.is_finite() { bounded(Timestamp(us)).map_err(E::custom) } else { Err(E::custom("a time must be finite")) }
+                if ms.is_finite() {
+                    bounded(Timestamp(us)).map_err(E::custom)
+                } else {
+                    Err(E::custom("a time must be finite"))
+                }
             }
         }
         deserializer.deserialize_any(Visitor)
     }
 }
 
-/// Keeps out times that no record can hold, which mostly are microseconds or nanoseconds taken for milliseconds.
+/// Keeps out times that no record can hold, which mostly are microseconds or nanoseconds taken for
+/// milliseconds.
 fn bounded(time: Timestamp) -> Result<TimeInput, String> {
     if (Timestamp(0)..=LATEST).contains(&time) {
         return Ok(TimeInput(time));
@@ -95,7 +103,8 @@ fn bounded(time: Timestamp) -> Result<TimeInput, String> {
     Err("the time lies outside the years 1970 to 9999; a number means milliseconds since 1970".into())
 }
 
-/// Reads RFC 3339 or milliseconds since 1970. In a query an unencoded `+` of an offset arrives as a blank; it is taken as meant.
+/// Reads RFC 3339 or milliseconds since 1970. In a query an unencoded `+` of an offset arrives as a blank; it
+/// is taken as meant.
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     let text = text.trim();
     if let Ok(ms) = text.parse::<i64>() {
@@ -115,10 +124,14 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 ///
 /// # Errors
 /// A [`Problem`] if it ends before it begins.
-pub(crate) fn time_range(from: Option<TimeInput>, to: Option<TimeInput>) -> Result<(Timestamp, Timestamp), Problem> {
+pub(crate) fn time_range(
+    from: Option<TimeInput>,
+    to: Option<TimeInput>,
+) -> Result<(Timestamp, Timestamp), Problem> {
     let (from, to) = (from.map_or(Timestamp::MIN, |time| time.0), to.map_or(Timestamp::MAX, |time| time.0));
     if from > to {
-        return Err(Problem::bad_request(format!("from ({from}) is later than to ({to})")).hint("from is inclusive, to is exclusive"));
+        return Err(Problem::bad_request(format!("from ({from}) is later than to ({to})"))
+            .hint("from is inclusive, to is exclusive"));
     }
     Ok((from, to))
 }
@@ -142,14 +155,28 @@ mod tests {
     #[test]
     fn times_come_in_three_forms() {
         let time = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
-        for text in ["2026-01-01T00:00:00Z", "1767225600000", "2026-01-01T02:00:00 02:00", "2026-01-01T02:00:00+02:00"] {
+        for text in [
+            "2026-01-01T00:00:00Z",
+            "1767225600000",
+            "2026-01-01T02:00:00 02:00",
+            "2026-01-01T02:00:00+02:00",
+        ] {
             assert_eq!(parse_time(text), Ok(time), "{text}");
         }
         let json = |text: &str| serde_json::from_str::<TimeInput>(text).map(|time| time.0);
         assert_eq!(json("1767225600000").unwrap(), time);
         assert_eq!(json("1767225600000.5").unwrap(), time.plus_us(500));
         assert_eq!(json("\"2026-01-01T00:00:00Z\"").unwrap(), time);
-        for bad in ["\"yesterday\"", "true", "[]", "18446744073709551615", "1767225600000000", "-1", "1e300", "\"1969-12-31T23:59:59Z\""] {
+        for bad in [
+            "\"yesterday\"",
+            "true",
+            "[]",
+            "18446744073709551615",
+            "1767225600000000",
+            "-1",
+            "1e300",
+            "\"1969-12-31T23:59:59Z\"",
+        ] {
             let error = json(bad).unwrap_err().to_string();
             assert!(error.contains("time") || error.contains("milliseconds"), "{bad}: {error}");
         }

@@ -47,7 +47,12 @@ impl Problem {
     /// 405: the route exists, the method does not.
     #[must_use]
     pub fn method_not_allowed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "urn:forewarn:problem:method-not-allowed", "Method not allowed", detail)
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "urn:forewarn:problem:method-not-allowed",
+            "Method not allowed",
+            detail,
+        )
     }
 
     /// 406: the answer does not exist in any form the client accepts.
@@ -96,7 +101,12 @@ impl Problem {
     /// 503: not now; the same request may succeed a little later.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {
-        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "urn:forewarn:problem:unavailable", "Unavailable", detail);
+        let mut problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "urn:forewarn:problem:unavailable",
+            "Unavailable",
+            detail,
+        );
         problem.retry_after_s = Some(RETRY_AFTER_S);
         problem
     }
@@ -171,11 +181,15 @@ impl Problem {
 impl From<JournalError> for Problem {
     fn from(error: JournalError) -> Self {
         match error {
-            JournalError::Full(_) => Self::unavailable(error.to_string()).hint("nothing was stored; send the same request again"),
+            JournalError::Full(_) => {
+                Self::unavailable(error.to_string()).hint("nothing was stored; send the same request again")
+            }
             JournalError::Stopped(_) => {
                 tracing::error!(%error, "the log takes no more records");
                 let problem = Self::unavailable("the log has stopped, nothing can be stored");
-                problem.hint("whoever operates the server finds the reason at /readyz, mends the disk and restarts it")
+                problem.hint(
+                    "whoever operates the server finds the reason at /readyz, mends the disk and restarts it",
+                )
             }
             JournalError::Refused(reason) => Self::bad_request(format!("the log refuses this: {reason}")),
         }

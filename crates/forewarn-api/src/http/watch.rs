@@ -25,7 +25,11 @@ pub(crate) async fn measure(State(api): State<ApiState>, request: Request, next:
     let labels = [("route", route.as_str()), ("method", method.as_str()), ("status", status.as_str())];
     api.metrics.counter("forewarn_http_requests_total", "HTTP requests answered.", &labels).inc();
     api.metrics
-        .histogram("forewarn_http_request_duration_seconds", "Time until an answer began.", &[("route", route.as_str())])
+        .histogram(
+            "forewarn_http_request_duration_seconds",
+            "Time until an answer began.",
+            &[("route", route.as_str())],
+        )
         .observe(elapsed);
     tracing::debug!(%method, %route, status = status.as_u16(), micros = elapsed.as_micros(), "request");
     response
@@ -34,7 +38,11 @@ pub(crate) async fn measure(State(api): State<ApiState>, request: Request, next:
 /// The answer in place of a handler that panicked.
 #[expect(clippy::needless_pass_by_value, reason = "this is how the layer hands it over")]
 pub(crate) fn panicked(cause: Box<dyn Any + Send>) -> Response {
-    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
-    tracing::error!(panic = text.unwrap_or("unknown"), "a request handler panicked; this is a fault of the program");
+    let text =
+        cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    tracing::error!(
+        panic = text.unwrap_or("unknown"),
+        "a request handler panicked; this is a fault of the program"
+    );
     Problem::internal_silent().into_response()
 }

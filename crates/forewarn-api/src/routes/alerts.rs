@@ -20,8 +20,9 @@ const MAX_LIMIT: usize = 1_000;
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AlertsQuery {
-    /// States, joined by commas: `unacknowledged`, `acknowledged`, `returned`, `normal`, `shelved`, `suppressed`, `out-of-service`,
-    /// `pending`; or `open` (raised and not over), `active` (the condition still holds), `all`. Default: all but `pending`.
+    /// States, joined by commas: `unacknowledged`, `acknowledged`, `returned`, `normal`, `shelved`,
+    /// `suppressed`, `out-of-service`, `pending`; or `open` (raised and not over), `active` (the condition
+    /// still holds), `all`. Default: all but `pending`.
     state: Option<String>,
     /// Severities, joined by commas: `critical`, `major`, `minor`, `warning`.
     severity: Option<String>,
@@ -58,7 +59,10 @@ pub(crate) struct AlertPage {
     (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list_alerts(Extract(api): Extract<ApiState>, Params(query): Params<AlertsQuery>) -> Result<Json<AlertPage>, Problem> {
+pub(crate) async fn list_alerts(
+    Extract(api): Extract<ApiState>,
+    Params(query): Params<AlertsQuery>,
+) -> Result<Json<AlertPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
     let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
     let filter = query.filter()?;
@@ -82,7 +86,10 @@ pub(crate) async fn list_alerts(Extract(api): Extract<ApiState>, Params(query): 
     (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn get_alert(Extract(api): Extract<ApiState>, PathParam(id): PathParam<String>) -> Result<Json<AlertDetail>, Problem> {
+pub(crate) async fn get_alert(
+    Extract(api): Extract<ApiState>,
+    PathParam(id): PathParam<String>,
+) -> Result<Json<AlertDetail>, Problem> {
     let id = parse_id(&id)?;
     api.judged().await?;
     detail(&api, id).map(Json)
@@ -125,7 +132,8 @@ impl AlertsQuery {
 /// A glob over asset paths.
 pub(crate) fn parse_glob(text: &str) -> Result<AssetGlob, Problem> {
     AssetGlob::parse(text).map_err(|problem| {
-        Problem::bad_request(format!("asset: {problem}")).hint("write an asset path, or a glob such as plant1/** or plant1/*/pump?")
+        Problem::bad_request(format!("asset: {problem}"))
+            .hint("write an asset path, or a glob such as plant1/** or plant1/*/pump?")
     })
 }
 
@@ -169,6 +177,11 @@ fn shorten(text: &str) -> String {
 
 fn parse_cursor(text: &str) -> Result<Cursor, Problem> {
     text.rsplit_once('-')
-        .and_then(|(started, id)| Some(Cursor { started: Timestamp(started.parse().ok()?), id: AlertId::parse(id)? }))
-        .ok_or_else(|| Problem::bad_request("the cursor is not one that this server gave").hint("take it from `next` of the page before"))
+        .and_then(|(started, id)| {
+            Some(Cursor { started: Timestamp(started.parse().ok()?), id: AlertId::parse(id)? })
+        })
+        .ok_or_else(|| {
+            Problem::bad_request("the cursor is not one that this server gave")
+                .hint("take it from `next` of the page before")
+        })
 }

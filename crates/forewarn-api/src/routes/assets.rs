@@ -106,7 +106,10 @@ pub(crate) struct SignalView {
     (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list_assets(Extract(api): Extract<ApiState>, Params(query): Params<AssetsQuery>) -> Result<Json<AssetPage>, Problem> {
+pub(crate) async fn list_assets(
+    Extract(api): Extract<ApiState>,
+    Params(query): Params<AssetsQuery>,
+) -> Result<Json<AssetPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
     let under = query.under.as_deref().map(|path| path.trim_end_matches('/')).filter(|path| !path.is_empty());
     if let Some(under) = under {
@@ -115,13 +118,17 @@ pub(crate) async fn list_assets(Extract(api): Extract<ApiState>, Params(query): 
     api.judged().await?;
     let state = api.state.read();
     // Everything under a path follows it in order, but not at once: `a-b` stands between `a` and `a/b`.
-    let first = query.cursor.as_deref().map_or_else(|| Bound::Included(under.unwrap_or_default()), Bound::Excluded);
+    let first =
+        query.cursor.as_deref().map_or_else(|| Bound::Included(under.unwrap_or_default()), Bound::Excluded);
     let mut found = state
         .assets()
         .range::<str, _>((first, Bound::Unbounded))
         .take_while(|(path, _)| under.is_none_or(|under| path.starts_with(under)))
-        .filter(|(path, _)| under.is_none_or(|under| path.len() == under.len() || path.as_bytes()[under.len()] == b'/'));
-    let nodes: Vec<AssetNode> = found.by_ref().take(limit).map(|(path, asset)| node(&state, path, asset)).collect();
+        .filter(|(path, _)| {
+            under.is_none_or(|under| path.len() == under.len() || path.as_bytes()[under.len()] == b'/')
+        });
+    let nodes: Vec<AssetNode> =
+        found.by_ref().take(limit).map(|(path, asset)| node(&state, path, asset)).collect();
     let next = found.next().and_then(|_| nodes.last().map(|node| node.asset.clone()));
     let assets = if query.tree { nest(nodes) } else { nodes };
     Ok(Json(AssetPage { assets, next }))
@@ -143,7 +150,8 @@ pub(crate) async fn get_asset(
     let now = api.clock.now();
     let state = api.state.read();
     let asset = state.asset(&path).ok_or_else(|| unknown(&path))?;
-    let predictions = asset.predictions.values().map(|(_, prediction)| PredictionView::new(prediction, now)).collect();
+    let predictions =
+        asset.predictions.values().map(|(_, prediction)| PredictionView::new(prediction, now)).collect();
     Ok(Json(AssetDetail {
         asset: path.to_string(),
         signals: signals(&api, &state, &path, asset),
@@ -181,13 +189,18 @@ fn signals(api: &ApiState, state: &State, path: &str, asset: &Asset) -> Vec<Sign
 }
 
 fn node(state: &State, path: &AssetPath, asset: &Asset) -> AssetNode {
-    let last_time = asset.signals.values().filter_map(|id| state.series(*id)?.last.map(|last| last.time)).max();
+    let last_time =
+        asset.signals.values().filter_map(|id| state.series(*id)?.last.map(|last| last.time)).max();
     AssetNode {
         asset: path.to_string(),
         name: last_level(path).to_owned(),
         signals: asset.signals.keys().map(ToString::to_string).collect(),
         last_time,
-        open_alerts: state.alerts().open_of(&Arc::clone(path)).filter(|alert| alert.state != AlertState::Pending).count(),
+        open_alerts: state
+            .alerts()
+            .open_of(&Arc::clone(path))
+            .filter(|alert| alert.state != AlertState::Pending)
+            .count(),
         children: None,
     }
 }
@@ -202,13 +215,18 @@ fn nest(nodes: Vec<AssetNode>) -> Vec<AssetNode> {
     for node in nodes {
         let mut above = node.asset.as_str();
         while let Some((parent, _)) = above.rsplit_once('/') {
-            let level = || AssetNode { asset: parent.to_owned(), name: last_level(parent).to_owned(), ..AssetNode::default() };
+            let level = || AssetNode {
+                asset: parent.to_owned(),
+                name: last_level(parent).to_owned(),
+                ..AssetNode::default()
+            };
             all.entry(parent.to_owned()).or_insert_with(level);
             above = parent;
         }
         all.insert(node.asset.clone(), AssetNode { children: Some(Vec::new()), ..node });
     }
-    // What is below comes later in order than what it is below of, so taking from the end finds every node complete.
+    // What is below comes later in order than what it is below of, so taking from the end finds every node
+    // complete.
     let mut top = Vec::new();
     while let Some((path, mut node)) = all.pop_last() {
         node.children.get_or_insert_default().reverse();
@@ -227,7 +245,11 @@ mod tests {
 
     #[test]
     fn a_tree_has_each_asset_once_in_order() {
-        let node = |path: &str| AssetNode { asset: path.into(), name: last_level(path).into(), ..AssetNode::default() };
+        let node = |path: &str| AssetNode {
+            asset: path.into(),
+            name: last_level(path).into(),
+            ..AssetNode::default()
+        };
         let tree = nest(vec![node("a"), node("a-b/x"), node("a/b/c"), node("a/d")]);
         let show = |nodes: &[AssetNode]| nodes.iter().map(|node| node.asset.clone()).collect::<Vec<_>>();
         assert_eq!(show(&tree), ["a", "a-b"]);

@@ -1,7 +1,8 @@
 //! A state of the server that stays as it is while somebody copies it.
 //!
-//! The server does not copy by itself: whoever makes a backup has a right to write where it goes, and whoever may talk to the server has
-//! none. So the answer names what is to be copied, and the server keeps all of it for as long as the answer is being read.
+//! The server does not copy by itself: whoever makes a backup has a right to write where it goes, and whoever
+//! may talk to the server has none. So the answer names what is to be copied, and the server keeps all of it
+//! for as long as the answer is being read.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -57,7 +58,8 @@ pub(crate) struct BackupPoint {
     records: Records,
     /// The tables, each at one version.
     tables: Vec<TableVersion>,
-    /// What lies in the lake as a table and is no part of this, as the server could not open it, or another program made it meanwhile.
+    /// What lies in the lake as a table and is no part of this, as the server could not open it, or another
+    /// program made it meanwhile.
     left_out: Vec<TableLeftOut>,
 }
 
@@ -95,9 +97,10 @@ struct TableVersion {
 
 /// Holds the state of the server for a backup.
 ///
-/// The first line of the answer says what has to be copied for a backup that is consistent at one offset. Nothing of it is deleted while
-/// the answer is being read, so the connection has to be kept open until all is copied; the lines that follow are empty. Meanwhile
-/// readings are taken in and queries answered as always, and the upkeep of the lake waits. `forewarn backup` uses this.
+/// The first line of the answer says what has to be copied for a backup that is consistent at one offset.
+/// Nothing of it is deleted while the answer is being read, so the connection has to be kept open until all
+/// is copied; the lines that follow are empty. Meanwhile readings are taken in and queries answered as
+/// always, and the upkeep of the lake waits. `forewarn backup` uses this.
 #[utoipa::path(post, path = "/v1/backups", tag = "operation", responses(
     (status = 200, description = "What to copy, then empty lines until the client closes the connection", body = BackupPoint,
      content_type = "application/x-ndjson"),
@@ -106,12 +109,15 @@ struct TableVersion {
 ))]
 pub(crate) async fn hold_for_backup(Extract(api): Extract<ApiState>) -> Result<Response, Problem> {
     let permit = Arc::clone(&api.backups).try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::conflict("another backup is being made").hint("wait until it is done, or end it"))?;
+    let permit = permit.map_err(|_| {
+        Problem::conflict("another backup is being made").hint("wait until it is done, or end it")
+    })?;
     let (point, held) = hold(&api).await?;
     let mut line = serde_json::to_vec(&point).map_err(|error| Problem::internal(&error))?;
     line.push(b'\n');
     let first = stream::once(std::future::ready(Ok::<_, Infallible>(Bytes::from(line))));
-    let lines = first.chain(stream::unfold((held, permit), pulse)).take_until(api.shutdown.clone().cancelled_owned());
+    let lines =
+        first.chain(stream::unfold((held, permit), pulse)).take_until(api.shutdown.clone().cancelled_owned());
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response())
 }
 
@@ -129,18 +135,22 @@ async fn hold(api: &ApiState) -> Result<(BackupPoint, Held), Problem> {
     for file in store.list(FOLDER).await.map_err(|error| problems::lake(&error))? {
         store.delete(&file.path).await.map_err(|error| problems::lake(&error))?;
     }
-    // First of all: it may take a while, and neither the snapshot nor the end of the tables is to be old by then.
+    // First of all: it may take a while, and neither the snapshot nor the end of the tables is to be old by
+    // then.
     let paused = api.lake.pause_upkeep().await;
     // Most records are in the tables and in the snapshot then, and few are left for the slice of the log.
     api.lake.flush().await.map_err(|error| problems::lake(&error))?;
     let snapshot = (api.take_snapshot)().await;
-    let snapshot = snapshot.map_err(|reason| Problem::unavailable(format!("no snapshot can be taken: {reason}")))?;
+    let snapshot =
+        snapshot.map_err(|reason| Problem::unavailable(format!("no snapshot can be taken: {reason}")))?;
     let held = api.lake.hold(paused).await.map_err(|error| problems::lake(&error))?;
     let (offset, from) = (held.end, held.offset.min(snapshot.offset));
     let log = Arc::clone(&api.log);
     let records = tokio::task::spawn_blocking(move || forewarn_log::export(log.as_ref(), from, offset)).await;
     let records = records.map_err(|error| Problem::internal(&error))?;
-    let records = records.map_err(|error| Problem::unavailable(format!("the newest records cannot be read: {error}")).hint("try again"))?;
+    let records = records.map_err(|error| {
+        Problem::unavailable(format!("the newest records cannot be read: {error}")).hint("try again")
+    })?;
     let path = format!("{FOLDER}/{:020}-{:020}.records", from.0, offset.0);
     store.put(&path, records.into(), false).await.map_err(|error| problems::lake(&error))?;
     let tables = held.tables.iter().map(|table| TableVersion {
@@ -149,7 +159,10 @@ async fn hold(api: &ApiState) -> Result<(BackupPoint, Held), Problem> {
         files: table.files.clone(),
         log_entries: table.log_entries.clone(),
     });
-    let left_out = held.left_out.iter().map(|table| TableLeftOut { name: table.table.clone(), reason: table.reason.clone() });
+    let left_out = held
+        .left_out
+        .iter()
+        .map(|table| TableLeftOut { name: table.table.clone(), reason: table.reason.clone() });
     let point = BackupPoint {
         log: api.log.id().to_owned(),
         offset,

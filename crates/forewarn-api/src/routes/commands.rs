@@ -1,4 +1,5 @@
-//! What operators do to alerts. An action is a record in the log; it takes effect when the engine reads it there.
+//! What operators do to alerts. An action is a record in the log; it takes effect when the engine reads it
+//! there.
 
 use axum::Json;
 use axum::extract::State as Extract;
@@ -149,25 +150,39 @@ async fn act(api: &ApiState, id: &str, action: CommandAction, body: ActionBody) 
     api.judged().await?;
     check_state(detail(api, alert)?.alert.state, &command.action)?;
     api.log.append(Record::Command(command)).await?;
-    // The record is durable from here on, so what follows is no failure any more: at worst the effect is not visible yet.
+    // The record is durable from here on, so what follows is no failure any more: at worst the effect is not
+    // visible yet.
     let status = if api.judged().await.is_ok() { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, Json(detail(api, alert)?)).into_response())
 }
 
-/// Refuses what cannot have an effect. The engine decides in the end; this only spares the operator a silent nothing.
+/// Refuses what cannot have an effect. The engine decides in the end; this only spares the operator a silent
+/// nothing.
 fn check_state(state: &str, action: &CommandAction) -> Result<(), Problem> {
     let problem = match action {
-        CommandAction::Acknowledge | CommandAction::Shelve { .. } if state == AlertState::Normal.as_str() => "the alert is over",
-        CommandAction::Acknowledge | CommandAction::Shelve { .. } if state == AlertState::Pending.as_str() => "the alert is not raised yet",
-        CommandAction::Acknowledge if state == AlertState::Acknowledged.as_str() => "the alert has been acknowledged already",
+        CommandAction::Acknowledge | CommandAction::Shelve { .. } if state == AlertState::Normal.as_str() => {
+            "the alert is over"
+        }
+        CommandAction::Acknowledge | CommandAction::Shelve { .. }
+            if state == AlertState::Pending.as_str() =>
+        {
+            "the alert is not raised yet"
+        }
+        CommandAction::Acknowledge if state == AlertState::Acknowledged.as_str() => {
+            "the alert has been acknowledged already"
+        }
         CommandAction::Unshelve if state != AlertState::Shelved.as_str() => "the alert is not shelved",
         _ => return Ok(()),
     };
-    Err(Problem::conflict(format!("{problem}: its state is {state}")).hint("leave a remark with POST …/comment instead"))
+    Err(Problem::conflict(format!("{problem}: its state is {state}"))
+        .hint("leave a remark with POST …/comment instead"))
 }
 
 fn check_actor(actor: Option<String>) -> Result<String, Problem> {
-    let needed = || Problem::bad_request("the field \"actor\" is missing or empty").hint("say who does it: {\"actor\":\"anna\"}");
+    let needed = || {
+        Problem::bad_request("the field \"actor\" is missing or empty")
+            .hint("say who does it: {\"actor\":\"anna\"}")
+    };
     check_text("actor", actor, MAX_ACTOR_BYTES)?.ok_or_else(needed)
 }
 
@@ -187,7 +202,8 @@ fn check_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
         Some(known) if REASONS.contains(&known) => Ok(reason),
         Some(other) => {
             let other: String = other.chars().take(40).collect();
-            Err(Problem::bad_request(format!("reason {other:?} is not known")).hint("reasons are true, nuisance, maintenance"))
+            Err(Problem::bad_request(format!("reason {other:?} is not known"))
+                .hint("reasons are true, nuisance, maintenance"))
         }
     }
 }
@@ -195,10 +211,14 @@ fn check_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
 fn shelf_end(body: &ShelveBody, now: Timestamp) -> Result<Timestamp, Problem> {
     let until = match (body.until, body.duration.as_deref()) {
         (Some(until), None) => until.0,
-        (None, Some(duration)) => now.plus_us(parse_duration_us(duration).map_err(|error| Problem::bad_request(error.to_string()))?),
+        (None, Some(duration)) => {
+            now.plus_us(parse_duration_us(duration).map_err(|error| Problem::bad_request(error.to_string()))?)
+        }
         _ => {
-            return Err(Problem::bad_request("shelving needs either the field \"until\" or the field \"duration\"")
-                .hint("{\"actor\":\"anna\",\"duration\":\"8h\"}"));
+            return Err(Problem::bad_request(
+                "shelving needs either the field \"until\" or the field \"duration\"",
+            )
+            .hint("{\"actor\":\"anna\",\"duration\":\"8h\"}"));
         }
     };
     if until <= now || until.since_us(now) > MAX_SHELF_US {

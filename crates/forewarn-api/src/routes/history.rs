@@ -38,7 +38,8 @@ pub(crate) struct HistoryQuery {
     /// Before this time; left out: up to the newest reading.
     #[param(value_type = Option<String>)]
     to: Option<TimeInput>,
-    /// Most points in the answer, 1 to 100000; default 1000. With more readings than that they are put in buckets.
+    /// Most points in the answer, 1 to 100000; default 1000. With more readings than that they are put in
+    /// buckets.
     max_points: Option<usize>,
 }
 
@@ -65,7 +66,8 @@ pub(crate) struct Point {
     /// Event time of the reading, or where the bucket begins.
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
-    /// The value, or the mean of the bucket; readings of bad quality do not count, null if there are only those.
+    /// The value, or the mean of the bucket; readings of bad quality do not count, null if there are only
+    /// those.
     value: Option<f64>,
     /// The quality; of a bucket the worst.
     quality: &'static str,
@@ -119,9 +121,17 @@ pub(crate) async fn get_readings(
         async move { lake.readings(ReadingsQuery { series: vec![id], from, to }).await }
     };
     let thinner = collect(part, from, to, points).await.map_err(|error| problems::lake(&error))?;
-    let (resolution, bucket_ms) = if thinner.width_us == 0 { ("raw", None) } else { ("buckets", Some(thinner.width_us / 1_000)) };
+    let (resolution, bucket_ms) =
+        if thinner.width_us == 0 { ("raw", None) } else { ("buckets", Some(thinner.width_us / 1_000)) };
     let unit = api.unit(&asset, &signal.as_str().into()).map(str::to_owned);
-    Ok(Json(History { asset: asset.to_string(), signal, unit, resolution, bucket_ms, readings: thinner.into_points() }))
+    Ok(Json(History {
+        asset: asset.to_string(),
+        signal,
+        unit,
+        resolution,
+        bucket_ms,
+        readings: thinner.into_points(),
+    }))
 }
 
 fn find(api: &ApiState, asset: &str, signal: &str) -> Result<(SeriesId, Option<Timestamp>), Problem> {
@@ -130,13 +140,14 @@ fn find(api: &ApiState, asset: &str, signal: &str) -> Result<(SeriesId, Option<T
     let id = *known.signals.get(signal).ok_or_else(|| {
         let names: Vec<&str> = known.signals.keys().take(20).map(|name| &**name).collect();
         let signal: String = signal.chars().take(80).collect();
-        Problem::not_found(format!("asset {asset} has no signal {signal}")).hint(format!("its signals are {}", names.join(", ")))
+        Problem::not_found(format!("asset {asset} has no signal {signal}"))
+            .hint(format!("its signals are {}", names.join(", ")))
     })?;
     Ok((id, state.series(id).and_then(|series| series.last).map(|last| last.time)))
 }
 
-/// Fetches a history part by part. How long a part is follows from how many readings the one before held, so that dense signals need
-/// no more memory than others, and sparse ones few parts.
+/// Fetches a history part by part. How long a part is follows from how many readings the one before held, so
+/// that dense signals need no more memory than others, and sparse ones few parts.
 async fn collect<F: Future<Output = Result<Vec<SeriesReadings>, LakeError>>>(
     part: impl Fn(Timestamp, Timestamp) -> F,
     from: Timestamp,
@@ -170,7 +181,8 @@ async fn collect<F: Future<Output = Result<Vec<SeriesReadings>, LakeError>>>(
     Ok(thinner)
 }
 
-/// Keeps readings as they are while they are few, and from then on in buckets that double in width as often as is needed.
+/// Keeps readings as they are while they are few, and from then on in buckets that double in width as often
+/// as is needed.
 #[derive(Debug)]
 struct Thinner {
     most: usize,
@@ -234,7 +246,8 @@ impl Thinner {
             Some(last) if last.index == index => last.merge(&one),
             _ => self.buckets.push(one),
         }
-        // The bound on the width ends the loop also where buckets lie on both sides of 1970, which never merge.
+        // The bound on the width ends the loop also where buckets lie on both sides of 1970, which never
+        // merge.
         while self.buckets.len() > self.most && self.width_us < i64::MAX / 4 {
             self.widen();
         }
@@ -304,24 +317,41 @@ mod tests {
     #[test]
     fn bad_readings_count_but_do_not_distort() {
         let mut thinner = Thinner::new(1);
-        for (time, value, quality) in [(0, 1.0, Quality::Good), (1_000, 3.0, Quality::Uncertain), (2_000, 99.0, Quality::Bad)] {
+        for (time, value, quality) in
+            [(0, 1.0, Quality::Good), (1_000, 3.0, Quality::Uncertain), (2_000, 99.0, Quality::Bad)]
+        {
             thinner.push(time, value, quality, false);
         }
         assert_eq!(thinner.width_us, 4_000);
         let points = thinner.into_points();
-        assert_eq!((points[0].min, points[0].max, points[0].mean, points[0].count), (Some(1.0), Some(3.0), Some(2.0), Some(3)));
+        assert_eq!(
+            (points[0].min, points[0].max, points[0].mean, points[0].count),
+            (Some(1.0), Some(3.0), Some(2.0), Some(3))
+        );
         assert_eq!(points[0].quality, "bad");
     }
 
     /// Readings of one signal, `step_us` apart; more than `most` of them in one part are refused.
-    fn every(step_us: i64, most: usize, from: Timestamp, to: Timestamp) -> Result<Vec<SeriesReadings>, LakeError> {
+    fn every(
+        step_us: i64,
+        most: usize,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<SeriesReadings>, LakeError> {
         let first = (from.0 + step_us - 1).div_euclid(step_us) * step_us;
-        let time: Vec<i64> = (first..to.0).step_by(usize::try_from(step_us).unwrap()).take(most + 1).collect();
+        let time: Vec<i64> =
+            (first..to.0).step_by(usize::try_from(step_us).unwrap()).take(most + 1).collect();
         if time.len() > most {
             return Err(LakeError::TooLarge("too many".into()));
         }
         let flags = vec![ReadingFlags::new(Quality::Good, false); time.len()];
-        Ok(vec![SeriesReadings { id: SeriesId(0), value: vec![1.0; time.len()], offset: Vec::new(), flags, time }])
+        Ok(vec![SeriesReadings {
+            id: SeriesId(0),
+            value: vec![1.0; time.len()],
+            offset: Vec::new(),
+            flags,
+            time,
+        }])
     }
 
     #[tokio::test]
@@ -344,7 +374,13 @@ mod tests {
             let fewest = count / 10_000;
             assert!(parts.get() <= 20 + 16 * fewest, "{} parts for {count} readings", parts.get());
         }
-        let refused = collect(|from, to| std::future::ready(every(1, 10_000, from, to)), Timestamp(0), Timestamp(day), 100).await;
+        let refused = collect(
+            |from, to| std::future::ready(every(1, 10_000, from, to)),
+            Timestamp(0),
+            Timestamp(day),
+            100,
+        )
+        .await;
         assert!(matches!(refused, Err(LakeError::TooLarge(_))), "a million readings a second stay too many");
     }
 

@@ -1,4 +1,5 @@
-//! What clients of `InfluxDB` expect to find: both write routes, and the two by which they look whether somebody is there.
+//! What clients of `InfluxDB` expect to find: both write routes, and the two by which they look whether
+//! somebody is there.
 
 use axum::Json;
 use axum::extract::State as Extract;
@@ -17,7 +18,8 @@ use crate::{ApiState, problems};
 /// The version of `InfluxDB` whose write routes these are like.
 const VERSION: &str = "2.7.0-forewarn";
 
-/// Parameters of a write. Clients send many more, such as user and consistency; those have no meaning here and are passed over.
+/// Parameters of a write. Clients send many more, such as user and consistency; those have no meaning here
+/// and are passed over.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WriteQuery {
@@ -87,9 +89,14 @@ pub(crate) async fn health() -> Json<serde_json::Value> {
     }))
 }
 
-async fn write(api: &ApiState, query: Result<Params<WriteQuery>, Problem>, body: Result<RawBody, Problem>) -> Result<Response, Problem> {
+async fn write(
+    api: &ApiState,
+    query: Result<Params<WriteQuery>, Problem>,
+    body: Result<RawBody, Problem>,
+) -> Result<Response, Problem> {
     let (Params(query), RawBody(body, _permit)) = (query?, body?);
-    let precision = Precision::parse(query.precision.as_deref().unwrap_or_default()).map_err(|error| problems::ingest(&error))?;
+    let precision = Precision::parse(query.precision.as_deref().unwrap_or_default())
+        .map_err(|error| problems::ingest(&error))?;
     let (mapping, options) = (api.mapping.clone(), api.decode);
     let accepted = store(api, body, move |body| decode(body, precision, &mapping, &options)).await?;
     if accepted.rejected_total == 0 {
@@ -100,7 +107,8 @@ async fn write(api: &ApiState, query: Result<Params<WriteQuery>, Problem>, body:
 
 /// What an Influx client shows its user of a partial write: the first reason, and how many there are.
 fn partial(accepted: Accepted) -> serde_json::Value {
-    let reasons: Vec<String> = accepted.rejected.iter().take(3).map(|line| format!("line {}: {}", line.line, line.reason)).collect();
+    let reasons: Vec<String> =
+        accepted.rejected.iter().take(3).map(|line| format!("line {}: {}", line.line, line.reason)).collect();
     let message = format!(
         "partial write: {} accepted, {} refused: {}",
         accepted.accepted + accepted.duplicates,
@@ -123,7 +131,8 @@ fn refused(problem: &Problem) -> Response {
         _ => "invalid",
     };
     let message = problem.message();
-    let mut response = (problem.status(), Json(json!({"code": code, "message": message, "error": message}))).into_response();
+    let mut response =
+        (problem.status(), Json(json!({"code": code, "message": message, "error": message}))).into_response();
     if let Some(seconds) = problem.retry_after_s() {
         response.headers_mut().insert(axum::http::header::RETRY_AFTER, seconds.into());
     }

@@ -1,4 +1,5 @@
-//! Jobs and their runs. Training and predicting are jobs too, `train:MODEL` and `predict:MODEL`, and so is the upkeep of the lake, `maintain`.
+//! Jobs and their runs. Training and predicting are jobs too, `train:MODEL` and `predict:MODEL`, and so is
+//! the upkeep of the lake, `maintain`.
 
 use forewarn_batch::{Backfill, BatchError, JobStatus};
 use std::time::Duration;
@@ -73,7 +74,8 @@ pub(crate) struct RunView {
 impl From<JobRun> for RunView {
     fn from(run: JobRun) -> Self {
         // Details are JSON by agreement; a text that is none is shown as a text.
-        let details = run.details.map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)));
+        let details =
+            run.details.map(|text| serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text)));
         Self {
             run: run.run,
             job: run.job,
@@ -106,8 +108,8 @@ pub(crate) struct RunsStarted {
     skipped: usize,
 }
 
-/// The data interval of a run. A SQL job writes its rows once: the interval must not overlap one whose rows are written. One that
-/// yielded no rows may be computed again.
+/// The data interval of a run. A SQL job writes its rows once: the interval must not overlap one whose rows
+/// are written. One that yielded no rows may be computed again.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunBody {
@@ -119,7 +121,8 @@ pub(crate) struct RunBody {
     to: Option<TimeInput>,
 }
 
-/// The range whose data intervals shall be computed. What a SQL job has written rows for is left out, models compute again.
+/// The range whose data intervals shall be computed. What a SQL job has written rows for is left out, models
+/// compute again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackfillBody {
@@ -193,7 +196,8 @@ pub(crate) async fn run_job(
     request(&api, &job, body.from.map(|time| time.0), body.to.map(|time| time.0)).await
 }
 
-/// Runs a job for every data interval of its schedule within a range, as far as it has passed and its rows are missing.
+/// Runs a job for every data interval of its schedule within a range, as far as it has passed and its rows
+/// are missing.
 #[utoipa::path(post, path = "/v1/jobs/{job}/backfill", tag = "jobs", request_body = BackfillBody,
     params(("job" = String, Path, description = "The job")), responses(
     (status = 202, description = "The runs have been queued", body = RunsStarted),
@@ -226,7 +230,10 @@ pub(crate) async fn backfill(
     (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn get_run(Extract(api): Extract<ApiState>, PathParam(id): PathParam<String>) -> Result<Json<RunView>, Problem> {
+pub(crate) async fn get_run(
+    Extract(api): Extract<ApiState>,
+    PathParam(id): PathParam<String>,
+) -> Result<Json<RunView>, Problem> {
     api.past_known().await?;
     find(&api, &id).map(|run| Json(run.into()))
 }
@@ -246,7 +253,11 @@ pub(crate) async fn cancel_run(
     api.past_known().await?;
     let run = find(&api, &id)?;
     if run.state.is_final() {
-        return Err(Problem::conflict(format!("run {} has ended already: it {}", run.run, run.state.as_str())));
+        return Err(Problem::conflict(format!(
+            "run {} has ended already: it {}",
+            run.run,
+            run.state.as_str()
+        )));
     }
     api.scheduler.cancel(&id).map_err(|error| problems::batch(&error))?;
     Ok((StatusCode::ACCEPTED, Json(find(&api, &id)?.into())))
@@ -268,7 +279,8 @@ pub(crate) async fn request(
     Ok((StatusCode::ACCEPTED, Json(RunStarted { run })))
 }
 
-/// The scheduler's answer. It takes requests only once it has read its history, so the wait for it has an end.
+/// The scheduler's answer. It takes requests only once it has read its history, so the wait for it has an
+/// end.
 async fn answer<T>(asked: impl Future<Output = Result<T, BatchError>>) -> Result<T, Problem> {
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(answer) => answer.map_err(|error| problems::batch(&error)),
@@ -280,7 +292,8 @@ async fn answer<T>(asked: impl Future<Output = Result<T, BatchError>>) -> Result
 fn find(api: &ApiState, id: &str) -> Result<JobRun, Problem> {
     api.scheduler.run(id).ok_or_else(|| {
         let id: String = id.chars().take(120).collect();
-        Problem::not_found(format!("there is no run {id}")).hint("GET /v1/jobs/{job}/runs lists the newest; the table job_runs has all")
+        Problem::not_found(format!("there is no run {id}"))
+            .hint("GET /v1/jobs/{job}/runs lists the newest; the table job_runs has all")
     })
 }
 

@@ -57,12 +57,15 @@ pub(crate) async fn post_life_event(
 ) -> Result<(StatusCode, Json<LifeEventView>), Problem> {
     let kind = LifeEventKind::parse(&body.event).ok_or_else(|| {
         let event: String = body.event.chars().take(40).collect();
-        Problem::bad_request(format!("event {event:?} is not known")).hint("events are installed, repaired, failed, retired")
+        Problem::bad_request(format!("event {event:?} is not known"))
+            .hint("events are installed, repaired, failed, retired")
     })?;
     let now = api.clock.now();
     let time = body.time.map_or(now, |time| time.0);
     if time.0 < 0 || time.since_us(now) > api.limits.max_future_us {
-        return Err(Problem::bad_request(format!("the time {time} lies before 1970 or in the future; the server's clock shows {now}")));
+        return Err(Problem::bad_request(format!(
+            "the time {time} lies before 1970 or in the future; the server's clock shows {now}"
+        )));
     }
     let event = LifeEvent {
         asset,

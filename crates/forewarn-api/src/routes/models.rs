@@ -51,7 +51,10 @@ pub(crate) async fn list_models(Extract(api): Extract<ApiState>) -> Json<Models>
     (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn list_versions(Extract(api): Extract<ApiState>, PathParam(model): PathParam<String>) -> Result<Json<Versions>, Problem> {
+pub(crate) async fn list_versions(
+    Extract(api): Extract<ApiState>,
+    PathParam(model): PathParam<String>,
+) -> Result<Json<Versions>, Problem> {
     let versions = api.models.versions(&model).await.map_err(|error| problems::model(&error))?;
     Ok(Json(Versions { model, versions }))
 }

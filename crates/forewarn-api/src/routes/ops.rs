@@ -60,15 +60,23 @@ pub(crate) async fn healthz() -> Json<serde_json::Value> {
 pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     let log = probe_log(&api).await;
     let end = api.log.end();
-    let (state, lake) = tokio::join!(api.state.wait(end, READY_WITHIN), tokio::time::timeout(READY_WITHIN, api.lake.wait_applied(end)));
+    let (state, lake) = tokio::join!(
+        api.state.wait(end, READY_WITHIN),
+        tokio::time::timeout(READY_WITHIN, api.lake.wait_applied(end))
+    );
     let applied = api.state.applied();
     let state = Check { name: "state", ok: state, detail: format!("offset {applied} of {end} is folded in") };
     let lake = match lake {
-        Ok(Ok(())) => Check { name: "lake", ok: true, detail: format!("offset {end} of {end} is visible{}", uncommitted(&api)) },
+        Ok(Ok(())) => Check {
+            name: "lake",
+            ok: true,
+            detail: format!("offset {end} of {end} is visible{}", uncommitted(&api)),
+        },
         Ok(Err(error)) => Check { name: "lake", ok: false, detail: error.to_string() },
         Err(_) => Check { name: "lake", ok: false, detail: format!("it has not reached offset {end} yet") },
     };
-    // Readings, alerts and queries need no jobs: that their past cannot be read is told, and no reason to send nobody here.
+    // Readings, alerts and queries need no jobs: that their past cannot be read is told, and no reason to
+    // send nobody here.
     let (ok, detail) = match tokio::time::timeout(READY_WITHIN, api.scheduler.past_known()).await {
         Ok(Ok(())) => (true, "the runs on record are known".to_owned()),
         Ok(Err(error)) => (true, format!("jobs wait: {error}")),
@@ -76,23 +84,36 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     };
     let jobs = Check { name: "jobs", ok, detail };
     let stopping = api.shutdown.is_cancelled();
-    let serving = Check { name: "serving", ok: !stopping, detail: if stopping { "shutting down" } else { "serving" }.into() };
+    let serving = Check {
+        name: "serving",
+        ok: !stopping,
+        detail: if stopping { "shutting down" } else { "serving" }.into(),
+    };
     let checks = vec![log, state, lake, jobs, serving];
-    let wrong: Vec<String> = checks.iter().filter(|check| !check.ok).map(|check| format!("{}: {}", check.name, check.detail)).collect();
+    let wrong: Vec<String> = checks
+        .iter()
+        .filter(|check| !check.ok)
+        .map(|check| format!("{}: {}", check.name, check.detail))
+        .collect();
     if wrong.is_empty() {
         return Json(Readiness { status: "ready", checks }).into_response();
     }
-    let problem = Problem::unavailable(wrong.join("; ")).hint("mend what is named; what is on record can still be asked for");
+    let problem = Problem::unavailable(wrong.join("; "))
+        .hint("mend what is named; what is on record can still be asked for");
     problem.clone().respond_with(&NotReady { problem, checks })
 }
 
-/// What the lake cannot commit for now. As long as the tail has room for it, the server takes readings and answers questions.
+/// What the lake cannot commit for now. As long as the tail has room for it, the server takes readings and
+/// answers questions.
 fn uncommitted(api: &ApiState) -> String {
-    let told = |failure: CommitFailure| format!("; {} cannot be committed since {}: {}", failure.table, failure.since, failure.problem);
+    let told = |failure: CommitFailure| {
+        format!("; {} cannot be committed since {}: {}", failure.table, failure.since, failure.problem)
+    };
     api.lake.failures().into_iter().map(told).collect()
 }
 
-/// Appends a record without content, of a kind that is refused as soon as readings are: the one proof that the log accepts.
+/// Appends a record without content, of a kind that is refused as soon as readings are: the one proof that
+/// the log accepts.
 async fn probe_log(api: &ApiState) -> Check {
     let appended = tokio::time::timeout(READY_WITHIN, api.log.append(Record::Series(Vec::new()))).await;
     let (ok, detail) = match appended {
@@ -108,7 +129,8 @@ async fn probe_log(api: &ApiState) -> Check {
     (status = 200, description = "Metrics in Prometheus' text form", body = String, content_type = "text/plain"),
 ))]
 pub(crate) async fn metrics(Extract(api): Extract<ApiState>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], api.metrics.render()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], api.metrics.render())
+        .into_response()
 }
 
 /// This description.
@@ -127,7 +149,8 @@ pub(crate) async fn index() -> Html<&'static str> {
 
 /// Shows what the API's components count beside what they are asked for.
 pub(crate) fn register_metrics(api: &ApiState) {
-    let (state, log, intake, lake) = (api.state.clone(), api.log.clone(), api.intake.clone(), api.lake.clone());
+    let (state, log, intake, lake) =
+        (api.state.clone(), api.log.clone(), api.intake.clone(), api.lake.clone());
     let streams = api.streams.clone();
     let most_streams = streams.available_permits();
     api.metrics.collect_with(move |out| {
@@ -161,8 +184,18 @@ pub(crate) fn register_metrics(api: &ApiState) {
 
 fn intake_metrics(out: &mut Exposition, counted: &forewarn_ingest::IntakeMetrics) {
     out.counter("forewarn_readings_accepted_total", "Readings stored.", &[], counted.accepted);
-    out.counter("forewarn_readings_duplicate_total", "Readings that had been stored before.", &[], counted.duplicates);
-    out.counter("forewarn_readings_late_total", "Readings stored that were not newer than their series' newest.", &[], counted.late);
+    out.counter(
+        "forewarn_readings_duplicate_total",
+        "Readings that had been stored before.",
+        &[],
+        counted.duplicates,
+    );
+    out.counter(
+        "forewarn_readings_late_total",
+        "Readings stored that were not newer than their series' newest.",
+        &[],
+        counted.late,
+    );
     for (reason, count) in [
         ("time", counted.rejected_time),
         ("value", counted.rejected_value),

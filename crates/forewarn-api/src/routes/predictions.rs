@@ -67,9 +67,12 @@ pub(crate) async fn list_predictions(
         .map(|(_, prediction)| prediction)
         .filter(|prediction| query.model.as_ref().is_none_or(|model| *model == prediction.model))
         .collect();
-    found.sort_by(|a, b| a.unit.cmp(&b.unit).then(a.p50.total_cmp(&b.p50)).then_with(|| a.asset.cmp(&b.asset)));
+    found.sort_by(|a, b| {
+        a.unit.cmp(&b.unit).then(a.p50.total_cmp(&b.p50)).then_with(|| a.asset.cmp(&b.asset))
+    });
     let truncated = found.len() > limit;
-    let predictions = found.into_iter().take(limit).map(|prediction| PredictionView::new(prediction, now)).collect();
+    let predictions =
+        found.into_iter().take(limit).map(|prediction| PredictionView::new(prediction, now)).collect();
     Ok(Json(Predictions { predictions, truncated }))
 }
 

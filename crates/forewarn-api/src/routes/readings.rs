@@ -24,7 +24,8 @@ pub(crate) struct WriteResult {
     /// The refused lines, the first hundred of them.
     #[schema(value_type = Vec<RejectedLine>)]
     pub rejected: Vec<Rejected>,
-    /// How many refusals there were; a line that holds several readings may be refused in part, or for several reasons.
+    /// How many refusals there were; a line that holds several readings may be refused in part, or for
+    /// several reasons.
     pub rejected_total: u64,
 }
 
@@ -58,8 +59,8 @@ pub(crate) struct ReadingInput {
 
 /// Stores readings: a JSON object, an array of objects, or one object a line.
 ///
-/// The answer comes once the readings are durable. Lines that cannot be used are listed and lose none of the others. After 503 the
-/// same request may be sent again: what had been stored of it counts as duplicate.
+/// The answer comes once the readings are durable. Lines that cannot be used are listed and lose none of the
+/// others. After 503 the same request may be sent again: what had been stored of it counts as duplicate.
 #[utoipa::path(post, path = "/v1/readings", tag = "readings",
     request_body(content((ReadingInput = "application/json"), (String = "application/x-ndjson"))), responses(
     (status = 200, description = "What became of the readings", body = WriteResult),
@@ -69,7 +70,10 @@ pub(crate) struct ReadingInput {
     (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "Not now; send it again", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(crate) async fn post_readings(Extract(api): Extract<ApiState>, RawBody(body, _permit): RawBody) -> Result<Json<WriteResult>, Problem> {
+pub(crate) async fn post_readings(
+    Extract(api): Extract<ApiState>,
+    RawBody(body, _permit): RawBody,
+) -> Result<Json<WriteResult>, Problem> {
     let options = api.decode;
     let accepted = store(&api, body, move |body| decode_readings(body, &options)).await?;
     Ok(Json(accepted.into()))
@@ -81,7 +85,8 @@ pub(crate) async fn store(
     body: Bytes,
     decode: impl FnOnce(&[u8]) -> Result<RawBatch, IngestError> + Send + 'static,
 ) -> Result<Accepted, Problem> {
-    let batch = off_thread(body.len(), move || decode(&body)).await?.map_err(|error| problems::ingest(&error))?;
+    let batch =
+        off_thread(body.len(), move || decode(&body)).await?.map_err(|error| problems::ingest(&error))?;
     api.intake.accept(batch).await.map_err(|error| problems::ingest(&error))
 }
 

@@ -56,7 +56,8 @@ impl Form {
 
 /// Answers a SELECT over all tables, up to the newest stored record.
 ///
-/// Tables: readings, `alert_events`, `job_runs`, predictions, `life_events`, commands, and one per job output. Times are UTC.
+/// Tables: readings, `alert_events`, `job_runs`, predictions, `life_events`, commands, and one per job
+/// output. Times are UTC.
 #[utoipa::path(post, path = "/v1/sql", tag = "sql", request_body = SqlBody, responses(
     (status = 200, description = "The rows", content(
         (SqlRows = "application/json"),
@@ -81,7 +82,9 @@ pub(crate) async fn post_sql(
     let request = SqlRequest { query: body.query, max_rows: body.max_rows, ..SqlRequest::default() };
     let rows = api.lake.sql(request).await.map_err(|error| problems::lake(&error))?;
     let truncated = rows.truncated();
-    let bytes = off_thread(usize::MAX, move || encode(&rows, form)).await?.map_err(|error| Problem::internal(&error))?;
+    let bytes = off_thread(usize::MAX, move || encode(&rows, form))
+        .await?
+        .map_err(|error| Problem::internal(&error))?;
     let mut response = ([(header::CONTENT_TYPE, form.media_type())], Body::from(bytes)).into_response();
     if truncated {
         // Only JSON has another place to say it.
@@ -103,7 +106,9 @@ fn encode(rows: &ResultSet, form: Form) -> Result<Bytes, LakeError> {
 
 /// The first form in `Accept` that exists. Weights are passed over: clients that care name one form.
 fn wanted(headers: &HeaderMap) -> Result<Form, Problem> {
-    let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else { return Ok(Form::Json) };
+    let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
+        return Ok(Form::Json);
+    };
     for item in accept.split(',') {
         match item.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
             "" | "*/*" | "application/*" | "application/json" => return Ok(Form::Json),

@@ -1,8 +1,10 @@
 //! Alerts as they happen: server-sent events that resume where a client left off.
 //!
-//! An event's id is its record's offset in the log, so a client that reconnects with `Last-Event-ID` misses nothing and gets nothing
-//! twice. The stream begins with an id alone, so that this holds for a client that has seen no alert yet. What lies before the present is read from the log; from there on events come from the read model's feed, which costs
-//! nothing while nothing happens. A client that is too slow for the feed is sent back to the log.
+//! An event's id is its record's offset in the log, so a client that reconnects with `Last-Event-ID` misses
+//! nothing and gets nothing twice. The stream begins with an id alone, so that this holds for a client that
+//! has seen no alert yet. What lies before the present is read from the log; from there on events come from
+//! the read model's feed, which costs nothing while nothing happens. A client that is too slow for the feed
+//! is sent back to the log.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -38,15 +40,17 @@ pub(crate) struct StreamQuery {
     severity: Option<String>,
     /// Asset path, or a glob over paths: `plant1/**`.
     asset: Option<String>,
-    /// Begin behind the event with this id. The header `Last-Event-ID` goes before it. Without either the stream begins at the present.
+    /// Begin behind the event with this id. The header `Last-Event-ID` goes before it. Without either the
+    /// stream begins at the present.
     after: Option<i64>,
 }
 
 /// Streams alerts as they happen.
 ///
-/// Server-sent events: `event: alert`, `id` the log's offset, `data` the alert after the transition, with the transition. The first
-/// event has an `id` and no `data`: resuming behind it misses nothing from the stream's beginning on; -1 is before all records. An event
-/// `gap` says that records the client has not seen are no longer in the log; `GET /v1/alerts` has them.
+/// Server-sent events: `event: alert`, `id` the log's offset, `data` the alert after the transition, with the
+/// transition. The first event has an `id` and no `data`: resuming behind it misses nothing from the stream's
+/// beginning on; -1 is before all records. An event `gap` says that records the client has not seen are no
+/// longer in the log; `GET /v1/alerts` has them.
 #[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Id of the last event seen")), responses(
     (status = 200, description = "The events", body = AlertEvent, content_type = "text/event-stream"),
@@ -62,14 +66,15 @@ pub(crate) async fn stream_alerts(
         severity: parse_severities(query.severity.as_deref())?,
         asset: query.asset.as_deref().filter(|text| !text.is_empty()).map(parse_glob).transpose()?,
     };
-    let permit = Arc::clone(&api.streams)
-        .try_acquire_owned()
-        .map_err(|_| Problem::unavailable("too many event streams are open").hint("close some, or try again later"))?;
+    let permit = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| {
+        Problem::unavailable("too many event streams are open").hint("close some, or try again later")
+    })?;
     let after = last_event_id(&headers)?.or(query.after);
     let feed = Feed::new(api.clone(), filter, after, permit);
     let hello = Event::default().retry(RECONNECT).comment("alerts of Forewarn").id(id_before(feed.next));
     let hello = stream::once(async { Ok(hello) });
-    let events = stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) });
+    let events =
+        stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) });
     let events = hello.chain(events).take_until(api.shutdown.clone().cancelled_owned());
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
@@ -90,7 +95,9 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| Problem::bad_request("Last-Event-ID is not an id that this server gave; ids are numbers"))
+    text.parse().map(Some).map_err(|_| {
+        Problem::bad_request("Last-Event-ID is not an id that this server gave; ids are numbers")
+    })
 }
 
 struct Filter {
@@ -121,7 +128,8 @@ struct Feed {
 
 impl Feed {
     fn new(api: ApiState, filter: Filter, after: Option<i64>, permit: OwnedSemaphorePermit) -> Self {
-        // First the subscription, then the mark: whatever is folded in behind the mark comes by the subscription.
+        // First the subscription, then the mark: whatever is folded in behind the mark comes by the
+        // subscription.
         let live = api.state.alert_feed();
         let log_until = api.state.applied();
         let end = api.log.end();

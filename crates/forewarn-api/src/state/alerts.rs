@@ -5,7 +5,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use forewarn_spec::AssetGlob;
-use forewarn_types::{AlertId, AlertState, AlertTransition, AssetPath, Evidence, Offset, Severity, SignalName, Timestamp, Transition};
+use forewarn_types::{
+    AlertId, AlertState, AlertTransition, AssetPath, Evidence, Offset, Severity, SignalName, Timestamp,
+    Transition,
+};
 use serde::{Deserialize, Serialize};
 
 use super::is_over;
@@ -109,8 +112,8 @@ impl Alert {
         alert
     }
 
-    /// The alert right after the transition at `offset`. What the transition does not tell is taken from `known`: the alert as it stands
-    /// now, or before this transition; `None` if it is no longer kept.
+    /// The alert right after the transition at `offset`. What the transition does not tell is taken from
+    /// `known`: the alert as it stands now, or before this transition; `None` if it is no longer kept.
     #[must_use]
     pub fn after_transition(offset: Offset, transition: &AlertTransition, known: Option<&Self>) -> Self {
         let mut alert = Self::from_transition(offset, transition);
@@ -143,7 +146,9 @@ impl Alert {
         if is_over(step.state) || step.transition == Transition::Unshelved {
             self.shelved_until = None;
         }
-        if !matches!(step.state, AlertState::Pending | AlertState::Normal) || step.transition == Transition::Amended {
+        if !matches!(step.state, AlertState::Pending | AlertState::Normal)
+            || step.transition == Transition::Amended
+        {
             self.raised = self.raised.or(Some(step.time));
         }
         match step.transition {
@@ -179,7 +184,10 @@ impl Alert {
 
 /// Whether the condition begins to hold, or begins again: what was acknowledged before was not this.
 const fn is_onset(transition: Transition) -> bool {
-    matches!(transition, Transition::Pending | Transition::Raised | Transition::Reraised | Transition::Amended)
+    matches!(
+        transition,
+        Transition::Pending | Transition::Raised | Transition::Reraised | Transition::Amended
+    )
 }
 
 /// A place in the list of alerts, newest start first: the alerts behind it come next.
@@ -285,7 +293,11 @@ impl Alerts {
     }
 
     /// Alerts that `filter` admits, newest start first, behind `after`.
-    pub fn newest<'a>(&'a self, filter: &'a AlertFilter, after: Option<Cursor>) -> impl Iterator<Item = &'a Alert> {
+    pub fn newest<'a>(
+        &'a self,
+        filter: &'a AlertFilter,
+        after: Option<Cursor>,
+    ) -> impl Iterator<Item = &'a Alert> {
         let first = Bound::Included(Cursor { started: filter.from, id: AlertId(0) });
         let end = Cursor { started: filter.to, id: AlertId(0) };
         let last = Bound::Excluded(after.map_or(end, |after| after.min(end)));
@@ -355,7 +367,8 @@ impl Alerts {
         }
     }
 
-    /// An alert that ended within its rule's `for` was never raised: it leaves the list. The lake keeps its transitions.
+    /// An alert that ended within its rule's `for` was never raised: it leaves the list. The lake keeps its
+    /// transitions.
     fn forget_what_nobody_was_told(&mut self, id: AlertId) {
         if self.get(id).is_some_and(|alert| alert.ended.is_some() && alert.raised.is_none()) {
             self.remove(id);

@@ -1,5 +1,5 @@
-//! The read model: what the API answers from without asking the lake. A fold over the log, bounded, snapshotted, and rebuilt from
-//! the log after a crash, so that it can never disagree with what was accepted.
+//! The read model: what the API answers from without asking the lake. A fold over the log, bounded,
+//! snapshotted, and rebuilt from the log after a crash, so that it can never disagree with what was accepted.
 
 mod alerts;
 mod shared;
@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use forewarn_types::{
-    AlertState, AssetPath, CommandAction, LifeEvent, Offset, Prediction, Quality, ReadingBatch, Record, SeriesDef, SeriesId, SignalName,
-    Timestamp,
+    AlertState, AssetPath, CommandAction, LifeEvent, Offset, Prediction, Quality, ReadingBatch, Record,
+    SeriesDef, SeriesId, SignalName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,8 @@ pub use shared::SharedState;
 
 /// Most life events kept of one asset; older ones are in the lake's table `life_events`.
 pub const MAX_LIFE_EVENTS: usize = 200;
-/// Most assets that are known; readings add no more than the bound on series allows, so this one holds back life events only.
+/// Most assets that are known; readings add no more than the bound on series allows, so this one holds back
+/// life events only.
 pub const MAX_ASSETS: usize = 1_000_000;
 /// Most models whose predictions are kept of one asset.
 pub const MAX_MODELS: usize = 64;
@@ -131,7 +132,8 @@ impl State {
         &self.alerts
     }
 
-    /// How many series or readings could not be placed since records before them are missing: 0 unless the log lost records.
+    /// How many series or readings could not be placed since records before them are missing: 0 unless the
+    /// log lost records.
     #[must_use]
     pub const fn holes(&self) -> u64 {
         self.holes
@@ -151,8 +153,17 @@ impl State {
         match def.id.index() {
             index if index < self.series.len() => {}
             index if index == self.series.len() => {
-                self.assets.entry(Arc::clone(&def.asset)).or_default().signals.insert(Arc::clone(&def.signal), def.id);
-                self.series.push(Series { id: def.id, asset: Arc::clone(&def.asset), signal: Arc::clone(&def.signal), last: None });
+                self.assets
+                    .entry(Arc::clone(&def.asset))
+                    .or_default()
+                    .signals
+                    .insert(Arc::clone(&def.signal), def.id);
+                self.series.push(Series {
+                    id: def.id,
+                    asset: Arc::clone(&def.asset),
+                    signal: Arc::clone(&def.signal),
+                    last: None,
+                });
             }
             _ => self.holes += 1,
         }
@@ -165,7 +176,12 @@ impl State {
                 continue;
             };
             if series.last.is_none_or(|last| row.time > last.time) {
-                series.last = Some(LastReading { time: row.time, value: row.value, quality: row.flags.quality(), offset });
+                series.last = Some(LastReading {
+                    time: row.time,
+                    value: row.value,
+                    quality: row.flags.quality(),
+                    offset,
+                });
             }
         }
     }
@@ -178,7 +194,11 @@ impl State {
         }
         if asset.predictions.len() >= MAX_MODELS && !asset.predictions.contains_key(&prediction.model) {
             // The model that has been silent longest makes room: most likely it is no longer defined.
-            let oldest = asset.predictions.iter().min_by_key(|(_, (offset, _))| *offset).map(|(model, _)| model.clone());
+            let oldest = asset
+                .predictions
+                .iter()
+                .min_by_key(|(_, (offset, _))| *offset)
+                .map(|(model, _)| model.clone());
             oldest.and_then(|model| asset.predictions.remove(&model));
         }
         asset.predictions.insert(prediction.model.clone(), (offset, prediction.clone()));
@@ -201,7 +221,8 @@ impl State {
     }
 }
 
-/// Whether `event` ends the life that `prediction` speaks about: whatever happens to a machine after a life began ends it.
+/// Whether `event` ends the life that `prediction` speaks about: whatever happens to a machine after a life
+/// began ends it.
 fn ends(event: &LifeEvent, prediction: &Prediction) -> bool {
     prediction.life_started < event.time
 }

@@ -1,4 +1,5 @@
-//! The read model, shared: one writer folds the log, many handlers read, and whoever must see what was just written can wait for it.
+//! The read model, shared: one writer folds the log, many handlers read, and whoever must see what was just
+//! written can wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,11 +31,18 @@ impl SharedState {
     #[must_use]
     pub fn new(state: State) -> Self {
         let applied = watch::Sender::new(state.applied());
-        Self { inner: Arc::new(Inner { state: RwLock::new(state), applied, alerts: broadcast::Sender::new(FEED) }) }
+        Self {
+            inner: Arc::new(Inner {
+                state: RwLock::new(state),
+                applied,
+                alerts: broadcast::Sender::new(FEED),
+            }),
+        }
     }
 
-    /// Folds in `records`, which follow on those before. To be called by one task, once the alert transitions that `records` cause
-    /// are durable in the log: then whoever has waited for an offset and after that for the log's end has seen its consequences.
+    /// Folds in `records`, which follow on those before. To be called by one task, once the alert transitions
+    /// that `records` cause are durable in the log: then whoever has waited for an offset and after that for
+    /// the log's end has seen its consequences.
     pub fn apply(&self, records: &[(Offset, Arc<Record>)]) {
         let applied = {
             let mut state = self.inner.state.write();
@@ -70,7 +78,8 @@ impl SharedState {
         self.inner.applied.subscribe()
     }
 
-    /// Waits until everything before `offset` has been folded in, but no longer than `at_most`. Says whether it has.
+    /// Waits until everything before `offset` has been folded in, but no longer than `at_most`. Says whether
+    /// it has.
     pub async fn wait(&self, offset: Offset, at_most: Duration) -> bool {
         let mut applied = self.watch();
         let reached = tokio::time::timeout(at_most, applied.wait_for(|applied| *applied >= offset)).await;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Alert, Alerts, LastReading, Series, State};
 use crate::ApiError;
 
-/// Version of the form below. A snapshot of another version is refused; an older one and the log have to serve.
+/// Version of the form below. A snapshot of another version is refused; an older one and the log have to
+/// serve.
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -28,14 +29,22 @@ impl State {
     /// # Errors
     /// [`ApiError::Snapshot`] if it cannot be encoded.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ApiError> {
-        let def = |series: &Series| SeriesDef { id: series.id, asset: series.asset.clone(), signal: series.signal.clone() };
+        let def = |series: &Series| SeriesDef {
+            id: series.id,
+            asset: series.asset.clone(),
+            signal: series.signal.clone(),
+        };
         let snapshot = Snapshot {
             version: VERSION,
             applied: self.applied,
             holes: self.holes,
             series: self.series.iter().map(|series| (def(series), series.last)).collect(),
             alerts: self.alerts.iter().cloned().collect(),
-            lives: self.assets.iter().map(|(path, asset)| (path.clone(), asset.lives.iter().cloned().collect())).collect(),
+            lives: self
+                .assets
+                .iter()
+                .map(|(path, asset)| (path.clone(), asset.lives.iter().cloned().collect()))
+                .collect(),
             predictions: self.assets.values().flat_map(|asset| asset.predictions.values().cloned()).collect(),
         };
         rmp_serde::to_vec(&snapshot).map_err(|error| ApiError::Snapshot(error.to_string()))
@@ -46,15 +55,22 @@ impl State {
     /// # Errors
     /// [`ApiError::Snapshot`] if the bytes are not a snapshot of this version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ApiError> {
-        let snapshot: Snapshot = rmp_serde::from_slice(bytes).map_err(|error| ApiError::Snapshot(error.to_string()))?;
+        let snapshot: Snapshot =
+            rmp_serde::from_slice(bytes).map_err(|error| ApiError::Snapshot(error.to_string()))?;
         if snapshot.version != VERSION {
-            return Err(ApiError::Snapshot(format!("it has version {}, this program reads version {VERSION}", snapshot.version)));
+            return Err(ApiError::Snapshot(format!(
+                "it has version {}, this program reads version {VERSION}",
+                snapshot.version
+            )));
         }
         let mut state = Self::default();
         for (def, last) in snapshot.series {
             let index = def.id.index();
             state.add_series(&def);
-            let series = state.series.get_mut(index).ok_or_else(|| ApiError::Snapshot(format!("series before {index} are missing")))?;
+            let series = state
+                .series
+                .get_mut(index)
+                .ok_or_else(|| ApiError::Snapshot(format!("series before {index} are missing")))?;
             series.last = last;
         }
         for (path, lives) in snapshot.lives {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forewarn_types::{
-    AlertId, AlertState, AlertTransition, CommandAction, Evidence, LifeEvent, LifeEventKind, Offset, OperatorCommand, Prediction, Quality,
-    ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, Severity, Timestamp, Transition,
+    AlertId, AlertState, AlertTransition, CommandAction, Evidence, LifeEvent, LifeEventKind, Offset,
+    OperatorCommand, Prediction, Quality, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, Severity,
+    Timestamp, Transition,
 };
 use proptest::prelude::*;
 
@@ -13,7 +14,11 @@ use super::alerts::{MAX_ENDED, MAX_STEPS};
 use super::*;
 
 fn series(id: u32) -> SeriesDef {
-    SeriesDef { id: SeriesId(id), asset: format!("plant/pump{}", id / 2).into(), signal: format!("s{}", id % 2).into() }
+    SeriesDef {
+        id: SeriesId(id),
+        asset: format!("plant/pump{}", id / 2).into(),
+        signal: format!("s{}", id % 2).into(),
+    }
 }
 
 fn reading(id: u32, time: i64, value: f64, late: bool) -> Record {
@@ -69,7 +74,13 @@ fn life(asset: &str, time: i64) -> Record {
 }
 
 fn event(asset: &str, event: LifeEventKind, time: i64) -> Record {
-    Record::LifeEvent(LifeEvent { asset: asset.into(), event, time: Timestamp(time), actor: None, comment: None })
+    Record::LifeEvent(LifeEvent {
+        asset: asset.into(),
+        event,
+        time: Timestamp(time),
+        actor: None,
+        comment: None,
+    })
 }
 
 fn fold(records: impl IntoIterator<Item = Record>) -> State {
@@ -177,7 +188,10 @@ fn bounds_hold() {
     let open = state.alerts().get(AlertId::derive("open", "plant/pump0", Timestamp(-1))).unwrap();
     assert_eq!((open.steps.len(), open.steps_dropped, open.steps[0].time), (MAX_STEPS, 10, Timestamp(4)));
     assert_eq!(state.alerts().len(), MAX_ENDED + 1);
-    assert!(state.alerts().get(AlertId::derive("hot", "plant/pump0", Timestamp(4))).is_none(), "the oldest make room");
+    assert!(
+        state.alerts().get(AlertId::derive("hot", "plant/pump0", Timestamp(4))).is_none(),
+        "the oldest make room"
+    );
     assert!(state.alerts().get(AlertId::derive("hot", "plant/pump0", Timestamp(5))).is_some());
     let asset = state.asset("a").unwrap();
     assert_eq!((asset.lives.len(), asset.predictions.len()), (MAX_LIFE_EVENTS, MAX_MODELS));
@@ -191,16 +205,27 @@ fn a_statement_ends_with_the_life_it_is_about() {
     let said = |records: Vec<Record>| fold(records).prediction("a", None).is_some();
     for kind in [Installed, Repaired, Failed, Retired] {
         assert!(!said(vec![prediction("a", "m", 3.0), event("a", kind, 5)]), "{kind:?}");
-        assert!(!said(vec![event("a", kind, 5), prediction("a", "m", 3.0)]), "{kind:?} while the model was thinking");
-        assert!(said(vec![prediction("a", "m", 3.0), event("a", kind, -5)]), "an older {kind:?} that is posted late");
+        assert!(
+            !said(vec![event("a", kind, 5), prediction("a", "m", 3.0)]),
+            "{kind:?} while the model was thinking"
+        );
+        assert!(
+            said(vec![prediction("a", "m", 3.0), event("a", kind, -5)]),
+            "an older {kind:?} that is posted late"
+        );
         assert!(said(vec![prediction("a", "m", 3.0), event("b", kind, 5)]), "{kind:?} of another machine");
     }
-    assert!(said(vec![event("a", Installed, 0), prediction("a", "m", 3.0)]), "the beginning of the life itself");
+    assert!(
+        said(vec![event("a", Installed, 0), prediction("a", "m", 3.0)]),
+        "the beginning of the life itself"
+    );
 }
 
 #[test]
 fn pages_join_without_a_gap() {
-    let state = fold((0..10).map(|at| Record::Alert(step("hot", at, Transition::Raised, AlertState::Unacknowledged))));
+    let state = fold(
+        (0..10).map(|at| Record::Alert(step("hot", at, Transition::Raised, AlertState::Unacknowledged))),
+    );
     let filter = |from, to| AlertFilter {
         state: StateFilter::Open,
         severity: Vec::new(),
@@ -245,9 +270,15 @@ async fn waiting_ends_with_the_fold_or_the_time() {
 fn any_record() -> impl Strategy<Value = Record> {
     let alert = (0_i64..4, 0_usize..8, 0_usize..5).prop_map(|(start, transition, state)| {
         use Transition::{Acknowledged, Amended, Known, Normal, Pending, Raised, Reraised, Unknown};
-        let transition = [Pending, Raised, Reraised, Acknowledged, Normal, Unknown, Known, Amended][transition];
-        let state =
-            [AlertState::Pending, AlertState::Unacknowledged, AlertState::Acknowledged, AlertState::Normal, AlertState::Shelved][state];
+        let transition =
+            [Pending, Raised, Reraised, Acknowledged, Normal, Unknown, Known, Amended][transition];
+        let state = [
+            AlertState::Pending,
+            AlertState::Unacknowledged,
+            AlertState::Acknowledged,
+            AlertState::Normal,
+            AlertState::Shelved,
+        ][state];
         Record::Alert(step("hot", start, transition, state))
     });
     prop_oneof![
@@ -255,7 +286,11 @@ fn any_record() -> impl Strategy<Value = Record> {
         (0_u32..5, 0_i64..50, -5.0_f64..5.0).prop_map(|(id, time, value)| reading(id, time, value, false)),
         alert,
         (0_i64..9).prop_map(|time| life("plant/pump0", time)),
-        (0_usize..3, 1.0_f64..9.0).prop_map(|(model, p50)| prediction("plant/new", ["a", "b", "c"][model], p50)),
+        (0_usize..3, 1.0_f64..9.0).prop_map(|(model, p50)| prediction(
+            "plant/new",
+            ["a", "b", "c"][model],
+            p50
+        )),
         (1.0_f64..9.0).prop_map(|p50| prediction("plant/pump0", "a", p50)),
         Just(Record::Tick(Timestamp(1))),
     ]

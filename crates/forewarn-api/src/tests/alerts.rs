@@ -35,7 +35,9 @@ async fn lists_are_filtered_and_paged() {
     server.alert(step("cold", 9, Transition::Pending, AlertState::Pending)).await;
     server.alert(AlertTransition { severity: Severity::Critical, ..raised("loud", 3) }).await;
 
-    let count = async |query: &str| server.get(&format!("/v1/alerts?{query}")).await.json()["alerts"].as_array().unwrap().len();
+    let count = async |query: &str| {
+        server.get(&format!("/v1/alerts?{query}")).await.json()["alerts"].as_array().unwrap().len()
+    };
     assert_eq!(count("").await, 6, "pending ones are not shown");
     assert_eq!(count("state=all").await, 7);
     assert_eq!(count("state=open").await, 5);
@@ -49,7 +51,9 @@ async fn lists_are_filtered_and_paged() {
     let mut path = "/v1/alerts?limit=4".to_owned();
     loop {
         let page = server.get(&path).await.json();
-        seen.extend(page["alerts"].as_array().unwrap().iter().map(|alert| alert["id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            page["alerts"].as_array().unwrap().iter().map(|alert| alert["id"].as_str().unwrap().to_owned()),
+        );
         let Some(next) = page["next"].as_str() else { break };
         path = format!("/v1/alerts?limit=4&cursor={next}");
     }
@@ -66,17 +70,31 @@ async fn operators_see_the_effect_of_what_they_do() {
     server.post(&format!("{base}/acknowledge"), r#"{"actor":"anna"}"#).await.problem(404);
     server.alert(alert).await;
 
-    let answer = server.post(&format!("{base}/acknowledge"), r#"{"actor":"anna","comment":"on my way","reason":"true"}"#).await;
+    let answer = server
+        .post(&format!("{base}/acknowledge"), r#"{"actor":"anna","comment":"on my way","reason":"true"}"#)
+        .await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let after = answer.json();
-    assert_eq!((after["state"].as_str(), after["acknowledged_by"].as_str()), (Some("acknowledged"), Some("anna")));
+    assert_eq!(
+        (after["state"].as_str(), after["acknowledged_by"].as_str()),
+        (Some("acknowledged"), Some("anna"))
+    );
     assert_eq!(after["transitions"][1]["comment"], "on my way");
     assert_eq!(after["message"], "hot raised");
 
     let after = server.post(&format!("{base}/shelve"), r#"{"actor":"anna","duration":"2h"}"#).await.json();
-    assert_eq!((after["state"].as_str(), after["shelved_until"].as_str()), (Some("shelved"), Some("2026-01-01T14:00:00Z")));
-    assert_eq!(server.post(&format!("{base}/unshelve"), r#"{"actor":"anna"}"#).await.json()["state"], "unacknowledged");
-    let after = server.post(&format!("{base}/comment"), r#"{"actor":"bert","comment":"bearing ordered"}"#).await.json();
+    assert_eq!(
+        (after["state"].as_str(), after["shelved_until"].as_str()),
+        (Some("shelved"), Some("2026-01-01T14:00:00Z"))
+    );
+    assert_eq!(
+        server.post(&format!("{base}/unshelve"), r#"{"actor":"anna"}"#).await.json()["state"],
+        "unacknowledged"
+    );
+    let after = server
+        .post(&format!("{base}/comment"), r#"{"actor":"bert","comment":"bearing ordered"}"#)
+        .await
+        .json();
     assert_eq!(after["transitions"][4]["actor"], "bert");
 
     for (action, body) in [
@@ -111,21 +129,41 @@ async fn a_stream_resumes_without_loss_or_repetition() {
     assert_eq!(found.iter().map(|(_, id, _)| id.clone()).collect::<Vec<_>>(), offsets[1..]);
     let (event, _, data) = &found[2];
     assert_eq!(event, "alert");
-    for field in ["id", "rule", "asset", "severity", "state", "started", "ended", "value", "message", "transition", "time"] {
+    for field in [
+        "id",
+        "rule",
+        "asset",
+        "severity",
+        "state",
+        "started",
+        "ended",
+        "value",
+        "message",
+        "transition",
+        "time",
+    ] {
         assert!(data.get(field).is_some(), "{field} is missing in {data}");
     }
     assert_eq!(data["transition"], "raised");
 
     let mut body = stream(&server, &format!("/v1/alerts/stream?after={}", offsets[2]), None).await;
     assert_eq!(events(&mut body, 1).await[0].1, offsets[3]);
-    server.send(Request::get("/v1/alerts/stream").header("last-event-id", "x").body(Body::empty()).unwrap()).await.problem(400);
+    server
+        .send(Request::get("/v1/alerts/stream").header("last-event-id", "x").body(Body::empty()).unwrap())
+        .await
+        .problem(400);
     server.stop().await;
 }
 
 /// The id that a stream begins with.
 async fn first_id(body: &mut BodyDataStream) -> String {
     let hello = String::from_utf8(body.next().await.unwrap().unwrap().to_vec()).unwrap();
-    hello.lines().find_map(|line| line.strip_prefix("id:")).expect("the stream says where it begins").trim().to_owned()
+    hello
+        .lines()
+        .find_map(|line| line.strip_prefix("id:"))
+        .expect("the stream says where it begins")
+        .trim()
+        .to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -137,7 +175,11 @@ async fn a_client_that_has_seen_no_alert_resumes_where_its_stream_began() {
         let missed = server.alert(raised("hot", started)).await;
         let mut body = stream(&server, "/v1/alerts/stream", Some(&began)).await;
         assert_eq!(first_id(&mut body).await, began);
-        assert_eq!(events(&mut body, 1).await[0].1, missed.to_string(), "the alert between the two streams, and it alone");
+        assert_eq!(
+            events(&mut body, 1).await[0].1,
+            missed.to_string(),
+            "the alert between the two streams, and it alone"
+        );
         assert_eq!(began, (i64::try_from(missed.0).unwrap() - 1).to_string());
     }
     server.stop().await;
@@ -149,7 +191,13 @@ async fn a_stream_begins_now_filters_and_ends_with_the_server() {
     server.alert(AlertTransition { severity: Severity::Critical, ..raised("old", 1) }).await;
     let mut body = stream(&server, "/v1/alerts/stream?severity=critical&asset=plant/**", None).await;
     server.alert(raised("mild", 2)).await;
-    server.alert(AlertTransition { asset: "elsewhere".into(), severity: Severity::Critical, ..raised("far", 3) }).await;
+    server
+        .alert(AlertTransition {
+            asset: "elsewhere".into(),
+            severity: Severity::Critical,
+            ..raised("far", 3)
+        })
+        .await;
     let wanted = server.alert(AlertTransition { severity: Severity::Critical, ..raised("new", 4) }).await;
     let found = events(&mut body, 1).await;
     assert_eq!(found[0].1, wanted.to_string(), "what went before, and what is filtered out, does not come");
@@ -192,7 +240,10 @@ async fn events_know_when_their_alert_was_raised_and_who_has_acknowledged_it() {
     let mut replayed = stream(&server, "/v1/alerts/stream", Some("-1")).await;
     for body in [&mut live, &mut replayed] {
         let found = events(body, expected.len()).await;
-        let told: Vec<_> = found.iter().map(|(_, _, data)| (data["raised"].as_str(), data["acknowledged_by"].as_str())).collect();
+        let told: Vec<_> = found
+            .iter()
+            .map(|(_, _, data)| (data["raised"].as_str(), data["acknowledged_by"].as_str()))
+            .collect();
         assert_eq!(told, expected);
     }
     server.stop().await;

@@ -91,7 +91,8 @@ async fn count(server: &Server) -> u64 {
 /// The check of the log in an answer that the server is not ready.
 async fn log_check(server: &Server) -> (Value, Value) {
     let problem = server.get("/readyz").await.problem(503);
-    let check = problem["checks"].as_array().unwrap().iter().find(|check| check["name"] == "log").unwrap().clone();
+    let check =
+        problem["checks"].as_array().unwrap().iter().find(|check| check["name"] == "log").unwrap().clone();
     assert_eq!(check["ok"], false, "{problem}");
     (problem, check)
 }
@@ -126,10 +127,12 @@ async fn a_full_disk_refuses_readings_until_there_is_room() {
     let end = server.log.end();
     disk.answers(Some(io::ErrorKind::StorageFull));
     // The first one waits for room.
-    let waiting = server
-        .router
-        .clone()
-        .oneshot(Request::post("/v1/readings").header("content-type", "application/json").body(Body::from(reading(2))).unwrap());
+    let waiting = server.router.clone().oneshot(
+        Request::post("/v1/readings")
+            .header("content-type", "application/json")
+            .body(Body::from(reading(2)))
+            .unwrap(),
+    );
     let waiting = tokio::spawn(waiting);
     while !server.log.metrics().disk_full {
         tokio::task::yield_now().await;

@@ -31,7 +31,16 @@ async fn mistakes_are_explained() {
     let xml = Request::post("/v1/sql").header("accept", "application/xml");
     server.send(xml.body(Body::from(r#"{"query":"SELECT 1"}"#)).unwrap()).await.problem(406);
 
-    for path in ["state=wrong", "severity=huge", "from=yesterday", "limit=0", "cursor=x", "asset=a**%5B", "colour=red", "from=2&to=1"] {
+    for path in [
+        "state=wrong",
+        "severity=huge",
+        "from=yesterday",
+        "limit=0",
+        "cursor=x",
+        "asset=a**%5B",
+        "colour=red",
+        "from=2&to=1",
+    ] {
         server.get(&format!("/v1/alerts?{path}")).await.problem(400);
     }
     server.get("/v1/alerts/0123").await.problem(404);
@@ -54,7 +63,8 @@ async fn mistakes_are_explained() {
 async fn bodies_have_bounds() {
     let server = Server::start().await;
     server.post("/v1/readings", vec![b' '; 20_001]).await.problem(413);
-    let unannounced = Body::from_stream(futures::stream::iter((0..30).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1_000]))));
+    let unannounced =
+        Body::from_stream(futures::stream::iter((0..30).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1_000]))));
     server.post("/v1/readings", unannounced).await.problem(413);
     let bomb = {
         use std::io::Write as _;
@@ -63,16 +73,25 @@ async fn bodies_have_bounds() {
         encoder.finish().unwrap()
     };
     assert!(bomb.len() < 20_000);
-    let packed =
-        |encoding: &str, body: Vec<u8>| Request::post("/v1/readings").header("content-encoding", encoding).body(body.into()).unwrap();
+    let packed = |encoding: &str, body: Vec<u8>| {
+        Request::post("/v1/readings").header("content-encoding", encoding).body(body.into()).unwrap()
+    };
     server.send(packed("gzip", bomb)).await.problem(413);
     server.send(packed("gzip", b"not gzip".to_vec())).await.problem(400);
     server.send(packed("br", b"x".to_vec())).await.problem(415);
     server.post("/v1/readings", "   ").await.problem(400);
-    for path in ["sql", "alerts/0/acknowledge", "assets/a/life-events", "jobs/count/run", "jobs/count/backfill", "models/none/promote"] {
+    for path in [
+        "sql",
+        "alerts/0/acknowledge",
+        "assets/a/life-events",
+        "jobs/count/run",
+        "jobs/count/backfill",
+        "models/none/promote",
+    ] {
         let path = format!("/v1/{path}");
         server.post(&path, vec![b' '; 20_001]).await.problem(413);
-        let packed = Request::post(&path).header("content-type", "application/json").header("content-encoding", "br");
+        let packed =
+            Request::post(&path).header("content-type", "application/json").header("content-encoding", "br");
         server.send(packed.body("{}".into()).unwrap()).await.problem(415);
     }
     server.stop().await;
@@ -119,7 +138,10 @@ async fn a_full_log_says_come_back() {
     assert_eq!((log["name"].as_str(), log["ok"].as_bool()), (Some("log"), Some(false)), "{log}");
     let line = Request::post("/write").body(Body::from("a,b=c d=1")).unwrap();
     let influx = server.send(line).await;
-    assert_eq!((influx.status.as_u16(), influx.json()["code"].as_str().map(str::to_owned)), (503, Some("unavailable".to_owned())));
+    assert_eq!(
+        (influx.status.as_u16(), influx.json()["code"].as_str().map(str::to_owned)),
+        (503, Some("unavailable".to_owned()))
+    );
     server.stop().await;
 }
 

@@ -8,7 +8,10 @@ use super::Server;
 async fn a_run_is_asked_for_and_followed_to_its_end() {
     let server = Server::start().await;
     let jobs = server.get("/v1/jobs").await.json();
-    assert_eq!((jobs["jobs"][0]["name"].as_str(), jobs["jobs"][0]["kind"].as_str()), (Some("count"), Some("sql")));
+    assert_eq!(
+        (jobs["jobs"][0]["name"].as_str(), jobs["jobs"][0]["kind"].as_str()),
+        (Some("count"), Some("sql"))
+    );
 
     let answer = server.post("/v1/jobs/count/run", r#"{"from":0,"to":"2026-01-01T00:00:00Z"}"#).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
@@ -48,7 +51,10 @@ async fn where_the_runs_on_record_cannot_be_read_all_else_goes_on() {
     assert_eq!(server.get("/v1/jobs").await.json()["jobs"][0]["name"], "count");
     for answer in [server.get("/v1/jobs/count/runs").await, server.post("/v1/jobs/count/run", "").await] {
         let problem = answer.problem(503);
-        assert!(problem["detail"].as_str().unwrap().contains("the history of runs could not be read"), "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains("the history of runs could not be read"),
+            "{problem}"
+        );
     }
     server.stop().await;
 }

@@ -1,5 +1,5 @@
-//! The API as a client sees it: the real log, intake and lake in a temporary folder, and a runner that folds the log and does for
-//! operators' commands what the engine would.
+//! The API as a client sees it: the real log, intake and lake in a temporary folder, and a runner that folds
+//! the log and does for operators' commands what the engine would.
 
 mod alerts;
 mod disk;
@@ -20,8 +20,8 @@ use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
 use forewarn_types::{
-    AlertState, AlertTransition, BoxFuture, Clock, CommandAction, JobKind, Journal as _, ManualClock, Offset, OperatorCommand, Record,
-    SeriesTable, Timestamp, Transition,
+    AlertState, AlertTransition, BoxFuture, Clock, CommandAction, JobKind, Journal as _, ManualClock, Offset,
+    OperatorCommand, Record, SeriesTable, Timestamp, Transition,
 };
 use futures::StreamExt as _;
 use parking_lot::RwLock;
@@ -76,7 +76,10 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["status"], status);
         for field in ["type", "title", "detail"] {
-            assert!(problem[field].as_str().is_some_and(|text| !text.is_empty()), "{field} is missing in {problem}");
+            assert!(
+                problem[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{field} is missing in {problem}"
+            );
         }
         problem
     }
@@ -111,14 +114,21 @@ impl Server {
         Self::with(|_| {}, Arc::new(RealDisk), options).await
     }
 
-    async fn with(options: impl FnOnce(&mut LogOptions), disk: Arc<dyn Disk>, of_lake: impl FnOnce(&mut LakeOptions)) -> Self {
+    async fn with(
+        options: impl FnOnce(&mut LogOptions),
+        disk: Arc<dyn Disk>,
+        of_lake: impl FnOnce(&mut LakeOptions),
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap()));
         let mut log_options = LogOptions::new(dir.path().join("log"));
         options(&mut log_options);
         let log = LocalLog::open_on(log_options, disk).unwrap();
         let series = Arc::new(RwLock::new(SeriesTable::new(limits().max_series)));
-        let mut lake_options = LakeOptions { url: format!("file://{}", dir.path().join("lake").display()), ..LakeOptions::default() };
+        let mut lake_options = LakeOptions {
+            url: format!("file://{}", dir.path().join("lake").display()),
+            ..LakeOptions::default()
+        };
         of_lake(&mut lake_options);
         let lake = Lake::open(lake_options, Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
         let shutdown = CancellationToken::new();
@@ -137,10 +147,19 @@ impl Server {
             description: "Counts to 7.".into(),
             work: Arc::new(Counts),
         };
-        let (scheduler, handle) = Scheduler::build(vec![work], log.clone(), lake.clone(), Arc::clone(&clock)).unwrap();
+        let (scheduler, handle) =
+            Scheduler::build(vec![work], log.clone(), lake.clone(), Arc::clone(&clock)).unwrap();
         let stop = shutdown.clone();
         tasks.spawn(async move { scheduler.run(stop).await.unwrap() });
-        let models = ModelService::open(Vec::new(), lake.clone(), log.clone(), Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
+        let models = ModelService::open(
+            Vec::new(),
+            lake.clone(),
+            log.clone(),
+            Arc::clone(&series),
+            Arc::clone(&clock),
+        )
+        .await
+        .unwrap();
         let api = Api::build(ApiComponents {
             intake: Arc::new(Intake::new(log.clone(), series, Arc::clone(&clock), IntakeLimits::default())),
             log: log.clone(),
@@ -157,7 +176,16 @@ impl Server {
             shutdown: shutdown.clone(),
         })
         .unwrap();
-        Self { router: api.router(), api: Some(api), log, lake, scheduler: handle, shutdown, tasks, _dir: dir }
+        Self {
+            router: api.router(),
+            api: Some(api),
+            log,
+            lake,
+            scheduler: handle,
+            shutdown,
+            tasks,
+            _dir: dir,
+        }
     }
 
     /// Behind a socket; the server's own folder stays until it has ended.
@@ -190,7 +218,8 @@ impl Server {
     }
 
     pub(crate) async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
-        self.send(Request::post(path).header("content-type", "application/json").body(body.into()).unwrap()).await
+        self.send(Request::post(path).header("content-type", "application/json").body(body.into()).unwrap())
+            .await
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str) -> Answer {
@@ -209,18 +238,24 @@ impl Server {
     }
 }
 
-/// Checks that the description of the routes names the status with which a request was answered. Paths and methods that no route takes
-/// are not described.
+/// Checks that the description of the routes names the status with which a request was answered. Paths and
+/// methods that no route takes are not described.
 fn assert_described(method: &Method, path: &str, status: StatusCode) {
-    static DOCUMENT: LazyLock<Value> =
-        LazyLock::new(|| serde_json::from_str(&crate::routes::all().split_for_parts().1.to_json().unwrap()).unwrap());
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+        serde_json::from_str(&crate::routes::all().split_for_parts().1.to_json().unwrap()).unwrap()
+    });
     let fits = |template: &&String| {
-        let (template, path): (Vec<&str>, Vec<&str>) = (template.split('/').collect(), path.split('/').collect());
-        template.len() == path.len() && template.iter().zip(&path).all(|(part, found)| part.starts_with('{') || part == found)
+        let (template, path): (Vec<&str>, Vec<&str>) =
+            (template.split('/').collect(), path.split('/').collect());
+        template.len() == path.len()
+            && template.iter().zip(&path).all(|(part, found)| part.starts_with('{') || part == found)
     };
     // Where two templates fit, the one with fewer placeholders is the route.
     let paths = DOCUMENT["paths"].as_object().unwrap();
-    let Some(template) = paths.keys().filter(fits).min_by_key(|template| template.matches('{').count()) else { return };
+    let Some(template) = paths.keys().filter(fits).min_by_key(|template| template.matches('{').count())
+    else {
+        return;
+    };
     let operation = &paths[template][method.as_str().to_lowercase()];
     let described = operation.is_null() || operation["responses"].get(status.as_str()).is_some();
     assert!(described, "{method} {template} answers {status}, which its description does not name");
@@ -279,7 +314,9 @@ pub(crate) async fn events(stream: &mut BodyDataStream, count: usize) -> Vec<(St
         let Some(chunk) = stream.next().await else { break };
         text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
         while let Some((event, rest)) = text.split_once("\n\n") {
-            let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+            let field = |name: &str| {
+                event.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned()
+            };
             if !field("data:").is_empty() {
                 found.push((field("event:"), field("id:"), serde_json::from_str(&field("data:")).unwrap()));
             }

@@ -57,8 +57,14 @@ async fn the_description_and_the_routes_agree() {
     let mut described = BTreeSet::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
-            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{method} {path} has no summary");
-            assert!(operation["responses"].as_object().is_some_and(|all| !all.is_empty()), "{method} {path} has no responses");
+            assert!(
+                operation["summary"].as_str().is_some_and(|text| !text.is_empty()),
+                "{method} {path} has no summary"
+            );
+            assert!(
+                operation["responses"].as_object().is_some_and(|all| !all.is_empty()),
+                "{method} {path} has no responses"
+            );
             described.insert(format!("{} {path}", method.to_uppercase()));
         }
     }

@@ -25,7 +25,11 @@ async fn what_is_accepted_is_seen_at_once() {
     let answer = server.post("/v1/readings", lines).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let result = answer.json();
-    assert_eq!((result["accepted"].as_u64(), result["rejected"][0]["line"].as_u64()), (Some(3), Some(2)), "{result}");
+    assert_eq!(
+        (result["accepted"].as_u64(), result["rejected"][0]["line"].as_u64()),
+        (Some(3), Some(2)),
+        "{result}"
+    );
 
     let history = server.get("/v1/assets/plant1%2Fpump7/signals/temperature/readings").await.json();
     assert_eq!(history["resolution"], "raw");
@@ -35,12 +39,22 @@ async fn what_is_accepted_is_seen_at_once() {
 
     let path = "/v1/assets/plant1%2Fpump7/signals/temperature/readings?from=2026-01-01T00:00:30%2B00:00&to=1767225720000";
     assert_eq!(server.get(path).await.json()["readings"].as_array().unwrap().len(), 1);
-    let coarse = server.get("/v1/assets/plant1%2Fpump7/signals/temperature/readings?max_points=1").await.json();
-    assert_eq!((coarse["resolution"].as_str(), coarse["readings"][0]["count"].as_u64()), (Some("buckets"), Some(2)));
-    assert_eq!((coarse["readings"][0]["min"].as_f64(), coarse["readings"][0]["max"].as_f64()), (Some(91.2), Some(92.5)));
+    let coarse =
+        server.get("/v1/assets/plant1%2Fpump7/signals/temperature/readings?max_points=1").await.json();
+    assert_eq!(
+        (coarse["resolution"].as_str(), coarse["readings"][0]["count"].as_u64()),
+        (Some("buckets"), Some(2))
+    );
+    assert_eq!(
+        (coarse["readings"][0]["min"].as_f64(), coarse["readings"][0]["max"].as_f64()),
+        (Some(91.2), Some(92.5))
+    );
 
     let asset = server.get("/v1/assets/plant1%2Fpump7").await.json();
-    assert_eq!((asset["asset"].as_str(), asset["signals"][0]["value"].as_f64()), (Some("plant1/pump7"), Some(92.5)));
+    assert_eq!(
+        (asset["asset"].as_str(), asset["signals"][0]["value"].as_f64()),
+        (Some("plant1/pump7"), Some(92.5))
+    );
     let sql = server.post("/v1/sql", r#"{"query":"SELECT count(*) AS n FROM readings"}"#).await.json();
     assert_eq!(sql, serde_json::json!({"columns": ["n"], "rows": [[3]]}));
     server.stop().await;
@@ -54,9 +68,17 @@ async fn assets_come_flat_or_as_a_tree_and_in_pages() {
         assert_eq!(server.post("/v1/readings", body).await.json()["accepted"], 1);
     }
     let paths = |answer: &serde_json::Value| -> Vec<String> {
-        answer["assets"].as_array().unwrap().iter().map(|node| node["asset"].as_str().unwrap().to_owned()).collect()
+        answer["assets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["asset"].as_str().unwrap().to_owned())
+            .collect()
     };
-    assert_eq!(paths(&server.get("/v1/assets?under=plant1").await.json()), ["plant1/line1/pump1", "plant1/line1/pump2"]);
+    assert_eq!(
+        paths(&server.get("/v1/assets?under=plant1").await.json()),
+        ["plant1/line1/pump1", "plant1/line1/pump2"]
+    );
     let first = server.get("/v1/assets?limit=3").await.json();
     assert_eq!(paths(&first).len(), 3);
     let next = first["next"].as_str().unwrap().replace('/', "%2F");
@@ -74,9 +96,14 @@ async fn influx_clients_are_understood() {
     let server = Server::start().await;
     let line = "pump,site=plant1,unit=pump7 temperature=91.2,on=true 1767225600\n";
     let write = |path: &str, body: Vec<u8>, encoding: &str| {
-        Request::post(path).header("content-encoding", encoding).header("content-type", "text/plain").body(Body::from(body)).unwrap()
+        Request::post(path)
+            .header("content-encoding", encoding)
+            .header("content-type", "text/plain")
+            .body(Body::from(body))
+            .unwrap()
     };
-    let answer = server.send(write("/api/v2/write?bucket=b&org=o&precision=s", gzip(line.as_bytes()), "gzip")).await;
+    let answer =
+        server.send(write("/api/v2/write?bucket=b&org=o&precision=s", gzip(line.as_bytes()), "gzip")).await;
     assert_eq!((answer.status.as_u16(), answer.text()), (204, String::new()));
     let asset = server.get("/v1/assets/plant1%2Fpump7").await.json();
     assert_eq!(asset["signals"].as_array().unwrap().len(), 2, "{asset}");
@@ -94,8 +121,14 @@ async fn influx_clients_are_understood() {
     assert_eq!(error["rejected"][0]["line"], 2);
     assert_eq!(server.get("/v1/assets/plant1%2Fpump8").await.status, 200, "the good line is kept");
 
-    assert_eq!(server.send(write("/write?precision=fortnight", b"a b=1".to_vec(), "identity")).await.status, 400);
-    assert_eq!(server.send(write("/write", vec![b'x'; 30_000], "identity")).await.json()["code"], "request too large");
+    assert_eq!(
+        server.send(write("/write?precision=fortnight", b"a b=1".to_vec(), "identity")).await.status,
+        400
+    );
+    assert_eq!(
+        server.send(write("/write", vec![b'x'; 30_000], "identity")).await.json()["code"],
+        "request too large"
+    );
     let ping = server.get("/ping").await;
     assert_eq!(ping.status, 204);
     assert!(ping.headers.contains_key("x-influxdb-version"));
@@ -106,14 +139,23 @@ async fn influx_clients_are_understood() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn life_events_make_assets_and_are_checked() {
     let server = Server::start().await;
-    let answer = server.post("/v1/assets/plant1%2Fnew/life-events", r#"{"event":"installed","time":1767225600000,"actor":"anna"}"#).await;
+    let answer = server
+        .post(
+            "/v1/assets/plant1%2Fnew/life-events",
+            r#"{"event":"installed","time":1767225600000,"actor":"anna"}"#,
+        )
+        .await;
     assert_eq!(answer.status, 201, "{}", answer.text());
     let answer = server.post("/v1/assets/plant1%2Fnew/life-events", r#"{"event":"failed"}"#).await;
     assert_eq!(answer.json()["time"], super::NOW, "left out, it is the server's time");
     let events = server.get("/v1/assets/plant1%2Fnew/life-events").await.json();
     assert_eq!(events["life_events"][0]["event"], "installed");
     assert_eq!(events["life_events"].as_array().unwrap().len(), 2);
-    for bad in [r#"{"event":"exploded"}"#, r#"{"event":"failed","time":"2099-01-01T00:00:00Z"}"#, r#"{"event":"failed","when":1}"#] {
+    for bad in [
+        r#"{"event":"exploded"}"#,
+        r#"{"event":"failed","time":"2099-01-01T00:00:00Z"}"#,
+        r#"{"event":"failed","when":1}"#,
+    ] {
         server.post("/v1/assets/plant1%2Fnew/life-events", bad).await.problem(400);
     }
     server.post("/v1/assets/plant1%2F%2Fnew/life-events", r#"{"event":"failed"}"#).await.problem(400);

@@ -80,9 +80,13 @@ fn midnight_schedules_survive_days_without_midnight() {
 
 #[test]
 fn cron_fields_are_checked() {
-    for (expr, problem) in
-        [("* * * *", "four fields"), ("0 0 0 * * *", "six fields"), ("61 * * * *", "minute 61"), ("", "nothing"), ("often", "a word")]
-    {
+    for (expr, problem) in [
+        ("* * * *", "four fields"),
+        ("0 0 0 * * *", "six fields"),
+        ("61 * * * *", "minute 61"),
+        ("", "nothing"),
+        ("often", "a word"),
+    ] {
         let trigger = Trigger::Cron { expr: expr.into(), tz: Tz::UTC };
         assert!(Schedule::new(&trigger).is_err(), "{problem} must be refused");
     }
@@ -113,7 +117,13 @@ fn every_counts_from_1970_and_before() {
 fn a_stretch_splits_into_whole_intervals_only() {
     let daily = cron("0 2 * * *", "Europe/Oslo");
     let got = daily.intervals(at("2026-03-27T12:00:00Z"), at("2026-03-30T00:00:00Z"), 10).unwrap();
-    assert_eq!(got, [(at("2026-03-28T01:00:00Z"), at("2026-03-29T01:00:00Z")), (at("2026-03-29T01:00:00Z"), at("2026-03-30T00:00:00Z")),]);
+    assert_eq!(
+        got,
+        [
+            (at("2026-03-28T01:00:00Z"), at("2026-03-29T01:00:00Z")),
+            (at("2026-03-29T01:00:00Z"), at("2026-03-30T00:00:00Z")),
+        ]
+    );
     assert_eq!(daily.intervals(at("2026-01-01T00:00:00Z"), at("2027-01-01T00:00:00Z"), 10), None);
     assert_eq!(daily.intervals(at("2026-01-01T05:00:00Z"), at("2026-01-01T06:00:00Z"), 10), Some(vec![]));
 }
@@ -141,7 +151,8 @@ fn field(max: u32, wild: u32) -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// From any instant near a clock change, forwards and backwards agree: the fires form one ascending sequence.
+    /// From any instant near a clock change, forwards and backwards agree: the fires form one ascending
+    /// sequence.
     #[test]
     fn intervals_abut(
         minute in field(60, 1), hour in field(24, 3), weekday in prop_oneof![4 => Just("*"), 1 => Just("1-5"), 1 => Just("0")],

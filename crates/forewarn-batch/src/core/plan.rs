@@ -6,7 +6,8 @@ use super::{BACKFILL, Core, Entry, MAX_INTERVALS, MAX_QUEUED, REQUEST, has_writt
 use crate::BatchError;
 
 impl Core {
-    /// The runs that would answer a request, of which none is in line yet, and the ids of all. Changes nothing.
+    /// The runs that would answer a request, of which none is in line yet, and the ids of all. Changes
+    /// nothing.
     pub(crate) fn plan_request(
         &self,
         job: &str,
@@ -45,7 +46,8 @@ impl Core {
         Ok((Some(record), run))
     }
 
-    /// The runs that would answer a backfill, oldest first, and how many intervals need none. Changes nothing.
+    /// The runs that would answer a backfill, oldest first, and how many intervals need none. Changes
+    /// nothing.
     pub(crate) fn plan_backfill(
         &self,
         job: &str,
@@ -64,7 +66,12 @@ impl Core {
         let too_many = || BatchError::TooManyIntervals { job: job.to_owned(), limit: MAX_INTERVALS };
         let intervals = entry.schedule.intervals(from, to, MAX_INTERVALS).ok_or_else(too_many)?;
         if intervals.is_empty() {
-            return Err(BatchError::NoInterval { job: job.to_owned(), schedule: entry.job.trigger.to_string(), from, to });
+            return Err(BatchError::NoInterval {
+                job: job.to_owned(),
+                schedule: entry.job.trigger.to_string(),
+                from,
+                to,
+            });
         }
         let (mut runs, mut skipped) = (Vec::new(), 0);
         for (from, to) in intervals {
@@ -101,7 +108,8 @@ impl Entry {
         self.unfinished().find(|run| run.from == from && run.to == to)
     }
 
-    /// The first stretch within `[from, to)` whose rows are written or will be; runs of models may overlap, as each stands for itself.
+    /// The first stretch within `[from, to)` whose rows are written or will be; runs of models may overlap,
+    /// as each stands for itself.
     fn taken(&self, from: Timestamp, to: Timestamp) -> Option<Taken<'_>> {
         if self.job.kind != JobKind::Sql {
             return None;
@@ -138,7 +146,8 @@ impl Entry {
         reach
     }
 
-    /// Why there is no run over an interval in which `taken` is the first stretch that is. Names the run where it is still known.
+    /// Why there is no run over an interval in which `taken` is the first stretch that is. Names the run
+    /// where it is still known.
     fn refusal(&self, from: Timestamp, to: Timestamp, taken: &Taken<'_>) -> BatchError {
         let writers = self.history.iter().filter(|run| has_written(run) && run.from < to && run.to > from);
         let run = taken.run.or_else(|| writers.min_by_key(|run| run.from));

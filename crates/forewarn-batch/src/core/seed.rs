@@ -1,4 +1,5 @@
-//! What the scheduler makes of the past when it begins: how far each job is, what a crash left behind, what is to be caught up with.
+//! What the scheduler makes of the past when it begins: how far each job is, what a crash left behind, what
+//! is to be caught up with.
 
 use forewarn_spec::CatchUp;
 use forewarn_types::{JobRun, RunState, Timestamp};
@@ -23,7 +24,8 @@ impl Core {
     /// Takes in the past. To be called once, before the first poll.
     pub(crate) fn seed(&mut self, past: Vec<JobPast>, now: Timestamp) {
         self.began = now;
-        let mut past: std::collections::HashMap<String, JobPast> = past.into_iter().map(|past| (past.job.clone(), past)).collect();
+        let mut past: std::collections::HashMap<String, JobPast> =
+            past.into_iter().map(|past| (past.job.clone(), past)).collect();
         let (mut queued, mut again, mut closed) = (Vec::new(), Vec::new(), Vec::new());
         for entry in &mut self.entries {
             let past = past.remove(&entry.job.name).unwrap_or_default();
@@ -32,7 +34,9 @@ impl Core {
             for run in past.runs {
                 entry.remember(run);
             }
-            for mut left in entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>() {
+            for mut left in
+                entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>()
+            {
                 let superseded = entry.attempts(left.from, left.to) > attempt_of(&left.run);
                 if left.state == RunState::Queued && !superseded {
                     // It has not been tried yet, and its record is there.
@@ -48,7 +52,8 @@ impl Core {
         for run in queued {
             self.admit_written(run, now);
         }
-        // A run is closed when the one that takes its place is on record: should the server end in between, that one is found.
+        // A run is closed when the one that takes its place is on record: should the server end in between,
+        // that one is found.
         for run in again {
             self.admit(run);
         }
@@ -72,15 +77,20 @@ impl Entry {
     /// Closes a run that the server's end has cut off, and gives the run that takes its place.
     fn rerun_of(&self, left: &mut JobRun, superseded: bool, now: Timestamp) -> Option<JobRun> {
         let attempt = attempt_of(&left.run);
-        let rerun = (!superseded && attempt < MAX_ATTEMPTS).then(|| self.new_run(left.from, left.to, &left.trigger, now));
+        let rerun = (!superseded && attempt < MAX_ATTEMPTS)
+            .then(|| self.new_run(left.from, left.to, &left.trigger, now));
         let was = left.state.as_str();
         left.state = RunState::Failed;
         left.time = now;
         left.error = Some(match &rerun {
             Some(rerun) => format!("the server ended while this run was {was}; run again as {}", rerun.run),
-            None if superseded => format!("the server ended while this run was {was}; a later attempt has taken its place"),
+            None if superseded => {
+                format!("the server ended while this run was {was}; a later attempt has taken its place")
+            }
             None => {
-                format!("the server ended while this run was {was}, attempt {attempt} of {MAX_ATTEMPTS}; request the interval to try again")
+                format!(
+                    "the server ended while this run was {was}, attempt {attempt} of {MAX_ATTEMPTS}; request the interval to try again"
+                )
             }
         });
         rerun

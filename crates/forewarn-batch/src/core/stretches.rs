@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use forewarn_types::Timestamp;
 
-/// Stretches of time, each `[from, to)`. None touches another, so a job that runs without a gap takes the room of one.
+/// Stretches of time, each `[from, to)`. None touches another, so a job that runs without a gap takes the
+/// room of one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stretches(BTreeMap<Timestamp, Timestamp>);
 
@@ -24,7 +25,9 @@ impl Stretches {
     /// The first stretch that shares time with `[from, to)`.
     pub(crate) fn overlap(&self, from: Timestamp, to: Timestamp) -> Option<(Timestamp, Timestamp)> {
         let around = self.last_to_begin_by(from).filter(|(_, end)| *end > from);
-        around.or_else(|| self.0.range(from..).next().map(|(start, end)| (*start, *end)).filter(|(start, _)| *start < to))
+        around.or_else(|| {
+            self.0.range(from..).next().map(|(start, end)| (*start, *end)).filter(|(start, _)| *start < to)
+        })
     }
 
     /// The parts of `[from, to)` that lie in no stretch, ascending.

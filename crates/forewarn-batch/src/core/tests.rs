@@ -17,7 +17,14 @@ impl Work for Idle {
 }
 
 fn job(name: &str, trigger: Trigger, catch_up: CatchUp) -> Job {
-    Job { name: name.into(), kind: JobKind::Sql, trigger, catch_up, description: String::new(), work: Arc::new(Idle) }
+    Job {
+        name: name.into(),
+        kind: JobKind::Sql,
+        trigger,
+        catch_up,
+        description: String::new(),
+        work: Arc::new(Idle),
+    }
 }
 
 fn hourly(catch_up: CatchUp) -> Vec<Job> {
@@ -61,7 +68,13 @@ fn run_all(core: &mut Core, now: Timestamp) -> Vec<(i64, i64, String)> {
 }
 
 /// Puts a request in line as the loop does.
-fn request(core: &mut Core, job: &str, from: Option<Timestamp>, to: Option<Timestamp>, now: Timestamp) -> Result<String, BatchError> {
+fn request(
+    core: &mut Core,
+    job: &str,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<String, BatchError> {
     let (record, run) = core.plan_request(job, from, to, now)?;
     if let Some(record) = record {
         core.admit_written(record, now);
@@ -72,7 +85,13 @@ fn request(core: &mut Core, job: &str, from: Option<Timestamp>, to: Option<Times
 /// A past in which the hours before `covered` are done.
 fn past(covered: i64, runs: Vec<JobRun>) -> Vec<JobPast> {
     let written = runs.iter().filter(|run| has_written(run)).map(|run| (run.from, run.to)).collect();
-    vec![JobPast { job: "h".into(), covered_to: Some(at(covered * HOUR)), first_from: Some(at(0)), written, runs }]
+    vec![JobPast {
+        job: "h".into(),
+        covered_to: Some(at(covered * HOUR)),
+        first_from: Some(at(0)),
+        written,
+        runs,
+    }]
 }
 
 fn run_of(from: i64, to: i64, attempt: u32, state: RunState, trigger: &str) -> JobRun {
@@ -120,7 +139,9 @@ fn catch_up_does_as_it_is_told() {
 
 #[test]
 fn a_slow_job_skips_to_the_newest_interval_unless_it_wants_all() {
-    for (policy, expected) in [(CatchUp::All, vec![0, 1, 2, 3]), (CatchUp::Latest, vec![0, 3]), (CatchUp::None, vec![0, 3])] {
+    for (policy, expected) in
+        [(CatchUp::All, vec![0, 1, 2, 3]), (CatchUp::Latest, vec![0, 3]), (CatchUp::None, vec![0, 3])]
+    {
         let mut core = core(hourly(policy), vec![], at(0));
         let slow = core.poll(at(HOUR)).remove(0).record;
         assert!(core.poll(at(4 * HOUR)).is_empty(), "one run of a job at a time");
@@ -153,9 +174,17 @@ fn runs_that_a_crash_cut_off_are_closed_and_run_again() {
         let closed: Vec<&JobRun> = records.iter().filter(|run| run.state == RunState::Failed).collect();
         assert_eq!(closed.len(), 1);
         assert!(closed[0].error.as_ref().unwrap().contains("run again as h-2026"), "{closed:?}");
-        let again: Vec<u32> = records.iter().filter(|run| run.state == RunState::Queued).map(|run| attempt_of(&run.run)).collect();
+        let again: Vec<u32> = records
+            .iter()
+            .filter(|run| run.state == RunState::Queued)
+            .map(|run| attempt_of(&run.run))
+            .collect();
         assert_eq!(again, [2]);
-        assert_eq!(run_all(&mut core, at(3 * HOUR)), [(0, 1, REQUEST.to_owned()), (2, 3, SCHEDULE.to_owned())], "{policy:?}");
+        assert_eq!(
+            run_all(&mut core, at(3 * HOUR)),
+            [(0, 1, REQUEST.to_owned()), (2, 3, SCHEDULE.to_owned())],
+            "{policy:?}"
+        );
     }
 }
 
@@ -182,19 +211,27 @@ fn a_restart_in_the_middle_of_a_restart_loses_no_run() {
     assert_eq!((again.state, attempt_of(&again.run)), (RunState::Queued, 2), "before the first is closed");
     let mut second = core(hourly(CatchUp::All), past(2, vec![left.clone(), again]), at(2 * HOUR));
     let closed = drain(&mut second);
-    assert!(closed.len() == 1 && closed[0].run == left.run && closed[0].state == RunState::Failed, "{closed:?}");
+    assert!(
+        closed.len() == 1 && closed[0].run == left.run && closed[0].state == RunState::Failed,
+        "{closed:?}"
+    );
     assert_eq!(run_all(&mut second, at(2 * HOUR)), [(0, 1, REQUEST.to_owned())]);
 }
 
 #[test]
 fn however_many_runs_are_in_line_none_is_forgotten_at_a_restart() {
-    let left: Vec<JobRun> = (0..1_000).map(|hour| run_of(hour, hour + 1, 1, RunState::Queued, BACKFILL)).collect();
+    let left: Vec<JobRun> =
+        (0..1_000).map(|hour| run_of(hour, hour + 1, 1, RunState::Queued, BACKFILL)).collect();
     let mut core = core(hourly(CatchUp::All), past(1_000, left.clone()), at(1_000 * HOUR));
     assert_eq!(core.status(at(0))[0].queued, 1_000);
     assert!(left.iter().all(|run| core.run(&run.run).is_some()));
     let first = core.poll(at(1_000 * HOUR)).remove(0).record.run;
     core.finish(&first, End::Done(Outcome::default()), at(1_000 * HOUR));
-    assert_eq!(core.run(&first).unwrap().state, RunState::Succeeded, "what just ended is not forgotten for those in line");
+    assert_eq!(
+        core.run(&first).unwrap().state,
+        RunState::Succeeded,
+        "what just ended is not forgotten for those in line"
+    );
     let ran: Vec<i64> = run_all(&mut core, at(1_000 * HOUR)).iter().map(|run| run.0).collect();
     assert_eq!(ran, (1..1_000).collect::<Vec<_>>());
     assert_eq!(core.runs("h").len(), MAX_HISTORY, "what is over may be forgotten");
@@ -202,8 +239,11 @@ fn however_many_runs_are_in_line_none_is_forgotten_at_a_restart() {
 
 #[test]
 fn a_run_that_ends_the_server_is_not_tried_for_ever() {
-    let left: Vec<JobRun> =
-        (1..=3).map(|attempt| run_of(2, 3, attempt, if attempt < 3 { RunState::Failed } else { RunState::Running }, SCHEDULE)).collect();
+    let left: Vec<JobRun> = (1..=3)
+        .map(|attempt| {
+            run_of(2, 3, attempt, if attempt < 3 { RunState::Failed } else { RunState::Running }, SCHEDULE)
+        })
+        .collect();
     let mut core = core(hourly(CatchUp::All), past(2, left), at(4 * HOUR));
     let closed = drain(&mut core);
     assert_eq!(closed.len(), 1);
@@ -227,7 +267,10 @@ fn a_failure_is_tried_three_times_with_growing_pauses_and_holds_up_later_interva
         }
     }
     assert!(runs.iter().all(|run| run.state == RunState::Failed));
-    assert!(runs[0].error.as_ref().unwrap().starts_with("no such table (attempt 1 of 3; tried again as "), "{runs:?}");
+    assert!(
+        runs[0].error.as_ref().unwrap().starts_with("no such table (attempt 1 of 3; tried again as "),
+        "{runs:?}"
+    );
     assert!(runs[0].error.as_ref().unwrap().contains(&runs[1].run));
     assert_eq!(runs[2].error.as_deref(), Some("no such table"));
     assert_eq!(run_all(&mut core, now), [(1, 2, SCHEDULE.to_owned())], "the next interval goes on");
@@ -247,8 +290,15 @@ fn requests_are_tried_once_and_move_the_schedule_on() {
     let mut core = core(hourly(CatchUp::All), past(2, vec![]), at(2 * HOUR));
     let half = at(2 * HOUR + HOUR / 2);
     let run = request(&mut core, "h", None, None, half).unwrap();
-    assert_eq!(request(&mut core, "h", None, None, half), Err(BatchError::NothingToDo { job: "h".into(), until: half }));
-    assert_eq!(request(&mut core, "h", Some(at(2 * HOUR)), Some(half), half), Ok(run.clone()), "the same interval is in line");
+    assert_eq!(
+        request(&mut core, "h", None, None, half),
+        Err(BatchError::NothingToDo { job: "h".into(), until: half })
+    );
+    assert_eq!(
+        request(&mut core, "h", Some(at(2 * HOUR)), Some(half), half),
+        Ok(run.clone()),
+        "the same interval is in line"
+    );
     let start = core.poll(half).remove(0).record;
     assert_eq!((start.run.clone(), start.from, start.to), (run, at(2 * HOUR), half));
     core.finish(&start.run, End::Done(Outcome::default()), half);
@@ -268,7 +318,8 @@ fn requests_are_tried_once_and_move_the_schedule_on() {
 
 #[test]
 fn a_requested_run_that_succeeded_still_counts_after_a_restart() {
-    let runs = vec![run_of(1, 2, 1, RunState::Succeeded, SCHEDULE), run_of(2, 4, 1, RunState::Succeeded, REQUEST)];
+    let runs =
+        vec![run_of(1, 2, 1, RunState::Succeeded, SCHEDULE), run_of(2, 4, 1, RunState::Succeeded, REQUEST)];
     let mut core = core(hourly(CatchUp::All), past(2, runs), at(5 * HOUR));
     assert_eq!(run_all(&mut core, at(5 * HOUR)), [(4, 5, CATCH_UP.to_owned())]);
 }
@@ -278,7 +329,10 @@ fn models_jobs_cover_all_of_the_past_and_keep_their_schedule() {
     let train = Job { kind: JobKind::Train, ..job("train:pump", Trigger::Every(HOUR), CatchUp::Latest) };
     let mut core = core(vec![train], vec![], at(0));
     let run = request(&mut core, "train:pump", None, None, at(HOUR / 2)).unwrap();
-    assert!(run.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)), "{run} must be fit for a URL");
+    assert!(
+        run.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)),
+        "{run} must be fit for a URL"
+    );
     let start = core.poll(at(HOUR / 2)).remove(0).record;
     assert_eq!((start.from, start.to), (Timestamp(0), at(HOUR / 2)));
     core.finish(&run, End::Done(Outcome::default()), at(HOUR / 2));
@@ -292,22 +346,49 @@ fn requests_are_checked() {
     let mut core = core(jobs, vec![], at(0));
     assert_eq!(request(&mut core, "nobody", None, None, at(1)), Err(BatchError::UnknownJob("nobody".into())));
     let (from, to) = (at(HOUR), at(HOUR));
-    assert_eq!(request(&mut core, "h", Some(from), Some(to), at(1)), Err(BatchError::BadInterval { from, to }));
+    assert_eq!(
+        request(&mut core, "h", Some(from), Some(to), at(1)),
+        Err(BatchError::BadInterval { from, to })
+    );
     let future = BatchError::NotYet { to: at(2), now: at(1) };
-    assert_eq!(request(&mut core, "h", Some(at(0)), Some(at(2)), at(1)), Err(future), "it would be computed from half of its data");
+    assert_eq!(
+        request(&mut core, "h", Some(at(0)), Some(at(2)), at(1)),
+        Err(future),
+        "it would be computed from half of its data"
+    );
     assert_eq!(core.status(at(1))[0].queued, 0);
-    assert_eq!(core.plan_backfill("asked", at(0), at(DAY), at(DAY)).unwrap_err(), BatchError::NoSchedule("asked".into()));
-    assert!(matches!(core.plan_backfill("h", at(0), at(HOUR - 1), at(DAY)), Err(BatchError::NoInterval { .. })));
-    assert!(matches!(core.plan_backfill("h", at(0), at(1_001 * HOUR), at(2_000 * HOUR)), Err(BatchError::TooManyIntervals { .. })));
-    assert_eq!(core.plan_backfill("h", at(0), at(DAY), at(5 * HOUR)).unwrap().0.len(), 5, "what has not passed is no backfill");
+    assert_eq!(
+        core.plan_backfill("asked", at(0), at(DAY), at(DAY)).unwrap_err(),
+        BatchError::NoSchedule("asked".into())
+    );
+    assert!(matches!(
+        core.plan_backfill("h", at(0), at(HOUR - 1), at(DAY)),
+        Err(BatchError::NoInterval { .. })
+    ));
+    assert!(matches!(
+        core.plan_backfill("h", at(0), at(1_001 * HOUR), at(2_000 * HOUR)),
+        Err(BatchError::TooManyIntervals { .. })
+    ));
+    assert_eq!(
+        core.plan_backfill("h", at(0), at(DAY), at(5 * HOUR)).unwrap().0.len(),
+        5,
+        "what has not passed is no backfill"
+    );
 
     for minute in 0..1_000 {
         request(&mut core, "asked", Some(at(minute)), Some(at(minute + 1)), at(DAY)).unwrap();
     }
-    assert_eq!(request(&mut core, "asked", Some(at(2_000)), Some(at(2_001)), at(DAY)), Err(BatchError::QueueFull(1_000)));
-    let twins = vec![job("twin", Trigger::OnRequest, CatchUp::All), job("twin", Trigger::OnRequest, CatchUp::All)];
+    assert_eq!(
+        request(&mut core, "asked", Some(at(2_000)), Some(at(2_001)), at(DAY)),
+        Err(BatchError::QueueFull(1_000))
+    );
+    let twins =
+        vec![job("twin", Trigger::OnRequest, CatchUp::All), job("twin", Trigger::OnRequest, CatchUp::All)];
     assert!(matches!(Core::new(twins), Err(BatchError::DuplicateJob(_))));
-    assert!(matches!(Core::new(vec![job("b", Trigger::Every(0), CatchUp::All)]), Err(BatchError::BadSchedule { .. })));
+    assert!(matches!(
+        Core::new(vec![job("b", Trigger::Every(0), CatchUp::All)]),
+        Err(BatchError::BadSchedule { .. })
+    ));
 }
 
 #[test]
@@ -316,7 +397,11 @@ fn a_backfill_runs_oldest_first_and_leaves_the_schedule_alone() {
     for record in core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap().0.into_iter().rev() {
         core.admit_written(record, at(5 * HOUR));
     }
-    assert_eq!(core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap(), (vec![], 3), "they are in line already");
+    assert_eq!(
+        core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap(),
+        (vec![], 3),
+        "they are in line already"
+    );
     let ran: Vec<(i64, i64, String)> = run_all(&mut core, at(6 * HOUR));
     let back = |from| (from, from + 1, BACKFILL.to_owned());
     assert_eq!(ran, [back(1), back(2), back(3), (5, 6, SCHEDULE.to_owned())]);
@@ -327,17 +412,28 @@ fn no_row_is_written_twice() {
     let mut core = core(hourly(CatchUp::All), vec![], at(0));
     run_all(&mut core, at(4 * HOUR));
     let now = at(4 * HOUR + HOUR / 2);
-    let refused = |core: &mut Core, from, to| request(core, "h", Some(from), Some(to), now).unwrap_err().to_string();
+    let refused =
+        |core: &mut Core, from, to| request(core, "h", Some(from), Some(to), now).unwrap_err().to_string();
     let run = |from| run_id("h", at(from * HOUR), at((from + 1) * HOUR), 1);
     for (from, to, overlapped) in [(at(3 * HOUR), now, 3), (at(0), at(3 * HOUR), 0), (at(-HOUR), at(1), 0)] {
         let text = refused(&mut core, from, to);
-        let other =
-            format!("overlaps the one from {} to {} of run {} ", at(overlapped * HOUR), at((overlapped + 1) * HOUR), run(overlapped));
+        let other = format!(
+            "overlaps the one from {} to {} of run {} ",
+            at(overlapped * HOUR),
+            at((overlapped + 1) * HOUR),
+            run(overlapped)
+        );
         assert!(text.contains(&other), "{text}");
     }
     for (from, to) in [(at(HOUR), at(2 * HOUR)), (at(HOUR + 1), at(HOUR + 2))] {
         let text = refused(&mut core, from, to);
-        assert!(text.starts_with(&format!("run {} of job h has written the rows from {from} to {to} already", run(1))), "{text}");
+        assert!(
+            text.starts_with(&format!(
+                "run {} of job h has written the rows from {from} to {to} already",
+                run(1)
+            )),
+            "{text}"
+        );
     }
     let (runs, skipped) = core.plan_backfill("h", at(-2 * HOUR), at(4 * HOUR), now).unwrap();
     assert_eq!((runs.iter().map(hours).collect::<Vec<_>>(), skipped), (vec![(-2, -1), (-1, 0)], 4));
@@ -354,7 +450,8 @@ fn what_was_written_is_known_after_a_restart_when_the_runs_are_forgotten() {
     let mut past = past(5, vec![]);
     past[0].written = [(at(0), at(5 * HOUR)), (at(7 * HOUR), at(8 * HOUR))].into_iter().collect();
     let mut core = core(hourly(CatchUp::All), past, at(9 * HOUR));
-    let text = request(&mut core, "h", Some(at(HOUR)), Some(at(2 * HOUR)), at(9 * HOUR)).unwrap_err().to_string();
+    let text =
+        request(&mut core, "h", Some(at(HOUR)), Some(at(2 * HOUR)), at(9 * HOUR)).unwrap_err().to_string();
     assert!(text.starts_with("an earlier run of job h has written the rows"), "{text}");
     let ran: Vec<i64> = run_all(&mut core, at(9 * HOUR)).iter().map(|run| run.0).collect();
     assert_eq!(ran, [5, 6, 8]);
@@ -389,12 +486,16 @@ fn an_interval_without_rows_can_be_computed_again() {
     };
     assert!(succeed(Outcome::default()).is_ok());
     // The rows of an attempt that was cut off after it had written them are there too.
-    assert!(matches!(succeed(Outcome { rows: 0, details: Some("{}".into()) }), Err(BatchError::Computed { .. })));
+    assert!(matches!(
+        succeed(Outcome { rows: 0, details: Some("{}".into()) }),
+        Err(BatchError::Computed { .. })
+    ));
 }
 
 #[test]
 fn stretches_are_joined_and_cut_out() {
-    let stretches = |all: &[(i64, i64)]| -> Stretches { all.iter().map(|(from, to)| (at(*from), at(*to))).collect() };
+    let stretches =
+        |all: &[(i64, i64)]| -> Stretches { all.iter().map(|(from, to)| (at(*from), at(*to))).collect() };
     assert_eq!(stretches(&[(5, 6), (1, 2), (3, 4), (2, 3), (9, 9)]), stretches(&[(1, 4), (5, 6)]));
     assert_eq!(stretches(&[(1, 2), (4, 5), (0, 9)]), stretches(&[(0, 9)]));
     let set = stretches(&[(1, 3), (5, 7)]);
@@ -437,7 +538,11 @@ fn cancelling_takes_out_of_line_or_marks() {
     assert!(core.is_cancelled(&working));
     core.finish(&working, End::Cancelled, at(HOUR));
     assert_eq!(core.run(&working).unwrap().state, RunState::Cancelled);
-    assert_eq!(run_all(&mut core, at(2 * HOUR)), [(1, 2, SCHEDULE.to_owned())], "a cancelled interval is passed over");
+    assert_eq!(
+        run_all(&mut core, at(2 * HOUR)),
+        [(1, 2, SCHEDULE.to_owned())],
+        "a cancelled interval is passed over"
+    );
 }
 
 #[test]
@@ -465,7 +570,9 @@ fn a_clock_that_is_set_back_repeats_no_interval() {
     for rows in [0, 1] {
         let mut core = core(hourly(CatchUp::All), vec![], at(0));
         let mut ran = Vec::new();
-        for now in [at(HOUR), at(2 * HOUR), at(2 * HOUR - 1), at(HOUR / 2), at(HOUR), at(2 * HOUR), at(3 * HOUR)] {
+        for now in
+            [at(HOUR), at(2 * HOUR), at(2 * HOUR - 1), at(HOUR / 2), at(HOUR), at(2 * HOUR), at(3 * HOUR)]
+        {
             for start in core.poll(now) {
                 ran.push(hours(&start.record).0);
                 core.finish(&start.record.run, End::Done(Outcome { rows, details: None }), now);
@@ -488,7 +595,9 @@ fn a_clock_that_is_set_back_does_not_stretch_a_pause() {
 #[test]
 fn a_daily_job_covers_the_short_and_the_long_day_once() {
     // Oslo's clocks went forward on 2026-03-29 and back on 2026-10-25.
-    for (noon, lengths) in [("2026-03-27T12:00:00Z", [24, 24, 23, 24]), ("2026-10-23T12:00:00Z", [24, 24, 25, 24])] {
+    for (noon, lengths) in
+        [("2026-03-27T12:00:00Z", [24, 24, 23, 24]), ("2026-10-23T12:00:00Z", [24, 24, 25, 24])]
+    {
         let midnight = Trigger::Cron { expr: "0 0 * * *".into(), tz: chrono_tz::Europe::Oslo };
         let noon = Timestamp::parse(noon).unwrap();
         let mut core = core(vec![job("daily", midnight, CatchUp::All)], vec![], noon);
@@ -496,7 +605,11 @@ fn a_daily_job_covers_the_short_and_the_long_day_once() {
         for hour in 0..4 * 24 {
             for start in core.poll(noon.plus_us(hour * HOUR)) {
                 ran.push((start.record.from, start.record.to));
-                core.finish(&start.record.run, End::Done(Outcome { rows: 1, details: None }), start.record.to);
+                core.finish(
+                    &start.record.run,
+                    End::Done(Outcome { rows: 1, details: None }),
+                    start.record.to,
+                );
             }
         }
         assert!(ran.windows(2).all(|pair| pair[0].1 == pair[1].0), "{ran:?}");

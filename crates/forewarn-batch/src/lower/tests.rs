@@ -1,4 +1,5 @@
-//! The law "streaming equals batch": random expressions over random rows, unknown, NaN, infinite and signed-zero values included.
+//! The law "streaming equals batch": random expressions over random rows, unknown, NaN, infinite and
+//! signed-zero values included.
 
 use forewarn_spec::Inputs;
 use polars::prelude::{DataFrame, IntoLazy as _};
@@ -11,7 +12,9 @@ const SIGNALS: [&str; 4] = ["a", "b", "c", "d"];
 type Row = [Option<f64>; 4];
 
 fn frame(rows: &[Row]) -> DataFrame {
-    let column = |index: usize| pl::Column::new(SIGNALS[index].into(), rows.iter().map(|row| row[index]).collect::<Vec<_>>());
+    let column = |index: usize| {
+        pl::Column::new(SIGNALS[index].into(), rows.iter().map(|row| row[index]).collect::<Vec<_>>())
+    };
     DataFrame::new(rows.len(), (0..4).map(column).collect()).unwrap()
 }
 
@@ -21,7 +24,10 @@ fn streamed(expr: &Expr, rows: &[Row]) -> Vec<Option<f64>> {
     let value_of = |row: &Row| {
         let of = |name: &SignalName| row[SIGNALS.iter().position(|signal| **signal == **name).unwrap()];
         let inputs: Vec<Option<f64>> = expr.signals().iter().map(of).collect();
-        let known = inputs.iter().enumerate().fold(0, |known, (place, value)| known | (u64::from(value.is_some()) << place));
+        let known = inputs
+            .iter()
+            .enumerate()
+            .fold(0, |known, (place, value)| known | (u64::from(value.is_some()) << place));
         // An unknown value must not be looked at, so it is one that would show.
         let values: Vec<f64> = inputs.iter().map(|value| value.unwrap_or(1e9)).collect();
         let inputs = Inputs { values: &values, known };
@@ -39,7 +45,9 @@ fn batched(expr: &Expr, rows: &[Row]) -> Vec<Option<f64>> {
     let result = frame.column("result").unwrap();
     assert_eq!(result.len(), rows.len());
     match expr.ty() {
-        forewarn_spec::Type::Bool => result.bool().unwrap().iter().map(|truth| truth.map(|truth| f64::from(u8::from(truth)))).collect(),
+        forewarn_spec::Type::Bool => {
+            result.bool().unwrap().iter().map(|truth| truth.map(|truth| f64::from(u8::from(truth)))).collect()
+        }
         _ => result.f64().unwrap().iter().collect(),
     }
 }
@@ -65,14 +73,27 @@ fn check_equal(text: &str, rows: &[Row]) {
         assert!(same(*left, *right), "{text} on {row:?}: streaming {left:?}, batch {right:?}");
     }
     if expr.ty() == forewarn_spec::Type::Bool {
-        assert_eq!(filtered(&expr, rows), streamed.iter().filter(|truth| **truth == Some(1.0)).count(), "{text} as a filter");
+        assert_eq!(
+            filtered(&expr, rows),
+            streamed.iter().filter(|truth| **truth == Some(1.0)).count(),
+            "{text} as a filter"
+        );
     }
 }
 
 /// Every pair of awkward values, unknown among them.
 fn awkward_rows() -> Vec<Row> {
-    let values =
-        [None, Some(f64::NAN), Some(f64::INFINITY), Some(f64::NEG_INFINITY), Some(0.0), Some(-0.0), Some(2.5), Some(-2.5), Some(3.0)];
+    let values = [
+        None,
+        Some(f64::NAN),
+        Some(f64::INFINITY),
+        Some(f64::NEG_INFINITY),
+        Some(0.0),
+        Some(-0.0),
+        Some(2.5),
+        Some(-2.5),
+        Some(3.0),
+    ];
     let mut rows = Vec::new();
     for a in values {
         for b in values {
@@ -88,8 +109,15 @@ fn awkward_rows() -> Vec<Row> {
 fn every_operator_and_function_agrees_on_awkward_values() {
     let rows = awkward_rows();
     for op in ["==", "!=", "<", "<=", ">", ">="] {
-        for (left, right) in [("a", "b"), ("a", "2.5"), ("2.5", "a"), ("a", "0.0"), ("a + 0.0", "2.5"), ("a", "0.0 / 0.0"), ("1.0", "2.0")]
-        {
+        for (left, right) in [
+            ("a", "b"),
+            ("a", "2.5"),
+            ("2.5", "a"),
+            ("a", "0.0"),
+            ("a + 0.0", "2.5"),
+            ("a", "0.0 / 0.0"),
+            ("1.0", "2.0"),
+        ] {
             check_equal(&format!("{left} {op} {right}"), &rows);
             check_equal(&format!("!({left} {op} {right}) || a > b"), &rows);
         }
@@ -103,9 +131,17 @@ fn every_operator_and_function_agrees_on_awkward_values() {
         check_equal(&format!("{function}(a)"), &rows);
         check_equal(&format!("{function}(2.5)"), &rows);
     }
-    for call in
-        ["min(a, b)", "max(a, b)", "pow(a, b)", "clamp(a, b, c)", "min(a, 1.0)", "max(1.0, a)", "clamp(a, -1.0, 1.0)", "-a", "-(a - b)"]
-    {
+    for call in [
+        "min(a, b)",
+        "max(a, b)",
+        "pow(a, b)",
+        "clamp(a, b, c)",
+        "min(a, 1.0)",
+        "max(1.0, a)",
+        "clamp(a, -1.0, 1.0)",
+        "-a",
+        "-(a - b)",
+    ] {
         check_equal(call, &rows);
     }
 }

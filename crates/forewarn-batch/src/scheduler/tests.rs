@@ -101,7 +101,8 @@ impl Rig {
     async fn start(job: Job) -> Self {
         let clock = Arc::new(ManualClock::new(at(0)));
         let journal = Arc::new(MemoryJournal::default());
-        let (worker, handle) = Worker::build(vec![job], Arc::clone(&journal) as _, Arc::clone(&clock) as _).unwrap();
+        let (worker, handle) =
+            Worker::build(vec![job], Arc::clone(&journal) as _, Arc::clone(&clock) as _).unwrap();
         let stop = CancellationToken::new();
         let mut changes = handle.changes();
         let task = tokio::spawn(worker.run(Vec::new(), stop.clone()));
@@ -156,7 +157,11 @@ async fn who_asks_right_after_the_start_can_wait_for_the_runs_on_record() {
         _ = handle.past_known() => panic!("nobody has read it"),
         () = std::future::ready(()) => {}
     }
-    let past = JobPast { job: "j".into(), runs: vec![record("j-1".into(), RunState::Succeeded)], ..JobPast::default() };
+    let past = JobPast {
+        job: "j".into(),
+        runs: vec![record("j-1".into(), RunState::Succeeded)],
+        ..JobPast::default()
+    };
     let task = tokio::spawn(worker.run(vec![past], CancellationToken::new()));
     handle.past_known().await.unwrap();
     assert!(handle.runs("j").iter().any(|run| run.run == "j-1"), "{:?}", handle.runs("j"));
@@ -194,7 +199,10 @@ async fn a_scheduled_failure_is_tried_again_in_clock_time() {
     let rig = Rig::start(job).await;
     for (time, tries) in [(HOUR, 1), (HOUR + 30_000_000, 2), (HOUR + 150_000_000, 3)] {
         rig.set(at(time));
-        rig.until(|rig| rig.handle.runs("j").iter().filter(|run| run.state == RunState::Failed).count() == tries).await;
+        rig.until(|rig| {
+            rig.handle.runs("j").iter().filter(|run| run.state == RunState::Failed).count() == tries
+        })
+        .await;
         assert_eq!(work.begun.load(Ordering::SeqCst), tries);
     }
     assert_eq!(rig.handle.jobs()[0].queued, 0);
@@ -224,7 +232,10 @@ async fn nothing_starts_before_its_record_is_durable() {
     let (job, work) = job(Deed::Succeed);
     let rig = Rig::start(job).await;
     rig.journal.full.store(true, Ordering::SeqCst);
-    assert!(matches!(rig.handle.request("j", Some(at(-HOUR)), Some(at(0))).await, Err(BatchError::Journal(JournalError::Full(_)))));
+    assert!(matches!(
+        rig.handle.request("j", Some(at(-HOUR)), Some(at(0))).await,
+        Err(BatchError::Journal(JournalError::Full(_)))
+    ));
     rig.set(at(HOUR));
     rig.until(|rig| !rig.handle.runs("j").is_empty()).await;
     assert_eq!((work.begun.load(Ordering::SeqCst), rig.journal.records.lock().len()), (0, 0));
@@ -262,7 +273,8 @@ impl Plant {
     async fn open(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Self {
         let log = LocalLog::open(LogOptions::new(folder.join("log"))).unwrap();
         let series = Arc::new(parking_lot::RwLock::new(SeriesTable::new(100)));
-        let options = LakeOptions { url: format!("file://{}/lake", folder.display()), ..LakeOptions::default() };
+        let options =
+            LakeOptions { url: format!("file://{}/lake", folder.display()), ..LakeOptions::default() };
         let lake = Lake::open(options, series, Arc::clone(clock) as _).await.unwrap();
         let stop = CancellationToken::new();
         let branch = Branch::build(lake.clone(), Arc::clone(&log) as Arc<dyn Log>, Arc::clone(clock) as _);
@@ -275,7 +287,8 @@ impl Plant {
         self.branch.abort();
         let _ = self.branch.await;
         self.log.close().unwrap();
-        // A read that was under way when the branch was cut off ends by itself; until then the folder stays locked.
+        // A read that was under way when the branch was cut off ends by itself; until then the folder stays
+        // locked.
         drop(self.lake);
         while Arc::strong_count(&self.log) > 1 {
             tokio::task::yield_now().await;
@@ -289,8 +302,13 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     let clock = Arc::new(ManualClock::new(at(0)));
     let plant = Plant::open(folder.path(), &clock).await;
     let (waiting, _) = job(Deed::Wait(Arc::new(Notify::new())));
-    let (scheduler, handle) =
-        Scheduler::build(vec![waiting], Arc::clone(&plant.log) as _, plant.lake.clone(), Arc::clone(&clock) as _).unwrap();
+    let (scheduler, handle) = Scheduler::build(
+        vec![waiting],
+        Arc::clone(&plant.log) as _,
+        plant.lake.clone(),
+        Arc::clone(&clock) as _,
+    )
+    .unwrap();
     let task = tokio::spawn(scheduler.run(CancellationToken::new()));
     let mut changes = handle.changes();
     changes.changed().await.unwrap();
@@ -306,8 +324,13 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     clock.set(at(3 * HOUR));
     let plant = Plant::open(folder.path(), &clock).await;
     let (succeeding, _) = job(Deed::Succeed);
-    let (scheduler, handle) =
-        Scheduler::build(vec![succeeding], Arc::clone(&plant.log) as _, plant.lake.clone(), Arc::clone(&clock) as _).unwrap();
+    let (scheduler, handle) = Scheduler::build(
+        vec![succeeding],
+        Arc::clone(&plant.log) as _,
+        plant.lake.clone(),
+        Arc::clone(&clock) as _,
+    )
+    .unwrap();
     let stop = CancellationToken::new();
     let mut changes = handle.changes();
     let task = tokio::spawn(scheduler.run(stop.clone()));
@@ -318,8 +341,12 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     task.await.unwrap().unwrap();
     let closed = handle.run(&cut_off).unwrap();
     assert!(closed.state == RunState::Failed && closed.error.unwrap().contains("run again as"));
-    let mut done: Vec<(Timestamp, String, String)> =
-        handle.runs("j").into_iter().filter(|run| run.state == RunState::Succeeded).map(|run| (run.from, run.trigger, run.run)).collect();
+    let mut done: Vec<(Timestamp, String, String)> = handle
+        .runs("j")
+        .into_iter()
+        .filter(|run| run.state == RunState::Succeeded)
+        .map(|run| (run.from, run.trigger, run.run))
+        .collect();
     done.sort();
     assert_eq!(
         done.iter().map(|(from, trigger, _)| (*from, trigger.as_str())).collect::<Vec<_>>(),
@@ -328,7 +355,10 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     assert!(done[0].2.ends_with("-2"), "the second attempt: {}", done[0].2);
     // A third start finds nothing to do.
     let past = history::load(&plant.lake, &["j".to_owned(), "it's new".to_owned()]).await.unwrap();
-    assert_eq!((past[0].covered_to, past[0].first_from, past[0].runs.len()), (Some(at(3 * HOUR)), Some(at(0)), 4));
+    assert_eq!(
+        (past[0].covered_to, past[0].first_from, past[0].runs.len()),
+        (Some(at(3 * HOUR)), Some(at(0)), 4)
+    );
     assert_eq!((past[1].covered_to, past[1].runs.len()), (None, 0));
     plant.stop.cancel();
     plant.branch.await.unwrap().unwrap();
@@ -389,12 +419,17 @@ async fn runs_that_are_not_over_are_found_however_old_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(at(0)));
     let plant = Plant::open(folder.path(), &clock).await;
-    let open = [("a", RunState::Queued), ("b", RunState::Queued), ("a", RunState::Running), ("c", RunState::Queued)];
+    let open =
+        [("a", RunState::Queued), ("b", RunState::Queued), ("a", RunState::Running), ("c", RunState::Queued)];
     let over = (0..history::MAX_RECORDS).map(|n| record(format!("over-{n}"), RunState::Succeeded));
     let open = open.map(|(run, state)| record(run.to_owned(), state));
     let last = record("c".into(), RunState::Cancelled);
-    let tickets: Vec<Ticket> =
-        open.into_iter().chain(over).chain([last]).map(|run| plant.log.submit(Record::JobRun(run)).unwrap()).collect();
+    let tickets: Vec<Ticket> = open
+        .into_iter()
+        .chain(over)
+        .chain([last])
+        .map(|run| plant.log.submit(Record::JobRun(run)).unwrap())
+        .collect();
     for ticket in tickets {
         ticket.durable.await.unwrap();
     }

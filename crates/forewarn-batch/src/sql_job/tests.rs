@@ -3,7 +3,10 @@
 use forewarn_lake::{Branch, Cell, LakeOptions};
 use forewarn_log::{LocalLog, Log, LogOptions};
 use forewarn_spec::CatchUp;
-use forewarn_types::{Journal as _, ManualClock, Quality, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, SeriesTable, Timestamp};
+use forewarn_types::{
+    Journal as _, ManualClock, Quality, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, SeriesTable,
+    Timestamp,
+};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
@@ -36,11 +39,21 @@ async fn lake(folder: &std::path::Path, sql_max_rows: usize) -> Lake {
     let series = Arc::new(RwLock::new(SeriesTable::new(10)));
     series.write().intern("pump", "flow").unwrap();
     let log = LocalLog::open(LogOptions::new(folder.join("log"))).unwrap();
-    let options = LakeOptions { url: format!("file://{}/lake", folder.display()), sql_max_rows, ..LakeOptions::default() };
+    let options = LakeOptions {
+        url: format!("file://{}/lake", folder.display()),
+        sql_max_rows,
+        ..LakeOptions::default()
+    };
     let lake = Lake::open(options, series, Arc::clone(&clock) as _).await.unwrap();
     let branch = Branch::build(lake.clone(), Arc::clone(&log) as Arc<dyn Log>, clock);
     tokio::spawn(branch.run(CancellationToken::new()));
-    log.append(Record::Series(vec![SeriesDef { id: SeriesId(0), asset: "pump".into(), signal: "flow".into() }])).await.unwrap();
+    log.append(Record::Series(vec![SeriesDef {
+        id: SeriesId(0),
+        asset: "pump".into(),
+        signal: "flow".into(),
+    }]))
+    .await
+    .unwrap();
     let mut batch = ReadingBatch::with_capacity(at(0), 18);
     for step in 0..18 {
         batch.push(SeriesId(0), at(step * HOUR / 6), step as f64, ReadingFlags::new(Quality::Good, false));
@@ -81,8 +94,7 @@ async fn each_interval_is_written_once_in_any_order() {
 async fn an_interval_that_was_empty_is_computed_again_when_its_data_has_come() {
     let folder = tempfile::tempdir().unwrap();
     let lake = lake(folder.path(), 1_000).await;
-    let empty =
-        "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < :to AND value > 99 GROUP BY asset";
+    let empty = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < :to AND value > 99 GROUP BY asset";
     let work = SqlWork::new(lake.clone(), sql_job(empty));
     for _ in 0..2 {
         assert_eq!(work.run(context(0, 1)).await.unwrap(), Outcome { rows: 0, details: None });
@@ -98,13 +110,19 @@ async fn an_interval_that_was_empty_is_computed_again_when_its_data_has_come() {
 async fn a_cut_answer_is_an_error_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let lake = lake(folder.path(), 4).await;
-    let mut work = SqlWork::new(lake.clone(), sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"));
+    let mut work = SqlWork::new(
+        lake.clone(),
+        sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"),
+    );
     work.max_rows = 4;
     let error = work.run(context(0, 1)).await.unwrap_err();
     assert!(error.contains("more than the 4 rows") && error.contains("nothing was written"), "{error}");
     assert!(lake.tables().iter().all(|table| table.name != "health_hourly"));
     // The limits for people do not hold for jobs.
-    let work = SqlWork::new(lake.clone(), sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"));
+    let work = SqlWork::new(
+        lake.clone(),
+        sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"),
+    );
     assert_eq!(work.run(context(0, 1)).await.unwrap().rows, 6);
 }
 
@@ -115,7 +133,8 @@ async fn errors_name_the_job() {
     let work = SqlWork::new(lake.clone(), sql_job("SELECT valu FROM readings"));
     let error = work.run(context(0, 1)).await.unwrap_err();
     assert!(error.starts_with("the query of job hourly failed: "), "{error}");
-    let work = SqlWork::new(lake, SqlJob { into: "readings".into(), ..sql_job("SELECT time, value FROM readings") });
+    let work =
+        SqlWork::new(lake, SqlJob { into: "readings".into(), ..sql_job("SELECT time, value FROM readings") });
     let error = work.run(context(0, 1)).await.unwrap_err();
     assert!(error.starts_with("the rows of job hourly could not be written: "), "{error}");
     let job = work.into_job();

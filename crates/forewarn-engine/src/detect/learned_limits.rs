@@ -1,11 +1,13 @@
 //! The default detector of one series: three envelopes that learn what is normal by themselves.
 //!
-//! The value, its short-term level (an EWMA) and its distance from a weekly profile each have an envelope that widens to what it has
-//! seen and slowly shrinks toward its centre. A reading strays by how far it lies outside, in widths of the envelope. Everything keeps
-//! learning during an episode: freezing would lock a level shift into an endless alert.
+//! The value, its short-term level (an EWMA) and its distance from a weekly profile each have an envelope
+//! that widens to what it has seen and slowly shrinks toward its centre. A reading strays by how far it lies
+//! outside, in widths of the envelope. Everything keeps learning during an episode: freezing would lock a
+//! level shift into an endless alert.
 //!
-//! Buckets of the profile are `f64`, not `f32` relative to the first value: at one reading a second the slowest rate is 7e-5, and an
-//! `f32` mean would stop moving long before it arrives. They are allocated at the first reading.
+//! Buckets of the profile are `f64`, not `f32` relative to the first value: at one reading a second the
+//! slowest rate is 7e-5, and an `f32` mean would stop moving long before it arrives. They are allocated at
+//! the first reading.
 
 use chrono::{Offset, TimeZone};
 use chrono_tz::Tz;
@@ -25,9 +27,11 @@ const HALF_LIFE_READINGS: f64 = 6931.0;
 const HALF_LIFE_S: f64 = 28.0 * 86_400.0;
 /// Rate of the centre, of the hour-of-week, hour-of-day and overall means, at the base spacing.
 const RATES: [f64; 4] = [0.002, 0.1, 0.02, 0.01];
-/// The spacing at and above which [`RATES`] are per reading; a faster series learns at `1 - (1 - rate)^(dt / base)`.
+/// The spacing at and above which [`RATES`] are per reading; a faster series learns at `1 - (1 - rate)^(dt /
+/// base)`.
 const BASE_S: f64 = 300.0;
-/// Readings after an onset in which only an escalation is an onset, and without a score of 1 after which the episode is over.
+/// Readings after an onset in which only an escalation is an onset, and without a score of 1 after which the
+/// episode is over.
 const QUIET_READINGS: u32 = 100;
 /// An escalation: the score reaches this multiple of the episode's highest.
 const ESCALATION: f64 = 2.0;
@@ -129,8 +133,11 @@ impl Profile {
     fn learn(&mut self, hour: usize, x: f64, seen: u32, rates: &Rates) {
         self.bucket(hour, x, rates.week);
         self.bucket(WEEK + hour % DAY, x, rates.day);
-        self.overall =
-            if seen == 0 { x } else { self.overall + rates.overall.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.overall) };
+        self.overall = if seen == 0 {
+            x
+        } else {
+            self.overall + rates.overall.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.overall)
+        };
     }
 
     fn bucket(&mut self, index: usize, x: f64, rate: f64) {
@@ -162,7 +169,8 @@ impl Rates {
     fn of(dt_us: i64) -> Self {
         let dt = dt_us.max(0) as f64 / 1e6;
         let share = if dt_us > 0 { (dt / BASE_S).min(1.0) } else { 1.0 };
-        let [centre, week, day, overall] = RATES.map(|rate| if share == 1.0 { rate } else { 1.0 - (1.0 - rate).powf(share) });
+        let [centre, week, day, overall] =
+            RATES.map(|rate| if share == 1.0 { rate } else { 1.0 - (1.0 - rate).powf(share) });
         let shrink = (1.0 - 0.5f64.powf(1.0 / HALF_LIFE_READINGS)).min(1.0 - 0.5f64.powf(dt / HALF_LIFE_S));
         Self { dt_us, centre, week, day, overall, shrink }
     }
@@ -193,8 +201,8 @@ pub struct LearnedLimits {
 }
 
 impl LearnedLimits {
-    /// A series that has seen nothing. `tolerance` is how far outside its envelope, in widths, scores 1; `zone` is the time zone of
-    /// the weekly profile.
+    /// A series that has seen nothing. `tolerance` is how far outside its envelope, in widths, scores 1;
+    /// `zone` is the time zone of the weekly profile.
     #[must_use]
     pub fn new(tolerance: f64, zone: Tz) -> Self {
         Self {
@@ -216,7 +224,8 @@ impl LearnedLimits {
         }
     }
 
-    /// Judges the reading `x` at `time_us` (µs UTC), then learns from it. A time that is not newer than the last is judged only.
+    /// Judges the reading `x` at `time_us` (µs UTC), then learns from it. A time that is not newer than the
+    /// last is judged only.
     pub fn step(&mut self, time_us: i64, x: f64) -> Judgement {
         self.judge(time_us, x, false).0
     }
@@ -252,11 +261,14 @@ impl LearnedLimits {
 
     fn strongest(&self, numbers: [f64; 3]) -> Stray {
         let mut best = Stray { widths: -1.0, ..Stray::default() };
-        for (index, aspect) in [Aspect::Value, Aspect::ShortTermLevel, Aspect::WeeklyProfile].into_iter().enumerate() {
+        for (index, aspect) in
+            [Aspect::Value, Aspect::ShortTermLevel, Aspect::WeeklyProfile].into_iter().enumerate()
+        {
             let envelope = &self.envelopes[index];
             let widths = envelope.exceed(numbers[index]);
             if widths > best.widths {
-                best = Stray { aspect, number: numbers[index], low: envelope.low, high: envelope.high, widths };
+                best =
+                    Stray { aspect, number: numbers[index], low: envelope.low, high: envelope.high, widths };
             }
         }
         best
@@ -284,10 +296,15 @@ impl LearnedLimits {
     }
 
     fn ewma(&self, mean: f64, x: f64, readings: f64) -> f64 {
-        if self.seen == 0 { x } else { mean + (2.0 / (readings + 1.0)).max(1.0 / f64::from(self.seen.saturating_add(1))) * (x - mean) }
+        if self.seen == 0 {
+            x
+        } else {
+            mean + (2.0 / (readings + 1.0)).max(1.0 / f64::from(self.seen.saturating_add(1))) * (x - mean)
+        }
     }
 
-    /// What the score makes of the episode. Only readings that are learnt count as calm: late ones are of the past and end nothing.
+    /// What the score makes of the episode. Only readings that are learnt count as calm: late ones are of the
+    /// past and end nothing.
     fn episode(&mut self, score: Option<f64>, learnt: bool) -> Judgement {
         let mut judgement = Judgement { score, ..Judgement::default() };
         if self.quiet > 0 {

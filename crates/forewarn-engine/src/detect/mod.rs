@@ -1,8 +1,8 @@
 //! Detectors: single-pass judges of one series, with O(1) work and bounded state a reading.
 //!
-//! They are public so that a backtest and a test can look at every score, not only at the alerts that come of them. All share the
-//! same manners: a score of 1 is the limit, a reading that is late (or repeats a time) is scored and teaches nothing, a value that is
-//! not finite is neither scored nor learnt.
+//! They are public so that a backtest and a test can look at every score, not only at the alerts that come of
+//! them. All share the same manners: a score of 1 is the limit, a reading that is late (or repeats a time) is
+//! scored and teaches nothing, a value that is not finite is neither scored nor learnt.
 
 mod learned_limits;
 mod rate;
@@ -20,7 +20,8 @@ pub const WARMUP_READINGS: u32 = 200;
 /// Readings a running statistic remembers where nothing else is said.
 pub const MEMORY_READINGS: f64 = 2000.0;
 
-/// The smallest scale of a statistic, relative to the values it is made of: it keeps the score of a constant series finite.
+/// The smallest scale of a statistic, relative to the values it is made of: it keeps the score of a constant
+/// series finite.
 const SCALE_FLOOR: f64 = 1e-9;
 
 /// Beyond this magnitude sums and products of readings overflow; no sensor means it.

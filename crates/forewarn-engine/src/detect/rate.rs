@@ -1,7 +1,7 @@
 //! Rate of change: |dx/dt| in event time against a limit, the user's or ten times its own running mean.
 //!
-//! The mean is an EWMA over 2000 readings (rate 2/2001, never below 1/n), learnt after the test; while the score is 1 or more a rate
-//! enters as at most the limit.
+//! The mean is an EWMA over 2000 readings (rate 2/2001, never below 1/n), learnt after the test; while the
+//! score is 1 or more a rate enters as at most the limit.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,8 +38,8 @@ impl RateOfChange {
         Self { seen: 0, calm: 0, open: false, last_us: i64::MIN, last: 0.0, mean: 0.0 }
     }
 
-    /// Judges the reading `x` at `time_us` (µs UTC) against `limit_per_s`, or against its own mean, then learns from it. A late or
-    /// repeated time has no rate and is passed over.
+    /// Judges the reading `x` at `time_us` (µs UTC) against `limit_per_s`, or against its own mean, then
+    /// learns from it. A late or repeated time has no rate and is passed over.
     pub fn step(&mut self, limit_per_s: Option<f64>, time_us: i64, x: f64, late: bool) -> Judgement {
         if !is_usable(x) || late || (self.seen > 0 && time_us <= self.last_us) {
             return Judgement::default();

@@ -1,8 +1,10 @@
-//! Distance from a running median, in running absolute deviations: little moved by outliers, good for symmetric noise.
+//! Distance from a running median, in running absolute deviations: little moved by outliers, good for
+//! symmetric noise.
 //!
-//! With d = x − median: score = |d| / (limit · 1.4826 · mad); then mad += a·(|d| − mad), median += 2.5·a·mad·sign(d). The rate a is
-//! 2 / (N + 1) for a memory of N readings, 1 − exp(−dt / T) for one of the duration T, and never below 1/n for the n-th reading.
-//! While the score is 1 or more, |d| enters as at most 4 · 1.4826 · mad: an outlier teaches little, a lasting shift is learnt in time.
+//! With d = x − median: score = |d| / (limit · 1.4826 · mad); then mad += a·(|d| − mad), median +=
+//! 2.5·a·mad·sign(d). The rate a is 2 / (N + 1) for a memory of N readings, 1 − exp(−dt / T) for one of the
+//! duration T, and never below 1/n for the n-th reading. While the score is 1 or more, |d| enters as at most
+//! 4 · 1.4826 · mad: an outlier teaches little, a lasting shift is learnt in time.
 
 use forewarn_spec::Baseline;
 use serde::{Deserialize, Serialize};
@@ -39,8 +41,8 @@ impl RobustZ {
         Self { seen: 0, open: false, last_us: i64::MIN, median: 0.0, mad: 0.0 }
     }
 
-    /// Judges the reading `x` at `time_us` (µs UTC) against `limit` deviations, then learns from it. A `late` reading is judged only:
-    /// it may begin an episode and ends none.
+    /// Judges the reading `x` at `time_us` (µs UTC) against `limit` deviations, then learns from it. A `late`
+    /// reading is judged only: it may begin an episode and ends none.
     pub fn step(&mut self, baseline: Baseline, limit: f64, time_us: i64, x: f64, late: bool) -> Judgement {
         if !is_usable(x) {
             return Judgement::default();
@@ -48,7 +50,8 @@ impl RobustZ {
         let learn = !late && (self.seen == 0 || time_us > self.last_us);
         let distance = x - self.median;
         let scale = self.scale(x);
-        let score = (self.seen >= WARMUP_READINGS).then(|| if distance == 0.0 { 0.0 } else { distance.abs() / (limit * scale) });
+        let score = (self.seen >= WARMUP_READINGS)
+            .then(|| if distance == 0.0 { 0.0 } else { distance.abs() / (limit * scale) });
         let mut judgement = Judgement { score, ..Judgement::default() };
         if let Some(score) = score {
             judgement.onset = score >= 1.0 && !self.open;
@@ -56,7 +59,12 @@ impl RobustZ {
             self.open = (self.open || judgement.onset) && !judgement.clear;
         }
         if learn {
-            self.learn(baseline, time_us, x, if score.is_some_and(|score| score >= 1.0) { CLIP * scale } else { f64::INFINITY });
+            self.learn(
+                baseline,
+                time_us,
+                x,
+                if score.is_some_and(|score| score >= 1.0) { CLIP * scale } else { f64::INFINITY },
+            );
         }
         judgement
     }
@@ -85,7 +93,9 @@ impl RobustZ {
         } else {
             let rate = match baseline {
                 Baseline::Readings(readings) => 2.0 / (f64::from(readings) + 1.0),
-                Baseline::Duration(us) => -(-(time_us.saturating_sub(self.last_us) as f64) / us as f64).exp_m1(),
+                Baseline::Duration(us) => {
+                    -(-(time_us.saturating_sub(self.last_us) as f64) / us as f64).exp_m1()
+                }
             };
             let rate = rate.max(1.0 / f64::from(self.seen.saturating_add(1)));
             let distance = x - self.median;

@@ -1,7 +1,7 @@
 //! The detectors against hand values, and `learned_limits` against its executable specification.
 //!
-//! Figures named "specification" were printed once by the reference implementation of the prescribed detectors (Python, standard
-//! library only) on the same readings.
+//! Figures named "specification" were printed once by the reference implementation of the prescribed
+//! detectors (Python, standard library only) on the same readings.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,8 @@ fn near(actual: f64, expected: f64) -> bool {
     (actual - expected).abs() <= 1e-6 * expected.abs().max(1e-3)
 }
 
-/// The synthetic series of the specification's figures: a jagged wave, a level shift, a spike of two readings.
+/// The synthetic series of the specification's figures: a jagged wave, a level shift, a spike of two
+/// readings.
 fn synthetic(index: i64) -> f64 {
     let wave = ((index * 37) % 101) as f64 / 10.0;
     wave + if (700..760).contains(&index) { 5.0 } else { 0.0 }
@@ -29,7 +30,13 @@ fn synthetic(index: i64) -> f64 {
         }
 }
 
-fn check_specification(step_s: i64, awkward: bool, expected_sum: f64, expected_count: usize, expected_onsets: &[(i64, f64)]) {
+fn check_specification(
+    step_s: i64,
+    awkward: bool,
+    expected_sum: f64,
+    expected_count: usize,
+    expected_onsets: &[(i64, f64)],
+) {
     let mut detector = LearnedLimits::new(0.04, Tz::UTC);
     let (mut sum, mut count, mut onsets) = (0.0, 0, Vec::new());
     for index in 0..1500 {
@@ -62,19 +69,45 @@ fn check_specification(step_s: i64, awkward: bool, expected_sum: f64, expected_c
 
 #[test]
 fn learned_limits_follow_their_specification() {
-    check_specification(300, false, 47.168_457_788_207_38, 1299, &[(265, 1.068_948_148), (701, 7.871_854_345), (1201, 14.442_268_176)]);
-    check_specification(1, false, 41.906_344_901_372_09, 1299, &[(701, 7.750_404_731), (1201, 14.404_101_368)]);
-    check_specification(3600, false, 43.523_219_488_379_28, 1299, &[(701, 7.891_859_637), (1201, 14.448_519_577)]);
+    check_specification(
+        300,
+        false,
+        47.168_457_788_207_38,
+        1299,
+        &[(265, 1.068_948_148), (701, 7.871_854_345), (1201, 14.442_268_176)],
+    );
+    check_specification(
+        1,
+        false,
+        41.906_344_901_372_09,
+        1299,
+        &[(701, 7.750_404_731), (1201, 14.404_101_368)],
+    );
+    check_specification(
+        3600,
+        false,
+        43.523_219_488_379_28,
+        1299,
+        &[(701, 7.891_859_637), (1201, 14.448_519_577)],
+    );
 }
 
 #[test]
 fn learned_limits_score_late_readings_and_pass_over_missing_ones() {
-    check_specification(60, true, 46.956_966_112_725_68, 1256, &[(701, 7.774_295_021), (1201, 14.411_646_959)]);
+    check_specification(
+        60,
+        true,
+        46.956_966_112_725_68,
+        1256,
+        &[(701, 7.774_295_021), (1201, 14.411_646_959)],
+    );
 }
 
 fn data(path: &str) -> Option<String> {
-    let folder = std::env::var_os("FOREWARN_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
+    let folder = std::env::var_os("FOREWARN_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
     let text = std::fs::read_to_string(folder.join(path));
     if text.is_err() {
         println!("skipped: {} is missing", folder.join(path).display());
@@ -86,15 +119,17 @@ fn seconds(text: &str) -> i64 {
     NaiveDateTime::parse_from_str(&text[..19], "%Y-%m-%d %H:%M:%S").unwrap().and_utc().timestamp()
 }
 
-/// NAB's machine temperature: the specification's onsets row by row, and the bar of 4 of 4 windows with at most 14 false onsets
-/// after the first 15 % of the rows.
+/// NAB's machine temperature: the specification's onsets row by row, and the bar of 4 of 4 windows with at
+/// most 14 false onsets after the first 15 % of the rows.
 #[test]
 fn learned_limits_find_the_failures_of_the_machine_temperature() {
     let Some(text) = data("nab/realKnownCause/machine_temperature_system_failure.csv") else { return };
     let rows: Vec<(i64, f64)> = text
         .lines()
         .skip(1)
-        .map(|line| line.split_once(',').map(|(time, value)| (seconds(time), value.trim().parse().unwrap())).unwrap())
+        .map(|line| {
+            line.split_once(',').map(|(time, value)| (seconds(time), value.trim().parse().unwrap())).unwrap()
+        })
         .collect();
     let mut detector = LearnedLimits::new(0.04, Tz::UTC);
     let (mut sum, mut count, mut onsets) = (0.0, 0, Vec::new());
@@ -107,7 +142,10 @@ fn learned_limits_find_the_failures_of_the_machine_temperature() {
         }
     }
     // Specification: printed by its run over the same file at tolerance 0.04.
-    let specified = [312, 321, 519, 801, 2073, 2337, 2818, 3965, 5985, 5986, 11746, 12850, 15166, 16330, 16978, 18057, 18970, 19306, 21526];
+    let specified = [
+        312, 321, 519, 801, 2073, 2337, 2818, 3965, 5985, 5986, 11746, 12850, 15166, 16330, 16978, 18057,
+        18970, 19306, 21526,
+    ];
     assert_eq!(onsets, specified);
     assert_eq!((rows.len(), count), (22_695, 22_494));
     assert!(near(sum, 224.134_063_246_986_84), "sum of scores {sum}");
@@ -120,8 +158,9 @@ fn learned_limits_find_the_failures_of_the_machine_temperature() {
     ]
     .map(|(from, to)| seconds(from)..=seconds(to));
     let hit = windows.iter().filter(|window| onsets.iter().any(|row| window.contains(&rows[*row].0))).count();
-    let false_onsets =
-        onsets.iter().filter(|row| **row >= rows.len() * 15 / 100 && !windows.iter().any(|window| window.contains(&rows[**row].0)));
+    let false_onsets = onsets.iter().filter(|row| {
+        **row >= rows.len() * 15 / 100 && !windows.iter().any(|window| window.contains(&rows[**row].0))
+    });
     let false_onsets = false_onsets.count();
     assert_eq!(hit, 4, "windows hit");
     assert!(false_onsets <= 14, "{false_onsets} false onsets");
@@ -142,7 +181,8 @@ fn an_episode_clears_after_a_hundred_calm_readings() {
         assert_eq!(detector.is_open(), !onsets.is_empty() && clears.is_empty(), "reading {index}");
     }
     assert_eq!(onsets, [400]);
-    // The short-term level takes a while to come down; the calm is counted from its last reading above the limit.
+    // The short-term level takes a while to come down; the calm is counted from its last reading above the
+    // limit.
     assert!((400..430).contains(&last_high), "{last_high}");
     assert_eq!(clears, [last_high + 100]);
 }
@@ -172,8 +212,8 @@ fn learned_limits_survive_the_end_of_their_count() {
 
 #[test]
 fn the_weekly_profile_knows_the_zone() {
-    // Two daily levels that switch at 08:00 in Oslo, summer and winter: in local hours the profile fits, in UTC it is off by one hour
-    // after the switch of 2024-10-27.
+    // Two daily levels that switch at 08:00 in Oslo, summer and winter: in local hours the profile fits, in
+    // UTC it is off by one hour after the switch of 2024-10-27.
     let surprise = |zone: Tz| {
         let mut detector = LearnedLimits::new(0.04, zone);
         let start = seconds("2024-09-01 00:00:00");
@@ -182,7 +222,8 @@ fn the_weekly_profile_knows_the_zone() {
         for index in 0..(70 * 288) {
             let time = start + index * 300;
             let local = time + if time < change { 7200 } else { 3600 };
-            let x = if (8..16).contains(&(local.div_euclid(3600) % 24)) { 10.0 } else { 0.0 } + (index % 7) as f64 * 0.01;
+            let x = if (8..16).contains(&(local.div_euclid(3600) % 24)) { 10.0 } else { 0.0 }
+                + (index % 7) as f64 * 0.01;
             let score = detector.step(time * S, x).score.unwrap_or(0.0);
             if time > change {
                 worst = worst.max(score);
@@ -219,7 +260,8 @@ fn robust_z_by_hand() {
     detector.step(baseline, 6.0, 2 * S, 2.0, false);
     assert_eq!(detector.median(), 1.25);
     assert_eq!(detector.scale(0.0), 1.4826);
-    // Third reading 3.25, rate max(2/4, 1/3): d = 2, mad = 1 + 1/2·(2 − 1) = 1.5, median = 1.25 + 2.5·1/2·1.5 = 3.125.
+    // Third reading 3.25, rate max(2/4, 1/3): d = 2, mad = 1 + 1/2·(2 − 1) = 1.5, median = 1.25 + 2.5·1/2·1.5
+    // = 3.125.
     detector.step(baseline, 6.0, 3 * S, 3.25, false);
     assert_eq!(detector.median(), 3.125);
     assert_eq!(detector.scale(0.0), 1.4826 * 1.5);
@@ -252,7 +294,13 @@ fn robust_z_of_a_constant_series_is_finite_and_learns_a_shift_in_the_end() {
     let mut worst = 0.0f64;
     let mut clears = 0;
     for index in 0..20_000i64 {
-        let judgement = detector.step(Baseline::Readings(2000), 6.0, index * S, if index < 500 { 0.0 } else { 7.0 }, false);
+        let judgement = detector.step(
+            Baseline::Readings(2000),
+            6.0,
+            index * S,
+            if index < 500 { 0.0 } else { 7.0 },
+            false,
+        );
         worst = worst.max(judgement.score.unwrap_or(0.0));
         clears += i32::from(judgement.clear);
     }
@@ -265,7 +313,8 @@ fn rate_against_a_limit_by_hand() {
     let mut detector = RateOfChange::new();
     // The limit is 2 a second. Readings every 2 s.
     let values = [0.0, 2.0, 7.0, 11.0, 11.0, 11.0, 11.0, 11.0, 11.0, 11.0];
-    let scores: Vec<Option<f64>> = values.iter().zip(0..).map(|(x, i)| detector.step(Some(2.0), i * 2 * S, *x, false).score).collect();
+    let scores: Vec<Option<f64>> =
+        values.iter().zip(0..).map(|(x, i)| detector.step(Some(2.0), i * 2 * S, *x, false).score).collect();
     assert_eq!(scores[..5], [None, Some(0.5), Some(1.25), Some(1.0), Some(0.0)]);
     assert!(!detector.is_open(), "cleared after five calm readings");
     assert_eq!(detector.step(Some(2.0), 18 * S, 50.0, false).score, None, "a repeated time has no rate");
@@ -289,7 +338,8 @@ fn rate_without_a_limit_learns_its_own() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// Nothing depends on units or absolute dates: scaling, shifting the value and shifting time by whole weeks of hours changes nothing.
+    /// Nothing depends on units or absolute dates: scaling, shifting the value and shifting time by whole
+    /// weeks of hours changes nothing.
     #[test]
     fn learned_limits_do_not_depend_on_units_or_dates(
         seed in any::<u32>(), a in prop_oneof![-50.0..-0.02f64, 0.02..50.0f64], b in -1e3..1e3f64, hours in 0..5000i64,

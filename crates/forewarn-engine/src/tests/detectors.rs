@@ -27,7 +27,10 @@ fn calm() -> Rig {
 }
 
 fn of<'a>(rule: &str, transitions: &'a [AlertTransition]) -> &'a AlertTransition {
-    transitions.iter().find(|one| &*one.rule == rule).unwrap_or_else(|| panic!("no transition of {rule} in {transitions:?}"))
+    transitions
+        .iter()
+        .find(|one| &*one.rule == rule)
+        .unwrap_or_else(|| panic!("no transition of {rule} in {transitions:?}"))
 }
 
 #[test]
@@ -35,13 +38,25 @@ fn detectors_raise_with_score_words_and_evidence() {
     let mut rig = calm();
     let raised = rig.read("p", "temperature", 300, 100.0);
     assert_eq!(raised.iter().map(|one| &*one.rule).collect::<Vec<_>>(), ["drift", "spread", "jump"]);
-    assert!(raised.iter().all(|one| one.transition == T::Raised && one.state == Unacknowledged && one.score.unwrap() > 1.0));
+    assert!(
+        raised.iter().all(|one| one.transition == T::Raised
+            && one.state == Unacknowledged
+            && one.score.unwrap() > 1.0)
+    );
     let drift = of("drift", &raised);
-    assert!(drift.message.starts_with("temperature 100 °C is ") && drift.message.ends_with("(value), limit 0.04"), "{}", drift.message);
+    assert!(
+        drift.message.starts_with("temperature 100 °C is ") && drift.message.ends_with("(value), limit 0.04"),
+        "{}",
+        drift.message
+    );
     assert_eq!((drift.value, drift.evidence.values.len()), (Some(100.0), 1));
     assert!(!drift.evidence.rule_version.is_empty());
     let spread = of("spread", &raised);
-    assert!(spread.message.starts_with("half 50 is ") && spread.message.contains("above its running median 31"), "{}", spread.message);
+    assert!(
+        spread.message.starts_with("half 50 is ") && spread.message.contains("above its running median 31"),
+        "{}",
+        spread.message
+    );
     let jump = of("jump", &raised);
     assert_eq!(jump.message, "temperature changes by 35.5 °C a second, limit 5 °C a second; now 100 °C");
     assert_eq!(jump.score, Some(7.1));
@@ -56,7 +71,8 @@ fn detectors_clear_and_raise_again() {
         ends.extend(rig.read("p", "temperature", time, 60.0 + (time % 10) as f64 * 0.5));
     }
     let ends: Vec<_> = ends.iter().map(|one| (&*one.rule, one.transition, one.time.0 / 1_000_000)).collect();
-    // The fall back is as fast as the rise was; five calm readings after it end it. The short-term level takes longer to come down.
+    // The fall back is as fast as the rise was; five calm readings after it end it. The short-term level
+    // takes longer to come down.
     let (drift, others): (Vec<_>, Vec<_>) = ends.into_iter().partition(|end| end.0 == "drift");
     assert_eq!(others, [("spread", T::Returned, 301), ("jump", T::Returned, 306)]);
     assert_eq!(drift.last().map(|end| end.1), Some(T::Returned), "{drift:?}");
@@ -69,7 +85,10 @@ fn bad_readings_put_a_detectors_alert_in_doubt() {
     let mut rig = calm();
     rig.read("p", "temperature", 300, 100.0);
     let doubt = rig.read_bad("p", "temperature", 301);
-    assert!(doubt.len() == 3 && doubt.iter().all(|one| one.transition == T::Unknown && one.unknown), "{doubt:?}");
+    assert!(
+        doubt.len() == 3 && doubt.iter().all(|one| one.transition == T::Unknown && one.unknown),
+        "{doubt:?}"
+    );
     assert_eq!(rig.read_bad("p", "temperature", 302), []);
     let known = rig.read("p", "temperature", 303, 100.0);
     assert_eq!(known.iter().filter(|one| one.transition == T::Known && !one.unknown).count(), 3, "{known:?}");
@@ -82,19 +101,31 @@ fn silence_puts_a_detectors_alert_in_doubt() {
     assert_eq!(raised.len(), 3);
     // A late reading changes none of it.
     rig.read_late("p", "temperature", 250, 60.0);
-    let of_detectors = |transitions: Vec<AlertTransition>| transitions.into_iter().filter(|one| &*one.rule != "silent").collect::<Vec<_>>();
+    let of_detectors = |transitions: Vec<AlertTransition>| {
+        transitions.into_iter().filter(|one| &*one.rule != "silent").collect::<Vec<_>>()
+    };
     assert_eq!(of_detectors(rig.tick(600)), []);
     let doubt = of_detectors(rig.tick(601));
-    assert!(doubt.len() == 3 && doubt.iter().all(|one| one.transition == T::Unknown && one.time.0 == 600_000_000), "{doubt:?}");
+    assert!(
+        doubt.len() == 3 && doubt.iter().all(|one| one.transition == T::Unknown && one.time.0 == 600_000_000),
+        "{doubt:?}"
+    );
     assert_eq!(rig.tick(10_000), []);
     assert_eq!(rig.engine.shards[0].armed_count(), 0, "nothing is left for ticks to look at");
     let known = of_detectors(rig.read("p", "temperature", 10_001, 100.0));
-    assert!(known.len() >= 3 && ["drift", "spread", "jump"].iter().all(|rule| of(rule, &known).transition == T::Known), "{known:?}");
+    assert!(
+        known.len() >= 3
+            && ["drift", "spread", "jump"].iter().all(|rule| of(rule, &known).transition == T::Known),
+        "{known:?}"
+    );
 
     // Without ticks, as in a backtest, the next reading tells of the gap.
     let gap = of_detectors(rig.read("p", "temperature", 11_000, 100.0));
     let drift: Vec<_> = gap.iter().filter(|one| &*one.rule == "drift").cloned().collect();
-    assert_eq!(brief(&drift)[..2], [(T::Unknown, Unacknowledged, 10_301), (T::Known, Unacknowledged, 11_000)]);
+    assert_eq!(
+        brief(&drift)[..2],
+        [(T::Unknown, Unacknowledged, 10_301), (T::Known, Unacknowledged, 11_000)]
+    );
 }
 
 #[test]
@@ -106,7 +137,9 @@ fn a_slow_series_is_given_time_for_three_readings() {
     }
     let raised = rig.read("p", "temperature", 4 * 3_600, 100.0);
     assert!(raised.iter().any(|one| &*one.rule == "drift" && one.state == Unacknowledged), "{raised:?}");
-    let of_drift = |transitions: Vec<AlertTransition>| transitions.into_iter().filter(|one| &*one.rule == "drift").collect::<Vec<_>>();
+    let of_drift = |transitions: Vec<AlertTransition>| {
+        transitions.into_iter().filter(|one| &*one.rule == "drift").collect::<Vec<_>>()
+    };
     assert_eq!(of_drift(rig.tick(5 * 3_600)), [], "the next reading is only just due");
     let next = of_drift(rig.read("p", "temperature", 5 * 3_600 + 60, 100.0));
     assert!(next.iter().all(|one| !matches!(one.transition, T::Unknown | T::Known)), "{next:?}");
@@ -154,7 +187,11 @@ fn bad_readings_are_no_life_and_end_no_silence() {
 fn a_late_reading_is_judged_by_detectors() {
     let mut rig = calm();
     let raised = rig.read_late("p", "temperature", 100, 100.0);
-    assert_eq!(raised.iter().map(|one| &*one.rule).collect::<Vec<_>>(), ["drift"], "a late value has no rate and derives nothing");
+    assert_eq!(
+        raised.iter().map(|one| &*one.rule).collect::<Vec<_>>(),
+        ["drift"],
+        "a late value has no rate and derives nothing"
+    );
     assert_eq!(raised[0].time.0, 100_000_000);
 }
 
@@ -180,20 +217,25 @@ fn silence_is_told_by_the_wall_clock_and_ends_with_the_next_reading() {
     assert_eq!(rig.tick(87_400 + 300), []);
     let silent = rig.tick(87_400 + 301);
     assert_eq!(brief(&silent), [(T::Raised, Unacknowledged, 87_700)]);
-    assert_eq!((&*silent[0].asset, silent[0].message.as_str()), ("p", "temperature has been silent for longer than 5m"));
+    assert_eq!(
+        (&*silent[0].asset, silent[0].message.as_str()),
+        ("p", "temperature has been silent for longer than 5m")
+    );
     assert_eq!(brief(&rig.tick(90_000)), [(T::Raised, Unacknowledged, 87_701)], "q followed");
     assert_eq!(rig.tick(100_000), [], "told once");
     let back = rig.read("p", "temperature", 100_001, 60.0);
     assert_eq!(brief(&back), [(T::Returned, Returned, 100_001)]);
-    assert_eq!(brief(&rig.command(&silent[0], CommandAction::Acknowledge, 100_002))[1], (T::Normal, Normal, 100_002));
+    assert_eq!(
+        brief(&rig.command(&silent[0], CommandAction::Acknowledge, 100_002))[1],
+        (T::Normal, Normal, 100_002)
+    );
     assert_eq!(rig.tick(100_301), []);
     assert_eq!(brief(&rig.tick(100_302)), [(T::Raised, Unacknowledged, 100_301)], "the watch goes on");
 }
 
 #[test]
 fn silence_is_counted_from_the_newest_arrival_though_the_clock_was_set_back_with_a_restart_and_without() {
-    const MISSING: &str =
-        "rules:\n  - { name: silent, assets: '**', missing: { signal: temperature, longer_than: 5m }, severity: warning }";
+    const MISSING: &str = "rules:\n  - { name: silent, assets: '**', missing: { signal: temperature, longer_than: 5m }, severity: warning }";
     for restart in [false, true] {
         let mut rig = Rig::new(MISSING, &[("p", "temperature")]);
         rig.read_delayed("p", "temperature", 1, 60.0, 10_000);

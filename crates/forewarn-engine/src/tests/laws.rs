@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forewarn_types::{AlertTransition, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp, Transition};
+use forewarn_types::{
+    AlertTransition, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp, Transition,
+};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -36,7 +38,8 @@ rules:
 ";
 const SIGNALS: [&str; 10] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"];
 
-/// A thing that happens: a reading (series, seconds since the last, value, quality, late) or a tick (seconds since the newest reading).
+/// A thing that happens: a reading (series, seconds since the last, value, quality, late) or a tick (seconds
+/// since the newest reading).
 #[derive(Debug, Clone)]
 enum Happening {
     Reading { series: u32, gap: i64, value: f64, bad: bool, late: bool },
@@ -44,15 +47,12 @@ enum Happening {
 }
 
 fn happenings(count: usize) -> impl Strategy<Value = Vec<Happening>> {
-    // One series speaks more than the others, so that its detectors get past their warm-up; now and then a value is off.
+    // One series speaks more than the others, so that its detectors get past their warm-up; now and then a
+    // value is off.
     let series = prop_oneof![6 => Just(0u32), 1 => Just(1u32), 4 => 0..10u32];
     let value = prop_oneof![50 => 0..10u8, 1 => Just(25u8)];
-    let reading = (series, 0..15i64, value, 0..20u8, 0..15u8).prop_map(|(series, gap, value, bad, late)| Happening::Reading {
-        series,
-        gap,
-        value: f64::from(value),
-        bad: bad == 0,
-        late: late == 0,
+    let reading = (series, 0..15i64, value, 0..20u8, 0..15u8).prop_map(|(series, gap, value, bad, late)| {
+        Happening::Reading { series, gap, value: f64::from(value), bad: bad == 0, late: late == 0 }
     });
     let one = prop_oneof![12 => reading, 1 => (0..400i64).prop_map(|after| Happening::Tick { after })];
     prop::collection::vec(one, count)
@@ -78,8 +78,8 @@ impl IntoOffset for u64 {
     }
 }
 
-/// The happenings as records. Readings are gathered into batches of at most `batch` rows; all of them say that they arrived at the same
-/// time between two ticks, so that cuts alone make the difference.
+/// The happenings as records. Readings are gathered into batches of at most `batch` rows; all of them say
+/// that they arrived at the same time between two ticks, so that cuts alone make the difference.
 fn records(happenings: &[Happening], batch: usize, with_late: bool) -> Vec<Record> {
     let mut records = Vec::new();
     let mut open = ReadingBatch::default();
@@ -94,7 +94,12 @@ fn records(happenings: &[Happening], batch: usize, with_late: bool) -> Vec<Recor
                 open.arrived = Timestamp::from_secs(wall);
                 let quality = if bad { Quality::Bad } else { Quality::Good };
                 let at = if late { time - 500 } else { time };
-                open.push(SeriesId(series), Timestamp::from_secs(at), value, ReadingFlags::new(quality, late));
+                open.push(
+                    SeriesId(series),
+                    Timestamp::from_secs(at),
+                    value,
+                    ReadingFlags::new(quality, late),
+                );
                 if open.len() >= batch {
                     records.push(Record::Readings(std::mem::take(&mut open)));
                 }
@@ -115,7 +120,9 @@ fn records(happenings: &[Happening], batch: usize, with_late: bool) -> Vec<Recor
 /// The same readings between ticks, series by series instead of in the order of their times.
 fn sorted_by_series(records: &[Record], backwards: bool) -> Vec<Record> {
     let mut sorted = Vec::new();
-    for stretch in records.chunk_by(|one, next| matches!((one, next), (Record::Readings(_), Record::Readings(_)))) {
+    for stretch in
+        records.chunk_by(|one, next| matches!((one, next), (Record::Readings(_), Record::Readings(_))))
+    {
         let mut rows = Vec::new();
         let mut whole = ReadingBatch::default();
         for record in stretch {
@@ -199,8 +206,9 @@ proptest! {
         prop_assert_eq!(expressions(with), expressions(without));
     }
 
-    /// Across the series of an asset nothing is promised: a rule must say the same however its signal is mixed with others. The stretches
-    /// between ticks are told once as they happened and once signal by signal.
+    /// Across the series of an asset nothing is promised: a rule must say the same however its signal is
+    /// mixed with others. The stretches between ticks are told once as they happened and once signal by
+    /// signal.
     #[test]
     fn the_order_of_independent_series_changes_no_rule(happenings in happenings(700), backwards in any::<bool>()) {
         let engine = || {
@@ -240,7 +248,8 @@ proptest! {
     }
 }
 
-/// The laws would hold of an engine that says nothing: the happenings must make every rule speak, in every way it can.
+/// The laws would hold of an engine that says nothing: the happenings must make every rule speak, in every
+/// way it can.
 #[test]
 fn the_laws_are_not_empty() {
     let mut runner = TestRunner::deterministic();
@@ -279,7 +288,8 @@ fn naive(readings: &[(i64, f64)]) -> Vec<(Transition, i64)> {
         } else if x > 6.0 {
             if since.is_none() {
                 since = Some(second);
-                // While the last occurrence waits to be acknowledged, its return is told only once it has held long enough.
+                // While the last occurrence waits to be acknowledged, its return is told only once it has
+                // held long enough.
                 if !waiting {
                     told.push((Transition::Pending, second));
                 }

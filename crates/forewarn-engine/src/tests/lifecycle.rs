@@ -18,7 +18,10 @@ fn acknowledged_then_over() {
     let raised = rig.read("a", "x", 0, 2.0);
     let acknowledged = rig.command(&raised[0], CommandAction::Acknowledge, 5);
     assert_eq!(brief(&acknowledged), [(T::Acknowledged, Acknowledged, 5)]);
-    assert_eq!((acknowledged[0].actor.as_deref(), acknowledged[0].comment.as_deref()), (Some("kim"), Some("seen")));
+    assert_eq!(
+        (acknowledged[0].actor.as_deref(), acknowledged[0].comment.as_deref()),
+        (Some("kim"), Some("seen"))
+    );
     assert_eq!(brief(&rig.read("a", "x", 10, 0.0)), [(T::Normal, Normal, 10)]);
     assert_eq!(rig.command(&raised[0], CommandAction::Acknowledge, 11), []);
     assert_eq!(rig.problems.len(), 1, "the alert is not open any more");
@@ -49,7 +52,10 @@ fn shelved_alerts_keep_evaluating_and_come_back() {
     let mut rig = rig();
     let raised = rig.read("a", "x", 0, 2.0);
     let until = Timestamp::from_secs(100);
-    assert_eq!(brief(&rig.command(&raised[0], CommandAction::Shelve { until }, 5)), [(T::Shelved, Shelved, 5)]);
+    assert_eq!(
+        brief(&rig.command(&raised[0], CommandAction::Shelve { until }, 5)),
+        [(T::Shelved, Shelved, 5)]
+    );
     assert_eq!(brief(&rig.read("a", "x", 10, 0.0)), [(T::Returned, Shelved, 10)]);
     assert_eq!(rig.tick(99), []);
     assert_eq!(brief(&rig.tick(101)), [(T::Unshelved, Returned, 100)]);
@@ -77,10 +83,15 @@ fn a_shelf_outlives_the_alert_until_its_end() {
     rig.engine = Engine::restore(&rig.engine.snapshot().unwrap()).unwrap();
     let again = rig.read("a", "x", 20, 2.0);
     assert_eq!(brief(&again), [(T::Raised, Shelved, 20)]);
-    assert_eq!(brief(&rig.read("b", "x", 20, 2.0)), [(T::Raised, Unacknowledged, 20)], "the shelf is that of one asset");
+    assert_eq!(
+        brief(&rig.read("b", "x", 20, 2.0)),
+        [(T::Raised, Unacknowledged, 20)],
+        "the shelf is that of one asset"
+    );
     assert_eq!(brief(&rig.tick(100)), [(T::Unshelved, Unacknowledged, 100)]);
 
-    // The end of the shelf counts while no alert is open, too; and an operator may end it by the alert that was shelved.
+    // The end of the shelf counts while no alert is open, too; and an operator may end it by the alert that
+    // was shelved.
     for (by_hand, start) in [(false, 200), (true, 400)] {
         let one = rig.read("c", "x", start, 2.0);
         rig.command(&one[0], CommandAction::Shelve { until: Timestamp::from_secs(start + 100) }, start + 1);
@@ -109,10 +120,15 @@ fn a_change_of_texts_keeps_the_alert_and_a_change_of_condition_ends_it() {
     assert_eq!(brief(&again), [(T::Returned, Returned, 10)]);
     assert_eq!((again[0].alert, again[0].severity), (raised[0].alert, forewarn_types::Severity::Critical));
 
-    let broken = rig.step(&definitions("rules:\n  - { name: high, assets: '**', when: 'x >' , severity: minor }"));
+    let broken =
+        rig.step(&definitions("rules:\n  - { name: high, assets: '**', when: 'x >' , severity: minor }"));
     assert_eq!(broken, []);
     assert_eq!(rig.problems.len(), 1);
-    assert_eq!(brief(&rig.read("a", "x", 20, 2.0)), [(T::Reraised, Unacknowledged, 20)], "the old definitions stay in force");
+    assert_eq!(
+        brief(&rig.read("a", "x", 20, 2.0)),
+        [(T::Reraised, Unacknowledged, 20)],
+        "the old definitions stay in force"
+    );
 
     let changed = rig.step(&definitions(&HIGH.replace("1.0", "1.5")));
     assert_eq!(brief(&changed), [(T::Normal, Normal, 20)]);
@@ -140,7 +156,10 @@ rules:
     assert_eq!(changed.iter().map(|one| &*one.rule).collect::<Vec<_>>(), ["high"]);
     let again = rig.read("a", "x", 10, 2.0);
     assert_eq!(again.iter().map(|one| (&*one.rule, one.value)).collect::<Vec<_>>(), [("high", Some(6.0))]);
-    assert_ne!(again[0].evidence.rule_version, raised[0].evidence.rule_version, "another formula is another version");
+    assert_ne!(
+        again[0].evidence.rule_version, raised[0].evidence.rule_version,
+        "another formula is another version"
+    );
 }
 
 #[test]
@@ -170,11 +189,17 @@ fn what_was_refused_is_raised_when_there_is_room() {
     rig.engine = Engine::restore(&rig.engine.snapshot().unwrap()).unwrap();
     rig.command(&a[0], CommandAction::Acknowledge, 6);
     let room = rig.read("a", "x", 7, 0.0);
-    assert_eq!(brief(&room), [(T::Normal, Normal, 7), (T::Raised, Unacknowledged, 1), (T::Unknown, Unacknowledged, 5)]);
+    assert_eq!(
+        brief(&room),
+        [(T::Normal, Normal, 7), (T::Raised, Unacknowledged, 1), (T::Unknown, Unacknowledged, 5)]
+    );
     assert_eq!((&*room[1].asset, room[2].unknown), ("b", true));
     rig.read("b", "x", 8, 0.0);
     let room = rig.command(&room[1], CommandAction::Acknowledge, 9);
-    assert_eq!(brief(&room), [(T::Acknowledged, Acknowledged, 9), (T::Normal, Normal, 9), (T::Raised, Unacknowledged, 3)]);
+    assert_eq!(
+        brief(&room),
+        [(T::Acknowledged, Acknowledged, 9), (T::Normal, Normal, 9), (T::Raised, Unacknowledged, 3)]
+    );
     assert_eq!(&*room[2].asset, "d");
 }
 
@@ -184,7 +209,10 @@ fn a_rule_that_another_program_reads_differently_starts_afresh_after_a_restore()
     let raised = rig.read("a", "x", 0, 2.0);
     let mut bytes = rig.engine.snapshot().unwrap();
     let version = rig.engine.program.rules[0].head.version.clone();
-    let at = bytes.windows(version.len()).position(|window| window == version.as_bytes()).expect("the version stands in the outline");
+    let at = bytes
+        .windows(version.len())
+        .position(|window| window == version.as_bytes())
+        .expect("the version stands in the outline");
     bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
     rig.engine = Engine::restore(&bytes).unwrap();
     // The end is told once, with the next record, even if another restart comes before it.
@@ -207,7 +235,11 @@ rules: [{ name: high, assets: '**', when: 'd > 1.0 || s5 > 1.0', severity: major
         rig.add_series(&[("a", &format!("s{number}"))]);
     }
     let slots = &rig.engine.shards[0].slots;
-    assert_eq!(slots.iter().filter(|slot| !slot.watchers.is_empty()).count(), 4, "d, what it rests on, and s5");
+    assert_eq!(
+        slots.iter().filter(|slot| !slot.watchers.is_empty()).count(),
+        4,
+        "d, what it rests on, and s5"
+    );
     rig.read("a", "s0", 0, 2.0);
     assert_eq!(brief(&rig.read("a", "s19999", 1, 2.0)), [(T::Raised, Unacknowledged, 1)]);
     assert_eq!(brief(&rig.read("a", "s5", 2, 2.0)), []);
@@ -248,7 +280,10 @@ fn snapshots_of_other_versions_are_refused() {
     let Err(error) = Engine::restore(&bytes) else { panic!("version 9 must be refused") };
     assert!(matches!(error, EngineError::UnknownVersion { found: 9, known: 2 }), "{error}");
     for junk in [&b""[..], b"FWEN", b"FWEN\x02", b"nonsense", &rig.engine.snapshot().unwrap()[..40]] {
-        assert!(matches!(Engine::restore(junk), Err(EngineError::NotASnapshot(_))), "{junk:?} must be refused");
+        assert!(
+            matches!(Engine::restore(junk), Err(EngineError::NotASnapshot(_))),
+            "{junk:?} must be refused"
+        );
     }
 }
 

@@ -8,8 +8,8 @@ mod when;
 use std::sync::Arc;
 
 use forewarn_types::{
-    AlertState, AlertTransition, CommandAction, DefinitionFile, Definitions, Offset, OperatorCommand, Quality, ReadingBatch, ReadingFlags,
-    Record, SeriesDef, SeriesId, Timestamp, Transition,
+    AlertState, AlertTransition, CommandAction, DefinitionFile, Definitions, Offset, OperatorCommand,
+    Quality, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, Timestamp, Transition,
 };
 
 use crate::{Actions, Engine, EngineOptions};
@@ -24,7 +24,9 @@ pub(crate) struct Rig {
 
 pub(crate) fn definitions(rules: &str) -> Record {
     let text = format!("pipeline: test\n{rules}\n");
-    Record::Definitions(Definitions { files: vec![DefinitionFile { path: "test.yaml".to_owned(), text: Arc::from(text) }] })
+    Record::Definitions(Definitions {
+        files: vec![DefinitionFile { path: "test.yaml".to_owned(), text: Arc::from(text) }],
+    })
 }
 
 pub(crate) fn series_defs(first: usize, names: &[(&str, &str)]) -> Record {
@@ -42,7 +44,8 @@ impl Rig {
     }
 
     pub(crate) fn with_options(options: EngineOptions, rules: &str, series: &[(&str, &str)]) -> Self {
-        let mut rig = Self { engine: Engine::new(options), offset: 0, problems: Vec::new(), series: Vec::new() };
+        let mut rig =
+            Self { engine: Engine::new(options), offset: 0, problems: Vec::new(), series: Vec::new() };
         rig.step(&definitions(rules));
         rig.add_series(series);
         assert_eq!(rig.problems, [""; 0], "the definitions must load");
@@ -68,7 +71,14 @@ impl Rig {
     }
 
     /// A good reading that arrives `delay` seconds after its time.
-    pub(crate) fn read_delayed(&mut self, asset: &str, signal: &str, time: i64, value: f64, delay: i64) -> Vec<AlertTransition> {
+    pub(crate) fn read_delayed(
+        &mut self,
+        asset: &str,
+        signal: &str,
+        time: i64,
+        value: f64,
+        delay: i64,
+    ) -> Vec<AlertTransition> {
         self.read_flagged(asset, signal, time, value, ReadingFlags::default(), delay)
     }
 
@@ -77,7 +87,13 @@ impl Rig {
         self.read_delayed(asset, signal, time, value, 0)
     }
 
-    pub(crate) fn read_late(&mut self, asset: &str, signal: &str, time: i64, value: f64) -> Vec<AlertTransition> {
+    pub(crate) fn read_late(
+        &mut self,
+        asset: &str,
+        signal: &str,
+        time: i64,
+        value: f64,
+    ) -> Vec<AlertTransition> {
         self.read_flagged(asset, signal, time, value, ReadingFlags::new(Quality::Good, true), 0)
     }
 
@@ -85,8 +101,17 @@ impl Rig {
         self.read_flagged(asset, signal, time, 0.0, ReadingFlags::new(Quality::Bad, false), 0)
     }
 
-    fn read_flagged(&mut self, asset: &str, signal: &str, time: i64, value: f64, flags: ReadingFlags, delay: i64) -> Vec<AlertTransition> {
-        let id = self.series.iter().position(|(a, s)| a == asset && s == signal).expect("a series of the rig");
+    fn read_flagged(
+        &mut self,
+        asset: &str,
+        signal: &str,
+        time: i64,
+        value: f64,
+        flags: ReadingFlags,
+        delay: i64,
+    ) -> Vec<AlertTransition> {
+        let id =
+            self.series.iter().position(|(a, s)| a == asset && s == signal).expect("a series of the rig");
         let mut batch = ReadingBatch::with_capacity(Timestamp::from_secs(time + delay), 1);
         batch.push(SeriesId(u32::try_from(id).unwrap()), Timestamp::from_secs(time), value, flags);
         self.step(&Record::Readings(batch))
@@ -96,7 +121,12 @@ impl Rig {
         self.step(&Record::Tick(Timestamp::from_secs(now)))
     }
 
-    pub(crate) fn command(&mut self, alert: &AlertTransition, action: CommandAction, time: i64) -> Vec<AlertTransition> {
+    pub(crate) fn command(
+        &mut self,
+        alert: &AlertTransition,
+        action: CommandAction,
+        time: i64,
+    ) -> Vec<AlertTransition> {
         self.step(&Record::Command(OperatorCommand {
             alert: alert.alert,
             action,

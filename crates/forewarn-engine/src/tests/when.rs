@@ -25,7 +25,10 @@ fn rig() -> Rig {
     Rig::new(HOT, &[("plant/p1", "temperature"), ("plant/p1", "vibration"), ("elsewhere/p2", "temperature")])
 }
 
-fn of(rule: &str, transitions: &[forewarn_types::AlertTransition]) -> Vec<(T, forewarn_types::AlertState, i64)> {
+fn of(
+    rule: &str,
+    transitions: &[forewarn_types::AlertTransition],
+) -> Vec<(T, forewarn_types::AlertState, i64)> {
     brief(&transitions.iter().filter(|one| &*one.rule == rule).cloned().collect::<Vec<_>>())
 }
 
@@ -61,7 +64,10 @@ fn a_pending_condition_that_ends_was_nothing() {
     assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 110, 91.0)), [(T::Pending, Pending, 110)]);
     assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 140, 80.0)), [(T::Normal, Normal, 140)]);
     assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 150, 91.0)), [(T::Pending, Pending, 150)]);
-    assert_eq!(of("hot", &rig.read("plant/p1", "temperature", 180, 91.0)), [(T::Raised, Unacknowledged, 180)]);
+    assert_eq!(
+        of("hot", &rig.read("plant/p1", "temperature", 180, 91.0)),
+        [(T::Raised, Unacknowledged, 180)]
+    );
 }
 
 #[test]
@@ -81,7 +87,8 @@ fn stale_and_bad_inputs_put_an_alert_in_doubt_but_never_end_it() {
     let mut rig = rig();
     rig.read("plant/p1", "vibration", 0, 5.0);
     rig.read("plant/p1", "temperature", 0, 91.0);
-    // The default tolerance is 5 min; `until` rests on the temperature alone once the alert is raised at 30 s.
+    // The default tolerance is 5 min; `until` rests on the temperature alone once the alert is raised at 30
+    // s.
     assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 100, 5.0)), [(T::Raised, Unacknowledged, 30)]);
     assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 300, 1.0)), []);
     let doubt = rig.read("plant/p1", "vibration", 301, 1.0);
@@ -125,7 +132,11 @@ fn a_hold_does_not_elapse_in_doubt() {
     assert_eq!(of("hot", &rig.read("plant/p1", "vibration", 129, 5.0)), []);
     let raised = rig.read("plant/p1", "vibration", 131, 5.0);
     assert_eq!(of("hot", &raised), [(T::Raised, Unacknowledged, 130)]);
-    assert_eq!((raised[0].alert, raised[0].started), (known[0].alert, Timestamp::from_secs(10)), "its start and its id stay");
+    assert_eq!(
+        (raised[0].alert, raised[0].started),
+        (known[0].alert, Timestamp::from_secs(10)),
+        "its start and its id stay"
+    );
 }
 
 #[test]
@@ -139,7 +150,10 @@ fn an_alert_whose_end_cannot_be_told_at_its_onset_is_in_doubt() {
     assert_eq!(of("now", &onset), [(T::Raised, Unacknowledged, 0), (T::Unknown, Unacknowledged, 0)]);
     assert_eq!(of("r", &rig.tick(10)), [(T::Raised, Unacknowledged, 10), (T::Unknown, Unacknowledged, 10)]);
     let known = rig.read("p", "y", 11, 5.0);
-    assert_eq!((of("now", &known), of("r", &known)), (vec![(T::Known, Unacknowledged, 11)], vec![(T::Known, Unacknowledged, 11)]));
+    assert_eq!(
+        (of("now", &known), of("r", &known)),
+        (vec![(T::Known, Unacknowledged, 11)], vec![(T::Known, Unacknowledged, 11)])
+    );
 }
 
 #[test]
@@ -180,7 +194,10 @@ rules:
 
 #[test]
 fn a_rule_starts_when_its_signals_appear() {
-    let mut rig = Rig::new("rules:\n  - { name: either, assets: '**', when: 'a > 1.0 || b > 1.0', severity: minor }", &[("x", "a")]);
+    let mut rig = Rig::new(
+        "rules:\n  - { name: either, assets: '**', when: 'a > 1.0 || b > 1.0', severity: minor }",
+        &[("x", "a")],
+    );
     assert_eq!(brief(&rig.read("x", "a", 0, 2.0)), [(T::Raised, Unacknowledged, 0)]);
     assert_eq!(brief(&rig.read("x", "a", 1, 0.0)), [(T::Unknown, Unacknowledged, 1)], "b may be above");
     rig.add_series(&[("x", "b")]);

@@ -8,16 +8,19 @@ use crate::IngestError;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Unpacks a body sent with `Content-Encoding: gzip` or `deflate`. Which one it is shows in its first bytes: senders mean
-/// either zlib or bare deflate by the latter. No more than `limit` bytes are ever held.
+/// Unpacks a body sent with `Content-Encoding: gzip` or `deflate`. Which one it is shows in its first bytes:
+/// senders mean either zlib or bare deflate by the latter. No more than `limit` bytes are ever held.
 ///
 /// # Errors
-/// [`IngestError::BodyTooLarge`] if more than `limit` bytes come out, [`IngestError::Compression`] if the data is damaged.
+/// [`IngestError::BodyTooLarge`] if more than `limit` bytes come out, [`IngestError::Compression`] if the
+/// data is damaged.
 pub fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, IngestError> {
     match body {
         [0x1f, 0x8b, ..] => read_bounded(MultiGzDecoder::new(body), limit),
         // A zlib header: method 8, and a multiple of 31 as a 16-bit number (RFC 1950).
-        [cmf, flags, ..] if cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flags]) % 31 == 0 => read_bounded(ZlibDecoder::new(body), limit),
+        [cmf, flags, ..] if cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flags]) % 31 == 0 => {
+            read_bounded(ZlibDecoder::new(body), limit)
+        }
         _ => read_bounded(DeflateDecoder::new(body), limit),
     }
 }

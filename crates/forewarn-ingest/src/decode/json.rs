@@ -1,8 +1,9 @@
-//! Readings as JSON: one object, an array of objects, or one object a line (NDJSON). Which of them it is shows in the body,
-//! so a wrong content type does no harm.
+//! Readings as JSON: one object, an array of objects, or one object a line (NDJSON). Which of them it is
+//! shows in the body, so a wrong content type does no harm.
 //!
-//! The usual object (`asset`, `signal`, `time`, `value`, `quality` in any order, no escapes) is read by [`scan`] in one pass
-//! and without allocation. Whatever it does not understand goes to `object`, which takes all of JSON and explains itself.
+//! The usual object (`asset`, `signal`, `time`, `value`, `quality` in any order, no escapes) is read by
+//! [`scan`] in one pass and without allocation. Whatever it does not understand goes to `object`, which takes
+//! all of JSON and explains itself.
 
 mod object;
 
@@ -16,8 +17,8 @@ use crate::{IngestError, NO_TIME, RawBatch};
 
 const EXAMPLE: &str = r#"readings such as {"asset":"plant1/pump7","signal":"temperature","time":"2026-01-31T08:30:00Z","value":91.2}, one a line or as an array"#;
 
-/// Decodes the body of `POST /v1/readings`. Lines (elements of an array, where the body is one) that cannot be used are
-/// listed in the batch; all others are kept.
+/// Decodes the body of `POST /v1/readings`. Lines (elements of an array, where the body is one) that cannot
+/// be used are listed in the batch; all others are kept.
 ///
 /// # Errors
 /// [`IngestError::EmptyBody`] if there is nothing to decode.
@@ -43,7 +44,9 @@ fn lines(body: &[u8], max_bytes: usize, batch: &mut RawBatch) {
     for (number, line) in Lines::new(body, max_bytes) {
         let decoded = line.and_then(|text| {
             match scan(text) {
-                Some((reading, end)) if blanks(text.as_bytes(), end) == text.len() => reading.push(number, batch),
+                Some((reading, end)) if blanks(text.as_bytes(), end) == text.len() => {
+                    reading.push(number, batch)
+                }
                 _ => object::decode(text, row_line(number), batch)?,
             }
             Ok(())
@@ -66,7 +69,12 @@ fn array(text: &str, mut at: usize, max_bytes: usize, batch: &mut RawBatch) {
         number += 1;
         let end = match element(text, at, number, max_bytes, batch) {
             Ok(end) => blanks(bytes, end),
-            Err(reason) => return batch.reject(number, format!("the array breaks off here, what stands before is kept: {reason}")),
+            Err(reason) => {
+                return batch.reject(
+                    number,
+                    format!("the array breaks off here, what stands before is kept: {reason}"),
+                );
+            }
         };
         match bytes.get(end) {
             Some(b',') => at = end + 1,
@@ -74,16 +82,31 @@ fn array(text: &str, mut at: usize, max_bytes: usize, batch: &mut RawBatch) {
                 at = end + 1;
                 break;
             }
-            _ => return batch.reject(number, "the array breaks off after this element, what stands before is kept: , or ] is missing"),
+            _ => {
+                return batch.reject(
+                    number,
+                    "the array breaks off after this element, what stands before is kept: , or ] is missing",
+                );
+            }
         }
     }
     if blanks(bytes, at) < text.len() {
-        batch.reject(number.max(1), "there is more after the end of the array; send one array, or one object a line");
+        batch.reject(
+            number.max(1),
+            "there is more after the end of the array; send one array, or one object a line",
+        );
     }
 }
 
-/// Decodes the array's element at `at`; an error ends the array, a refused element does not. Gives where it ends.
-fn element(text: &str, at: usize, number: usize, max_bytes: usize, batch: &mut RawBatch) -> Result<usize, String> {
+/// Decodes the array's element at `at`; an error ends the array, a refused element does not. Gives where it
+/// ends.
+fn element(
+    text: &str,
+    at: usize,
+    number: usize,
+    max_bytes: usize,
+    batch: &mut RawBatch,
+) -> Result<usize, String> {
     let rest = text.get(at..).unwrap_or("");
     if let Some((reading, end)) = scan(rest)
         && end <= max_bytes
@@ -176,8 +199,13 @@ fn scan(text: &str) -> Option<(Reading<'_>, usize)> {
             _ => return None,
         }
     }
-    let reading =
-        Reading { asset: asset?, signal: signal?, time: time.unwrap_or(NO_TIME), value: value?, quality: quality.unwrap_or(Quality::Good) };
+    let reading = Reading {
+        asset: asset?,
+        signal: signal?,
+        time: time.unwrap_or(NO_TIME),
+        value: value?,
+        quality: quality.unwrap_or(Quality::Good),
+    };
     Some((reading, at + 1))
 }
 

@@ -1,9 +1,9 @@
 //! Influx line protocol: what Telegraf and every Influx client writes.
 //!
-//! `measurement,tag=value field=1.5,other=2i 1700000000000000000`. The scanner follows the InfluxDB v2 specification: `\`
-//! escapes a comma, an equals sign, a blank and itself, and stands for itself before anything else. Senders repeat few series,
-//! so a series (measurement and tags, byte for byte) and each of its fields is named once in a batch; after that a field costs
-//! two comparisons and a number.
+//! `measurement,tag=value field=1.5,other=2i 1700000000000000000`. The scanner follows the InfluxDB v2
+//! specification: `\` escapes a comma, an equals sign, a blank and itself, and stands for itself before
+//! anything else. Senders repeat few series, so a series (measurement and tags, byte for byte) and each of
+//! its fields is named once in a batch; after that a field costs two comparisons and a number.
 
 mod series;
 
@@ -34,7 +34,8 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Reads the query parameter `precision` of InfluxDB v1 (`n`, `ns`, `u`, `us`, `ms`, `s`, `m`, `h`) or v2 (`ns`, `us`, `ms`, `s`).
+    /// Reads the query parameter `precision` of InfluxDB v1 (`n`, `ns`, `u`, `us`, `ms`, `s`, `m`, `h`) or v2
+    /// (`ns`, `us`, `ms`, `s`).
     ///
     /// # Errors
     /// [`IngestError::Influx`] if it is none of them.
@@ -46,7 +47,12 @@ impl Precision {
             "s" => Self::Seconds,
             "m" => Self::Minutes,
             "h" => Self::Hours,
-            _ => return Err(IngestError::Influx(format!("precision {:?} is unknown; send ns, us, ms or s", shorten(text)))),
+            _ => {
+                return Err(IngestError::Influx(format!(
+                    "precision {:?} is unknown; send ns, us, ms or s",
+                    shorten(text)
+                )));
+            }
         })
     }
 
@@ -63,17 +69,28 @@ impl Precision {
     }
 }
 
-/// Decodes a body of line protocol. Lines and fields that cannot be used are listed in the batch; all others are kept. Fields that
-/// are texts are passed over: only numbers and booleans become readings.
+/// Decodes a body of line protocol. Lines and fields that cannot be used are listed in the batch; all others
+/// are kept. Fields that are texts are passed over: only numbers and booleans become readings.
 ///
 /// # Errors
 /// [`IngestError::EmptyBody`] if there is nothing to decode.
-pub fn decode(body: &[u8], precision: Precision, mapping: &InfluxMapping, options: &DecodeOptions) -> Result<RawBatch, IngestError> {
+pub fn decode(
+    body: &[u8],
+    precision: Precision,
+    mapping: &InfluxMapping,
+    options: &DecodeOptions,
+) -> Result<RawBatch, IngestError> {
     if body.trim_ascii().is_empty() {
-        return Err(IngestError::EmptyBody("lines such as pump,site=plant1,unit=pump7 temperature=91.2 1767225600000000000"));
+        return Err(IngestError::EmptyBody(
+            "lines such as pump,site=plant1,unit=pump7 temperature=91.2 1767225600000000000",
+        ));
     }
     // A field with its share of a line has about 32 bytes; the columns take less room than the body.
-    let mut decoder = Decoder { batch: RawBatch::with_capacity(body.len() / 32 + 1), precision, cache: SeriesCache::new(mapping) };
+    let mut decoder = Decoder {
+        batch: RawBatch::with_capacity(body.len() / 32 + 1),
+        precision,
+        cache: SeriesCache::new(mapping),
+    };
     for (number, line) in Lines::new(body, options.max_line_bytes) {
         let first = decoder.batch.len();
         if let Err(reason) = line.and_then(|text| decoder.line(text.trim_ascii(), number)) {
@@ -109,7 +126,8 @@ impl<'a> Decoder<'a> {
         loop {
             let (field, value, end) = field(text, at)?;
             match value {
-                // Telegraf sends such fields with every write of some plugins, and InfluxDB takes them: no reason for a refusal.
+                // Telegraf sends such fields with every write of some plugins, and InfluxDB takes them: no
+                // reason for a refusal.
                 Ok(text) if text.starts_with('"') => self.batch.skipped += 1,
                 value => match value.and_then(reading) {
                     Ok(value) => {
@@ -119,7 +137,9 @@ impl<'a> Decoder<'a> {
                         }
                         place += 1;
                     }
-                    Err(problem) => self.batch.reject(number, format!("field {:?} {problem}", shorten(field))),
+                    Err(problem) => {
+                        self.batch.reject(number, format!("field {:?} {problem}", shorten(field)))
+                    }
                 },
             }
             if bytes.get(end) != Some(&b',') {
@@ -138,15 +158,18 @@ impl<'a> Decoder<'a> {
     fn timestamp(&self, text: &str) -> Result<i64, String> {
         let number = number::scan(text).filter(|number| number.len == text.len());
         let Some(time) = number.and_then(|number| number.integer) else {
-            return Err(format!("timestamp {:?} is not a whole number; after the fields comes one, or nothing", shorten(text)));
+            return Err(format!(
+                "timestamp {:?} is not a whole number; after the fields comes one, or nothing",
+                shorten(text)
+            ));
         };
         let time = self.precision.to_us(time).filter(|time| *time != NO_TIME);
         time.ok_or_else(|| format!("timestamp {text} is out of range; check the parameter precision"))
     }
 }
 
-/// Reads the field at `at`: its key (with escapes), its value's text or what is wrong with it, and where it ends. An error
-/// means that the rest of the line cannot be made out.
+/// Reads the field at `at`: its key (with escapes), its value's text or what is wrong with it, and where it
+/// ends. An error means that the rest of the line cannot be made out.
 fn field(text: &str, at: usize) -> Result<(&str, Result<&str, String>, usize), String> {
     let bytes = text.as_bytes();
     let mut end = at;
@@ -170,11 +193,17 @@ fn field(text: &str, at: usize) -> Result<(&str, Result<&str, String>, usize), S
     if bytes.get(start) == Some(&b'"') {
         let close = unescaped(bytes, start + 1, b'"');
         if close == bytes.len() {
-            return Err(format!("field {:?} is text that is not closed with a quote on its line", shorten(key)));
+            return Err(format!(
+                "field {:?} is text that is not closed with a quote on its line",
+                shorten(key)
+            ));
         }
         let end = close + 1;
         if !matches!(bytes.get(end), None | Some(b',' | b' ')) {
-            return Err(format!("field {:?} has something after its closing quote; write a comma or a blank", shorten(key)));
+            return Err(format!(
+                "field {:?} has something after its closing quote; write a comma or a blank",
+                shorten(key)
+            ));
         }
         return Ok((key, Ok(text.get(start..end).unwrap_or("")), end));
     }

@@ -2,8 +2,8 @@
 
 use memchr::memchr;
 
-/// The lines of a body with their numbers from 1; a line that cannot be used comes as the reason. Blank lines are skipped, and
-/// a `\r` before the line's end is cut off.
+/// The lines of a body with their numbers from 1; a line that cannot be used comes as the reason. Blank lines
+/// are skipped, and a `\r` before the line's end is cut off.
 pub(crate) struct Lines<'a> {
     rest: &'a [u8],
     number: usize,
@@ -37,14 +37,18 @@ impl<'a> Iterator for Lines<'a> {
         while !self.rest.is_empty() {
             let (bytes, text) = self.take();
             if bytes.len() > self.max_bytes {
-                let reason =
-                    format!("the line has {} bytes, more than limits.max_line_bytes = {}; send shorter lines", bytes.len(), self.max_bytes);
+                let reason = format!(
+                    "the line has {} bytes, more than limits.max_line_bytes = {}; send shorter lines",
+                    bytes.len(),
+                    self.max_bytes
+                );
                 return Some((self.number, Err(reason)));
             }
             let text = match text.map_or_else(|| std::str::from_utf8(bytes), Ok) {
                 Ok(text) => text.strip_suffix('\r').unwrap_or(text),
                 Err(error) => {
-                    let reason = format!("the line is not UTF-8 text (byte {}); send UTF-8", error.valid_up_to() + 1);
+                    let reason =
+                        format!("the line is not UTF-8 text (byte {}); send UTF-8", error.valid_up_to() + 1);
                     return Some((self.number, Err(reason)));
                 }
             };

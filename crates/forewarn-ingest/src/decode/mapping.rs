@@ -4,8 +4,8 @@ use crate::IngestError;
 
 /// The templates of the server's `influx` settings (`forewarn_spec::InfluxConfig`), taken apart once.
 ///
-/// Two conveniences: an asset template that comes out empty (no tags) gives the measurement, and with the signal template
-/// `{measurement}_{field}` a field that is just called `value` gives the measurement alone.
+/// Two conveniences: an asset template that comes out empty (no tags) gives the measurement, and with the
+/// signal template `{measurement}_{field}` a field that is just called `value` gives the measurement alone.
 #[derive(Debug, Clone)]
 pub struct InfluxMapping {
     asset: Vec<Part>,
@@ -43,7 +43,9 @@ impl InfluxMapping {
             ));
         }
         if signal.iter().any(|part| matches!(part, Part::Tags | Part::Tag(_))) {
-            return Err(IngestError::Influx("influx.signal cannot hold tags; use {field} and {measurement}".into()));
+            return Err(IngestError::Influx(
+                "influx.signal cannot hold tags; use {field} and {measurement}".into(),
+            ));
         }
         let plain_value = signal_template == "{measurement}_{field}";
         Ok(Self { asset, signal, plain_value })
@@ -61,8 +63,9 @@ impl InfluxMapping {
                 Part::Measurement => path.push_str(&level(&key.measurement)),
                 Part::Tag(name) => {
                     let tag = key.tags.iter().find(|(tag, _)| tag == name);
-                    let (_, value) =
-                        tag.ok_or_else(|| format!("tag {name:?} is missing, which the asset's template (influx.asset) needs"))?;
+                    let (_, value) = tag.ok_or_else(|| {
+                        format!("tag {name:?} is missing, which the asset's template (influx.asset) needs")
+                    })?;
                     path.push_str(&level(value));
                 }
                 Part::Tags => {
@@ -97,15 +100,17 @@ impl InfluxMapping {
 
 /// `text` as a signal's name: what a name may not hold becomes `_`.
 pub(crate) fn signal_name(text: &str) -> String {
-    let mut name: String = text.chars().map(|c| if c.is_alphanumeric() || "_-.:".contains(c) { c } else { '_' }).collect();
+    let mut name: String =
+        text.chars().map(|c| if c.is_alphanumeric() || "_-.:".contains(c) { c } else { '_' }).collect();
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         name.insert(0, '_');
     }
     name
 }
 
-/// A tag value as one or more levels of an asset path: `/` parts levels, what a path may not hold becomes `_`. The value `/`
-/// alone (the root file system, as Telegraf names it) becomes `_` too, so that it does not vanish.
+/// A tag value as one or more levels of an asset path: `/` parts levels, what a path may not hold becomes
+/// `_`. The value `/` alone (the root file system, as Telegraf names it) becomes `_` too, so that it does not
+/// vanish.
 fn level(value: &str) -> String {
     let levels: Vec<String> = value.split('/').filter(|level| !level.is_empty()).map(one_level).collect();
     if levels.is_empty() { "_".into() } else { levels.join("/") }
@@ -135,9 +140,11 @@ fn parts(template: &str) -> Result<Vec<Part>, IngestError> {
         if !text.is_empty() {
             parts.push(Part::Text(text.to_owned()));
         }
-        let (name, after) = after
-            .split_once('}')
-            .ok_or_else(|| IngestError::Influx(format!("the template {template:?} has a {{ without }}; write {{measurement}}")))?;
+        let (name, after) = after.split_once('}').ok_or_else(|| {
+            IngestError::Influx(format!(
+                "the template {template:?} has a {{ without }}; write {{measurement}}"
+            ))
+        })?;
         parts.push(match name {
             "measurement" => Part::Measurement,
             "tags" => Part::Tags,

@@ -12,13 +12,17 @@ pub(crate) struct Number {
 }
 
 /// Powers of ten that a 64-bit float holds exactly.
-const EXACT_POWERS: [f64; 23] =
-    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
+const EXACT_POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19, 1e20, 1e21, 1e22,
+];
 
-/// Reads the number (in JSON's grammar, but with leading zeros allowed as Influx does) at the front of `text`.
+/// Reads the number (in JSON's grammar, but with leading zeros allowed as Influx does) at the front of
+/// `text`.
 ///
-/// Few digits are converted here: mantissa and power of ten are both exact floats then, so their quotient is rounded
-/// correctly (W. D. Clinger, "How to read floating point numbers accurately", 1990). The standard library does the rest.
+/// Few digits are converted here: mantissa and power of ten are both exact floats then, so their quotient is
+/// rounded correctly (W. D. Clinger, "How to read floating point numbers accurately", 1990). The standard
+/// library does the rest.
 pub(crate) fn scan(text: &str) -> Option<Number> {
     let bytes = text.as_bytes();
     let negative = bytes.first() == Some(&b'-');
@@ -62,7 +66,8 @@ pub(crate) fn scan(text: &str) -> Option<Number> {
     Some(Number { value, len: at, integer })
 }
 
-/// Passes over digits from `at` and adds them to `mantissa`, which wraps beyond 19 of them (callers look at their count).
+/// Passes over digits from `at` and adds them to `mantissa`, which wraps beyond 19 of them (callers look at
+/// their count).
 fn digits(bytes: &[u8], mut at: usize, mantissa: &mut u64) -> usize {
     while let Some(digit) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
         *mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));

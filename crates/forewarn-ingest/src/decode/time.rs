@@ -1,5 +1,5 @@
-//! Times as senders write them. The common form of RFC 3339 is read by hand (chrono needs several times as long); every other
-//! form goes to the general parser.
+//! Times as senders write them. The common form of RFC 3339 is read by hand (chrono needs several times as
+//! long); every other form goes to the general parser.
 
 use forewarn_types::Timestamp;
 
@@ -23,7 +23,12 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 /// # Errors
 /// The reason, for the sender to read.
 pub(crate) fn parse_epoch_ms(text: &str) -> Result<i64, String> {
-    let error = || format!("time {} is not milliseconds since 1970 within range; send them or RFC 3339 text", super::shorten(text));
+    let error = || {
+        format!(
+            "time {} is not milliseconds since 1970 within range; send them or RFC 3339 text",
+            super::shorten(text)
+        )
+    };
     let number = number::scan(text).filter(|number| number.len == text.len()).ok_or_else(error)?;
     scale(number, 1_000).ok_or_else(error)
 }
@@ -38,8 +43,8 @@ pub(crate) fn scale(number: number::Number, factor: i64) -> Option<i64> {
     (scaled.abs() < 9.2e18).then_some(scaled as i64)
 }
 
-/// Reads `YYYY-MM-DD?HH:MM:SS[.fraction]` at the front of `text`, where `?` is `separator`: µs as if it were UTC, and the
-/// bytes used. Digits beyond µs are cut. A leap second is left to the general parser.
+/// Reads `YYYY-MM-DD?HH:MM:SS[.fraction]` at the front of `text`, where `?` is `separator`: µs as if it were
+/// UTC, and the bytes used. Digits beyond µs are cut. A leap second is left to the general parser.
 pub(crate) fn civil(text: &[u8], separator: u8) -> Option<(i64, usize)> {
     let (head, rest) = text.split_at_checked(19)?;
     if head[4] != b'-' || head[7] != b'-' || head[10] != separator || head[13] != b':' || head[16] != b':' {
@@ -51,7 +56,8 @@ pub(crate) fn civil(text: &[u8], separator: u8) -> Option<(i64, usize)> {
     if hour > 23 || minute > 59 || second > 59 || day < 1 || day > days_in_month(year, month)? {
         return None;
     }
-    let mut time = ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60_000_000 + second * 1_000_000;
+    let mut time =
+        ((days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60_000_000 + second * 1_000_000;
     let mut used = 19;
     if rest.first() == Some(&b'.') {
         let count = rest[1..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -83,7 +89,8 @@ fn days_in_month(year: i64, month: i64) -> Option<i64> {
     }
 }
 
-/// Days from 1970-01-01 to a date of the Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// Days from 1970-01-01 to a date of the Gregorian calendar (H. Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms").
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);

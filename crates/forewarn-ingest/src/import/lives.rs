@@ -1,4 +1,5 @@
-//! The lives that a file of run-to-failure data shows: training needs to know when each machine began and when it failed.
+//! The lives that a file of run-to-failure data shows: training needs to know when each machine began and
+//! when it failed.
 
 use forewarn_types::{LifeEvent, LifeEventKind, Timestamp};
 use hashbrown::HashMap;

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -84,8 +86,12 @@ impl Column {
         match self {
             Self::Text(values) if values.is_valid(row) => super::text::cell(values.value(row)),
             Self::Whole(values) if values.is_valid(row) => Cell::Whole(values.value(row)),
-            Self::Number(values) if values.is_valid(row) && !values.value(row).is_nan() => Cell::Number(values.value(row)),
-            Self::Time { values, zoned } if values.is_valid(row) => Cell::Time { us: values.value(row), zoned: *zoned },
+            Self::Number(values) if values.is_valid(row) && !values.value(row).is_nan() => {
+                Cell::Number(values.value(row))
+            }
+            Self::Time { values, zoned } if values.is_valid(row) => {
+                Cell::Time { us: values.value(row), zoned: *zoned }
+            }
             Self::Unusable => Cell::Unusable,
             _ => Cell::Missing,
         }
@@ -110,7 +116,9 @@ fn convert(column: &ArrayRef, target: &DataType) -> Result<Column, String> {
         DataType::Utf8 => Column::Text(column.as_string().clone()),
         DataType::Int64 => Column::Whole(column.as_primitive().clone()),
         DataType::Float64 => Column::Number(column.as_primitive().clone()),
-        DataType::Timestamp(_, zone) => Column::Time { values: column.as_primitive().clone(), zoned: zone.is_some() },
+        DataType::Timestamp(_, zone) => {
+            Column::Time { values: column.as_primitive().clone(), zoned: zone.is_some() }
+        }
         _ => Column::Unusable,
     })
 }
@@ -120,9 +128,13 @@ fn target(from: &DataType) -> Option<DataType> {
     match from {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(DataType::Utf8),
         DataType::Dictionary(_, values) => target(values),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 => {
-            Some(DataType::Int64)
-        }
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32 => Some(DataType::Int64),
         DataType::UInt64
         | DataType::Float16
         | DataType::Float32

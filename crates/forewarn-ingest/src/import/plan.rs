@@ -60,7 +60,9 @@ impl Plan {
         let time = (find(&mapping.time, columns)?, TimeRule::new(mapping)?);
         let quality = mapping.quality.as_ref().map(|name| find(name, columns)).transpose()?;
         let mut used = vec![false; columns.len()];
-        let asset_columns = asset.iter().filter_map(|part| if let Part::Column(column) = part { Some(*column) } else { None });
+        let asset_columns = asset
+            .iter()
+            .filter_map(|part| if let Part::Column(column) = part { Some(*column) } else { None });
         for column in asset_columns.chain([time.0]).chain(quality) {
             used[column] = true;
         }
@@ -74,9 +76,18 @@ impl Plan {
         };
         match &signals {
             Signals::Wide(signals) => signals.iter().for_each(|(column, _)| used[*column] = true),
-            Signals::Long { signal, value } => [*signal, *value].into_iter().for_each(|column| used[column] = true),
+            Signals::Long { signal, value } => {
+                [*signal, *value].into_iter().for_each(|column| used[column] = true)
+            }
         }
-        Ok(Self { asset, time, signals, quality, names: columns.iter().map(|column| column.name.clone()).collect(), used })
+        Ok(Self {
+            asset,
+            time,
+            signals,
+            quality,
+            names: columns.iter().map(|column| column.name.clone()).collect(),
+            used,
+        })
     }
 
     pub(super) fn step_us(&self) -> Option<i64> {
@@ -93,10 +104,19 @@ impl Plan {
     }
 
     /// Adds the readings of a row; an error refuses all of it.
-    pub(super) fn row(&self, row: RowRef<'_>, line: u64, batch: &mut RawBatch, tally: &mut Tally) -> Result<(), String> {
+    pub(super) fn row(
+        &self,
+        row: RowRef<'_>,
+        line: u64,
+        batch: &mut RawBatch,
+        tally: &mut Tally,
+    ) -> Result<(), String> {
         self.asset(row, &mut tally.asset)?;
-        let time =
-            self.time.1.read(&row.cell(self.time.0)).map_err(|problem| format!("time column {:?} {problem}", self.names[self.time.0]))?;
+        let time = self
+            .time
+            .1
+            .read(&row.cell(self.time.0))
+            .map_err(|problem| format!("time column {:?} {problem}", self.names[self.time.0]))?;
         let quality = self.quality(row)?;
         let line = u32::try_from(line).unwrap_or(u32::MAX);
         let Tally { lives, skipped, asset } = tally;
@@ -132,7 +152,10 @@ impl Plan {
                 Cell::Whole(whole) => write!(asset, "{whole}"),
                 Cell::Number(value) => write!(asset, "{value}"),
                 Cell::Missing | Cell::Time { .. } | Cell::Unusable => {
-                    return Err(format!("column {:?}, which the asset needs, is empty or neither text nor a number", self.names[column]));
+                    return Err(format!(
+                        "column {:?}, which the asset needs, is empty or neither text nor a number",
+                        self.names[column]
+                    ));
                 }
             };
         }
@@ -144,9 +167,16 @@ impl Plan {
         match row.cell(column) {
             Cell::Missing => Ok(Quality::Good),
             Cell::Text(text) => Quality::parse(&text.to_ascii_lowercase()).ok_or_else(|| {
-                format!("quality column {:?} is {:?}; known are good, uncertain and bad", self.names[column], shorten(text))
+                format!(
+                    "quality column {:?} is {:?}; known are good, uncertain and bad",
+                    self.names[column],
+                    shorten(text)
+                )
             }),
-            _ => Err(format!("quality column {:?} holds no text; known are good, uncertain and bad", self.names[column])),
+            _ => Err(format!(
+                "quality column {:?} holds no text; known are good, uncertain and bad",
+                self.names[column]
+            )),
         }
     }
 }
@@ -166,11 +196,19 @@ fn number(cell: &Cell<'_>) -> Result<Option<f64>, String> {
         },
         Cell::Time { .. } | Cell::Unusable => return Err("holds no numbers".into()),
     };
-    if value.is_finite() { Ok(Some(value)) } else { Err("is infinite or too large for a 64-bit float".into()) }
+    if value.is_finite() {
+        Ok(Some(value))
+    } else {
+        Err("is infinite or too large for a 64-bit float".into())
+    }
 }
 
 /// The signals of a wide file: those the mapping lists, or every numeric column that is not used yet.
-fn wide(mapping: &ImportMapping, columns: &[ColumnInfo], used: &[bool]) -> Result<Vec<(usize, String)>, String> {
+fn wide(
+    mapping: &ImportMapping,
+    columns: &[ColumnInfo],
+    used: &[bool],
+) -> Result<Vec<(usize, String)>, String> {
     let mut signals = Vec::new();
     for item in columns::expand(&mapping.signals)? {
         match item.split_once('=') {
@@ -183,7 +221,8 @@ fn wide(mapping: &ImportMapping, columns: &[ColumnInfo], used: &[bool]) -> Resul
         }
     }
     if mapping.signals.is_empty() {
-        let free = columns.iter().zip(used).enumerate().filter(|(_, (column, used))| column.numeric && !**used);
+        let free =
+            columns.iter().zip(used).enumerate().filter(|(_, (column, used))| column.numeric && !**used);
         signals.extend(free.map(|(index, (column, _))| (index, valid_signal(&column.name).into_owned())));
     }
     if signals.is_empty() {
@@ -192,7 +231,10 @@ fn wide(mapping: &ImportMapping, columns: &[ColumnInfo], used: &[bool]) -> Resul
     let mut names: Vec<&str> = signals.iter().map(|(_, name)| name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(format!("two columns become the signal {:?}; rename one with signals: column=signal", pair[0])),
+        Some(pair) => Err(format!(
+            "two columns become the signal {:?}; rename one with signals: column=signal",
+            pair[0]
+        )),
         None => Ok(signals),
     }
 }
@@ -209,7 +251,8 @@ fn template(template: &str, columns: &[ColumnInfo]) -> Result<Vec<Part>, String>
     let mut parts = Vec::new();
     let mut rest = template;
     while let Some((text, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}').ok_or_else(|| format!("asset {template:?} has a {{ without }}"))?;
+        let (name, after) =
+            after.split_once('}').ok_or_else(|| format!("asset {template:?} has a {{ without }}"))?;
         parts.extend([Part::Text(text.to_owned()), Part::Column(find(name, columns)?)]);
         rest = after;
     }

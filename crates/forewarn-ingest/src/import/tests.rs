@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, RecordBatch, StringArray,
+    TimestampMillisecondArray,
 };
 use arrow::datatypes::Int32Type;
 use forewarn_types::{LifeEventKind, Quality, Timestamp};
@@ -71,10 +72,20 @@ fn reasons(batch: &RawBatch) -> Vec<(usize, &str)> {
 #[test]
 fn one_odd_cell_does_not_hide_a_column() {
     let content = "time,pump,shake,remark\n10,p,1.0,ok\n20,p,n/a,17\n30,p,1.5,worn\n";
-    let (_, batch) = import(content.as_bytes(), "data.csv", &ImportMapping { time_unit: Some(TimeUnit::S), ..mapping("{pump}", "time") });
+    let (_, batch) = import(
+        content.as_bytes(),
+        "data.csv",
+        &ImportMapping { time_unit: Some(TimeUnit::S), ..mapping("{pump}", "time") },
+    );
     assert_eq!(rows(&batch), [(10, "p", "shake", 1.0, 2), (30, "p", "shake", 1.5, 4)]);
     let reasons = reasons(&batch);
-    assert!(reasons.len() == 1 && reasons[0].0 == 3 && reasons[0].1.contains("shake") && reasons[0].1.contains("n/a"), "{reasons:?}");
+    assert!(
+        reasons.len() == 1
+            && reasons[0].0 == 3
+            && reasons[0].1.contains("shake")
+            && reasons[0].1.contains("n/a"),
+        "{reasons:?}"
+    );
 }
 
 #[test]
@@ -90,7 +101,10 @@ fn a_csv_file_with_all_its_oddities() {
                    1970-01-01 00:01:00,,3,5,x\r\n\
                    1970-01-01 00:01:10,8,3,5,\"over two\r\nlines\"\r\n\
                    1970-01-01 00:01:20,8,6,,x";
-    let mapping = ImportMapping { signals: vec!["Volume Flow,temp=temperature".into()], ..mapping("plant/unit{unit}", "time") };
+    let mapping = ImportMapping {
+        signals: vec!["Volume Flow,temp=temperature".into()],
+        ..mapping("plant/unit{unit}", "time")
+    };
     let (importer, batch) = import(content.as_bytes(), "data.csv", &mapping);
     let expected = [
         (10, "plant/unit7", "Volume_Flow", 1.5, 2),
@@ -110,7 +124,10 @@ fn a_csv_file_with_all_its_oddities() {
         (7, "column \"temp\" is infinite or too large for a 64-bit float".to_owned()),
         (9, "column \"unit\", which the asset needs, is empty or neither text nor a number".to_owned()),
     ];
-    assert_eq!(reasons(&batch), expected.iter().map(|(line, reason)| (*line, reason.as_str())).collect::<Vec<_>>());
+    assert_eq!(
+        reasons(&batch),
+        expected.iter().map(|(line, reason)| (*line, reason.as_str())).collect::<Vec<_>>()
+    );
     assert_eq!((importer.skipped_cells(), importer.life_events()), (3, vec![]));
 }
 
@@ -120,7 +137,11 @@ fn numeric_columns_are_the_default_signals() {
         let content = "t,name,a,b,text,empty\n1,p,1.5,-2e3,x,\n2,p,,7,1,\n".replace(',', delimiter);
         let mapping = ImportMapping { time_unit: Some(TimeUnit::S), ..mapping("{name}", "t") };
         let (importer, batch) = import(content.as_bytes(), "data.txt", &mapping);
-        assert_eq!(rows(&batch), [(1, "p", "a", 1.5, 2), (1, "p", "b", -2e3, 2), (2, "p", "b", 7.0, 3)], "{delimiter:?}");
+        assert_eq!(
+            rows(&batch),
+            [(1, "p", "a", 1.5, 2), (1, "p", "b", -2e3, 2), (2, "p", "b", 7.0, 3)],
+            "{delimiter:?}"
+        );
         assert_eq!((importer.skipped_cells(), batch.rejected), (3, 0));
     }
     let mapping = ImportMapping { time_unit: Some(TimeUnit::S), delimiter: Some('|'), ..mapping("p", "t") };
@@ -140,8 +161,14 @@ fn the_long_form_and_qualities() {
     };
     let (importer, batch) = import(content.as_bytes(), "data.csv", &mapping);
     assert_eq!(rows(&batch), [(0, "p", "temp", 1.5, 2), (0, "p", "flow_rate", 1.0, 3)]);
-    assert_eq!((batch.time.as_slice(), batch.quality.as_slice()), (&[1_000, 2_000][..], &[Quality::Good, Quality::Bad][..]));
-    let expected = [(4, "quality column \"q\" is \"fine\"; known are good, uncertain and bad"), (5, "column \"tag\" names no signal")];
+    assert_eq!(
+        (batch.time.as_slice(), batch.quality.as_slice()),
+        (&[1_000, 2_000][..], &[Quality::Good, Quality::Bad][..])
+    );
+    let expected = [
+        (4, "quality column \"q\" is \"fine\"; known are good, uncertain and bad"),
+        (5, "column \"tag\" names no signal"),
+    ];
     assert_eq!((reasons(&batch), importer.skipped_cells()), (expected.to_vec(), 1));
 }
 
@@ -155,7 +182,8 @@ fn a_table_without_header_in_cycles_with_lives() {
         lives: Lives::Failed,
         ..mapping("fleet/unit{unit}", "cycle")
     };
-    let (importer, batch) = import(content, "data.txt", &ImportMapping { signals: vec!["s1..s2".into()], ..mapping.clone() });
+    let (importer, batch) =
+        import(content, "data.txt", &ImportMapping { signals: vec!["s1..s2".into()], ..mapping.clone() });
     let u = ["fleet/unit1", "fleet/unit2"];
     let expected = [
         (10, u[0], "s1", 0.5, 1),
@@ -169,13 +197,30 @@ fn a_table_without_header_in_cycles_with_lives() {
         (30, u[1], "s2", 14.0, 7),
     ];
     assert_eq!(rows(&batch), expected);
-    assert_eq!(reasons(&batch), [(3, "the row has 5 cells, but there are 4 columns"), (6, "column \"s2\" is \"x\", not a number")]);
-    let events: Vec<_> =
-        importer.life_events().into_iter().map(|life| (life.asset.to_string(), life.event, life.time.0 / 1_000_000)).collect();
+    assert_eq!(
+        reasons(&batch),
+        [(3, "the row has 5 cells, but there are 4 columns"), (6, "column \"s2\" is \"x\", not a number")]
+    );
+    let events: Vec<_> = importer
+        .life_events()
+        .into_iter()
+        .map(|life| (life.asset.to_string(), life.event, life.time.0 / 1_000_000))
+        .collect();
     let (installed, failed) = (LifeEventKind::Installed, LifeEventKind::Failed);
-    assert_eq!(events, [(u[0].into(), installed, 0), (u[0].into(), failed, 20), (u[1].into(), installed, 0), (u[1].into(), failed, 30)]);
+    assert_eq!(
+        events,
+        [
+            (u[0].into(), installed, 0),
+            (u[0].into(), failed, 20),
+            (u[1].into(), installed, 0),
+            (u[1].into(), failed, 30)
+        ]
+    );
     let (importer, _) = import(content, "data.txt", &ImportMapping { lives: Lives::Running, ..mapping });
-    assert_eq!(importer.life_events().iter().map(|life| life.event).collect::<Vec<_>>(), [installed, installed]);
+    assert_eq!(
+        importer.life_events().iter().map(|life| life.event).collect::<Vec<_>>(),
+        [installed, installed]
+    );
 }
 
 #[test]
@@ -222,7 +267,10 @@ fn times_in_every_form() {
 fn a_mapping_that_does_not_fit_is_refused_with_what_would() {
     let good = mapping("p{unit}", "t");
     let cases = [
-        (mapping("", "t"), "no asset is given; set asset to a path, with columns in braces where it differs by row: plant1/unit{unit}"),
+        (
+            mapping("", "t"),
+            "no asset is given; set asset to a path, with columns in braces where it differs by row: plant1/unit{unit}",
+        ),
         (mapping("p{units}", "t"), "there is no column \"units\"; the columns are t, unit, a, b"),
         (mapping("p{unit", "t"), "asset \"p{unit\" has a { without }"),
         (mapping("p", ""), "no time column is given; set time to one of t, unit, a, b"),
@@ -242,21 +290,35 @@ fn a_mapping_that_does_not_fit_is_refused_with_what_would() {
             ImportMapping { signal: Some("a".into()), ..good.clone() },
             "signal and value belong together: the column that names the signal and the one that holds its value",
         ),
-        (ImportMapping { timezone: Some("Oslo".into()), ..good.clone() }, "timezone \"Oslo\" is unknown; write one such as Europe/Oslo"),
+        (
+            ImportMapping { timezone: Some("Oslo".into()), ..good.clone() },
+            "timezone \"Oslo\" is unknown; write one such as Europe/Oslo",
+        ),
         (
             ImportMapping { time_step: Some("1h".into()), ..good.clone() },
             "time_start and time_step belong together; give both where the time column counts cycles",
         ),
-        (ImportMapping { format: Some(Format::Parquet), ..good.clone() }, "Parquet error: Invalid Parquet file. Corrupt footer"),
+        (
+            ImportMapping { format: Some(Format::Parquet), ..good.clone() },
+            "Parquet error: Invalid Parquet file. Corrupt footer",
+        ),
     ];
     for (mapping, expected) in cases {
         assert_eq!(problem("t,unit,a,b\n2026-01-01,1,2,3\n", &mapping), expected);
     }
-    assert_eq!(problem("1,2\n3,4\n", &good), "the first row holds numbers, no names; give columns for a file without a header");
+    assert_eq!(
+        problem("1,2\n3,4\n", &good),
+        "the first row holds numbers, no names; give columns for a file without a header"
+    );
     assert_eq!(problem(" \n", &good), "the file is empty");
-    assert_eq!(problem("t,unit\n2026-01-01,1\n", &good), "no column is a signal; set signals to some of t, unit");
+    assert_eq!(
+        problem("t,unit\n2026-01-01,1\n", &good),
+        "no column is a signal; set signals to some of t, unit"
+    );
     let (folder, _) = file("x", b"");
-    assert!(open(&folder.path().join("missing.csv"), &good).err().unwrap().to_string().contains("No such file"));
+    assert!(
+        open(&folder.path().join("missing.csv"), &good).err().unwrap().to_string().contains("No such file")
+    );
 }
 
 #[test]
@@ -266,30 +328,52 @@ fn a_mapping_is_read_from_a_document() {
     assert_eq!(columns::expand(&mapping.signals).unwrap(), ["s1", "s2", "s3"]);
     assert_eq!(columns::expand(&mapping.columns).unwrap(), ["t", "s1", "s2", "s3"]);
     assert_eq!((mapping.lives, mapping.time_start), (Lives::Failed, Some(Timestamp(0))));
-    assert!(serde_json::from_str::<ImportMapping>(r#"{"assets":"p"}"#).unwrap_err().to_string().contains("unknown field `assets`"));
+    assert!(
+        serde_json::from_str::<ImportMapping>(r#"{"assets":"p"}"#)
+            .unwrap_err()
+            .to_string()
+            .contains("unknown field `assets`")
+    );
 }
 
 #[test]
 fn rows_that_are_no_text_cost_only_themselves() {
-    for (name, content) in [("a.csv", &b"t,v\n1,1\n2,\xff\n3,3\n"[..]), ("a.txt", &b"t v\n1 1\n2 \xff\n3 3\n"[..])] {
+    for (name, content) in
+        [("a.csv", &b"t,v\n1,1\n2,\xff\n3,3\n"[..]), ("a.txt", &b"t v\n1 1\n2 \xff\n3 3\n"[..])]
+    {
         let mapping = ImportMapping { time_unit: Some(TimeUnit::S), ..mapping("p", "t") };
         let (_, batch) = import(content, name, &mapping);
-        assert_eq!((batch.line.as_slice(), batch.rejected, batch.errors[0].line), (&[2, 4][..], 1, 3), "{name} {:?}", batch.errors);
+        assert_eq!(
+            (batch.line.as_slice(), batch.rejected, batch.errors[0].line),
+            (&[2, 4][..], 1, 3),
+            "{name} {:?}",
+            batch.errors
+        );
         assert!(batch.errors[0].reason.contains("not UTF-8 text; convert the file to UTF-8"));
     }
     let long = format!("t v\n1 1\n2 {}\n3 3\n", "9".repeat(3 << 20));
-    let (_, batch) = import(long.as_bytes(), "a.txt", &ImportMapping { time_unit: Some(TimeUnit::S), ..mapping("p", "t") });
-    assert_eq!((batch.line.as_slice(), reasons(&batch)), (&[2, 4][..], vec![(3, "the line has more than 1048576 bytes")]));
+    let (_, batch) = import(
+        long.as_bytes(),
+        "a.txt",
+        &ImportMapping { time_unit: Some(TimeUnit::S), ..mapping("p", "t") },
+    );
+    assert_eq!(
+        (batch.line.as_slice(), reasons(&batch)),
+        (&[2, 4][..], vec![(3, "the line has more than 1048576 bytes")])
+    );
 }
 
 #[test]
 fn parquet_files_are_read_in_pieces() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.parquet");
-    let times = TimestampMillisecondArray::from_iter_values((0..1_000).map(|row| row * 1_000)).with_timezone("UTC");
-    let names: DictionaryArray<Int32Type> = (0..1_000).map(|row| if row % 2 == 0 { "a" } else { "b" }).collect();
-    let value: Float64Array =
-        (0..1_000).map(|row| (row % 10 != 0).then(|| if row == 5 { f64::INFINITY } else { f64::from(row) })).collect();
+    let times =
+        TimestampMillisecondArray::from_iter_values((0..1_000).map(|row| row * 1_000)).with_timezone("UTC");
+    let names: DictionaryArray<Int32Type> =
+        (0..1_000).map(|row| if row % 2 == 0 { "a" } else { "b" }).collect();
+    let value: Float64Array = (0..1_000)
+        .map(|row| (row % 10 != 0).then(|| if row == 5 { f64::INFINITY } else { f64::from(row) }))
+        .collect();
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("time", Arc::new(times)),
         ("name", Arc::new(names)),
@@ -300,24 +384,31 @@ fn parquet_files_are_read_in_pieces() {
     ];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(300)).build();
-    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
+    let mut writer =
+        ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
 
-    let mut importer = open(&path, &ImportMapping { lives: Lives::Running, ..mapping("{name}/{unit}", "time") }).unwrap();
+    let mut importer =
+        open(&path, &ImportMapping { lives: Lives::Running, ..mapping("{name}/{unit}", "time") }).unwrap();
     let batches = read_all(&mut importer, 64);
     assert_eq!(batches.len(), 16);
-    assert_eq!(rows(&batches[0])[..3], [(0, "a/0", "on", 1.0, 1), (1, "b/0", "value", 1.0, 2), (1, "b/0", "on", 0.0, 2)]);
+    assert_eq!(
+        rows(&batches[0])[..3],
+        [(0, "a/0", "on", 1.0, 1), (1, "b/0", "value", 1.0, 2), (1, "b/0", "on", 0.0, 2)]
+    );
     assert_eq!(reasons(&batches[0]), [(6, "column \"value\" is infinite or too large for a 64-bit float")]);
     assert_eq!(batches.iter().map(RawBatch::len).sum::<usize>(), 1_000 + 899);
     assert_eq!(importer.skipped_cells(), 100);
-    let begun: Vec<_> = importer.life_events().iter().map(|life| (life.asset.to_string(), life.time.0 / 1_000_000)).collect();
+    let begun: Vec<_> =
+        importer.life_events().iter().map(|life| (life.asset.to_string(), life.time.0 / 1_000_000)).collect();
     assert_eq!(begun, [("a/0".into(), -2), ("b/0".into(), -1), ("a/1".into(), 498), ("b/1".into(), 499)]);
 }
 
 /// The real data, where they are at hand.
 fn data(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var("FOREWARN_DATA").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").into());
+    let folder = std::env::var("FOREWARN_DATA")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data").into());
     let path = PathBuf::from(folder).join(name);
     if path.exists() {
         return Some(path);
@@ -341,17 +432,24 @@ fn the_turbofans_of_nasa() {
     assert_eq!((batches.len(), batches.iter().map(RawBatch::len).sum::<usize>()), (5, 20_631 * 24));
     assert_eq!((batches.iter().map(|batch| batch.rejected).sum::<u64>(), importer.skipped_cells()), (0, 0));
     let first = &batches[0];
-    assert_eq!((first.name_of(3), first.value[3], first.time[3]), (("cmapss/train/unit1", "s1"), 518.67, 1_767_229_200_000_000));
+    assert_eq!(
+        (first.name_of(3), first.value[3], first.time[3]),
+        (("cmapss/train/unit1", "s1"), 518.67, 1_767_229_200_000_000)
+    );
     let events = importer.life_events();
     assert_eq!(events.len(), 200);
     // Unit 1 ran for 192 cycles.
-    assert_eq!((events[0].time.to_string(), events[1].time.since_us(events[0].time) / 3_600_000_000), ("2026-01-01T00:00:00Z".into(), 192));
+    assert_eq!(
+        (events[0].time.to_string(), events[1].time.since_us(events[0].time) / 3_600_000_000),
+        ("2026-01-01T00:00:00Z".into(), 192)
+    );
 }
 
 #[test]
 fn the_machine_of_nab() {
     let Some(path) = data("nab/realKnownCause/machine_temperature_system_failure.csv") else { return };
-    let mapping = ImportMapping { signals: vec!["value=temperature".into()], ..mapping("nab/machine", "timestamp") };
+    let mapping =
+        ImportMapping { signals: vec!["value=temperature".into()], ..mapping("nab/machine", "timestamp") };
     let mut importer = open(&path, &mapping).unwrap();
     let batches = read_all(&mut importer, 100_000);
     assert_eq!((batches.len(), batches[0].len(), batches[0].rejected), (1, 22_695, 0));

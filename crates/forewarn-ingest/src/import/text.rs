@@ -38,22 +38,33 @@ struct Table {
 
 impl TextRows {
     /// Opens a file that begins with `head`, and tells its columns.
-    pub(super) fn open(path: &Path, head: &[u8], mapping: &ImportMapping) -> Result<(Self, Vec<ColumnInfo>), String> {
+    pub(super) fn open(
+        path: &Path,
+        head: &[u8],
+        mapping: &ImportMapping,
+    ) -> Result<(Self, Vec<ColumnInfo>), String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
         let delimiter = delimiter(head, mapping)?;
         let reader = match delimiter {
             Some(delimiter) => {
-                let reader =
-                    csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(UnixLines::new(file));
+                let reader = csv::ReaderBuilder::new()
+                    .delimiter(delimiter)
+                    .has_headers(false)
+                    .flexible(true)
+                    .from_reader(UnixLines::new(file));
                 Reader::Csv(Box::new(reader))
             }
-            None => Reader::Table(Table { reader: BufReader::new(file), buffer: Vec::new(), line: 0, bytes: 0 }),
+            None => {
+                Reader::Table(Table { reader: BufReader::new(file), buffer: Vec::new(), line: 0, bytes: 0 })
+            }
         };
         let mut rows = Self { reader, record: StringRecord::new(), ahead: VecDeque::new(), columns: 0 };
-        let names = if mapping.columns.is_empty() { rows.header()? } else { columns::expand(&mapping.columns)? };
+        let names =
+            if mapping.columns.is_empty() { rows.header()? } else { columns::expand(&mapping.columns)? };
         rows.columns = names.len();
         let numeric = rows.look_ahead()?;
-        let infos = names.into_iter().zip(numeric).map(|(name, numeric)| ColumnInfo { name, numeric }).collect();
+        let infos =
+            names.into_iter().zip(numeric).map(|(name, numeric)| ColumnInfo { name, numeric }).collect();
         Ok((rows, infos))
     }
 
@@ -67,9 +78,10 @@ impl TextRows {
             Reader::Table(table) => table.advance(&mut self.record)?,
         };
         Ok(match step {
-            Step::Row(line) if self.columns > 0 && self.record.len() != self.columns => {
-                Step::Bad(line, format!("the row has {} cells, but there are {} columns", self.record.len(), self.columns))
-            }
+            Step::Row(line) if self.columns > 0 && self.record.len() != self.columns => Step::Bad(
+                line,
+                format!("the row has {} cells, but there are {} columns", self.record.len(), self.columns),
+            ),
             step => step,
         })
     }
@@ -92,12 +104,15 @@ impl TextRows {
             Step::End => return Err("the file is empty".into()),
         }
         if self.record.iter().all(|cell| number::scan(cell.trim()).is_some()) {
-            return Err("the first row holds numbers, no names; give columns for a file without a header".into());
+            return Err(
+                "the first row holds numbers, no names; give columns for a file without a header".into()
+            );
         }
         Ok(self.record.iter().map(|cell| cell.trim().to_owned()).collect())
     }
 
-    /// Reads the first rows and tells which columns hold numbers: more of them than texts. The texts among them are refused by line then.
+    /// Reads the first rows and tells which columns hold numbers: more of them than texts. The texts among
+    /// them are refused by line then.
     fn look_ahead(&mut self) -> Result<Vec<bool>, String> {
         let mut lead = vec![0_i32; self.columns];
         let mut texts = vec![false; self.columns];
@@ -138,7 +153,8 @@ fn advance_csv(reader: &mut csv::Reader<UnixLines>, record: &mut StringRecord) -
     if !reader.read_byte_record(&mut bytes).map_err(|error| error.to_string())? {
         return Ok(Step::End);
     }
-    // The reader stands behind the row, and knows no blank lines before it: count back over the line ends in quotes.
+    // The reader stands behind the row, and knows no blank lines before it: count back over the line ends in
+    // quotes.
     let inner = memchr::memchr_iter(b'\n', bytes.as_slice()).count() as u64;
     let line = reader.position().line().saturating_sub(1 + inner).max(1);
     match StringRecord::from_byte_record(bytes) {
@@ -195,7 +211,12 @@ impl Table {
     fn advance(&mut self, record: &mut StringRecord) -> Result<Step, String> {
         loop {
             self.buffer.clear();
-            let count = self.reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut self.buffer).map_err(|error| error.to_string())?;
+            let count = self
+                .reader
+                .by_ref()
+                .take(MAX_LINE_BYTES)
+                .read_until(b'\n', &mut self.buffer)
+                .map_err(|error| error.to_string())?;
             if count == 0 {
                 return Ok(Step::End);
             }
@@ -206,7 +227,10 @@ impl Table {
                 return Ok(Step::Bad(self.line, format!("the line has more than {MAX_LINE_BYTES} bytes")));
             }
             let Ok(text) = std::str::from_utf8(&self.buffer) else {
-                return Ok(Step::Bad(self.line, "the line is not UTF-8 text; convert the file to UTF-8".into()));
+                return Ok(Step::Bad(
+                    self.line,
+                    "the line is not UTF-8 text; convert the file to UTF-8".into(),
+                ));
             };
             record.clear();
             text.split_ascii_whitespace().for_each(|cell| record.push_field(cell));
@@ -224,7 +248,9 @@ fn delimiter(head: &[u8], mapping: &ImportMapping) -> Result<Option<u8>, String>
             return Err("a table has no delimiter; leave out delimiter, or set format to csv".into());
         }
         let byte = u8::try_from(delimiter).ok().filter(u8::is_ascii);
-        return byte.map(Some).ok_or_else(|| format!("delimiter {delimiter:?} is not a single-byte character; use , ; or tab"));
+        return byte.map(Some).ok_or_else(|| {
+            format!("delimiter {delimiter:?} is not a single-byte character; use , ; or tab")
+        });
     }
     if mapping.format == Some(Format::Table) {
         return Ok(None);
@@ -234,7 +260,9 @@ fn delimiter(head: &[u8], mapping: &ImportMapping) -> Result<Option<u8>, String>
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
     for byte in line {
         quoted ^= *byte == b'"';
-        if let Some((_, count)) = counts.iter_mut().find(|(delimiter, _)| delimiter == byte).filter(|_| !quoted) {
+        if let Some((_, count)) =
+            counts.iter_mut().find(|(delimiter, _)| delimiter == byte).filter(|_| !quoted)
+        {
             *count += 1;
         }
     }

@@ -13,7 +13,8 @@ use crate::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
 /// The earliest time a reading may have: anything before 1970 is a sender's unset clock.
 const EARLIEST: Timestamp = Timestamp(0);
 
-/// Readings without a time that arrive within one tick of the clock are told apart by a microsecond each, up to this long.
+/// Readings without a time that arrive within one tick of the clock are told apart by a microsecond each, up
+/// to this long.
 const MAX_STAMP_AHEAD_US: i64 = 1_000_000;
 
 /// What is known about a name of the batch.
@@ -39,13 +40,31 @@ pub(super) struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    pub(super) fn new(batch: &'a RawBatch, now: Timestamp, limits: &IntakeLimits, table: &'a RwLock<SeriesTable>) -> Self {
+    pub(super) fn new(
+        batch: &'a RawBatch,
+        now: Timestamp,
+        limits: &IntakeLimits,
+        table: &'a RwLock<SeriesTable>,
+    ) -> Self {
         let known = table.read();
-        let names = batch.names.iter().map(|(asset, signal)| known.get(asset, signal).map_or(Name::Unseen, Name::Known)).collect();
+        let names = batch
+            .names
+            .iter()
+            .map(|(asset, signal)| known.get(asset, signal).map_or(Name::Unseen, Name::Known))
+            .collect();
         drop(known);
         let latest = now.plus_us(limits.max_future_us).0;
         let last_refusal = Arc::from("");
-        Self { batch, now, latest, table, names, last_refusal, rejected: [0; Reason::COUNT], outcome: Accepted::default() }
+        Self {
+            batch,
+            now,
+            latest,
+            table,
+            names,
+            last_refusal,
+            rejected: [0; Reason::COUNT],
+            outcome: Accepted::default(),
+        }
     }
 
     /// Columns for readings that arrive now.
@@ -91,7 +110,8 @@ impl<'a> Judge<'a> {
         (self.outcome, self.rejected)
     }
 
-    /// The time of a reading that came without: that of arrival. A series' readings of the same instant stay in order and apart.
+    /// The time of a reading that came without: that of arrival. A series' readings of the same instant stay
+    /// in order and apart.
     const fn stamp(&self, newest: i64) -> i64 {
         let ahead = newest.saturating_sub(self.now.0);
         if ahead >= 0 && ahead < MAX_STAMP_AHEAD_US { newest + 1 } else { self.now.0 }
@@ -99,7 +119,8 @@ impl<'a> Judge<'a> {
 
     fn series(&mut self, row: usize) -> Result<SeriesId, Arc<str>> {
         let index = self.batch.name[row] as usize;
-        let (Some(name), Some((asset, signal))) = (self.names.get_mut(index), self.batch.names.get(index)) else {
+        let (Some(name), Some((asset, signal))) = (self.names.get_mut(index), self.batch.names.get(index))
+        else {
             return Err(format!("the reading's name {index} is not in its batch").into());
         };
         if matches!(name, Name::Unseen) {

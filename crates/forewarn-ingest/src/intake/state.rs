@@ -34,7 +34,13 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) const fn new(duplicate_window: usize) -> Self {
-        Self { next: Offset(0), series_logged: 0, newest: Vec::new(), changed: Vec::new(), window: Window::new(duplicate_window) }
+        Self {
+            next: Offset(0),
+            series_logged: 0,
+            newest: Vec::new(),
+            changed: Vec::new(),
+            window: Window::new(duplicate_window),
+        }
     }
 
     /// The newest time of a series; `i64::MIN` if it has no reading.
@@ -85,7 +91,11 @@ impl Memory {
         IntakeState { next: self.next, series, newest, recent: self.window.to_vec() }
     }
 
-    pub(super) fn restore(&mut self, snapshot: &IntakeState, table: &mut SeriesTable) -> Result<(), IngestError> {
+    pub(super) fn restore(
+        &mut self,
+        snapshot: &IntakeState,
+        table: &mut SeriesTable,
+    ) -> Result<(), IngestError> {
         self.define(&snapshot.series, table)?;
         self.newest.clone_from(&snapshot.newest);
         snapshot.recent.iter().for_each(|&fingerprint| self.window.add(fingerprint));
@@ -93,7 +103,12 @@ impl Memory {
         Ok(())
     }
 
-    pub(super) fn replay(&mut self, offset: Offset, record: &Record, table: &mut SeriesTable) -> Result<(), IngestError> {
+    pub(super) fn replay(
+        &mut self,
+        offset: Offset,
+        record: &Record,
+        table: &mut SeriesTable,
+    ) -> Result<(), IngestError> {
         if offset < self.next {
             return Ok(());
         }

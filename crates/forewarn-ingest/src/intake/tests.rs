@@ -1,4 +1,5 @@
-//! The laws of the intake: each reading once, marks that are true, and nothing remembered that the log did not take.
+//! The laws of the intake: each reading once, marks that are true, and nothing remembered that the log did
+//! not take.
 
 use forewarn_types::{ManualClock, Quality, ReadingBatch, SeriesId, Timestamp};
 use proptest::prelude::*;
@@ -36,11 +37,20 @@ fn accept(intake: &Intake, rows: &[(usize, i64, f64)]) -> Accepted {
 fn bad_rows_are_named_and_the_good_ones_kept() {
     let log = FakeLog::new(false);
     let intake = intake_on(&log, 100);
-    let mut batch = batch(&[(0, 1, 1.0), (0, -1, 1.0), (0, 2, f64::NAN), (0, NOW.0 + 3_600_000_001, 1.0), (0, NOW.0, 1.0)]);
+    let mut batch = batch(&[
+        (0, 1, 1.0),
+        (0, -1, 1.0),
+        (0, 2, f64::NAN),
+        (0, NOW.0 + 3_600_000_001, 1.0),
+        (0, NOW.0, 1.0),
+    ]);
     batch.push("p//x", "t", 5, 1.0, Quality::Bad, 6);
     batch.reject(3, "not JSON");
     let accepted = block_on(intake.accept(batch)).unwrap();
-    assert_eq!((accepted.accepted, accepted.late, accepted.duplicates, accepted.rejected_total), (2, 0, 0, 5));
+    assert_eq!(
+        (accepted.accepted, accepted.late, accepted.duplicates, accepted.rejected_total),
+        (2, 0, 0, 5)
+    );
     let lines: Vec<_> = accepted.rejected.iter().map(|rejected| rejected.line).collect();
     assert_eq!(lines, [2, 3, 3, 4, 6]);
     assert!(accepted.rejected[0].reason.contains("before 1970"), "{accepted:?}");
@@ -48,7 +58,15 @@ fn bad_rows_are_named_and_the_good_ones_kept() {
     assert!(accepted.rejected[4].reason.contains("empty level"), "{accepted:?}");
     assert_eq!(log.readings(), [(0, 1, 1.0, false), (0, NOW.0, 1.0, false)]);
     let metrics = intake.metrics();
-    assert_eq!((metrics.rejected_time, metrics.rejected_value, metrics.rejected_series, metrics.rejected_undecodable), (2, 1, 1, 1));
+    assert_eq!(
+        (
+            metrics.rejected_time,
+            metrics.rejected_value,
+            metrics.rejected_series,
+            metrics.rejected_undecodable
+        ),
+        (2, 1, 1, 1)
+    );
 }
 
 #[test]
@@ -70,7 +88,11 @@ fn readings_without_a_time_get_that_of_arrival_and_stay_apart() {
     assert_eq!((accepted.accepted, accepted.duplicates, accepted.late), (3, 0, 0));
     assert_eq!(log.readings(), [(0, NOW.0, 1.0, false), (0, NOW.0 + 1, 1.0, false), (1, NOW.0, 1.0, false)]);
     accept(&intake, &[(2, NOW.0 + 3_000_000_000, 1.0), (2, NO_TIME, 2.0)]);
-    assert_eq!(log.readings().last(), Some(&(2, NOW.0, 2.0, true)), "a sender's clock that is ahead does not draw arrivals along");
+    assert_eq!(
+        log.readings().last(),
+        Some(&(2, NOW.0, 2.0, true)),
+        "a sender's clock that is ahead does not draw arrivals along"
+    );
 }
 
 #[test]
@@ -91,7 +113,10 @@ fn a_refused_batch_leaves_no_trace_and_may_be_sent_again() {
             let again = accept(&intake, &rows);
             assert_eq!((again.accepted, again.late, again.duplicates), (3, 0, 0), "room for {room}");
         }
-        assert_eq!(log.readings(), [(0, 9, 0.0, false), (0, 10, 1.0, false), (1, 10, 1.0, false), (0, 11, 2.0, false)]);
+        assert_eq!(
+            log.readings(),
+            [(0, 9, 0.0, false), (0, 10, 1.0, false), (1, 10, 1.0, false), (0, 11, 2.0, false)]
+        );
     }
 }
 
@@ -101,7 +126,10 @@ fn of_a_large_batch_that_is_refused_nothing_is_taken() {
     let intake = intake_on(&log, 1 << 18);
     let rows: Vec<_> = (0..150_000).map(|time| (0, time, 1.0)).collect();
     *log.room.lock() = 3;
-    assert!(block_on(intake.accept(batch(&rows))).unwrap_err().is_retryable(), "a definition and three records");
+    assert!(
+        block_on(intake.accept(batch(&rows))).unwrap_err().is_retryable(),
+        "a definition and three records"
+    );
     assert_eq!(log.records.lock().len(), 0);
     *log.room.lock() = usize::MAX;
     let again = accept(&intake, &rows);
@@ -132,8 +160,10 @@ fn definitions_are_logged_in_pieces() {
     let rows: Vec<_> = (0..10_000).map(|asset| (asset, 1, 1.0)).collect();
     assert_eq!(accept(&intake, &rows).accepted, 10_000);
     let records = log.records.lock();
-    let pieces: Vec<_> =
-        records.iter().filter_map(|record| if let Record::Series(defs) = &**record { Some(defs.len()) } else { None }).collect();
+    let pieces: Vec<_> = records
+        .iter()
+        .filter_map(|record| if let Record::Series(defs) = &**record { Some(defs.len()) } else { None })
+        .collect();
     assert_eq!(pieces, [4_096, 4_096, 1_808]);
     drop(records);
     assert_eq!(log.readings().len(), 10_000);
@@ -148,7 +178,10 @@ fn a_record_takes_no_more_memory_than_its_readings_need() {
     rows.push((0, 5_000, 1.0));
     assert_eq!(accept(&intake, &rows).accepted, 1);
     let records = log.records.lock();
-    assert!(matches!(&**records.last().unwrap(), Record::Readings(readings) if readings.time.capacity() < 10), "{records:?}");
+    assert!(
+        matches!(&**records.last().unwrap(), Record::Readings(readings) if readings.time.capacity() < 10),
+        "{records:?}"
+    );
 }
 
 #[test]
@@ -163,7 +196,10 @@ fn readings_of_a_series_that_the_log_does_not_define_stop_the_start() {
     };
     intake.replay(Offset(1), &readings(0)).unwrap();
     let error = intake.replay(Offset(2), &readings(1)).unwrap_err();
-    assert!(matches!(&error, IngestError::Restore(text) if text.contains("offset 2 has readings of series 1")), "{error}");
+    assert!(
+        matches!(&error, IngestError::Restore(text) if text.contains("offset 2 has readings of series 1")),
+        "{error}"
+    );
 }
 
 #[test]
@@ -195,16 +231,22 @@ fn a_snapshot_of_another_log_is_refused() {
     let intake = intake_on(&FakeLog::new(false), 10);
     let error = intake.restore(&IntakeState { next: Offset(3), ..IntakeState::default() }).unwrap_err();
     assert!(error.to_string().contains("stands at offset 3, but the log ends at 0"), "{error}");
-    let hole = Record::Series(vec![forewarn_types::SeriesDef { id: SeriesId(2), asset: "a".into(), signal: "b".into() }]);
+    let hole = Record::Series(vec![forewarn_types::SeriesDef {
+        id: SeriesId(2),
+        asset: "a".into(),
+        signal: "b".into(),
+    }]);
     assert!(matches!(intake.replay(Offset(0), &hole), Err(IngestError::Restore(_))));
 }
 
 fn rows() -> impl Strategy<Value = Vec<(usize, i64, f64)>> {
-    prop::collection::vec((0usize..3, 0i64..20, 0u8..3), 0..60)
-        .prop_map(|rows| rows.into_iter().map(|(asset, time, value)| (asset, time, f64::from(value))).collect())
+    prop::collection::vec((0usize..3, 0i64..20, 0u8..3), 0..60).prop_map(|rows| {
+        rows.into_iter().map(|(asset, time, value)| (asset, time, f64::from(value))).collect()
+    })
 }
 
-/// What a reader of the log should find: each reading once, late if its series already had one as new or newer.
+/// What a reader of the log should find: each reading once, late if its series already had one as new or
+/// newer.
 fn naive(rows: &[(usize, i64, f64)]) -> Vec<(usize, i64, f64, bool)> {
     let mut found: Vec<(usize, i64, f64, bool)> = Vec::new();
     for &(asset, time, value) in rows {

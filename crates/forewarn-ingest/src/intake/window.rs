@@ -1,4 +1,5 @@
-//! The readings accepted last, by fingerprint, so that a sender may repeat itself after a lost acknowledgement.
+//! The readings accepted last, by fingerprint, so that a sender may repeat itself after a lost
+//! acknowledgement.
 
 use std::collections::VecDeque;
 
@@ -85,7 +86,8 @@ pub(super) fn fingerprint(series: SeriesId, time: i64, value: f64) -> u64 {
     mix(mixed.rotate_left(32) ^ value.to_bits())
 }
 
-/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014): a bijection in which each input bit flips each output bit half of the time.
+/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014): a bijection in which each input bit flips each
+/// output bit half of the time.
 const fn mix(mut word: u64) -> u64 {
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -127,7 +129,11 @@ mod tests {
     fn fingerprints_tell_readings_apart() {
         let base = fingerprint(SeriesId(1), 2, 3.0);
         assert_eq!(base, fingerprint(SeriesId(1), 2, 3.0));
-        for other in [fingerprint(SeriesId(2), 1, 3.0), fingerprint(SeriesId(1), 3, 3.0), fingerprint(SeriesId(1), 2, 3.5)] {
+        for other in [
+            fingerprint(SeriesId(2), 1, 3.0),
+            fingerprint(SeriesId(1), 3, 3.0),
+            fingerprint(SeriesId(1), 2, 3.5),
+        ] {
             assert_ne!(base, other);
         }
     }

@@ -3,7 +3,9 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, SubscribeReasonCode};
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, SubscribeReasonCode,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +27,8 @@ pub(super) struct Connection {
     messages: Option<mpsc::Sender<Message>>,
     acks: mpsc::UnboundedReceiver<Ack>,
     status: MqttHandle,
-    /// Counts connections, so that an acknowledgement is never sent over another one than its message came by.
+    /// Counts connections, so that an acknowledgement is never sent over another one than its message came
+    /// by.
     number: u64,
     /// The broker has confirmed the subscription in the present session.
     subscribed: bool,
@@ -42,7 +45,18 @@ impl Connection {
         acks: mpsc::UnboundedReceiver<Ack>,
         status: MqttHandle,
     ) -> Self {
-        Self { client, event_loop, filter, qos, messages: Some(messages), acks, status, number: 0, subscribed: false, failures: 0 }
+        Self {
+            client,
+            event_loop,
+            filter,
+            qos,
+            messages: Some(messages),
+            acks,
+            status,
+            number: 0,
+            subscribed: false,
+            failures: 0,
+        }
     }
 
     /// Runs until `shutdown`, then sends the acknowledgements of what has been taken in and takes its leave.
@@ -67,8 +81,9 @@ impl Connection {
         while let Some(Ok(event)) = self.poll().await {
             self.handle(event).await;
         }
-        // A broker that finds the connection closed forgets what it has not read of it, acknowledgements included, and delivers
-        // their messages again. It works in order, so its answer to a last question says that it has read them all.
+        // A broker that finds the connection closed forgets what it has not read of it, acknowledgements
+        // included, and delivers their messages again. It works in order, so its answer to a last question
+        // says that it has read them all.
         if self.client.try_unsubscribe(NO_TOPIC).is_ok() {
             while let Ok(event) = self.event_loop.poll().await {
                 if matches!(event, Event::Incoming(Packet::UnsubAck(_))) {
@@ -82,8 +97,8 @@ impl Connection {
         }
     }
 
-    /// The next event. Acknowledgements that come meanwhile are put in line for the broker; the poll itself is never given up
-    /// half-way, since that could cut a packet in two. `None`: the pump has ended.
+    /// The next event. Acknowledgements that come meanwhile are put in line for the broker; the poll itself
+    /// is never given up half-way, since that could cut a packet in two. `None`: the pump has ended.
     async fn poll(&mut self) -> Option<Result<Event, ConnectionError>> {
         let mut poll = pin!(self.event_loop.poll());
         loop {
@@ -104,11 +119,16 @@ impl Connection {
                 self.status.set_subscribed(!refused);
                 if refused {
                     let (source, filter) = (self.status.client_id(), &self.filter);
-                    tracing::error!(source, filter, "the MQTT broker refuses the subscription; check its access rules");
+                    tracing::error!(
+                        source,
+                        filter,
+                        "the MQTT broker refuses the subscription; check its access rules"
+                    );
                 }
             }
             Event::Incoming(Packet::Publish(publish)) => {
-                let ack = self.client.prepare_ack(&publish).map(|packet| Ack { connection: self.number, packet });
+                let ack =
+                    self.client.prepare_ack(&publish).map(|packet| Ack { connection: self.number, packet });
                 self.receive(publish, ack).await;
             }
             Event::Outgoing(Outgoing::PubAck(_)) => self.status.count_acked(),
@@ -120,7 +140,8 @@ impl Connection {
         tracing::info!(source = self.status.client_id(), session_present, "connected to the MQTT broker");
         self.status.set_connected(true);
         self.failures = 0;
-        // The definition may have changed since the session was made, so the first connection subscribes in any case.
+        // The definition may have changed since the session was made, so the first connection subscribes in
+        // any case.
         if session_present && self.subscribed {
             self.status.set_subscribed(true);
         } else {
@@ -135,7 +156,11 @@ impl Connection {
     async fn receive(&mut self, publish: Publish, ack: Option<Ack>) {
         let Some(messages) = &self.messages else { return };
         self.status.count_received();
-        let payload = if publish.payload.len() > MAX_PAYLOAD_BYTES { Err(publish.payload.len()) } else { Ok(publish.payload.to_vec()) };
+        let payload = if publish.payload.len() > MAX_PAYLOAD_BYTES {
+            Err(publish.payload.len())
+        } else {
+            Ok(publish.payload.to_vec())
+        };
         let topic = String::from_utf8_lossy(&publish.topic).into_owned();
         let message = Message { topic, payload, retained: publish.retain, ack };
         let mut sent = pin!(messages.send(message));
@@ -149,13 +174,14 @@ impl Connection {
         }
     }
 
-    /// The connection is gone: what it delivered is still taken in, but its acknowledgements are void. The broker will deliver it
-    /// again, and the intake recognises the repetition.
+    /// The connection is gone: what it delivered is still taken in, but its acknowledgements are void. The
+    /// broker will deliver it again, and the intake recognises the repetition.
     async fn lost(&mut self, error: ConnectionError) {
         self.status.set_connected(false);
         self.status.set_subscribed(false);
         self.status.count_failure();
-        // First of all: acknowledgements that become due while what is left is taken in would go out over the next connection.
+        // First of all: acknowledgements that become due while what is left is taken in would go out over the
+        // next connection.
         self.number += 1;
         let left: Vec<_> = self.event_loop.state.events.drain(..).collect();
         for event in left {
@@ -170,7 +196,8 @@ impl Connection {
     }
 }
 
-/// Puts an acknowledgement in line, unless its connection is gone: in another one its number stands for another message.
+/// Puts an acknowledgement in line, unless its connection is gone: in another one its number stands for
+/// another message.
 fn send(client: &AsyncClient, connection: u64, ack: Ack) {
     if ack.connection == connection
         && let Err(error) = client.try_manual_ack(ack.packet)

@@ -20,15 +20,22 @@ pub(super) struct Sample {
 pub(super) fn decode(form: &MqttPayload, payload: &[u8]) -> Result<Sample, String> {
     match form {
         MqttPayload::Number => {
-            let text = std::str::from_utf8(payload).map_err(|_| "the payload is not text; a number is expected".to_owned())?;
+            let text = std::str::from_utf8(payload)
+                .map_err(|_| "the payload is not text; a number is expected".to_owned())?;
             Ok(Sample { value: parse_number(text)?, time: NO_TIME, quality: Quality::Good })
         }
         MqttPayload::Json { value, time, quality } => {
-            let document: Value = serde_json::from_slice(payload).map_err(|error| format!("the payload is not JSON: {error}"))?;
+            let document: Value = serde_json::from_slice(payload)
+                .map_err(|error| format!("the payload is not JSON: {error}"))?;
             let value = number(find(&document, value).ok_or_else(|| missing(value))?)?;
-            let time = time.as_ref().map_or(Ok(NO_TIME), |path| timestamp(find(&document, path).ok_or_else(|| missing(path))?))?;
+            let time = time
+                .as_ref()
+                .map_or(Ok(NO_TIME), |path| timestamp(find(&document, path).ok_or_else(|| missing(path))?))?;
             // A device may leave the quality out where there is nothing to say about it.
-            let quality = quality.as_ref().and_then(|path| find(&document, path)).map_or(Ok(Quality::Good), quality_of)?;
+            let quality = quality
+                .as_ref()
+                .and_then(|path| find(&document, path))
+                .map_or(Ok(Quality::Good), quality_of)?;
             Ok(Sample { value, time, quality })
         }
     }
@@ -52,11 +59,9 @@ fn parse_number(text: &str) -> Result<f64, String> {
     match text.trim() {
         "true" => Ok(1.0),
         "false" => Ok(0.0),
-        text => text
-            .parse()
-            .ok()
-            .filter(|value: &f64| value.is_finite())
-            .ok_or_else(|| format!("{:?} is not a finite number, true or false", crate::decode::shorten(text))),
+        text => text.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| {
+            format!("{:?} is not a finite number, true or false", crate::decode::shorten(text))
+        }),
     }
 }
 
@@ -73,17 +78,17 @@ fn timestamp(value: &Value) -> Result<i64, String> {
     match value {
         Value::String(text) => parse_time(text),
         Value::Number(number) => parse_epoch_ms(&number.to_string()),
-        other => {
-            Err(format!("the time {} is neither RFC 3339 text nor milliseconds since 1970", crate::decode::shorten(&other.to_string())))
-        }
+        other => Err(format!(
+            "the time {} is neither RFC 3339 text nor milliseconds since 1970",
+            crate::decode::shorten(&other.to_string())
+        )),
     }
 }
 
 fn quality_of(value: &Value) -> Result<Quality, String> {
-    value
-        .as_str()
-        .and_then(Quality::parse)
-        .ok_or_else(|| format!("the quality {} is not good, uncertain or bad", crate::decode::shorten(&value.to_string())))
+    value.as_str().and_then(Quality::parse).ok_or_else(|| {
+        format!("the quality {} is not good, uncertain or bad", crate::decode::shorten(&value.to_string()))
+    })
 }
 
 #[cfg(test)]
@@ -104,9 +109,15 @@ mod tests {
         let sample = Sample { value: 91.5, time: 1_000_000, quality: Quality::Good };
         assert_eq!(good(r#"{"a":{"v":91.5},"t":1000}"#), sample);
         assert_eq!(good(r#"{"a":{"v":"91.5"},"t":"1970-01-01T00:00:01Z","q":"good"}"#), sample);
-        assert_eq!(good(r#"{"a":{"v":true},"t":1000.5,"q":"bad"}"#), Sample { value: 1.0, time: 1_000_500, quality: Quality::Bad });
+        assert_eq!(
+            good(r#"{"a":{"v":true},"t":1000.5,"q":"bad"}"#),
+            Sample { value: 1.0, time: 1_000_500, quality: Quality::Bad }
+        );
         let root = MqttPayload::Json { value: path(&[]), time: None, quality: None };
-        assert_eq!(decode(&root, b"-3e2").unwrap(), Sample { value: -300.0, time: NO_TIME, quality: Quality::Good });
+        assert_eq!(
+            decode(&root, b"-3e2").unwrap(),
+            Sample { value: -300.0, time: NO_TIME, quality: Quality::Good }
+        );
         let element = MqttPayload::Json { value: path(&["v", "1"]), time: None, quality: None };
         assert_eq!(decode(&element, br#"{"v":[1,2]}"#).unwrap().value, 2.0);
     }

@@ -1,4 +1,5 @@
-//! Takes the messages that have gathered through the intake as one batch, then hands their acknowledgements on.
+//! Takes the messages that have gathered through the intake as one batch, then hands their acknowledgements
+//! on.
 
 use std::time::Duration;
 
@@ -61,7 +62,10 @@ impl Pump {
         let (asset, signal) = topics.map(&message.topic).ok_or_else(|| {
             format!("the topic does not match {}: an earlier subscription of this client_id may still be in force", source.topic)
         })?;
-        let bytes = message.payload.as_ref().map_err(|length| format!("the payload of {length} bytes is too long for one value"))?;
+        let bytes = message
+            .payload
+            .as_ref()
+            .map_err(|length| format!("the payload of {length} bytes is too long for one value"))?;
         let sample = payload::decode(&source.payload, bytes)?;
         if message.retained && sample.time == NO_TIME {
             return Err("a retained message without a time: nobody knows when it was measured".into());
@@ -70,8 +74,8 @@ impl Pump {
         Ok(())
     }
 
-    /// Brings a batch into the log, however long that takes: the broker keeps what is not acknowledged. `None`: the
-    /// stage was stopped before there was room.
+    /// Brings a batch into the log, however long that takes: the broker keeps what is not acknowledged.
+    /// `None`: the stage was stopped before there was room.
     async fn accept(&self, batch: &RawBatch) -> Result<Option<Accepted>, IngestError> {
         let mut refusals = 0;
         loop {
@@ -95,7 +99,9 @@ impl Pump {
         self.status.count_rejected(accepted.rejected_total);
         let now = self.parts.clock.now();
         for rejected in accepted.rejected {
-            let Some(message) = rejected.line.checked_sub(1).and_then(|index| group.get(index)) else { continue };
+            let Some(message) = rejected.line.checked_sub(1).and_then(|index| group.get(index)) else {
+                continue;
+            };
             let payload = message.payload.as_deref().unwrap_or_default();
             self.status.keep_dead_letter(now, &message.topic, rejected.reason, payload);
         }

@@ -66,7 +66,10 @@ impl MqttHandle {
     pub(super) fn new(client_id: &str) -> Self {
         Self(Arc::new(Inner {
             client_id: client_id.to_owned(),
-            status: watch::Sender::new(MqttStatus { client_id: client_id.to_owned(), ..MqttStatus::default() }),
+            status: watch::Sender::new(MqttStatus {
+                client_id: client_id.to_owned(),
+                ..MqttStatus::default()
+            }),
             dead: Mutex::new(Dead { letters: VecDeque::new(), logged: None }),
         }))
     }

@@ -1,4 +1,5 @@
-//! Against a real broker: nothing is acknowledged before it is durable, and nothing is lost or taken in twice.
+//! Against a real broker: nothing is acknowledged before it is durable, and nothing is lost or taken in
+//! twice.
 
 use std::process::Stdio;
 
@@ -40,10 +41,18 @@ impl Broker {
         }
         let dir = TempDir::new().unwrap();
         let config = dir.path().join("mosquitto.conf");
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nlog_dest stderr\n");
+        let text = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nlog_dest stderr\n"
+        );
         std::fs::write(&config, text).unwrap();
-        let mut process =
-            Command::new(MOSQUITTO).arg("-c").arg(&config).stderr(Stdio::piped()).stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        let mut process = Command::new(MOSQUITTO)
+            .arg("-c")
+            .arg(&config)
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         while !lines.next_line().await.unwrap().expect("mosquitto did not start").ends_with("running") {}
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
@@ -57,15 +66,23 @@ impl Broker {
             topic: "plant/+/+/+".into(),
             asset: "plant/{1}/{2}".into(),
             signal: "{3}".into(),
-            payload: MqttPayload::Json { value: JsonPath(vec!["v".into()]), time: Some(JsonPath(vec!["t".into()])), quality: None },
+            payload: MqttPayload::Json {
+                value: JsonPath(vec!["v".into()]),
+                time: Some(JsonPath(vec!["t".into()])),
+                quality: None,
+            },
             qos: 1,
         }
     }
 
     /// Publishes at QoS 1 and returns once the broker has all messages.
     async fn publish(&self, messages: Vec<(String, String)>) {
-        let (client, mut event_loop) =
-            AsyncClient::builder(MqttOptions::new("forewarn-test-sender", ("127.0.0.1".to_owned(), self.port))).unbounded().build();
+        let (client, mut event_loop) = AsyncClient::builder(MqttOptions::new(
+            "forewarn-test-sender",
+            ("127.0.0.1".to_owned(), self.port),
+        ))
+        .unbounded()
+        .build();
         let mut missing = messages.len();
         for (topic, payload) in messages {
             client.try_publish(topic, payload, PublishOptions::new(QoS::AtLeastOnce)).unwrap();
@@ -81,7 +98,10 @@ impl Broker {
 }
 
 fn message(number: usize) -> (String, String) {
-    (format!("plant/line{}/pump{}/temp", number % 4, number % 10), format!(r#"{{"v":{number},"t":{}}}"#, 1_000 + number))
+    (
+        format!("plant/line{}/pump{}/temp", number % 4, number % 10),
+        format!(r#"{{"v":{number},"t":{}}}"#, 1_000 + number),
+    )
 }
 
 fn intake(log: Arc<dyn Log>) -> Arc<Intake> {
@@ -97,7 +117,8 @@ struct Running {
 }
 
 fn run(broker: &Broker, intake: &Arc<Intake>) -> Running {
-    let stage = MqttStage::build(broker.source(), Arc::clone(intake), Arc::new(ManualClock::default())).unwrap();
+    let stage =
+        MqttStage::build(broker.source(), Arc::clone(intake), Arc::new(ManualClock::default())).unwrap();
     let (handle, stop) = (stage.handle(), CancellationToken::new());
     let task = tokio::spawn(stage.run(stop.clone()));
     Running { handle, stop, task }
@@ -146,7 +167,10 @@ async fn two_thousand_messages_come_through_once_and_are_all_acknowledged() {
     let status = stage.handle.status();
     assert_eq!((status.received, status.rejected, status.connected), (2_002, 2, true), "{status:?}");
     let dead = stage.handle.dead_letters();
-    assert_eq!(dead.iter().map(|letter| letter.topic.as_str()).collect::<Vec<_>>(), ["plant/a/b/temp", "plant/a//temp"]);
+    assert_eq!(
+        dead.iter().map(|letter| letter.topic.as_str()).collect::<Vec<_>>(),
+        ["plant/a/b/temp", "plant/a//temp"]
+    );
     assert!(dead[0].reason.contains("not JSON") && dead[0].payload == "no JSON", "{dead:?}");
     assert_eq!(log.end(), log.watch().borrow().to_owned());
     stage.stop().await;
@@ -217,8 +241,8 @@ async fn a_broker_that_forgot_the_session_is_subscribed_to_again() {
     broker.process.kill().await.unwrap();
     stage.until(|status| status.failures > 0).await;
 
-    // The new broker knows no session, so it gives the same packet numbers to other messages: the five acknowledgements that
-    // become due now must not reach it.
+    // The new broker knows no session, so it gives the same packet numbers to other messages: the five
+    // acknowledgements that become due now must not reach it.
     let broker = Broker::start_on(broker.port).await.unwrap();
     stage.until(|status| status.subscribed).await;
     log.release();
@@ -298,11 +322,15 @@ fn a_source_that_cannot_work_is_explained() {
             qos: 0,
         };
         change(&mut source);
-        MqttStage::build(source, intake(FakeLog::new(false)), Arc::new(ManualClock::default())).map(|stage| stage.options)
+        MqttStage::build(source, intake(FakeLog::new(false)), Arc::new(ManualClock::default()))
+            .map(|stage| stage.options)
     };
     let options = build(|source| source.url = source.url.replace("mqtts", "mqtt")).unwrap();
     assert_eq!(options.broker().tcp_address(), Some(("::1", 1883)));
-    assert_eq!(options.auth(), &rumqttc::ConnectAuth::UsernamePassword { username: "us@er".into(), password: "p%".into() });
+    assert_eq!(
+        options.auth(),
+        &rumqttc::ConnectAuth::UsernamePassword { username: "us@er".into(), password: "p%".into() }
+    );
     for (change, expected) in [
         ((|source| source.url = "broker:1883".into()) as fn(&mut MqttSource), "write mqtt://host:1883"),
         (|source| source.url = "http://broker".into(), "has the scheme http"),

@@ -32,7 +32,9 @@ impl TopicMap {
     pub(super) fn parse(filter: &str, asset: &str, signal: &str) -> Result<Self, String> {
         let levels = parse_filter(filter)?;
         let wildcards = levels.iter().filter(|level| !matches!(level, Level::Text(_))).count();
-        let template = |name: &str, text: &str| Template::parse(text, wildcards).map_err(|problem| format!("{name} {text:?}: {problem}"));
+        let template = |name: &str, text: &str| {
+            Template::parse(text, wildcards).map_err(|problem| format!("{name} {text:?}: {problem}"))
+        };
         Ok(Self { asset: template("asset", asset)?, signal: template("signal", signal)?, levels })
     }
 
@@ -51,7 +53,8 @@ impl TopicMap {
                 captures.push(rest.unwrap_or_default());
                 return Some(captures);
             }
-            let (first, after) = rest?.split_once('/').map_or((rest?, None), |(first, after)| (first, Some(after)));
+            let (first, after) =
+                rest?.split_once('/').map_or((rest?, None), |(first, after)| (first, Some(after)));
             match level {
                 Level::Text(text) if text != first => return None,
                 Level::Text(_) => {}
@@ -65,7 +68,8 @@ impl TopicMap {
 
 fn parse_filter(filter: &str) -> Result<Vec<Level>, String> {
     // A shared subscription is delivered with the topic alone.
-    let shared = filter.strip_prefix("$share/").map(|rest| rest.split_once('/').map_or("", |(_, filter)| filter));
+    let shared =
+        filter.strip_prefix("$share/").map(|rest| rest.split_once('/').map_or("", |(_, filter)| filter));
     let topic = shared.unwrap_or(filter);
     if topic.is_empty() {
         return Err(format!("topic {filter:?} is empty; write a filter such as plant1/+/+/+"));
@@ -74,9 +78,9 @@ fn parse_filter(filter: &str) -> Result<Vec<Level>, String> {
     let parse = |(index, level): (usize, &str)| match level {
         "+" => Ok(Level::One),
         "#" if index + 1 == count => Ok(Level::Rest),
-        level if level.contains(['+', '#']) => {
-            Err(format!("topic {filter:?}: + must be a level of its own, # the last one; write plant1/+/temperature or plant1/#"))
-        }
+        level if level.contains(['+', '#']) => Err(format!(
+            "topic {filter:?}: + must be a level of its own, # the last one; write plant1/+/temperature or plant1/#"
+        )),
         level => Ok(Level::Text(level.to_owned())),
     };
     topic.split('/').enumerate().map(parse).collect()
@@ -88,10 +92,13 @@ impl Template {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             let (number, behind) = after.split_once('}').ok_or("a { has no }")?;
-            let number: usize =
-                number.parse().map_err(|_| format!("{{{number}}} is not the number of a wildcard; write {{1}}, {{2}}, …"))?;
+            let number: usize = number.parse().map_err(|_| {
+                format!("{{{number}}} is not the number of a wildcard; write {{1}}, {{2}}, …")
+            })?;
             if number == 0 || number > wildcards {
-                return Err(format!("{{{number}}} does not exist: the topic has {wildcards} wildcard levels, counted from 1"));
+                return Err(format!(
+                    "{{{number}}} does not exist: the topic has {wildcards} wildcard levels, counted from 1"
+                ));
             }
             parts.push(Part::Text(before.to_owned()));
             parts.push(Part::Wildcard(number - 1));
@@ -118,12 +125,22 @@ mod tests {
 
     fn check(filter: &str, asset: &str, signal: &str, topic: &str, expected: Option<(&str, &str)>) {
         let found = TopicMap::parse(filter, asset, signal).unwrap().map(topic);
-        assert_eq!(found.as_ref().map(|(asset, signal)| (asset.as_str(), signal.as_str())), expected, "{filter} {topic}");
+        assert_eq!(
+            found.as_ref().map(|(asset, signal)| (asset.as_str(), signal.as_str())),
+            expected,
+            "{filter} {topic}"
+        );
     }
 
     #[test]
     fn wildcards_fill_the_templates() {
-        check("plant1/+/+/+", "plant1/{1}/{2}", "{3}", "plant1/line3/pump7/temp", Some(("plant1/line3/pump7", "temp")));
+        check(
+            "plant1/+/+/+",
+            "plant1/{1}/{2}",
+            "{3}",
+            "plant1/line3/pump7/temp",
+            Some(("plant1/line3/pump7", "temp")),
+        );
         check("plant1/+/+/+", "plant1/{1}/{2}", "{3}", "plant1/line3/pump7", None);
         check("plant1/+/+/+", "plant1/{1}/{2}", "{3}", "plant1/a/b/c/d", None);
         check("plant1/+/+/+", "plant1/{1}/{2}", "{3}", "plant2/a/b/c", None);

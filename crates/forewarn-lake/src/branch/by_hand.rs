@@ -1,5 +1,5 @@
-//! The branch driven by its caller, step by step: what a simulation needs, since a stage that follows its own timers does the same
-//! twice only by chance.
+//! The branch driven by its caller, step by step: what a simulation needs, since a stage that follows its own
+//! timers does the same twice only by chance.
 
 use std::sync::Arc;
 
@@ -17,12 +17,16 @@ impl Branch {
         self.check_log().await
     }
 
-    /// Takes at most `max_records` of what the log holds from `from` on, where the tail ends, into the tail. Where it ends then comes back.
+    /// Takes at most `max_records` of what the log holds from `from` on, where the tail ends, into the tail.
+    /// Where it ends then comes back.
     ///
     /// # Errors
     /// [`LakeError::Log`] if the log cannot be read.
     pub fn take_in(&mut self, from: Offset, max_records: usize) -> Result<Offset, LakeError> {
-        let records = self.log.read(from, max_records, usize::MAX).map_err(|error| LakeError::Log(error.to_string()))?;
+        let records = self
+            .log
+            .read(from, max_records, usize::MAX)
+            .map_err(|error| LakeError::Log(error.to_string()))?;
         let next = records.last().map_or(from, |(offset, _)| offset.next());
         self.lake.inner.view.write().apply(records);
         self.lake.inner.progress.send_modify(|progress| progress.applied = next);

@@ -1,17 +1,17 @@
 //! Merging sorted files of readings into few sorted ones.
 //!
-//! Within a file rows stand by asset, signal, time. So each series is one stretch of each file, and the merge goes series by series:
-//! it takes the stretches of the series that comes next, puts their rows in order, drops what is there twice, and writes. Of a series
-//! with very many rows it does so piece by piece, each up to a time before which no file has more rows. Memory holds a batch of each
-//! file and one such piece.
+//! Within a file rows stand by asset, signal, time. So each series is one stretch of each file, and the merge
+//! goes series by series: it takes the stretches of the series that comes next, puts their rows in order,
+//! drops what is there twice, and writes. Of a series with very many rows it does so piece by piece, each up
+//! to a time before which no file has more rows. Memory holds a batch of each file and one such piece.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray as _, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray as _, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array,
+    RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{Float64Type, Int32Type, Int64Type, Schema, TimestampMicrosecondType};
 use bytes::Bytes;
@@ -26,8 +26,8 @@ use crate::schema::TableSchema;
 const BATCH_ROWS: usize = 4_096;
 /// Rows given to the writer at a time.
 const WRITE_ROWS: usize = 65_536;
-/// Rows of a series that are put in order at a time: at 34 bytes each about 70 MB. Twice what the batches of all files of a
-/// group hold, so that each piece lets go of about half of it.
+/// Rows of a series that are put in order at a time: at 34 bytes each about 70 MB. Twice what the batches of
+/// all files of a group hold, so that each piece lets go of about half of it.
 const PIECE_ROWS: usize = 1 << 21;
 
 const UNSORTED: &str = "is not sorted by asset, signal and time; another program wrote it";
@@ -65,21 +65,36 @@ pub(super) struct Merged {
 ///
 /// # Errors
 /// A file that is not sorted or not of the expected form.
-pub(super) fn merge(table: &TableSchema, files: &[Bytes], date: Option<i32>, target_bytes: usize) -> Result<Merged, Fault> {
+pub(super) fn merge(
+    table: &TableSchema,
+    files: &[Bytes],
+    date: Option<i32>,
+    target_bytes: usize,
+) -> Result<Merged, Fault> {
     merge_by(table, files, date, target_bytes, PIECE_ROWS)
 }
 
-fn merge_by(table: &TableSchema, files: &[Bytes], date: Option<i32>, target_bytes: usize, piece_rows: usize) -> Result<Merged, Fault> {
+fn merge_by(
+    table: &TableSchema,
+    files: &[Bytes],
+    date: Option<i32>,
+    target_bytes: usize,
+    piece_rows: usize,
+) -> Result<Merged, Fault> {
     let mut inputs: Vec<Input> = Vec::with_capacity(files.len());
     for (place, file) in files.iter().enumerate() {
         inputs.extend(Input::open(table, file.clone(), place).map_err(in_file(place))?);
     }
     let mut output = Output::new(table, date, target_bytes);
     let mut rows = Rows::default();
-    while let Some(series) = inputs.iter().map(Input::series).min().map(|(asset, signal)| (asset.to_owned(), signal.to_owned())) {
-        let mut active: Vec<&mut Input> = inputs.iter_mut().filter(|input| input.series() == (&series.0, &series.1)).collect();
+    while let Some(series) =
+        inputs.iter().map(Input::series).min().map(|(asset, signal)| (asset.to_owned(), signal.to_owned()))
+    {
+        let mut active: Vec<&mut Input> =
+            inputs.iter_mut().filter(|input| input.series() == (&series.0, &series.1)).collect();
         rows.clear();
-        // What is taken comes from the file that is furthest behind, so all rows before the next time of all files are at hand.
+        // What is taken comes from the file that is furthest behind, so all rows before the next time of all
+        // files are at hand.
         while let Some(time) = active.iter().map(|input| input.time()).min() {
             if rows.time.len() >= piece_rows {
                 output.rows(&series, &mut rows, time)?;
@@ -135,10 +150,11 @@ impl Rows {
         };
     }
 
-    /// The rows before `time` in the order of time and then of arrival, those that stand there twice left out; the last time of all has
-    /// no bound.
+    /// The rows before `time` in the order of time and then of arrival, those that stand there twice left
+    /// out; the last time of all has no bound.
     fn in_order(&self, time: i64) -> Vec<usize> {
-        let mut order: Vec<usize> = (0..self.time.len()).filter(|row| time == i64::MAX || self.time[*row] < time).collect();
+        let mut order: Vec<usize> =
+            (0..self.time.len()).filter(|row| time == i64::MAX || self.time[*row] < time).collect();
         let key = |row: &usize| (self.time[*row], self.offset[*row]);
         if !order.is_sorted_by_key(key) {
             order.sort_by_key(key);
@@ -206,7 +222,8 @@ impl Input {
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, form);
         let mut reader = builder.with_batch_size(BATCH_ROWS).build().map_err(|error| error.to_string())?;
         let Some(batch) = next_batch(&mut reader)? else { return Ok(None) };
-        let mut input = Self { place, reader, batch, row: 0, asset: String::new(), signal: String::new(), ended: false };
+        let mut input =
+            Self { place, reader, batch, row: 0, asset: String::new(), signal: String::new(), ended: false };
         input.name();
         Ok(Some(input))
     }
@@ -222,7 +239,9 @@ impl Input {
     }
 
     fn name(&mut self) {
-        let name = |(keys, values): &(Int32Array, StringArray)| values.value(keys.value(self.row).unsigned_abs() as usize).to_owned();
+        let name = |(keys, values): &(Int32Array, StringArray)| {
+            values.value(keys.value(self.row).unsigned_abs() as usize).to_owned()
+        };
         let (asset, signal) = (name(&self.batch.asset), name(&self.batch.signal));
         (self.asset, self.signal) = (asset, signal);
     }
@@ -268,17 +287,25 @@ impl Columns {
             let values = array.values().as_string_opt::<i32>().ok_or_else(|| odd(name))?;
             Ok::<_, String>((array.keys().clone(), values.clone()))
         };
-        let time = |name: &str| column(name)?.as_primitive_opt::<TimestampMicrosecondType>().cloned().ok_or_else(|| odd(name));
+        let time = |name: &str| {
+            column(name)?.as_primitive_opt::<TimestampMicrosecondType>().cloned().ok_or_else(|| odd(name))
+        };
         let (quality_keys, qualities) = names("quality")?;
         Ok(Self {
             asset: names("asset")?,
             signal: names("signal")?,
-            quality: (quality_keys, qualities.iter().map(|name| quality_number(name.unwrap_or_default())).collect()),
+            quality: (
+                quality_keys,
+                qualities.iter().map(|name| quality_number(name.unwrap_or_default())).collect(),
+            ),
             time: time("time")?,
             value: column("value")?.as_primitive_opt::<Float64Type>().cloned().ok_or_else(|| odd("value"))?,
             late: column("late")?.as_boolean_opt().cloned().ok_or_else(|| odd("late"))?,
             arrived: time("arrived")?,
-            offset: column("offset")?.as_primitive_opt::<Int64Type>().cloned().ok_or_else(|| odd("offset"))?,
+            offset: column("offset")?
+                .as_primitive_opt::<Int64Type>()
+                .cloned()
+                .ok_or_else(|| odd("offset"))?,
         })
     }
 
@@ -295,13 +322,17 @@ impl Columns {
         rows.arrived.extend_from_slice(&self.arrived.values()[from..to]);
         rows.offset.extend_from_slice(&self.offset.values()[from..to]);
         rows.late.extend((from..to).map(|row| self.late.value(row)));
-        rows.quality.extend(self.quality.0.values()[from..to].iter().map(|key| self.quality.1[key.unsigned_abs() as usize]));
+        rows.quality.extend(
+            self.quality.0.values()[from..to].iter().map(|key| self.quality.1[key.unsigned_abs() as usize]),
+        );
     }
 }
 
 fn next_batch(reader: &mut ParquetRecordBatchReader) -> Result<Option<Columns>, String> {
     loop {
-        let Some(batch) = reader.next().transpose().map_err(|error| error.to_string())? else { return Ok(None) };
+        let Some(batch) = reader.next().transpose().map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
         if batch.num_rows() > 0 {
             return Columns::new(&batch).map(Some);
         }
@@ -354,7 +385,10 @@ impl Names {
 
     fn take(&mut self) -> Result<ArrayRef, String> {
         let Self { keys, values, .. } = std::mem::take(self);
-        let array = DictionaryArray::<Int32Type>::try_new(Int32Array::from(keys), Arc::new(StringArray::from(values)));
+        let array = DictionaryArray::<Int32Type>::try_new(
+            Int32Array::from(keys),
+            Arc::new(StringArray::from(values)),
+        );
         Ok(Arc::new(array.map_err(|error| error.to_string())?))
     }
 }
@@ -411,8 +445,12 @@ impl<'a> Output<'a> {
 
     /// Takes note of the smallest and largest values of the file.
     fn widen(&mut self, series: &(String, String), rows: &Rows, order: &[usize]) {
-        let ends =
-            |values: &[i64]| order.iter().map(|row| values[*row]).fold((i64::MAX, i64::MIN), |(low, high), x| (low.min(x), high.max(x)));
+        let ends = |values: &[i64]| {
+            order
+                .iter()
+                .map(|row| values[*row])
+                .fold((i64::MAX, i64::MIN), |(low, high), x| (low.min(x), high.max(x)))
+        };
         let (time, arrived, offset) = (ends(&rows.time), ends(&rows.arrived), ends(&rows.offset));
         let name = |name: &str| Bounds::Text(name.into(), name.into());
         let new = [
@@ -438,7 +476,9 @@ impl<'a> Output<'a> {
         let Some(batch) = self.pending()? else { return Ok(()) };
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(FileWriter::new(self.table, Arc::clone(&self.schema)).map_err(|error| error.to_string())?),
+            none => none.insert(
+                FileWriter::new(self.table, Arc::clone(&self.schema)).map_err(|error| error.to_string())?,
+            ),
         };
         writer.write(&batch).map_err(|error| error.to_string())
     }
@@ -449,10 +489,14 @@ impl<'a> Output<'a> {
         if rows.time.is_empty() {
             return Ok(None);
         }
-        let utc = |values: Vec<i64>| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC")) };
-        let quality_names = StringArray::from_iter_values(crate::records::QUALITIES.iter().map(|quality| quality.as_str()));
+        let utc = |values: Vec<i64>| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"))
+        };
+        let quality_names =
+            StringArray::from_iter_values(crate::records::QUALITIES.iter().map(|quality| quality.as_str()));
         let quality_keys: Int32Array = rows.quality.iter().map(|quality| Some(i32::from(*quality))).collect();
-        let quality = DictionaryArray::<Int32Type>::try_new(quality_keys, Arc::new(quality_names)).map_err(|error| error.to_string())?;
+        let quality = DictionaryArray::<Int32Type>::try_new(quality_keys, Arc::new(quality_names))
+            .map_err(|error| error.to_string())?;
         let mut arrays: HashMap<&str, ArrayRef> = HashMap::from([
             ("time", utc(rows.time)),
             ("asset", self.pending.asset.take()?),
@@ -463,7 +507,8 @@ impl<'a> Output<'a> {
             ("arrived", utc(rows.arrived)),
             ("offset", Arc::new(Int64Array::from(rows.offset)) as ArrayRef),
         ]);
-        let columns: Option<Vec<ArrayRef>> = self.table.columns.iter().map(|column| arrays.remove(column.name.as_str())).collect();
+        let columns: Option<Vec<ArrayRef>> =
+            self.table.columns.iter().map(|column| arrays.remove(column.name.as_str())).collect();
         let columns = columns.ok_or("has other columns than this program knows")?;
         RecordBatch::try_new(Arc::clone(&self.schema), columns).map(Some).map_err(|error| error.to_string())
     }
@@ -476,7 +521,10 @@ impl<'a> Output<'a> {
             self.pending()?.map(|batch| encode(self.table, &batch))
         };
         let Some(written) = written.transpose().map_err(|error| error.to_string())? else { return Ok(()) };
-        let bounds = std::mem::take(&mut self.bounds).into_iter().map(|(name, bounds)| (name.to_owned(), bounds)).collect();
+        let bounds = std::mem::take(&mut self.bounds)
+            .into_iter()
+            .map(|(name, bounds)| (name.to_owned(), bounds))
+            .collect();
         self.merged.files.push(NewFile::new(self.date, written, bounds));
         Ok(())
     }

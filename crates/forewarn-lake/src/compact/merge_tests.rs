@@ -1,4 +1,5 @@
-//! In whatever pieces a series is put in order, the same rows come out; and how much memory a large one takes.
+//! In whatever pieces a series is put in order, the same rows come out; and how much memory a large one
+//! takes.
 
 use arrow::array::AsArray as _;
 use proptest::prelude::*;
@@ -17,7 +18,8 @@ fn file(rows: &[(u8, i64, u8)], place: usize) -> Bytes {
     let mut rows = rows.to_vec();
     rows.sort_unstable();
     let table = readings();
-    let mut columns: Vec<ColumnData> = table.columns.iter().map(|column| ColumnData::empty(column.ty)).collect();
+    let mut columns: Vec<ColumnData> =
+        table.columns.iter().map(|column| ColumnData::empty(column.ty)).collect();
     for (number, (asset, time, value)) in rows.into_iter().enumerate() {
         let (asset, offset) = (format!("p{asset}"), i64::try_from(place * 1_000 + number).unwrap());
         let time = Cell::Time(forewarn_types::Timestamp(time));
@@ -44,9 +46,13 @@ fn told(merged: &Merged) -> (Vec<String>, u64) {
     for file in &merged.files {
         let reader = ParquetRecordBatchReaderBuilder::try_new(file.bytes.clone()).unwrap().build().unwrap();
         for batch in reader.map(Result::unwrap) {
-            let (asset, time) = (batch["asset"].as_string::<i32>(), batch["time"].as_primitive::<TimestampMicrosecondType>());
-            let (value, offset) = (batch["value"].as_primitive::<Float64Type>(), batch["offset"].as_primitive::<Int64Type>());
-            let line = |row: usize| format!("{} {} {} {}", asset.value(row), time.value(row), value.value(row), offset.value(row));
+            let (asset, time) =
+                (batch["asset"].as_string::<i32>(), batch["time"].as_primitive::<TimestampMicrosecondType>());
+            let (value, offset) =
+                (batch["value"].as_primitive::<Float64Type>(), batch["offset"].as_primitive::<Int64Type>());
+            let line = |row: usize| {
+                format!("{} {} {} {}", asset.value(row), time.value(row), value.value(row), offset.value(row))
+            };
             lines.extend((0..batch.num_rows()).map(line));
         }
     }
@@ -116,7 +122,12 @@ fn a_series_of_twenty_million_rows_takes_little_more_memory_than_its_files() {
     let merged = merge(&table, &files, Some(0), 1 << 30).unwrap();
     let outputs: usize = merged.files.iter().map(|file| file.bytes.len()).sum();
     let grown = peak_bytes() - before;
-    println!("20 M rows of one series: inputs {} MB, outputs {} MB, growth at the peak {} MB", inputs >> 20, outputs >> 20, grown >> 20);
+    println!(
+        "20 M rows of one series: inputs {} MB, outputs {} MB, growth at the peak {} MB",
+        inputs >> 20,
+        outputs >> 20,
+        grown >> 20
+    );
     assert_eq!(merged.rows, 20_000_000);
     assert!(grown < outputs + (400 << 20), "{grown}");
 }

@@ -1,9 +1,10 @@
 //! Compaction: many small files of a table become few large ones.
 //!
-//! The branch commits often, so that the log stays short; queries and readers want few files, sorted. A compaction reads small files of
-//! one partition, writes their rows anew and swaps the files in one commit. It holds no lock while it reads and writes, and it is no
-//! commit of the branch: ingestion goes on, and a query keeps the files it began with, which only a vacuum removes. If a file it has
-//! read is gone by the time it commits, or has lost rows, it commits nothing.
+//! The branch commits often, so that the log stays short; queries and readers want few files, sorted. A
+//! compaction reads small files of one partition, writes their rows anew and swaps the files in one commit.
+//! It holds no lock while it reads and writes, and it is no commit of the branch: ingestion goes on, and a
+//! query keeps the files it began with, which only a vacuum removes. If a file it has read is gone by the
+//! time it commits, or has lost rows, it commits nothing.
 
 mod merge;
 mod plan;
@@ -24,8 +25,8 @@ use crate::schema::{READINGS, TableSchema};
 use crate::table::{Change, DataFile, Uploaded};
 use crate::{Lake, LakeError};
 
-/// After so many groups in a row for which the store failed, it is asked whether it answers at all: each of them may have waited for one
-/// that is away. If it does, it is those files.
+/// After so many groups in a row for which the store failed, it is asked whether it answers at all: each of
+/// them may have waited for one that is away. If it does, it is those files.
 const MOST_FAILURES: usize = 3;
 
 /// What a compaction aims at.
@@ -67,8 +68,9 @@ impl Lake {
     /// Merges small files of `table` as of the injected clock, group by group.
     ///
     /// # Errors
-    /// [`LakeError::Query`] if there is no such table, [`LakeError::Store`] or [`LakeError::Table`] if a group could not be read or
-    /// written: the first failure, and how many there were. The other groups are merged all the same, as long as the store answers.
+    /// [`LakeError::Query`] if there is no such table, [`LakeError::Store`] or [`LakeError::Table`] if a
+    /// group could not be read or written: the first failure, and how many there were. The other groups are
+    /// merged all the same, as long as the store answers.
     pub async fn compact(&self, table: &str, options: CompactOptions) -> Result<Compacted, LakeError> {
         // Two at a time would only fight for memory, and for the same files.
         let _alone = self.inner.maintaining.lock().await;
@@ -80,7 +82,10 @@ impl Lake {
         for group in groups {
             let (lake, schema) = (self.clone(), Arc::clone(&view.schema));
             let work = move || lake.compact_group(&schema, &group, options);
-            match tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(LakeError::cut_off(&error))) {
+            match tokio::task::spawn_blocking(work)
+                .await
+                .unwrap_or_else(|error| Err(LakeError::cut_off(&error)))
+            {
                 Ok(part) => {
                     done.add(part.unwrap_or_default());
                     in_a_row = 0;
@@ -102,7 +107,12 @@ impl Lake {
     }
 
     /// Merges one group; `None` if its files have changed meanwhile, or cannot be merged. Blocks.
-    fn compact_group(&self, schema: &TableSchema, group: &Group, options: CompactOptions) -> Result<Option<Compacted>, LakeError> {
+    fn compact_group(
+        &self,
+        schema: &TableSchema,
+        group: &Group,
+        options: CompactOptions,
+    ) -> Result<Option<Compacted>, LakeError> {
         let Some(writer) = self.existing_writer(&schema.name) else { return Ok(None) };
         let (mut files, mut bytes) = (Vec::new(), Vec::new());
         for file in &group.files {
@@ -179,9 +189,10 @@ impl Failures {
     fn told(self, table: &str, total: usize) -> Option<LakeError> {
         match (self.count, self.first?) {
             (1, first) if total == 1 => Some(first),
-            (count, first) => {
-                Some(LakeError::table(table, format!("{count} of {total} groups of files could not be merged; the first: {first}")))
-            }
+            (count, first) => Some(LakeError::table(
+                table,
+                format!("{count} of {total} groups of files could not be merged; the first: {first}"),
+            )),
         }
     }
 }
@@ -191,9 +202,14 @@ fn leave(schema: &TableSchema, file: &DataFile, problem: &str) {
     tracing::warn!(table = schema.name, file = %file.location, problem, "this file is not merged with others");
 }
 
-/// One file of the rows of `files`, in the order of the files; for tables whose rows are few and in no order. A column that came later
-/// than a file is empty in its rows.
-fn join(table: &TableSchema, bytes: &[Bytes], date: Option<i32>, files: &[Arc<DataFile>]) -> Result<Merged, Fault> {
+/// One file of the rows of `files`, in the order of the files; for tables whose rows are few and in no order.
+/// A column that came later than a file is empty in its rows.
+fn join(
+    table: &TableSchema,
+    bytes: &[Bytes],
+    date: Option<i32>,
+    files: &[Arc<DataFile>],
+) -> Result<Merged, Fault> {
     let schema: Arc<Schema> = table.to_arrow();
     let failed = |error: LakeError| Fault::from(error.to_string());
     let mut writer = FileWriter::new(table, Arc::clone(&schema)).map_err(failed)?;
@@ -202,7 +218,10 @@ fn join(table: &TableSchema, bytes: &[Bytes], date: Option<i32>, files: &[Arc<Da
         let form = form_of(&schema, file).map_err(&wrong)?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), form).build();
         for batch in reader.map_err(|error| wrong(error.to_string()))? {
-            let batch = batch.map_err(|error| error.to_string()).and_then(|batch| in_form(&schema, &batch)).map_err(&wrong)?;
+            let batch = batch
+                .map_err(|error| error.to_string())
+                .and_then(|batch| in_form(&schema, &batch))
+                .map_err(&wrong)?;
             writer.write(&batch).map_err(failed)?;
         }
     }
@@ -214,7 +233,9 @@ fn join(table: &TableSchema, bytes: &[Bytes], date: Option<i32>, files: &[Arc<Da
 fn form_of(schema: &Schema, file: &Bytes) -> Result<ArrowReaderMetadata, String> {
     let metadata = ParquetMetaDataReader::new().parse_and_finish(file).map_err(|error| error.to_string())?;
     let form = in_form_of(schema, Arc::new(metadata)).map_err(|error| error.to_string())?;
-    if let Some(extra) = form.schema().fields().iter().find(|field| schema.field_with_name(field.name()).is_err()) {
+    if let Some(extra) =
+        form.schema().fields().iter().find(|field| schema.field_with_name(field.name()).is_err())
+    {
         return Err(format!("has the column {}, which another program has added", extra.name()));
     }
     Ok(form)
@@ -223,20 +244,32 @@ fn form_of(schema: &Schema, file: &Bytes) -> Result<ArrowReaderMetadata, String>
 /// The rows of `batch` with the columns of `schema`.
 fn in_form(schema: &Arc<Schema>, batch: &RecordBatch) -> Result<RecordBatch, String> {
     let column = |field: &Arc<Field>| {
-        batch.column_by_name(field.name()).map_or_else(|| new_null_array(field.data_type(), batch.num_rows()), Arc::clone)
+        batch
+            .column_by_name(field.name())
+            .map_or_else(|| new_null_array(field.data_type(), batch.num_rows()), Arc::clone)
     };
-    RecordBatch::try_new(Arc::clone(schema), schema.fields().iter().map(column).collect()).map_err(|error| error.to_string())
+    RecordBatch::try_new(Arc::clone(schema), schema.fields().iter().map(column).collect())
+        .map_err(|error| error.to_string())
 }
 
 /// The bounds that hold for all files; a column that is not bounded in one of them has none.
 fn common_bounds(files: &[Arc<DataFile>]) -> Vec<(String, Bounds)> {
     let Some((first, rest)) = files.split_first() else { return Vec::new() };
-    let of = |file: &DataFile, name: &str| file.bounds.iter().find(|(other, _)| other == name).map(|(_, bounds)| bounds.clone());
+    let of = |file: &DataFile, name: &str| {
+        file.bounds.iter().find(|(other, _)| other == name).map(|(_, bounds)| bounds.clone())
+    };
     let common = |(name, bounds): &(String, Bounds)| {
-        rest.iter().try_fold(bounds.clone(), |all, file| all.merge(&of(file, name)?)).map(|bounds| (name.clone(), bounds))
+        rest.iter()
+            .try_fold(bounds.clone(), |all, file| all.merge(&of(file, name)?))
+            .map(|bounds| (name.clone(), bounds))
     };
     // The ends of floats are those that were found while writing.
-    first.bounds.iter().filter(|(_, bounds)| !matches!(bounds, Bounds::Float(..))).filter_map(common).collect()
+    first
+        .bounds
+        .iter()
+        .filter(|(_, bounds)| !matches!(bounds, Bounds::Float(..)))
+        .filter_map(common)
+        .collect()
 }
 
 #[cfg(test)]

@@ -22,13 +22,20 @@ pub(super) struct Group {
     pub(super) files: Vec<Arc<DataFile>>,
 }
 
-/// The groups to be merged as of `now`. Files of at least half the target stay as they are, and
-/// so do those in which another program has deleted rows. Of a partition that still grows, files are
-/// merged once there are enough of about the same size, so that no row is written again and again; one whose day is over is merged
-/// whole.
-pub(super) fn groups(table: &TableSchema, files: &[Arc<DataFile>], options: &CompactOptions, now: Timestamp) -> Vec<Group> {
+/// The groups to be merged as of `now`. Files of at least half the target stay as they are, and so do those
+/// in which another program has deleted rows. Of a partition that still grows, files are merged once there
+/// are enough of about the same size, so that no row is written again and again; one whose day is over is
+/// merged whole.
+pub(super) fn groups(
+    table: &TableSchema,
+    files: &[Arc<DataFile>],
+    options: &CompactOptions,
+    now: Timestamp,
+) -> Vec<Group> {
     let mut partitions: BTreeMap<Option<i32>, Vec<Arc<DataFile>>> = BTreeMap::new();
-    for file in files.iter().filter(|file| file.size_bytes < options.target_bytes / 2 && file.deleted.is_none()) {
+    for file in
+        files.iter().filter(|file| file.size_bytes < options.target_bytes / 2 && file.deleted.is_none())
+    {
         let date = date_of(&file.location);
         // A file whose partition cannot be told is another program's; it stays.
         if table.by_date == date.is_some() {
@@ -54,7 +61,8 @@ pub(super) fn groups(table: &TableSchema, files: &[Arc<DataFile>], options: &Com
     groups
 }
 
-/// How many of `files`, which ascend in size, are of about the same size: each at most as large as all before it together.
+/// How many of `files`, which ascend in size, are of about the same size: each at most as large as all before
+/// it together.
 fn alike(files: &[Arc<DataFile>], least: usize) -> usize {
     let mut sum = 0;
     let alike = |(index, file): &(usize, &Arc<DataFile>)| {
@@ -65,7 +73,8 @@ fn alike(files: &[Arc<DataFile>], least: usize) -> usize {
     files.iter().enumerate().take_while(alike).count()
 }
 
-/// How many of `files`, from the front, make one file: at least one. All of them are in memory while they are merged.
+/// How many of `files`, from the front, make one file: at least one. All of them are in memory while they are
+/// merged.
 fn fitting(files: &[Arc<DataFile>], options: &CompactOptions) -> usize {
     let mut sum = 0;
     let fits = |file: &&Arc<DataFile>| {
@@ -77,7 +86,9 @@ fn fitting(files: &[Arc<DataFile>], options: &CompactOptions) -> usize {
 
 /// The day in a path such as `…/date=2026-01-31/part-….parquet`, days since 1970.
 fn date_of(location: &Path) -> Option<i32> {
-    let part = location.parts().find_map(|part| part.as_ref().strip_prefix(DATE)?.strip_prefix('=').map(str::to_owned))?;
+    let part = location
+        .parts()
+        .find_map(|part| part.as_ref().strip_prefix(DATE)?.strip_prefix('=').map(str::to_owned))?;
     let midnight = Timestamp::parse(&format!("{part}T00:00:00Z")).ok()?;
     i32::try_from(midnight.0.div_euclid(DAY_US)).ok()
 }
@@ -94,10 +105,13 @@ mod tests {
     fn check(sizes: &[u64], over: bool, expected: &[&[u64]]) {
         let table = TableSchema::new("readings", &[], true);
         let options = CompactOptions { target_bytes: 1_000, min_files: 4, max_files: 6 };
-        let files: Vec<_> = sizes.iter().enumerate().map(|(number, size)| file("2026-01-02", number, *size)).collect();
-        let now = Timestamp::parse(if over { "2026-01-03T00:00:00Z" } else { "2026-01-02T23:00:00Z" }).unwrap();
+        let files: Vec<_> =
+            sizes.iter().enumerate().map(|(number, size)| file("2026-01-02", number, *size)).collect();
+        let now =
+            Timestamp::parse(if over { "2026-01-03T00:00:00Z" } else { "2026-01-02T23:00:00Z" }).unwrap();
         let groups = groups(&table, &files, &options, now);
-        let found: Vec<Vec<u64>> = groups.iter().map(|group| group.files.iter().map(|file| file.size_bytes).collect()).collect();
+        let found: Vec<Vec<u64>> =
+            groups.iter().map(|group| group.files.iter().map(|file| file.size_bytes).collect()).collect();
         assert_eq!(found, expected, "{sizes:?}");
         assert!(groups.iter().all(|group| group.date == Some(20_455)));
     }

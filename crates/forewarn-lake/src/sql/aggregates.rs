@@ -1,10 +1,13 @@
-//! Queries that mix single rows with aggregates over all of them: polars repeats the aggregate for each row, which is an answer to
-//! another question than the one that was meant.
+//! Queries that mix single rows with aggregates over all of them: polars repeats the aggregate for each row,
+//! which is an answer to another question than the one that was meant.
 
 use std::ops::ControlFlow;
 
 use super::names;
-use sqlparser::ast::{Expr, Function, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visit as _, Visitor};
+use sqlparser::ast::{
+    Expr, Function, GroupByExpr, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, Value, Visit as _,
+    Visitor,
+};
 
 /// The functions that make one value of many rows.
 const AGGREGATES: [&str; 26] = [
@@ -53,8 +56,8 @@ pub(super) fn stray_column(select: &Select) -> Option<String> {
     found.column.filter(|_| found.aggregates)
 }
 
-/// Has a grouped `query` sort by the places of its columns where it says anew what they are computed from: polars sorts the rows of the
-/// answer, in which only the columns are.
+/// Has a grouped `query` sort by the places of its columns where it says anew what they are computed from:
+/// polars sorts the rows of the answer, in which only the columns are.
 ///
 /// # Errors
 /// If it sorts by an aggregate that is none of its columns.
@@ -79,7 +82,10 @@ pub(super) fn name_order(query: &mut Query) -> Result<(), String> {
             if !found.aggregates {
                 continue;
             }
-            return Err(format!("ORDER BY {} is no column of the answer; add it to SELECT, with a name, and sort by that", key.expr));
+            return Err(format!(
+                "ORDER BY {} is no column of the answer; add it to SELECT, with a name, and sort by that",
+                key.expr
+            ));
         };
         key.expr = Expr::Value(Value::Number((place + 1).to_string(), false).into());
     }
@@ -122,7 +128,9 @@ impl Visitor for Columns {
         if self.inside == 0 {
             match expr {
                 Expr::Function(function) if is_aggregate(function) => self.aggregates = true,
-                Expr::Identifier(_) | Expr::CompoundIdentifier(_) if self.column.is_none() => self.column = Some(expr.to_string()),
+                Expr::Identifier(_) | Expr::CompoundIdentifier(_) if self.column.is_none() => {
+                    self.column = Some(expr.to_string())
+                }
                 _ => {}
             }
         }

@@ -49,36 +49,56 @@ pub(super) fn build(
 
 /// A table without rows.
 pub(super) fn empty(table: &TableSchema) -> pl::PolarsResult<pl::LazyFrame> {
-    let columns = table.columns.iter().map(|column| crate::ColumnData::empty(column.ty).to_polars(&column.name)).collect();
+    let columns = table
+        .columns
+        .iter()
+        .map(|column| crate::ColumnData::empty(column.ty).to_polars(&column.name))
+        .collect();
     Ok(pl::DataFrame::new_infer_height(columns)?.lazy().select(visible(table, &|_| true)))
 }
 
 /// Files and tail, one behind the other, with a check of each batch of rows.
 ///
-/// polars counts the rows of a union in 128-bit integers, which this build of it leaves out: `count(*)` would panic. The check also
-/// keeps the count from reaching the union; conditions still pass it, columns were chosen already.
+/// polars counts the rows of a union in 128-bit integers, which this build of it leaves out: `count(*)` would
+/// panic. The check also keeps the count from reaching the union; conditions still pass it, columns were
+/// chosen already.
 fn watched(mut parts: Vec<pl::LazyFrame>, running: &Arc<Running>) -> pl::PolarsResult<pl::LazyFrame> {
-    let rows = if parts.len() == 1 { parts.swap_remove(0) } else { pl::concat(parts, pl::UnionArgs::default())? };
-    let may = pl::AllowedOptimizations::PREDICATE_PUSHDOWN | pl::AllowedOptimizations::SLICE_PUSHDOWN | pl::AllowedOptimizations::STREAMING;
+    let rows =
+        if parts.len() == 1 { parts.swap_remove(0) } else { pl::concat(parts, pl::UnionArgs::default())? };
+    let may = pl::AllowedOptimizations::PREDICATE_PUSHDOWN
+        | pl::AllowedOptimizations::SLICE_PUSHDOWN
+        | pl::AllowedOptimizations::STREAMING;
     let running = Arc::clone(running);
     let check = move |rows: pl::DataFrame| {
-        running.check(rows.estimated_size()).map_err(|ended| pl::PolarsError::ComputeError(ended.to_string().into()))?;
+        running
+            .check(rows.estimated_size())
+            .map_err(|ended| pl::PolarsError::ComputeError(ended.to_string().into()))?;
         Ok(rows)
     };
     Ok(rows.map(check, may, None, Some("lake and tail")))
 }
 
 /// The rows of the files that may matter; `None` if none do.
-fn of_files(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool, running: &Running) -> Result<Option<pl::LazyFrame>, LakeError> {
+fn of_files(
+    lake: &Lake,
+    scan: &Scan<'_>,
+    wanted: &dyn Fn(&str) -> bool,
+    running: &Running,
+) -> Result<Option<pl::LazyFrame>, LakeError> {
     if scan.files.is_empty() {
         return Ok(None);
     }
-    let sources = if lake.inner.files.is_local() { Some(mapped(scan)) } else { fetched(lake, scan, wanted, running)? };
+    let sources =
+        if lake.inner.files.is_local() { Some(mapped(scan)) } else { fetched(lake, scan, wanted, running)? };
     let frame = sources.map(|sources| of_sources(sources, scan, wanted)).transpose();
     frame.map_err(|error| LakeError::table(&scan.table.schema.name, error))
 }
 
-fn of_sources(sources: pl::ScanSources, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> pl::PolarsResult<pl::LazyFrame> {
+fn of_sources(
+    sources: pl::ScanSources,
+    scan: &Scan<'_>,
+    wanted: &dyn Fn(&str) -> bool,
+) -> pl::PolarsResult<pl::LazyFrame> {
     let schema = &scan.table.schema;
     let args = pl::ScanArgsParquet {
         schema: Some(schema.to_polars_stored()),
@@ -91,8 +111,10 @@ fn of_sources(sources: pl::ScanSources, scan: &Scan<'_>, wanted: &dyn Fn(&str) -
     if let [file] = scan.files.as_slice()
         && let Some(deleted) = &file.deleted
     {
-        let deleted: Vec<pl::IdxSize> =
-            deleted.within(0..u64::from(pl::IdxSize::MAX)).filter_map(|row| pl::IdxSize::try_from(row).ok()).collect();
+        let deleted: Vec<pl::IdxSize> = deleted
+            .within(0..u64::from(pl::IdxSize::MAX))
+            .filter_map(|row| pl::IdxSize::try_from(row).ok())
+            .collect();
         let deleted = pl::lit(pl::IdxCa::from_vec("".into(), deleted).into_series()).implode(false);
         frame = frame.with_row_index(ROW, Some(0)).filter(pl::col(ROW).is_in(deleted, false).not());
     }
@@ -106,37 +128,55 @@ fn of_sources(sources: pl::ScanSources, scan: &Scan<'_>, wanted: &dyn Fn(&str) -
 
 /// Files on this machine.
 fn mapped(scan: &Scan<'_>) -> pl::ScanSources {
-    let paths = scan.files.iter().map(|file| pl::PlRefPath::new(local_path(&file.location).to_string_lossy()));
+    let paths =
+        scan.files.iter().map(|file| pl::PlRefPath::new(local_path(&file.location).to_string_lossy()));
     pl::ScanSources::Paths(paths.collect())
 }
 
-/// Files of a store that polars does not reach: what the query needs of them, in memory. `None` if it needs nothing.
-fn fetched(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool, running: &Running) -> Result<Option<pl::ScanSources>, LakeError> {
+/// Files of a store that polars does not reach: what the query needs of them, in memory. `None` if it needs
+/// nothing.
+fn fetched(
+    lake: &Lake,
+    scan: &Scan<'_>,
+    wanted: &dyn Fn(&str) -> bool,
+    running: &Running,
+) -> Result<Option<pl::ScanSources>, LakeError> {
     let table = &scan.table.schema;
-    let read = |column: &str| wanted(column) || scan.bounds.columns.contains_key(column) || (column == "time" && wanted(DATE));
-    let names: BTreeSet<&str> = table.columns.iter().map(|column| column.name.as_str()).filter(|name| read(name)).collect();
+    let read = |column: &str| {
+        wanted(column) || scan.bounds.columns.contains_key(column) || (column == "time" && wanted(DATE))
+    };
+    let names: BTreeSet<&str> =
+        table.columns.iter().map(|column| column.name.as_str()).filter(|name| read(name)).collect();
     let look = |file: &Arc<DataFile>| {
         let (file, names) = (Arc::clone(file), &names);
         async move { files::excerpt(lake, &file, |name| names.contains(name), scan.bounds).await }
     };
     let fetch = async {
-        let looked = stream::iter(scan.files.iter().map(look).collect::<Vec<_>>()).buffered(CONCURRENT_FETCHES);
+        let looked =
+            stream::iter(scan.files.iter().map(look).collect::<Vec<_>>()).buffered(CONCURRENT_FETCHES);
         let excerpts: Vec<Excerpt> = looked.try_filter_map(async |excerpt| Ok(excerpt)).try_collect().await?;
         running.fetch(&table.name, excerpts.iter().map(Excerpt::bytes).sum())?;
         let fetch = async |excerpt: Excerpt| {
             let bytes = usize::try_from(excerpt.bytes()).unwrap_or(usize::MAX);
-            let file = excerpt.fetch().await.map_err(|error| LakeError::store(format!("reading table {}", table.name), error))?;
+            let file = excerpt
+                .fetch()
+                .await
+                .map_err(|error| LakeError::store(format!("reading table {}", table.name), error))?;
             running.check(bytes)?;
             Ok::<_, LakeError>(file)
         };
-        stream::iter(excerpts.into_iter().map(fetch)).buffered(CONCURRENT_FETCHES).try_collect::<Vec<_>>().await
+        stream::iter(excerpts.into_iter().map(fetch))
+            .buffered(CONCURRENT_FETCHES)
+            .try_collect::<Vec<_>>()
+            .await
     };
     let fetched = runtime()?.block_on(running.unless_ended(fetch))?;
     Ok((!fetched.is_empty()).then(|| pl::ScanSources::Buffers(fetched.into_iter().map(Into::into).collect())))
 }
 
-/// Files from before a column was added have nothing in it, columns that another program has added are not ours to read, and times may be
-/// written in other units: Spark's are nanoseconds in 96 bits, unless it is told otherwise.
+/// Files from before a column was added have nothing in it, columns that another program has added are not
+/// ours to read, and times may be written in other units: Spark's are nanoseconds in 96 bits, unless it is
+/// told otherwise.
 fn tolerant(mut frame: pl::LazyFrame) -> pl::LazyFrame {
     if let DslPlan::Scan { unified_scan_args, .. } = &mut frame.logical_plan {
         unified_scan_args.missing_columns_policy = MissingColumnsPolicy::Insert;
@@ -147,7 +187,8 @@ fn tolerant(mut frame: pl::LazyFrame) -> pl::LazyFrame {
     frame
 }
 
-/// The limit as a filter on a column as it is stored, where polars compares it with the statistics of row groups.
+/// The limit as a filter on a column as it is stored, where polars compares it with the statistics of row
+/// groups.
 fn condition(name: &str, limit: &Limit) -> Option<pl::Expr> {
     let column = || pl::col(name);
     match limit {
@@ -165,18 +206,21 @@ fn condition(name: &str, limit: &Limit) -> Option<pl::Expr> {
         }
         // No text is wanted, so no row is.
         Limit::Text(texts) if texts.is_empty() => Some(pl::lit(false)),
-        Limit::Text(texts) => texts.iter().map(|text| column().eq(pl::lit(text.as_str()))).reduce(pl::Expr::or),
+        Limit::Text(texts) => {
+            texts.iter().map(|text| column().eq(pl::lit(text.as_str()))).reduce(pl::Expr::or)
+        }
     }
 }
 
-/// The columns as SQL sees them: times naive, and the partition column made from the time, so that it needs no path.
+/// The columns as SQL sees them: times naive, and the partition column made from the time, so that it needs
+/// no path.
 fn visible(table: &TableSchema, wanted: &dyn Fn(&str) -> bool) -> Vec<pl::Expr> {
     let stored = table.columns.iter().filter(|column| wanted(&column.name)).map(|column| match column.ty {
         ColumnType::Time => pl::col(column.name.as_str()).cast(column.ty.to_polars()),
         _ => pl::col(column.name.as_str()),
     });
-    let date =
-        (table.by_date && wanted(DATE)).then(|| pl::col("time").cast(ColumnType::Time.to_polars()).cast(pl::DataType::Date).alias(DATE));
+    let date = (table.by_date && wanted(DATE))
+        .then(|| pl::col("time").cast(ColumnType::Time.to_polars()).cast(pl::DataType::Date).alias(DATE));
     stored.chain(date).collect()
 }
 

@@ -1,8 +1,8 @@
 //! Groups of readings, taken from the files as they are read.
 //!
-//! Names come from the files as numbers, and rows stand series by series in the order of time, so rows of one group mostly follow each
-//! other: a group is looked up once for such a stretch, and its values are a slice. Nothing depends on the order, though: any stretch
-//! may be as short as one row.
+//! Names come from the files as numbers, and rows stand series by series in the order of time, so rows of one
+//! group mostly follow each other: a group is looked up once for such a stretch, and its values are a slice.
+//! Nothing depends on the order, though: any stretch may be as short as one row.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,7 +29,8 @@ use crate::tail::{self, Columns};
 const PART_ROWS: u64 = 1 << 20;
 /// Rows decoded at a time: half a row group.
 const BATCH_ROWS: usize = 65_536;
-/// With more groups than this there are nearly as many groups as readings, which the general way holds better.
+/// With more groups than this there are nearly as many groups as readings, which the general way holds
+/// better.
 const MAX_GROUPS: usize = 1 << 21;
 
 /// What a group is: numbers of names, 0 if it is not grouped by them, and the start of the bucket.
@@ -66,15 +67,23 @@ impl From<LakeError> for Unfit {
     }
 }
 
-/// The groups of the readings of `scan` as a frame, one row or more for each; `None` if the general way has to be gone. Blocks.
-pub(super) fn frame(lake: &Lake, scan: &Scan<'_>, partial: &Partial, running: &Running) -> Result<Option<pl::DataFrame>, LakeError> {
+/// The groups of the readings of `scan` as a frame, one row or more for each; `None` if the general way has
+/// to be gone. Blocks.
+pub(super) fn frame(
+    lake: &Lake,
+    scan: &Scan<'_>,
+    partial: &Partial,
+    running: &Running,
+) -> Result<Option<pl::DataFrame>, LakeError> {
     let parts = parts(&scan.files);
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(parts.len());
     // What one thread finds is of no use without what the others do.
     let (next, given_up) = (AtomicUsize::new(0), CancellationToken::new());
     let take_parts = || -> Result<Groups<'_>, Unfit> {
         let mut groups = Groups::new(partial);
-        while let Some((file, part)) = parts.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !given_up.is_cancelled()) {
+        while let Some((file, part)) =
+            parts.get(next.fetch_add(1, Ordering::Relaxed)).filter(|_| !given_up.is_cancelled())
+        {
             read(lake, scan, (file, *part), &mut groups, running, &given_up)?;
         }
         Ok(groups)
@@ -106,10 +115,14 @@ pub(super) fn frame(lake: &Lake, scan: &Scan<'_>, partial: &Partial, running: &R
 /// What threads work on: files in parts of some row groups.
 fn parts(files: &[std::sync::Arc<DataFile>]) -> Vec<(&DataFile, (usize, usize))> {
     let of_file = |file: &DataFile| usize::try_from(file.rows.unwrap_or(0) / PART_ROWS).unwrap_or(0) + 1;
-    files.iter().flat_map(|file| (0..of_file(file)).map(move |part| (&**file, (part, of_file(file))))).collect()
+    files
+        .iter()
+        .flat_map(|file| (0..of_file(file)).map(move |part| (&**file, (part, of_file(file)))))
+        .collect()
 }
 
-/// Takes one part of a file into `groups`; not all of it if the query is given up meanwhile, or this way of answering it.
+/// Takes one part of a file into `groups`; not all of it if the query is given up meanwhile, or this way of
+/// answering it.
 fn read(
     lake: &Lake,
     scan: &Scan<'_>,
@@ -121,7 +134,9 @@ fn read(
     let columns = groups.columns();
     let portion = Portion { columns: &columns, bounds: scan.bounds, part, batch_rows: BATCH_ROWS };
     let take = async {
-        let Some(mut batches) = files::open(lake, &scan.table.schema, file, portion).await? else { return Ok(()) };
+        let Some(mut batches) = files::open(lake, &scan.table.schema, file, portion).await? else {
+            return Ok(());
+        };
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(|error| files::broken(file, &error))?;
             running.check(batch.get_array_memory_size())?;
@@ -141,7 +156,8 @@ fn of_tail<'a>(lake: &Lake, scan: &Scan<'_>, partial: &'a Partial) -> Result<Gro
     let mut groups = Groups::new(partial);
     let mut names = vec![(0, 0); series.last().map_or(0, |def| def.id.index() + 1)];
     for def in series {
-        let number = |wanted: bool, names: &mut Names, name: &str| if wanted { names.number(name) } else { 0 };
+        let number =
+            |wanted: bool, names: &mut Names, name: &str| if wanted { names.number(name) } else { 0 };
         let asset = number(partial.by_asset, &mut groups.assets, &def.asset);
         names[def.id.index()] = (asset, number(partial.by_signal, &mut groups.signals, &def.signal));
     }
@@ -182,7 +198,8 @@ struct Groups<'a> {
     by_key: HashMap<Key, Group>,
 }
 
-/// A column of names in a batch: for each row a key, for each key the number of the name, `None` if it is not wanted.
+/// A column of names in a batch: for each row a key, for each key the number of the name, `None` if it is not
+/// wanted.
 struct Keys<'a> {
     keys: &'a [i32],
     numbers: Vec<Option<u32>>,
@@ -221,9 +238,14 @@ impl<'a> Groups<'a> {
 
     /// The columns that have to be read; the first one has a value in each row in any case.
     fn columns(&self) -> Vec<&'static str> {
-        let wanted =
-            [("asset", self.needs_asset()), ("signal", self.needs_signal()), ("time", self.needs_time()), ("value", self.partial.values)];
-        let columns: Vec<_> = wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect();
+        let wanted = [
+            ("asset", self.needs_asset()),
+            ("signal", self.needs_signal()),
+            ("time", self.needs_time()),
+            ("value", self.partial.values),
+        ];
+        let columns: Vec<_> =
+            wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect();
         if columns.is_empty() { vec!["time"] } else { columns }
     }
 
@@ -233,11 +255,17 @@ impl<'a> Groups<'a> {
 
     fn take(&mut self, batch: &RecordBatch) -> Result<(), Unfit> {
         let rows = batch.num_rows();
-        let column = |name: &str| batch.column_by_name(name).filter(|column| column.null_count() == 0).ok_or(Unfit::Odd);
+        let column = |name: &str| {
+            batch.column_by_name(name).filter(|column| column.null_count() == 0).ok_or(Unfit::Odd)
+        };
         let (needs_asset, needs_signal) = (self.needs_asset(), self.needs_signal());
         let bounds = &self.partial.bounds;
-        let asset = needs_asset.then(|| keys(column("asset")?, &mut self.assets, bounds.texts("asset"))).transpose()?;
-        let signal = needs_signal.then(|| keys(column("signal")?, &mut self.signals, bounds.texts("signal"))).transpose()?;
+        let asset = needs_asset
+            .then(|| keys(column("asset")?, &mut self.assets, bounds.texts("asset")))
+            .transpose()?;
+        let signal = needs_signal
+            .then(|| keys(column("signal")?, &mut self.signals, bounds.texts("signal")))
+            .transpose()?;
         let (mut time, mut value): (&[i64], &[f64]) = (&[], &[]);
         if self.needs_time() {
             time = column("time")?.as_primitive_opt::<TimestampMicrosecondType>().ok_or(Unfit::Odd)?.values();
@@ -247,14 +275,18 @@ impl<'a> Groups<'a> {
         }
         let (by_asset, by_signal) = (self.partial.by_asset, self.partial.by_signal);
         let number = |keys: &Option<Keys<'_>>, by: bool, row: usize| match keys {
-            Some(keys) => keys.numbers[keys.keys[row].unsigned_abs() as usize].map(|number| if by { number } else { 0 }),
+            Some(keys) => {
+                keys.numbers[keys.keys[row].unsigned_abs() as usize].map(|number| if by { number } else { 0 })
+            }
             None => Some(0),
         };
         let mut row = 0;
         while row < rows {
             let ends = [&asset, &signal].map(|keys| keys.as_ref().map_or(rows, |keys| keys.end(row)));
             let end = ends[0].min(ends[1]);
-            if let (Some(asset), Some(signal)) = (number(&asset, by_asset, row), number(&signal, by_signal, row)) {
+            if let (Some(asset), Some(signal)) =
+                (number(&asset, by_asset, row), number(&signal, by_signal, row))
+            {
                 self.stretch((asset, signal), row..end, value, time);
             }
             row = end;
@@ -263,7 +295,13 @@ impl<'a> Groups<'a> {
     }
 
     /// Takes rows of one series; `value` and `time` are empty if nobody needs them.
-    fn stretch(&mut self, (asset, signal): (u32, u32), rows: std::ops::Range<usize>, value: &[f64], time: &[i64]) {
+    fn stretch(
+        &mut self,
+        (asset, signal): (u32, u32),
+        rows: std::ops::Range<usize>,
+        value: &[f64],
+        time: &[i64],
+    ) {
         let values = |from: usize, to: usize| value.get(from..to).unwrap_or_default();
         if !self.parts_time() {
             let times = time.get(rows.clone()).unwrap_or_default();
@@ -315,13 +353,16 @@ impl<'a> Groups<'a> {
             pl::StringChunked::from_iter_values(name.into(), values).into_column()
         };
         let float = |name: &str, of: fn(&Group) -> f64| {
-            pl::Float64Chunked::from_iter_values(name.into(), groups.iter().map(|(_, group)| of(group))).into_column()
+            pl::Float64Chunked::from_iter_values(name.into(), groups.iter().map(|(_, group)| of(group)))
+                .into_column()
         };
         let time = |name: &str, of: fn(&(Key, Group)) -> i64| {
             let values = pl::Int64Chunked::from_iter_values(name.into(), groups.iter().map(of));
             values.into_datetime(pl::TimeUnit::Microseconds, None).into_column()
         };
-        let rows = pl::Int64Chunked::from_iter_values(ROWS.into(), groups.iter().map(|(_, group)| group.rows)).into_column();
+        let rows =
+            pl::Int64Chunked::from_iter_values(ROWS.into(), groups.iter().map(|(_, group)| group.rows))
+                .into_column();
         let mut columns = vec![rows];
         if partial.by_asset {
             columns.push(text("asset", &assets, |key| key.0));
@@ -335,7 +376,11 @@ impl<'a> Groups<'a> {
             columns.push(bucket);
         }
         if partial.values {
-            columns.extend([float(SUM, |group| group.sum), float(LOW, |group| group.low), float(HIGH, |group| group.high)]);
+            columns.extend([
+                float(SUM, |group| group.sum),
+                float(LOW, |group| group.low),
+                float(HIGH, |group| group.high),
+            ]);
         }
         if partial.times {
             columns.extend([time(FIRST, |(_, group)| group.first), time(LAST, |(_, group)| group.last)]);

@@ -1,7 +1,9 @@
-//! Joins that multiply: every row of one table with every row of another. Over a history they never end, and once all rows
-//! have been read nothing tells such a query that it was given up.
+//! Joins that multiply: every row of one table with every row of another. Over a history they never end, and
+//! once all rows have been read nothing tells such a query that it was given up.
 
-use sqlparser::ast::{BinaryOperator, Expr, JoinConstraint, JoinOperator, Select, TableFactor, TableWithJoins};
+use sqlparser::ast::{
+    BinaryOperator, Expr, JoinConstraint, JoinOperator, Select, TableFactor, TableWithJoins,
+};
 
 /// Whether tables of `select` are joined without any condition that relates them.
 pub(super) fn multiplies(select: &Select) -> bool {
@@ -18,11 +20,15 @@ fn crosses(tables: &TableWithJoins) -> bool {
     };
     let crosses = |operator: &JoinOperator| match operator {
         JoinOperator::CrossJoin(JoinConstraint::None) => true,
-        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => matches!(constraint, JoinConstraint::None),
+        JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => {
+            matches!(constraint, JoinConstraint::None)
+        }
         _ => false,
     };
     nested(&tables.relation)
-        || tables.joins.iter().any(|join| nested(&join.relation) || (crosses(&join.join_operator) && !is_unnest(&join.relation)))
+        || tables.joins.iter().any(|join| {
+            nested(&join.relation) || (crosses(&join.join_operator) && !is_unnest(&join.relation))
+        })
 }
 
 const fn is_unnest(factor: &TableFactor) -> bool {

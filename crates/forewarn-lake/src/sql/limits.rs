@@ -1,10 +1,10 @@
 //! Queries that are too large to be worked on, told by their tokens before anything is built from them.
 //!
-//! The parser bounds how deep a query nests, but a chain such as `1 + 1 + 1` or `a OR b OR c` grows a tree as deep as it is long
-//! without any nesting, and every pass over that tree (here and in polars) is plain recursion. A stack that overflows ends the
-//! whole server, so the links of chains are counted. A query has a thread of its own with room for the most allowed, but polars
-//! evaluates it on threads of its own with the usual 2 MB: the bound is what these hold in a build that is not optimised, several
-//! times over.
+//! The parser bounds how deep a query nests, but a chain such as `1 + 1 + 1` or `a OR b OR c` grows a tree as
+//! deep as it is long without any nesting, and every pass over that tree (here and in polars) is plain
+//! recursion. A stack that overflows ends the whole server, so the links of chains are counted. A query has a
+//! thread of its own with room for the most allowed, but polars evaluates it on threads of its own with the
+//! usual 2 MB: the bound is what these hold in a build that is not optimised, several times over.
 
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -95,7 +95,9 @@ pub(super) fn check(tokens: &[TokenWithSpan]) -> Result<(), LakeError> {
 
 fn check_depth(levels: &[Level]) -> Result<(), LakeError> {
     if levels.len() > MAX_NESTING {
-        return Err(LakeError::Query(format!("the query has more than {MAX_NESTING} parentheses in one another; take it apart with WITH")));
+        return Err(LakeError::Query(format!(
+            "the query has more than {MAX_NESTING} parentheses in one another; take it apart with WITH"
+        )));
     }
     let (mut around, mut deepest) = (0, 0);
     for level in levels {
@@ -119,17 +121,19 @@ pub(super) fn check_tables(tables: usize) -> Result<(), String> {
     Err(format!("the query has more than {MAX_TABLES} tables or subqueries; split it into several queries"))
 }
 
-/// Whether a token may make the tree of a query deeper without a parenthesis. Names and values do not; what looks like an operator
-/// does, whatever it turns out to be.
+/// Whether a token may make the tree of a query deeper without a parenthesis. Names and values do not; what
+/// looks like an operator does, whatever it turns out to be.
 fn deepens(token: &Token, keyword: Keyword) -> bool {
     use Keyword::{
-        AT, BETWEEN, COLLATE, DIV, ILIKE, IN, IS, LIKE, MATCH, MEMBER, NOT, NOTNULL, OPERATOR, OVERLAPS, REGEXP, RLIKE, SIMILAR,
+        AT, BETWEEN, COLLATE, DIV, ILIKE, IN, IS, LIKE, MATCH, MEMBER, NOT, NOTNULL, OPERATOR, OVERLAPS,
+        REGEXP, RLIKE, SIMILAR,
     };
     match token {
-        Token::Word(_) => {
-            [AT, BETWEEN, COLLATE, DIV, ILIKE, IN, IS, LIKE, MATCH, MEMBER, NOT, NOTNULL, OPERATOR, OVERLAPS, REGEXP, RLIKE, SIMILAR]
-                .contains(&keyword)
-        }
+        Token::Word(_) => [
+            AT, BETWEEN, COLLATE, DIV, ILIKE, IN, IS, LIKE, MATCH, MEMBER, NOT, NOTNULL, OPERATOR, OVERLAPS,
+            REGEXP, RLIKE, SIMILAR,
+        ]
+        .contains(&keyword),
         Token::EOF
         | Token::Whitespace(_)
         | Token::Number(..)
@@ -147,14 +151,20 @@ fn deepens(token: &Token, keyword: Keyword) -> bool {
 }
 
 /// Runs `work` on a thread with a stack for the deepest query allowed.
-pub(super) async fn on_deep_stack<T: Send + 'static>(work: impl FnOnce() -> Result<T, LakeError> + Send + 'static) -> Result<T, LakeError> {
+pub(super) async fn on_deep_stack<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LakeError> + Send + 'static,
+) -> Result<T, LakeError> {
     let (reply, answer) = oneshot::channel();
     // Whoever asked may have given up.
     let run = move || drop(reply.send(work()));
     let thread = std::thread::Builder::new().name("forewarn-sql".into()).stack_size(STACK_BYTES).spawn(run);
     thread.map_err(|error| LakeError::Stopped(format!("a thread for a query cannot be started: {error}")))?;
     // polars panics on some plans it does not know; that is the query's fault as far as its author can tell.
-    let failed =
-        || LakeError::Query("the SQL engine gave up on this query; write it in another way, for example in steps with WITH".into());
+    let failed = || {
+        LakeError::Query(
+            "the SQL engine gave up on this query; write it in another way, for example in steps with WITH"
+                .into(),
+        )
+    };
     answer.await.unwrap_or_else(|_| Err(failed()))
 }

@@ -1,9 +1,10 @@
 //! Read-only SQL over every table, lake and tail as one.
 //!
-//! polars answers the query; around it stands what polars' SQL lacks. The text is parsed, refused unless it is one reading
-//! statement over known tables, and rewritten (see [`rewrite`]). What the conditions say about a table's columns is taken out of
-//! the syntax tree as well (see [`prune`]): it decides which files are opened, and stands as a filter on the scan itself, below the
-//! cast of times that would stop polars from pushing the query's own filter down.
+//! polars answers the query; around it stands what polars' SQL lacks. The text is parsed, refused unless it
+//! is one reading statement over known tables, and rewritten (see [`rewrite`]). What the conditions say about
+//! a table's columns is taken out of the syntax tree as well (see [`prune`]): it decides which files are
+//! opened, and stands as a filter on the scan itself, below the cast of times that would stop polars from
+//! pushing the query's own filter down.
 
 mod aggregates;
 mod frame;
@@ -47,13 +48,13 @@ pub struct SqlRequest {
     pub max_rows: Option<usize>,
     /// The longest it may take; the lake's own limit if none or larger.
     pub timeout: Option<Duration>,
-    /// Whether the server itself asks. The lake's own limits are for its users' queries; here `max_rows` and `timeout` go beyond them.
-    /// Such a query does not wait for those of users either.
+    /// Whether the server itself asks. The lake's own limits are for its users' queries; here `max_rows` and
+    /// `timeout` go beyond them. Such a query does not wait for those of users either.
     pub internal: bool,
 }
 
-/// Checks what can be told of a query without the tables: that it is one reading statement, that `:from` and `:to` are its only
-/// parameters, that times are written as times.
+/// Checks what can be told of a query without the tables: that it is one reading statement, that `:from` and
+/// `:to` are its only parameters, that times are written as times.
 ///
 /// # Errors
 /// [`LakeError::Query`] says what is wrong.
@@ -66,16 +67,20 @@ impl Lake {
     /// Answers `request` over all that the log held durably when this was called, each row once.
     ///
     /// # Errors
-    /// [`LakeError::Query`] if the query is not one the lake answers, [`LakeError::Timeout`] if it takes too long,
-    /// [`LakeError::Behind`] if the lake does not come up with the log in that time, [`LakeError::Stopped`] if the branch has ended.
+    /// [`LakeError::Query`] if the query is not one the lake answers, [`LakeError::Timeout`] if it takes too
+    /// long, [`LakeError::Behind`] if the lake does not come up with the log in that time,
+    /// [`LakeError::Stopped`] if the branch has ended.
     pub async fn sql(&self, request: SqlRequest) -> Result<ResultSet, LakeError> {
         let limit = self.inner.options.sql_timeout;
-        let timeout = request.timeout.map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
+        let timeout =
+            request.timeout.map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
         let held = self.inner.log_end.read().as_ref().map(|end| *end.borrow());
         match tokio::time::timeout(timeout, self.answer(request)).await {
             Ok(outcome) => outcome,
             // The time went by waiting for the branch; the query is not to blame.
-            Err(_) if held.is_some_and(|held| self.inner.progress.borrow().applied < held) => Err(LakeError::behind(timeout)),
+            Err(_) if held.is_some_and(|held| self.inner.progress.borrow().applied < held) => {
+                Err(LakeError::behind(timeout))
+            }
             Err(_) => Err(LakeError::Timeout(timeout.as_secs())),
         }
     }
@@ -84,7 +89,9 @@ impl Lake {
         // Refuse what can be refused before anything is waited for.
         let slots = if request.internal { &self.inner.internal_queries } else { &self.inner.queries };
         let limit = self.inner.options.sql_max_rows;
-        let max_rows = request.max_rows.map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
+        let max_rows = request
+            .max_rows
+            .map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
         let (lake, now) = (self.clone(), self.inner.clock.now());
         let plan = limits::on_deep_stack(move || {
             let view = lake.inner.view.read().clone();
@@ -136,7 +143,13 @@ impl Plan {
     }
 
     /// Blocks.
-    fn run(&self, lake: &Lake, view: &View, max_rows: usize, running: &Arc<Running>) -> Result<ResultSet, LakeError> {
+    fn run(
+        &self,
+        lake: &Lake,
+        view: &View,
+        max_rows: usize,
+        running: &Arc<Running>,
+    ) -> Result<ResultSet, LakeError> {
         let failed = |error: pl::PolarsError| match running.ended() {
             Ok(()) => explain(&error, view, &self.tables),
             Err(ended) => ended,
@@ -144,7 +157,9 @@ impl Plan {
         let broken = |error: LakeError| self.or_damage(lake, view, running, error);
         let mut frame = match self.over_groups(lake, view, running, &failed).map_err(broken)? {
             Some(frame) => frame,
-            None => self.over_rows(lake, view, running).map_err(broken)?.execute(&self.sql).map_err(failed)?,
+            None => {
+                self.over_rows(lake, view, running).map_err(broken)?.execute(&self.sql).map_err(failed)?
+            }
         };
         self.check_lists(&*frame.collect_schema().map_err(failed)?)?;
         let rows = pl::IdxSize::try_from(max_rows.saturating_add(1)).unwrap_or(pl::IdxSize::MAX);
@@ -175,9 +190,15 @@ impl Plan {
         running: &Arc<Running>,
         failed: &dyn Fn(pl::PolarsError) -> LakeError,
     ) -> Result<Option<pl::LazyFrame>, LakeError> {
-        let (Some(partial), Some(table)) = (&self.partial, view.tables.get(READINGS)) else { return Ok(None) };
-        let Some(groups) = groups::frame(lake, &lake.scan(view, table, &partial.bounds), partial, running)? else { return Ok(None) };
-        // polars names columns after what they are computed from, so it is asked what it would have named these.
+        let (Some(partial), Some(table)) = (&self.partial, view.tables.get(READINGS)) else {
+            return Ok(None);
+        };
+        let Some(groups) = groups::frame(lake, &lake.scan(view, table, &partial.bounds), partial, running)?
+        else {
+            return Ok(None);
+        };
+        // polars names columns after what they are computed from, so it is asked what it would have named
+        // these.
         let mut asked = SQLContext::new();
         asked.register(READINGS, frame::empty(&table.schema).map_err(failed)?);
         let names = asked.execute(&self.sql).and_then(|mut frame| frame.collect_schema()).map_err(failed)?;
@@ -209,7 +230,8 @@ impl Plan {
         damages.find_map(|damage| damage).unwrap_or(error)
     }
 
-    /// Refuses columns of lists, unless the query says that it wants some: polars makes one of what a query takes from each row of a group.
+    /// Refuses columns of lists, unless the query says that it wants some: polars makes one of what a query
+    /// takes from each row of a group.
     fn check_lists(&self, columns: &pl::Schema) -> Result<(), LakeError> {
         let list = columns.iter().find(|(_, ty)| matches!(ty, pl::DataType::List(_))).filter(|_| !self.lists);
         list.map_or(Ok(()), |(name, _)| {
@@ -231,20 +253,29 @@ fn explain(error: &pl::PolarsError, view: &View, tables: &[(String, Bounds)]) ->
     if let pl::PolarsError::ColumnNotFound(message) = error {
         let message = message.to_string();
         let unknown: String = message.split(['"', '\'']).nth(1).unwrap_or(&message).to_owned();
-        let known: Vec<&str> =
-            tables.iter().filter_map(|(name, _)| view.tables.get(name)).flat_map(|table| table.schema.sql_names()).collect();
+        let known: Vec<&str> = tables
+            .iter()
+            .filter_map(|(name, _)| view.tables.get(name))
+            .flat_map(|table| table.schema.sql_names())
+            .collect();
         if known.contains(&unknown.as_str()) {
             return LakeError::Query(format!(
                 "column {unknown} is none of what the rows have here; add it to GROUP BY, make an aggregate of it, such as max({unknown}), or \
                  take it along in the subquery"
             ));
         }
-        let hint = nearest(&unknown, known.iter().copied()).map_or_else(|| ".".to_owned(), |name| format!("; did you mean {name}?"));
-        return LakeError::Query(format!("there is no column {unknown}{hint} The tables of this query have: {}", known.join(", ")));
+        let hint = nearest(&unknown, known.iter().copied())
+            .map_or_else(|| ".".to_owned(), |name| format!("; did you mean {name}?"));
+        return LakeError::Query(format!(
+            "there is no column {unknown}{hint} The tables of this query have: {}",
+            known.join(", ")
+        ));
     }
     if let pl::PolarsError::Duplicate(message) = error {
         let name = message.split(['"', '\'']).nth(1).unwrap_or(first);
-        return LakeError::Query(format!("two columns or keys are called {name}; give them names of their own, such as … AS {name}2"));
+        return LakeError::Query(format!(
+            "two columns or keys are called {name}; give them names of their own, such as … AS {name}2"
+        ));
     }
     LakeError::Query(format!("the query cannot be answered: {first}"))
 }

@@ -1,13 +1,14 @@
 //! What columns of an answer are called, and keys that are named more than once.
 //!
-//! polars calls a column after what it is computed from: `max(value)` and `min(value)` are both `value`, and `count(*)` is `len`. People
-//! expect what they wrote.
+//! polars calls a column after what it is computed from: `max(value)` and `min(value)` are both `value`, and
+//! `count(*)` is `len`. People expect what they wrote.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Visit as _, Visitor,
+    Expr, GroupByExpr, Ident, ObjectName, OrderBy, OrderByKind, Query, Select, SelectItem, SetExpr,
+    TableFactor, Visit as _, Visitor,
 };
 
 /// Longer expressions make no name.
@@ -29,21 +30,29 @@ pub(super) fn name_columns(query: &mut Query) {
     }
 }
 
-/// Sorts once by what is named more than once: a later mention changes nothing, but polars would have two columns of one name.
+/// Sorts once by what is named more than once: a later mention changes nothing, but polars would have two
+/// columns of one name.
 pub(super) fn sort_once(query: &mut Query) {
     let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &mut query.order_by else { return };
     let mut seen = BTreeSet::new();
     keys.retain(|key| seen.insert(key.expr.to_string()));
 }
 
-/// Groups by the names that columns of the answer have, where polars would call two keys the same, as it does with those that are computed
-/// from one column. `columns` are those of the tables, which such a name must not be, and `is_table` knows the tables: of what a
-/// subquery or WITH makes the columns are not known.
-pub(super) fn group_by_names(select: &mut Select, columns: impl Fn(&str) -> bool, is_table: impl Fn(&ObjectName) -> bool) {
+/// Groups by the names that columns of the answer have, where polars would call two keys the same, as it does
+/// with those that are computed from one column. `columns` are those of the tables, which such a name must
+/// not be, and `is_table` knows the tables: of what a subquery or WITH makes the columns are not known.
+pub(super) fn group_by_names(
+    select: &mut Select,
+    columns: impl Fn(&str) -> bool,
+    is_table: impl Fn(&ObjectName) -> bool,
+) {
     let GroupByExpr::Expressions(keys, _) = &mut select.group_by else { return };
     let called: Vec<Option<String>> = keys.iter().map(leftmost_column).collect();
     let is_plain = |factor: &TableFactor| matches!(factor, TableFactor::Table { name, .. } if is_table(name));
-    let mut factors = select.from.iter().flat_map(|from| from.joins.iter().map(|join| &join.relation).chain([&from.relation]));
+    let mut factors = select
+        .from
+        .iter()
+        .flat_map(|from| from.joins.iter().map(|join| &join.relation).chain([&from.relation]));
     if !factors.all(is_plain) {
         return;
     }
@@ -53,7 +62,11 @@ pub(super) fn group_by_names(select: &mut Select, columns: impl Fn(&str) -> bool
         }
         let text = key.to_string();
         let alias = select.projection.iter().find_map(|item| match item {
-            SelectItem::ExprWithAlias { expr, alias } if expr.to_string() == text && !columns(&alias.value) => Some(alias),
+            SelectItem::ExprWithAlias { expr, alias }
+                if expr.to_string() == text && !columns(&alias.value) =>
+            {
+                Some(alias)
+            }
             _ => None,
         });
         if let Some(alias) = alias {

@@ -14,7 +14,12 @@ async fn filled() -> (Plant, Running) {
 /// The answer with its header.
 async fn whole(running: &Running, request: SqlRequest) -> String {
     let mut out = Vec::new();
-    running.lake.sql(request.clone()).await.unwrap_or_else(|error| panic!("{}: {error}", request.query)).write_csv(&mut out);
+    running
+        .lake
+        .sql(request.clone())
+        .await
+        .unwrap_or_else(|error| panic!("{}: {error}", request.query))
+        .write_csv(&mut out);
     String::from_utf8(out).unwrap().replace("\r\n", "\n")
 }
 
@@ -27,7 +32,10 @@ async fn a_column_without_a_name_is_called_what_was_written() {
     let (_plant, running) = filled().await;
     for (query, expected) in [
         ("SELECT count(*) FROM readings", "count(*)\n3\n"),
-        ("SELECT max(value), min(value), max(value) AS top FROM readings", "max(value),min(value),top\n5,1,5\n"),
+        (
+            "SELECT max(value), min(value), max(value) AS top FROM readings",
+            "max(value),min(value),top\n5,1,5\n",
+        ),
         (
             "SELECT asset, max(value), min(value) FROM readings GROUP BY asset ORDER BY max(value) DESC",
             "asset,max(value),min(value)\na,5,1\nb,3,3\n",
@@ -85,10 +93,16 @@ async fn keys_that_are_named_twice_or_computed_from_one_column_are_no_fault() {
     running.lake.wait_current().await.unwrap();
     let query = "WITH h AS (SELECT asset, date_trunc('hour', time) AS hour, max(value) AS m FROM readings GROUP BY asset, hour) \
                  SELECT date_trunc('day', hour) AS hour, date_trunc('week', hour) AS w, count(*) AS n FROM h GROUP BY date_trunc('day', hour), w";
-    assert_eq!(whole(&running, asked(query)).await, "hour,w,n\n2026-01-01T00:00:00Z,2025-12-29T00:00:00Z,3\n");
+    assert_eq!(
+        whole(&running, asked(query)).await,
+        "hour,w,n\n2026-01-01T00:00:00Z,2025-12-29T00:00:00Z,3\n"
+    );
     let query = "WITH h AS (SELECT asset, date_trunc('hour', time) AS hour, max(value) AS m FROM readings GROUP BY asset, hour) \
                  SELECT asset, date_trunc('day', hour) AS hour, max(m) AS m FROM h GROUP BY asset, date_trunc('day', hour) ORDER BY asset";
-    assert_eq!(whole(&running, asked(query)).await, "asset,hour,m\na,2026-01-01T00:00:00Z,5\nb,2026-01-01T00:00:00Z,9\n");
+    assert_eq!(
+        whole(&running, asked(query)).await,
+        "asset,hour,m\na,2026-01-01T00:00:00Z,5\nb,2026-01-01T00:00:00Z,9\n"
+    );
     let problem = running.sql("SELECT asset, asset FROM readings").await.unwrap_err().to_string();
     assert!(problem.contains("two columns or keys are called asset"), "{problem}");
     running.shut_down().await;

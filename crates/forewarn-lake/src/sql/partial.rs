@@ -1,16 +1,16 @@
 //! Aggregates that can be taken while the files are read.
 //!
-//! `SELECT asset, signal, date_trunc('hour', time), avg(value) FROM readings … GROUP BY …` needs of each group only its count, sum and
-//! ends. [`groups`](super::groups) takes these straight from the files, whose rows stand series by series, and polars answers the rest
-//! of the query over one row (or a few) a group instead of each reading. A query whose shape is not wholly understood here goes the
-//! general way.
+//! `SELECT asset, signal, date_trunc('hour', time), avg(value) FROM readings … GROUP BY …` needs of each
+//! group only its count, sum and ends. [`groups`](super::groups) takes these straight from the files, whose
+//! rows stand series by series, and polars answers the rest of the query over one row (or a few) a group
+//! instead of each reading. A query whose shape is not wholly understood here goes the general way.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select, SelectItem, SetExpr, TableFactor,
-    TableWithJoins, Value, ValueWithSpan, VisitMut as _, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select,
+    SelectItem, SetExpr, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitMut as _, VisitorMut,
 };
 
 use super::prune::{self, Bounds};
@@ -28,8 +28,8 @@ pub(super) const LAST: &str = "of last";
 const DAY_US: i64 = 86_400_000_000;
 /// Functions of single values that may stand around an aggregate.
 const SCALARS: [&str; 16] = [
-    "abs", "ceil", "coalesce", "concat", "exp", "floor", "greatest", "least", "ln", "log10", "lower", "nullif", "pow", "round", "sqrt",
-    "upper",
+    "abs", "ceil", "coalesce", "concat", "exp", "floor", "greatest", "least", "ln", "log10", "lower",
+    "nullif", "pow", "round", "sqrt", "upper",
 ];
 
 /// A query over groups, and what the groups are.
@@ -75,7 +75,10 @@ pub(super) fn plan(query: &Query, schema: &TableSchema) -> Option<Partial> {
         if let SelectItem::UnnamedExpr(expr) = item
             && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
         {
-            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: Ident::with_quote('"', format!("of {place}")) };
+            *item = SelectItem::ExprWithAlias {
+                expr: expr.clone(),
+                alias: Ident::with_quote('"', format!("of {place}")),
+            };
         }
     }
     // What is not grouped by has many values in a group.
@@ -90,14 +93,33 @@ pub(super) fn plan(query: &Query, schema: &TableSchema) -> Option<Partial> {
         bucket => bucket,
     };
     let (by_asset, by_signal) = (by("asset"), by("signal"));
-    Some(Partial { sql: query.to_string(), bounds, by_asset, by_signal, bucket, values: lowering.values, times: lowering.times })
+    Some(Partial {
+        sql: query.to_string(),
+        bounds,
+        by_asset,
+        by_signal,
+        bucket,
+        values: lowering.values,
+        times: lowering.times,
+    })
 }
 
-/// The name by which `select` calls the table of readings, if it reads nothing else and does nothing out of the common.
+/// The name by which `select` calls the table of readings, if it reads nothing else and does nothing out of
+/// the common.
 fn only_table(select: &Select) -> Option<String> {
-    let [TableWithJoins { relation: TableFactor::Table { name, alias, .. }, joins }] = select.from.as_slice() else { return None };
-    let plain = select.distinct.is_none() && select.top.is_none() && select.qualify.is_none() && select.named_window.is_empty();
-    if !plain || !joins.is_empty() || name_of(name) != READINGS || alias.as_ref().is_some_and(|alias| !alias.columns.is_empty()) {
+    let [TableWithJoins { relation: TableFactor::Table { name, alias, .. }, joins }] = select.from.as_slice()
+    else {
+        return None;
+    };
+    let plain = select.distinct.is_none()
+        && select.top.is_none()
+        && select.qualify.is_none()
+        && select.named_window.is_empty();
+    if !plain
+        || !joins.is_empty()
+        || name_of(name) != READINGS
+        || alias.as_ref().is_some_and(|alias| !alias.columns.is_empty())
+    {
         return None;
     }
     Some(alias.as_ref().map_or_else(|| READINGS.to_owned(), |alias| alias.name.value.clone()))
@@ -151,7 +173,8 @@ fn key_of(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// Puts columns of groups where the query has aggregates and buckets. Breaks off at what groups cannot answer.
+/// Puts columns of groups where the query has aggregates and buckets. Breaks off at what groups cannot
+/// answer.
 #[derive(Default)]
 struct Lowering {
     /// The query itself has been met; further ones are subqueries.
@@ -219,7 +242,9 @@ impl Lowering {
             Expr::Identifier(ident) => (None, &ident.value),
             _ => return false,
         };
-        if ["asset", "signal", DATE, BUCKET].contains(&name.as_str()) && table.is_none_or(|table| *table == self.alias) {
+        if ["asset", "signal", DATE, BUCKET].contains(&name.as_str())
+            && table.is_none_or(|table| *table == self.alias)
+        {
             self.used.insert(name.clone());
             return true;
         }
@@ -234,13 +259,19 @@ impl Lowering {
         let us: i64 = length.split(')').next()?.parse().ok()?;
         let written = |time: Expr| bucket(us, &time).is_ok_and(|bucket| bucket.to_string() == text);
         let (time, alias) = (Ident::new("time"), Ident::new(&self.alias));
-        let found = written(Expr::Identifier(time.clone())) || written(Expr::CompoundIdentifier(vec![alias, time]));
+        let found =
+            written(Expr::Identifier(time.clone())) || written(Expr::CompoundIdentifier(vec![alias, time]));
         found.then(|| (us, origin(us)))
     }
 
-    /// An aggregate over readings as one over groups. A group has at least one reading, and none of them lacks a value.
+    /// An aggregate over readings as one over groups. A group has at least one reading, and none of them
+    /// lacks a value.
     fn aggregate(&mut self, function: &Function) -> Option<Expr> {
-        if function.over.is_some() || function.filter.is_some() || !function.within_group.is_empty() || function.null_treatment.is_some() {
+        if function.over.is_some()
+            || function.filter.is_some()
+            || !function.within_group.is_empty()
+            || function.null_treatment.is_some()
+        {
             return None;
         }
         let FunctionArguments::List(list) = &function.args else { return None };

@@ -17,10 +17,20 @@ fn partial(query: &str) -> Option<Partial> {
 fn queries_over_groups_are_recognised() {
     let check = |query: &str, by_asset: bool, by_signal: bool, bucket: Option<(i64, i64)>| {
         let partial = partial(query).unwrap_or_else(|| panic!("{query} is not recognised"));
-        assert_eq!((partial.by_asset, partial.by_signal, partial.bucket), (by_asset, by_signal, bucket), "{query}: {}", partial.sql);
+        assert_eq!(
+            (partial.by_asset, partial.by_signal, partial.bucket),
+            (by_asset, by_signal, bucket),
+            "{query}: {}",
+            partial.sql
+        );
     };
     let hourly = Some((HOUR, 0));
-    check("SELECT asset, signal, count(*), avg(value) FROM readings GROUP BY asset, signal", true, true, None);
+    check(
+        "SELECT asset, signal, count(*), avg(value) FROM readings GROUP BY asset, signal",
+        true,
+        true,
+        None,
+    );
     check(
         "SELECT r.asset, max(r.value) AS m FROM readings AS r WHERE r.signal = 's' GROUP BY r.asset ORDER BY m LIMIT 3",
         true,
@@ -28,16 +38,36 @@ fn queries_over_groups_are_recognised() {
         None,
     );
     check("SELECT date_trunc('hour', time) AS h, sum(value) FROM readings GROUP BY h", false, false, hourly);
-    check("SELECT date_trunc('hour', time), sum(value) FROM readings GROUP BY 1 HAVING count(*) > 3", false, false, hourly);
+    check(
+        "SELECT date_trunc('hour', time), sum(value) FROM readings GROUP BY 1 HAVING count(*) > 3",
+        false,
+        false,
+        hourly,
+    );
     check(
         "SELECT time_bucket('7d', time) AS w, min(time), max(time) FROM readings GROUP BY w",
         false,
         false,
         Some((7 * DAY_US, 4 * DAY_US)),
     );
-    check("SELECT date, signal, min(value) FROM readings WHERE date >= '2026-01-02' GROUP BY date, signal", false, true, Some((DAY_US, 0)));
-    check("SELECT date, round(avg(value), 2) AS m FROM readings GROUP BY date, date_trunc('hour', time)", false, false, hourly);
-    check("SELECT CASE WHEN avg(value) > 3 THEN 'high' ELSE asset END AS x FROM readings GROUP BY asset", true, false, None);
+    check(
+        "SELECT date, signal, min(value) FROM readings WHERE date >= '2026-01-02' GROUP BY date, signal",
+        false,
+        true,
+        Some((DAY_US, 0)),
+    );
+    check(
+        "SELECT date, round(avg(value), 2) AS m FROM readings GROUP BY date, date_trunc('hour', time)",
+        false,
+        false,
+        hourly,
+    );
+    check(
+        "SELECT CASE WHEN avg(value) > 3 THEN 'high' ELSE asset END AS x FROM readings GROUP BY asset",
+        true,
+        false,
+        None,
+    );
 }
 
 #[test]
@@ -94,7 +124,9 @@ fn both(running: &Running, query: &str) -> (String, String) {
     let view = running.lake.inner.view.read().clone();
     let answer = |plan: &Plan| {
         let watched = std::sync::Arc::new(running.lake.inner.watch.begin());
-        let result = plan.run(&running.lake, &view, 1_000, &watched).unwrap_or_else(|error| panic!("{query}: {error}"));
+        let result = plan
+            .run(&running.lake, &view, 1_000, &watched)
+            .unwrap_or_else(|error| panic!("{query}: {error}"));
         format!("{:?}\n{}", result.schema(), csv(&result))
     };
     let over_groups = plan(query).unwrap();

@@ -1,15 +1,16 @@
-//! What a query's conditions say about the columns of a table: which files and which rows of the tail it can need at all.
+//! What a query's conditions say about the columns of a table: which files and which rows of the tail it can
+//! need at all.
 //!
-//! Only conditions that stand at the top of a WHERE, joined by AND, are taken: no row that breaks one can be in the answer,
-//! whatever joins and windows follow. A table that is read in several places needs what any of them needs. Whatever is not
-//! understood says nothing, so that at worst too much is read.
+//! Only conditions that stand at the top of a WHERE, joined by AND, are taken: no row that breaks one can be
+//! in the answer, whatever joins and windows follow. A table that is read in several places needs what any of
+//! them needs. Whatever is not understood says nothing, so that at worst too much is read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    BinaryOperator, Expr, Function, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem, TableFactor, TableWithJoins,
-    UnaryOperator, Value, ValueWithSpan, Visit as _, Visitor,
+    BinaryOperator, Expr, Function, JoinConstraint, JoinOperator, ObjectName, Query, Select, SelectItem,
+    TableFactor, TableWithJoins, UnaryOperator, Value, ValueWithSpan, Visit as _, Visitor,
 };
 
 use super::rewrite::{Relations, name_of};
@@ -42,18 +43,28 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     /// Readings of these assets and signals, both ends of the time included.
-    pub(crate) fn of_readings(assets: BTreeSet<String>, signals: BTreeSet<String>, first: i64, last: i64) -> Self {
-        let names = [("asset", Limit::Text(assets)), ("signal", Limit::Text(signals)), ("time", Limit::Time(first, last))];
+    pub(crate) fn of_readings(
+        assets: BTreeSet<String>,
+        signals: BTreeSet<String>,
+        first: i64,
+        last: i64,
+    ) -> Self {
+        let names = [
+            ("asset", Limit::Text(assets)),
+            ("signal", Limit::Text(signals)),
+            ("time", Limit::Time(first, last)),
+        ];
         Self { columns: names.into_iter().map(|(name, limit)| (name.to_owned(), limit)).collect() }
     }
 
     /// Whether `file` may hold a row within these bounds.
     pub(crate) fn may_match(&self, file: &DataFile) -> bool {
         file.bounds.iter().all(|(name, bounds)| match (self.columns.get(name), bounds) {
-            (Some(Limit::Time(low, high)), FileBounds::Time(first, last)) | (Some(Limit::Int(low, high)), FileBounds::Int(first, last)) => {
-                first <= high && last >= low
+            (Some(Limit::Time(low, high)), FileBounds::Time(first, last))
+            | (Some(Limit::Int(low, high)), FileBounds::Int(first, last)) => first <= high && last >= low,
+            (Some(Limit::Text(texts)), FileBounds::Text(first, last)) => {
+                texts.iter().any(|text| **first <= **text && **text <= **last)
             }
-            (Some(Limit::Text(texts)), FileBounds::Text(first, last)) => texts.iter().any(|text| **first <= **text && **text <= **last),
             _ => true,
         })
     }
@@ -108,10 +119,16 @@ impl Bounds {
 }
 
 /// What `select`, which reads nothing but `table` as `alias`, says about it, if that is all it says.
-pub(super) fn whole_condition(select: &Select, table: &str, schema: &TableSchema, alias: &str) -> Option<Bounds> {
+pub(super) fn whole_condition(
+    select: &Select,
+    table: &str,
+    schema: &TableSchema,
+    alias: &str,
+) -> Option<Bounds> {
     let finder = Finder { table, schema, places: 0, understood: 0, found: None };
     let mut bounds = Bounds::default();
-    let all = select.selection.as_ref().is_none_or(|condition| finder.read(condition, alias, true, &mut bounds));
+    let all =
+        select.selection.as_ref().is_none_or(|condition| finder.read(condition, alias, true, &mut bounds));
     all.then_some(bounds)
 }
 
@@ -174,8 +191,8 @@ fn factors(tables: &TableWithJoins) -> impl Iterator<Item = &TableFactor> {
 }
 
 impl Finder<'_> {
-    /// Takes in what `condition` demands of the table that is called `alias`; `alone` if it is the only one in its FROM. Whether
-    /// the bounds say all of it comes back.
+    /// Takes in what `condition` demands of the table that is called `alias`; `alone` if it is the only one
+    /// in its FROM. Whether the bounds say all of it comes back.
     fn read(&self, condition: &Expr, alias: &str, alone: bool, bounds: &mut Bounds) -> bool {
         match condition {
             Expr::Nested(inner) => self.read(inner, alias, alone, bounds),
@@ -202,10 +219,12 @@ impl Finder<'_> {
                     false
                 }
             }
-            Expr::Between { expr, negated: false, low, high } => self.column(expr, alias, alone).is_some_and(|column| {
-                let low = self.compare(column, &BinaryOperator::GtEq, low, bounds);
-                self.compare(column, &BinaryOperator::LtEq, high, bounds) && low
-            }),
+            Expr::Between { expr, negated: false, low, high } => {
+                self.column(expr, alias, alone).is_some_and(|column| {
+                    let low = self.compare(column, &BinaryOperator::GtEq, low, bounds);
+                    self.compare(column, &BinaryOperator::LtEq, high, bounds) && low
+                })
+            }
             Expr::InList { expr, list, negated: false } => {
                 self.column(expr, alias, alone).is_some_and(|column| self.one_of(column, list, bounds))
             }
@@ -216,12 +235,17 @@ impl Finder<'_> {
     fn one_of(&self, column: &str, list: &[Expr], bounds: &mut Bounds) -> bool {
         match self.schema.column(column).map(|column| column.ty) {
             Some(ColumnType::Text) if list.len() <= MAX_TEXTS => {
-                let texts = list.iter().map(|item| text(item).map(str::to_owned)).collect::<Option<BTreeSet<String>>>();
+                let texts = list
+                    .iter()
+                    .map(|item| text(item).map(str::to_owned))
+                    .collect::<Option<BTreeSet<String>>>();
                 texts.map(|texts| bounds.and(column, Limit::Text(texts))).is_some()
             }
             Some(ColumnType::Int) => {
                 let numbers: Option<Vec<i64>> = list.iter().map(int).collect();
-                if let Some((low, high)) = numbers.and_then(|numbers| Some((*numbers.iter().min()?, *numbers.iter().max()?))) {
+                if let Some((low, high)) =
+                    numbers.and_then(|numbers| Some((*numbers.iter().min()?, *numbers.iter().max()?)))
+                {
                     bounds.and(column, Limit::Int(low, high));
                 }
                 false
@@ -249,14 +273,21 @@ impl Finder<'_> {
         if column == DATE && self.schema.by_date {
             // A day is compared as a whole: its first and last µs.
             let days = day(value).map(|day| (day, day.saturating_add(DAY_US - 1)));
-            return days.and_then(|days| range(op, days)).map(|(low, high)| bounds.and("time", Limit::Time(low, high))).is_some();
+            return days
+                .and_then(|days| range(op, days))
+                .map(|(low, high)| bounds.and("time", Limit::Time(low, high)))
+                .is_some();
         }
         let limit = match self.schema.column(column).map(|column| column.ty) {
-            Some(ColumnType::Time) => {
-                literal_value(value).and_then(|time| range(op, (time.0, time.0))).map(|(low, high)| Limit::Time(low, high))
+            Some(ColumnType::Time) => literal_value(value)
+                .and_then(|time| range(op, (time.0, time.0)))
+                .map(|(low, high)| Limit::Time(low, high)),
+            Some(ColumnType::Int) => int(value)
+                .and_then(|number| range(op, (number, number)))
+                .map(|(low, high)| Limit::Int(low, high)),
+            Some(ColumnType::Text) if *op == BinaryOperator::Eq => {
+                text(value).map(|text| Limit::Text(BTreeSet::from([text.to_owned()])))
             }
-            Some(ColumnType::Int) => int(value).and_then(|number| range(op, (number, number))).map(|(low, high)| Limit::Int(low, high)),
-            Some(ColumnType::Text) if *op == BinaryOperator::Eq => text(value).map(|text| Limit::Text(BTreeSet::from([text.to_owned()]))),
             _ => None,
         };
         limit.map(|limit| bounds.and(column, limit)).is_some()
@@ -308,10 +339,12 @@ fn text(expr: &Expr) -> Option<&str> {
 /// The start of the day a literal names, if it names a whole day.
 fn day(expr: &Expr) -> Option<i64> {
     let literal = match expr {
-        Expr::TypedString(typed) if typed.data_type == sqlparser::ast::DataType::Date => match &typed.value.value {
-            Value::SingleQuotedString(text) => text,
-            _ => return None,
-        },
+        Expr::TypedString(typed) if typed.data_type == sqlparser::ast::DataType::Date => {
+            match &typed.value.value {
+                Value::SingleQuotedString(text) => text,
+                _ => return None,
+            }
+        }
         other => text(other)?,
     };
     parse_naive(literal).map(|time| time.0).filter(|time| time.rem_euclid(DAY_US) == 0)
@@ -335,11 +368,13 @@ impl Visitor for Names {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        let wild = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+        let wild =
+            |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
         if select.projection.iter().any(wild) {
             return ControlFlow::Break(());
         }
-        if select.from.iter().flat_map(factors).any(|factor| matches!(factor, TableFactor::NestedJoin { .. })) {
+        if select.from.iter().flat_map(factors).any(|factor| matches!(factor, TableFactor::NestedJoin { .. }))
+        {
             return ControlFlow::Break(());
         }
         for join in select.from.iter().flat_map(|tables| &tables.joins) {
@@ -357,9 +392,13 @@ impl Visitor for Names {
             Expr::Identifier(ident) => {
                 self.found.insert(ident.value.clone());
             }
-            Expr::CompoundIdentifier(parts) => self.found.extend(parts.last().map(|ident| ident.value.clone())),
+            Expr::CompoundIdentifier(parts) => {
+                self.found.extend(parts.last().map(|ident| ident.value.clone()))
+            }
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return ControlFlow::Break(()),
-            Expr::Function(Function { name, .. }) if name_of(name).eq_ignore_ascii_case("columns") => return ControlFlow::Break(()),
+            Expr::Function(Function { name, .. }) if name_of(name).eq_ignore_ascii_case("columns") => {
+                return ControlFlow::Break(());
+            }
             _ => {}
         }
         ControlFlow::Continue(())

@@ -1,16 +1,18 @@
 //! From the SQL people write to the SQL polars runs.
 //!
-//! polars' SQL has no `date_trunc`, no `time_bucket` and no `now()`, knows no literal with a zone, and compares a time only with a
-//! time. All times are naive UTC here, so every literal, parameter and `now()` becomes a naive literal, and truncation becomes
-//! integer arithmetic on µs, which polars runs as fast as any other column arithmetic.
+//! polars' SQL has no `date_trunc`, no `time_bucket` and no `now()`, knows no literal with a zone, and
+//! compares a time only with a time. All times are naive UTC here, so every literal, parameter and `now()`
+//! becomes a naive literal, and truncation becomes integer arithmetic on µs, which polars runs as fast as any
+//! other column arithmetic.
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use forewarn_types::{Timestamp, TypesError};
 use sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, Select,
-    SetExpr, Statement, TableFactor, TypedString, Value, ValueWithSpan, Visit as _, VisitMut as _, Visitor, VisitorMut,
+    BinaryOperator, CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    ObjectName, Query, Select, SetExpr, Statement, TableFactor, TypedString, Value, ValueWithSpan,
+    Visit as _, VisitMut as _, Visitor, VisitorMut,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
@@ -31,10 +33,20 @@ const MONDAY_US: i64 = 4 * 86_400_000_000;
 /// One reading statement, or why it is none.
 pub(super) fn parse(text: &str) -> Result<Query, LakeError> {
     if text.len() > MAX_QUERY_BYTES {
-        return Err(LakeError::Query(format!("the query has {} bytes; at most {MAX_QUERY_BYTES} are allowed", text.len())));
+        return Err(LakeError::Query(format!(
+            "the query has {} bytes; at most {MAX_QUERY_BYTES} are allowed",
+            text.len()
+        )));
     }
-    let wrong = |problem: String| LakeError::Query(format!("the query is not SQL: {}", problem.trim_start_matches("sql parser error: ")));
-    let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location().map_err(|error| wrong(error.to_string()))?;
+    let wrong = |problem: String| {
+        LakeError::Query(format!(
+            "the query is not SQL: {}",
+            problem.trim_start_matches("sql parser error: ")
+        ))
+    };
+    let tokens = Tokenizer::new(&GenericDialect, text)
+        .tokenize_with_location()
+        .map_err(|error| wrong(error.to_string()))?;
     limits::check(&tokens)?;
     let mut parser = Parser::new(&GenericDialect).with_tokens_with_locations(offsets_quoted(tokens));
     let statements = parser.parse_statements().map_err(|error| wrong(error.to_string()))?;
@@ -48,7 +60,9 @@ pub(super) fn parse(text: &str) -> Result<Query, LakeError> {
         Some(Statement::Query(query)) => *query,
         Some(other) => {
             let word = other.to_string().split_whitespace().next().unwrap_or_default().to_uppercase();
-            return Err(LakeError::Query(format!("{word} is not allowed; the lake is read with SELECT only")));
+            return Err(LakeError::Query(format!(
+                "{word} is not allowed; the lake is read with SELECT only"
+            )));
         }
     };
     match query.visit(&mut ReadOnly::default()) {
@@ -57,24 +71,38 @@ pub(super) fn parse(text: &str) -> Result<Query, LakeError> {
     }
 }
 
-/// Quotes the word `offset` where it is the column: the parser takes it for the clause that follows LIMIT. It is the column where
-/// an expression begins, which is what the token before it tells.
+/// Quotes the word `offset` where it is the column: the parser takes it for the clause that follows LIMIT. It
+/// is the column where an expression begins, which is what the token before it tells.
 fn offsets_quoted(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut begins = false;
     for token in &mut tokens {
         match &mut token.token {
             Token::Whitespace(_) => {}
             Token::Word(word) if word.keyword == Keyword::OFFSET && word.quote_style.is_none() && begins => {
-                *word = Word { value: word.value.to_lowercase(), quote_style: Some('"'), keyword: Keyword::NoKeyword };
+                *word = Word {
+                    value: word.value.to_lowercase(),
+                    quote_style: Some('"'),
+                    keyword: Keyword::NoKeyword,
+                };
                 begins = false;
             }
             Token::Word(word) => {
-                use Keyword::{AND, AS, BETWEEN, BY, CASE, DISTINCT, ELSE, FILTER, HAVING, NOT, ON, OR, SELECT, THEN, WHEN, WHERE};
+                use Keyword::{
+                    AND, AS, BETWEEN, BY, CASE, DISTINCT, ELSE, FILTER, HAVING, NOT, ON, OR, SELECT, THEN,
+                    WHEN, WHERE,
+                };
                 begins = word.quote_style.is_none()
-                    && [AND, AS, BETWEEN, BY, CASE, DISTINCT, ELSE, FILTER, HAVING, NOT, ON, OR, SELECT, THEN, WHEN, WHERE]
-                        .contains(&word.keyword);
+                    && [
+                        AND, AS, BETWEEN, BY, CASE, DISTINCT, ELSE, FILTER, HAVING, NOT, ON, OR, SELECT,
+                        THEN, WHEN, WHERE,
+                    ]
+                    .contains(&word.keyword);
             }
-            Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen | Token::Placeholder(_) | Token::SemiColon => begins = false,
+            Token::Number(..)
+            | Token::SingleQuotedString(_)
+            | Token::RParen
+            | Token::Placeholder(_)
+            | Token::SemiColon => begins = false,
             // Commas, parentheses, dots and operators.
             _ => begins = true,
         }
@@ -97,14 +125,18 @@ impl Visitor for ReadOnly {
             return ControlFlow::Break(format!("{word} is not allowed; the lake is read with SELECT only"));
         }
         if !query.locks.is_empty() {
-            return ControlFlow::Break("FOR UPDATE and FOR SHARE are not allowed; the lake is read with plain SELECT".into());
+            return ControlFlow::Break(
+                "FOR UPDATE and FOR SHARE are not allowed; the lake is read with plain SELECT".into(),
+            );
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<String> {
         if select.into.is_some() {
-            return ControlFlow::Break("SELECT … INTO is not allowed; a job with `into` writes a table".into());
+            return ControlFlow::Break(
+                "SELECT … INTO is not allowed; a job with `into` writes a table".into(),
+            );
         }
         if joins::multiplies(select) {
             return ControlFlow::Break(
@@ -171,8 +203,12 @@ pub(super) fn tables(query: &Query, view: &View) -> Result<Vec<String>, LakeErro
             tables.push(name);
         } else if !names.defined.contains(&name) {
             let known: Vec<&str> = view.tables.keys().map(String::as_str).collect();
-            let hint = nearest(&name, known.iter().copied()).map_or_else(|| ".".to_owned(), |name| format!("; did you mean {name}?"));
-            return Err(LakeError::Query(format!("there is no table {name}{hint} The tables are: {}", known.join(", "))));
+            let hint = nearest(&name, known.iter().copied())
+                .map_or_else(|| ".".to_owned(), |name| format!("; did you mean {name}?"));
+            return Err(LakeError::Query(format!(
+                "there is no table {name}{hint} The tables are: {}",
+                known.join(", ")
+            )));
         }
     }
     Ok(tables)
@@ -202,8 +238,11 @@ impl Visitor for Relations {
 
 /// A name as it stands in the catalog: without quotes.
 pub(super) fn name_of(name: &ObjectName) -> String {
-    let parts: Vec<String> =
-        name.0.iter().map(|part| part.as_ident().map_or_else(|| part.to_string(), |ident| ident.value.clone())).collect();
+    let parts: Vec<String> = name
+        .0
+        .iter()
+        .map(|part| part.as_ident().map_or_else(|| part.to_string(), |ident| ident.value.clone()))
+        .collect();
     parts.join(".")
 }
 
@@ -216,7 +255,9 @@ pub(super) fn rewrite(
     now: Timestamp,
 ) -> Result<(), LakeError> {
     let schemas = || tables.iter().filter_map(|name| view.tables.get(name)).map(|table| &table.schema);
-    let columns = |ty: ColumnType| schemas().flat_map(|schema| &schema.columns).filter(move |c| c.ty == ty).map(|c| c.name.clone());
+    let columns = |ty: ColumnType| {
+        schemas().flat_map(|schema| &schema.columns).filter(move |c| c.ty == ty).map(|c| c.name.clone())
+    };
     let all = schemas().flat_map(|schema| schema.sql_names()).map(str::to_owned).collect();
     let mut rewriter = Rewriter {
         tables: tables.iter().cloned().collect(),
@@ -254,7 +295,11 @@ impl VisitorMut for Rewriter {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<String> {
-        names::group_by_names(select, |name| self.columns.contains(name), |name| self.tables.contains(&name_of(name)));
+        names::group_by_names(
+            select,
+            |name| self.columns.contains(name),
+            |name| self.tables.contains(&name_of(name)),
+        );
         ControlFlow::Continue(())
     }
 
@@ -272,18 +317,29 @@ impl VisitorMut for Rewriter {
 impl Rewriter {
     fn replacement(&self, expr: &mut Expr) -> Result<Option<Expr>, String> {
         match expr {
-            Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) => self.parameter(name).map(Some),
-            Expr::TypedString(TypedString { data_type: DataType::Timestamp(..) | DataType::Datetime(_), value, .. }) => {
-                match &value.value {
-                    Value::SingleQuotedString(text) => parse_any(text).map(|time| Some(literal(time))).ok_or_else(|| no_time(text)),
-                    _ => Ok(None),
-                }
+            Expr::Value(ValueWithSpan { value: Value::Placeholder(name), .. }) => {
+                self.parameter(name).map(Some)
             }
-            Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: inner, data_type, .. } if is_timestamp(data_type) => {
+            Expr::TypedString(TypedString {
+                data_type: DataType::Timestamp(..) | DataType::Datetime(_),
+                value,
+                ..
+            }) => match &value.value {
+                Value::SingleQuotedString(text) => {
+                    parse_any(text).map(|time| Some(literal(time))).ok_or_else(|| no_time(text))
+                }
+                _ => Ok(None),
+            },
+            Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr: inner, data_type, .. }
+                if is_timestamp(data_type) =>
+            {
                 match string(inner) {
-                    Some(text) => parse_any(text).map(|time| Some(literal(time))).ok_or_else(|| no_time(text)),
+                    Some(text) => {
+                        parse_any(text).map(|time| Some(literal(time))).ok_or_else(|| no_time(text))
+                    }
                     // A column of times is naive UTC already, whatever zone the cast names.
-                    None => Ok((matches!(data_type, DataType::Timestamp(..)) && self.is_time(inner)).then(|| Expr::Nested(inner.clone()))),
+                    None => Ok((matches!(data_type, DataType::Timestamp(..)) && self.is_time(inner))
+                        .then(|| Expr::Nested(inner.clone()))),
                 }
             }
             Expr::Function(function) => self.function(function),
@@ -292,7 +348,9 @@ impl Rewriter {
                 self.align(right, left)?;
                 Ok(None)
             }
-            Expr::BinaryOp { left, op: op @ (BinaryOperator::Plus | BinaryOperator::Minus), right } => Ok(shifted(left, op, right)),
+            Expr::BinaryOp { left, op: op @ (BinaryOperator::Plus | BinaryOperator::Minus), right } => {
+                Ok(shifted(left, op, right))
+            }
             Expr::Between { expr, low, high, .. } => {
                 self.align(expr, low)?;
                 self.align(expr, high)?;
@@ -333,7 +391,9 @@ impl Rewriter {
     fn is_time(&self, expr: &Expr) -> bool {
         match expr {
             Expr::Identifier(ident) => self.times.contains(&ident.value),
-            Expr::CompoundIdentifier(parts) => parts.last().is_some_and(|ident| self.times.contains(&ident.value)),
+            Expr::CompoundIdentifier(parts) => {
+                parts.last().is_some_and(|ident| self.times.contains(&ident.value))
+            }
             Expr::Nested(inner) => self.is_time(inner),
             Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), .. }) => true,
             Expr::Cast { data_type, .. } => is_timestamp(data_type),
@@ -341,7 +401,19 @@ impl Rewriter {
                 self.is_time(left) && matches!(**right, Expr::Interval(_))
             }
             Expr::Function(function) => {
-                let keeps = ["min", "max", "first", "last", "lag", "lead", "coalesce", "first_value", "last_value", "greatest", "least"];
+                let keeps = [
+                    "min",
+                    "max",
+                    "first",
+                    "last",
+                    "lag",
+                    "lead",
+                    "coalesce",
+                    "first_value",
+                    "last_value",
+                    "greatest",
+                    "least",
+                ];
                 keeps.contains(&name_of(&function.name).to_lowercase().as_str())
                     && args(function).first().is_some_and(|arg| self.is_time(arg))
             }
@@ -351,8 +423,12 @@ impl Rewriter {
 
     fn is_text(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Identifier(ident) => self.texts.contains(&ident.value) && !self.times.contains(&ident.value),
-            Expr::CompoundIdentifier(parts) => parts.last().is_some_and(|ident| self.texts.contains(&ident.value)),
+            Expr::Identifier(ident) => {
+                self.texts.contains(&ident.value) && !self.times.contains(&ident.value)
+            }
+            Expr::CompoundIdentifier(parts) => {
+                parts.last().is_some_and(|ident| self.texts.contains(&ident.value))
+            }
             Expr::Nested(inner) => self.is_text(inner),
             _ => string(expr).is_some(),
         }
@@ -364,7 +440,8 @@ impl Rewriter {
         match (name.as_str(), args.as_slice()) {
             ("now" | "current_timestamp" | "localtimestamp", []) => Ok(Some(literal(self.now))),
             ("date_trunc", [unit, time]) => {
-                let unit = string(unit).ok_or("date_trunc's first argument must be a unit in quotes, such as 'hour'")?;
+                let unit = string(unit)
+                    .ok_or("date_trunc's first argument must be a unit in quotes, such as 'hour'")?;
                 date_trunc(&unit.to_lowercase(), time).map(Some)
             }
             ("time_bucket", [width, time]) => {
@@ -375,13 +452,23 @@ impl Rewriter {
                 })?;
                 bucket(us, time).map(Some)
             }
-            ("date_trunc", _) => Err("date_trunc takes two arguments, such as date_trunc('hour', time)".into()),
-            ("time_bucket", _) => Err("time_bucket takes two arguments, such as time_bucket('15m', time)".into()),
+            ("date_trunc", _) => {
+                Err("date_trunc takes two arguments, such as date_trunc('hour', time)".into())
+            }
+            ("time_bucket", _) => {
+                Err("time_bucket takes two arguments, such as time_bucket('15m', time)".into())
+            }
             // polars counts in unsigned numbers of 32 bits: a difference of two counts would wrap.
-            ("count", _) if function.over.is_none() => parse_expr(&format!("CAST({function} AS BIGINT)")).map(Some),
+            ("count", _) if function.over.is_none() => {
+                parse_expr(&format!("CAST({function} AS BIGINT)")).map(Some)
+            }
             _ => {
-                let close = ["date_trunc", "time_bucket"].into_iter().find(|known| name != *known && distance(&name, known) <= 2);
-                close.map_or(Ok(None), |known| Err(format!("there is no function {name}; did you mean {known}?")))
+                let close = ["date_trunc", "time_bucket"]
+                    .into_iter()
+                    .find(|known| name != *known && distance(&name, known) <= 2);
+                close.map_or(Ok(None), |known| {
+                    Err(format!("there is no function {name}; did you mean {known}?"))
+                })
             }
         }
     }
@@ -442,7 +529,9 @@ fn date_trunc(unit: &str, time: &Expr) -> Result<Expr, String> {
         )),
         _ => match unit_us(unit) {
             Some(us) => bucket(us, &time),
-            None => Err(format!("date_trunc knows no unit {unit}; there are second, minute, hour, day, week, month, quarter and year")),
+            None => Err(format!(
+                "date_trunc knows no unit {unit}; there are second, minute, hour, day, week, month, quarter and year"
+            )),
         },
     }
 }
@@ -451,7 +540,9 @@ fn date_trunc(unit: &str, time: &Expr) -> Result<Expr, String> {
 pub(super) fn bucket(us: i64, time: &Expr) -> Result<Expr, String> {
     let origin = origin(us);
     // A date is turned into a time first: as a number it would count days.
-    parse_expr(&format!("CAST(((CAST(CAST({time} AS TIMESTAMP) AS BIGINT) - {origin}) // {us}) * {us} + {origin} AS TIMESTAMP)"))
+    parse_expr(&format!(
+        "CAST(((CAST(CAST({time} AS TIMESTAMP) AS BIGINT) - {origin}) // {us}) * {us} + {origin} AS TIMESTAMP)"
+    ))
 }
 
 /// Where one of the buckets of `us` begins.
@@ -462,7 +553,10 @@ pub(super) const fn origin(us: i64) -> i64 {
 pub(super) fn parse_expr(text: &str) -> Result<Expr, String> {
     // A truncation may name its argument several times, so one within the other would grow without bound.
     if text.len() > MAX_QUERY_BYTES {
-        return Err("the functions of time in this query stand too deep in one another; take it apart with WITH".into());
+        return Err(
+            "the functions of time in this query stand too deep in one another; take it apart with WITH"
+                .into(),
+        );
     }
     let parsed = Parser::new(&GenericDialect).try_with_sql(text).and_then(|mut parser| parser.parse_expr());
     parsed.map_err(|error| format!("a function of time cannot be rewritten: {error}"))

@@ -9,7 +9,8 @@ use crate::testing::{Plant, sql};
 
 const DAY_US: i64 = 86_400_000_000;
 /// One query that goes over rows and one that goes over groups.
-const BOTH_WAYS: [&str; 2] = ["SELECT value FROM readings ORDER BY value", "SELECT asset, max(value) FROM readings GROUP BY asset"];
+const BOTH_WAYS: [&str; 2] =
+    ["SELECT value FROM readings ORDER BY value", "SELECT asset, max(value) FROM readings GROUP BY asset"];
 
 /// Waits until so many requests wait for an answer of the store.
 async fn waits(store: &OddStore, requests: impl Fn(usize) -> bool) {
@@ -35,7 +36,10 @@ async fn a_query_that_waits_for_the_store_ends_once_nobody_waits_for_it() {
         drop(queries.acquire_many(u32::try_from(MAX_QUERIES).unwrap()).await.unwrap());
         assert_eq!(store.odd.waiting.load(Ordering::SeqCst), 0, "{query}: its requests are dropped");
         *store.odd.silent.lock() = None;
-        assert_eq!(sql(&running.lake, query).await.unwrap().row_count(), if query == BOTH_WAYS[0] { 2 } else { 1 });
+        assert_eq!(
+            sql(&running.lake, query).await.unwrap().row_count(),
+            if query == BOTH_WAYS[0] { 2 } else { 1 }
+        );
     }
     running.shut_down().await;
 }
@@ -77,16 +81,29 @@ async fn what_is_taken_from_each_row_of_a_group_is_refused() {
         "SELECT asset, value AS d FROM readings GROUP BY asset",
     ] {
         let error = running.sql(query).await.unwrap_err();
-        assert!(matches!(error, LakeError::Query(_)) && error.to_string().contains("GROUP BY"), "{query}: {error}");
+        assert!(
+            matches!(error, LakeError::Query(_)) && error.to_string().contains("GROUP BY"),
+            "{query}: {error}"
+        );
     }
     let mixed = "SELECT asset, value - avg(value) AS d FROM readings GROUP BY asset";
-    assert!(running.sql(mixed).await.unwrap_err().to_string().contains("column d takes a value from each row"));
-    assert_eq!(running.csv("SELECT asset, max(value) - avg(value) AS d FROM readings GROUP BY asset ORDER BY asset").await, "a,1\nb,0");
+    assert!(
+        running.sql(mixed).await.unwrap_err().to_string().contains("column d takes a value from each row")
+    );
     assert_eq!(
-        running.csv("SELECT asset, upper(asset) AS d, count(*) AS n FROM readings GROUP BY asset ORDER BY asset").await,
+        running
+            .csv("SELECT asset, max(value) - avg(value) AS d FROM readings GROUP BY asset ORDER BY asset")
+            .await,
+        "a,1\nb,0"
+    );
+    assert_eq!(
+        running
+            .csv("SELECT asset, upper(asset) AS d, count(*) AS n FROM readings GROUP BY asset ORDER BY asset")
+            .await,
         "a,A,2\nb,B,1"
     );
-    let listed = running.csv("SELECT asset, array_agg(value) AS d FROM readings GROUP BY asset ORDER BY asset").await;
+    let listed =
+        running.csv("SELECT asset, array_agg(value) AS d FROM readings GROUP BY asset ORDER BY asset").await;
     assert!(listed.contains("1.0, 3.0"), "{listed}");
     running.shut_down().await;
 }

@@ -40,9 +40,15 @@ fn queries_are_rewritten() {
         ("r.time > TIMESTAMP '2026-01-01T01:00:00Z'", format!("r.time > {}", time("01:00:00"))),
         ("time > '2026-01-01T01:00:00+01:00'::timestamptz", format!("time > {}", time("00:00:00"))),
         ("time > CAST('2026-01-01' AS TIMESTAMP)", format!("time > {}", time("00:00:00"))),
-        ("time BETWEEN '2026-01-01' AND '2026-01-01T02:00:00Z'", format!("time BETWEEN {} AND {}", time("00:00:00"), time("02:00:00"))),
+        (
+            "time BETWEEN '2026-01-01' AND '2026-01-01T02:00:00Z'",
+            format!("time BETWEEN {} AND {}", time("00:00:00"), time("02:00:00")),
+        ),
         ("time IN ('2026-01-01')", format!("time IN ({})", time("00:00:00"))),
-        ("time >= :from AND time < :to", format!("time >= {} AND time < {}", time("00:00:00"), time("01:00:00"))),
+        (
+            "time >= :from AND time < :to",
+            format!("time >= {} AND time < {}", time("00:00:00"), time("01:00:00")),
+        ),
         ("time > now()", format!("time > {}", time("02:00:00"))),
         ("time > CURRENT_TIMESTAMP", format!("time > {}", time("02:00:00"))),
         ("time > now() - INTERVAL '1 hour'", format!("time > {}", time("01:00:00"))),
@@ -52,8 +58,8 @@ fn queries_are_rewritten() {
         ("date = '2026-01-01'", "date = '2026-01-01'".into()),
     ];
     for (condition, expected) in table {
-        let plan =
-            plan(&format!("SELECT value FROM readings AS r WHERE {condition}")).unwrap_or_else(|error| panic!("{condition}: {error}"));
+        let plan = plan(&format!("SELECT value FROM readings AS r WHERE {condition}"))
+            .unwrap_or_else(|error| panic!("{condition}: {error}"));
         assert_eq!(plan.sql, format!("SELECT value FROM readings AS r WHERE {expected}"));
     }
 }
@@ -81,18 +87,28 @@ fn what_does_not_read_is_refused() {
         ("SELECT * FROM readings WHERE time > :start", "there are :from and :to"),
         ("SELECT * FROM readings, life_events WHERE event = 'failed'", "joined without a condition"),
         ("SELECT * FROM readings a, readings b WHERE a.asset = a.signal", "joined without a condition"),
-        ("SELECT * FROM readings a, readings b, commands c WHERE a.asset = b.asset", "joined without a condition"),
+        (
+            "SELECT * FROM readings a, readings b, commands c WHERE a.asset = b.asset",
+            "joined without a condition",
+        ),
         ("SELECT * FROM readings a CROSS JOIN readings b", "write JOIN … ON"),
         ("SELECT * FROM readings a JOIN readings b", "joined without a condition"),
-        ("SELECT 1 FROM (SELECT * FROM (readings a CROSS JOIN readings b) WHERE a.asset = b.asset) x", "joined without a condition"),
-        ("WITH readings AS (SELECT 1 AS one) SELECT * FROM readings", "WITH names readings, which is a table; choose another name"),
+        (
+            "SELECT 1 FROM (SELECT * FROM (readings a CROSS JOIN readings b) WHERE a.asset = b.asset) x",
+            "joined without a condition",
+        ),
+        (
+            "WITH readings AS (SELECT 1 AS one) SELECT * FROM readings",
+            "WITH names readings, which is a table; choose another name",
+        ),
         ("SELECT * FROM (WITH commands AS (SELECT 1 AS a) SELECT * FROM commands) x", "WITH names commands"),
     ];
     for (query, expected) in table {
         let error = plan(query).map(|plan| plan.sql).unwrap_err();
         assert!(error.is_callers_mistake() && error.to_string().contains(expected), "{query}: {error}");
     }
-    let request = SqlRequest { query: "SELECT * FROM readings WHERE time > :from".into(), ..SqlRequest::default() };
+    let request =
+        SqlRequest { query: "SELECT * FROM readings WHERE time > :from".into(), ..SqlRequest::default() };
     let error = Plan::new(&request, &empty_view(), Timestamp(0)).map(|plan| plan.sql).unwrap_err();
     assert!(error.to_string().contains("without from and to"), "{error}");
 }
@@ -102,15 +118,30 @@ fn conditions_become_bounds() {
     let at = |us: i64| NEW_YEAR + us;
     let day = 86_400_000_000;
     let of = |query: &str| plan(query).unwrap().tables.remove(0).1;
-    let both = of("SELECT * FROM readings WHERE time >= '2026-01-01' AND (time < '2026-01-02' AND asset = 'p1') AND value > 3");
+    let both = of(
+        "SELECT * FROM readings WHERE time >= '2026-01-01' AND (time < '2026-01-02' AND asset = 'p1') AND value > 3",
+    );
     assert_eq!(both.time("time"), Some((at(0), at(day - 1))));
     assert_eq!(both.texts("asset"), Some(&BTreeSet::from(["p1".to_owned()])));
-    assert_eq!(of("SELECT * FROM readings WHERE date = '2026-01-02'").time("time"), Some((at(day), at(2 * day - 1))));
-    assert_eq!(of("SELECT * FROM readings WHERE date >= DATE '2026-01-02'").time("time"), Some((at(day), i64::MAX)));
-    assert_eq!(of("SELECT * FROM readings WHERE signal IN ('a', 'b')").texts("signal").map(BTreeSet::len), Some(2));
-    let union = of("SELECT * FROM readings WHERE asset = 'a' UNION ALL SELECT * FROM readings WHERE asset = 'b' AND time < '2026-01-01'");
+    assert_eq!(
+        of("SELECT * FROM readings WHERE date = '2026-01-02'").time("time"),
+        Some((at(day), at(2 * day - 1)))
+    );
+    assert_eq!(
+        of("SELECT * FROM readings WHERE date >= DATE '2026-01-02'").time("time"),
+        Some((at(day), i64::MAX))
+    );
+    assert_eq!(
+        of("SELECT * FROM readings WHERE signal IN ('a', 'b')").texts("signal").map(BTreeSet::len),
+        Some(2)
+    );
+    let union = of(
+        "SELECT * FROM readings WHERE asset = 'a' UNION ALL SELECT * FROM readings WHERE asset = 'b' AND time < '2026-01-01'",
+    );
     assert_eq!((union.texts("asset").map(BTreeSet::len), union.time("time")), (Some(2), None));
-    let joined = of("SELECT * FROM readings a JOIN readings b ON a.time = b.time WHERE a.asset = 'x' AND b.asset = 'y' AND a.signal = 's'");
+    let joined = of(
+        "SELECT * FROM readings a JOIN readings b ON a.time = b.time WHERE a.asset = 'x' AND b.asset = 'y' AND a.signal = 's'",
+    );
     assert_eq!((joined.texts("asset").map(BTreeSet::len), joined.texts("signal")), (Some(2), None));
     let of_offsets = |condition: &str| of(&format!("SELECT * FROM readings WHERE {condition}")).int("offset");
     assert_eq!(of_offsets("offset > 3 AND offset <= 10"), Some((4, 10)));
@@ -119,8 +150,13 @@ fn conditions_become_bounds() {
     assert_eq!(of_offsets("offset IN (9, 4, 6)"), Some((4, 9)));
     assert_eq!(of_offsets("offset > 3.5"), None);
     assert_eq!(of_offsets("offset = 3 OR offset = 8"), Some((3, 8)));
-    let either = of("SELECT * FROM readings WHERE (time < '2026-01-01' OR date = '2026-01-02') AND (asset = 'a' OR asset = 'b')");
-    assert_eq!((either.time("time"), either.texts("asset").map(BTreeSet::len)), (Some((i64::MIN, at(2 * day - 1))), Some(2)));
+    let either = of(
+        "SELECT * FROM readings WHERE (time < '2026-01-01' OR date = '2026-01-02') AND (asset = 'a' OR asset = 'b')",
+    );
+    assert_eq!(
+        (either.time("time"), either.texts("asset").map(BTreeSet::len)),
+        (Some((i64::MIN, at(2 * day - 1))), Some(2))
+    );
     assert_eq!(
         of("SELECT * FROM readings WHERE date > '2026-01-01' AND date < '2026-01-03'").time("time"),
         Some((at(day), at(2 * day - 1)))
@@ -134,7 +170,8 @@ fn conditions_become_bounds() {
         "WITH r AS (SELECT * FROM readings) SELECT * FROM r WHERE asset = 'p1'",
         "SELECT * FROM (readings a JOIN life_events b ON a.asset = b.asset) WHERE a.asset = 'p1'",
     ] {
-        let bounds = plan(nothing).unwrap().tables.into_iter().find(|(name, _)| name == "readings").unwrap().1;
+        let bounds =
+            plan(nothing).unwrap().tables.into_iter().find(|(name, _)| name == "readings").unwrap().1;
         assert_eq!(bounds, Bounds::default(), "{nothing}");
     }
 }
@@ -145,7 +182,9 @@ async fn filled() -> (Plant, Running) {
     let hour = 3_600_000_000;
     for day in 0..3 {
         for (asset, plus) in [("a", 0), ("b", 100)] {
-            let rows: Vec<_> = (0..4_i32).map(|h| (asset, "t", (day * 24 + i64::from(h)) * hour + 1, f64::from(h + plus))).collect();
+            let rows: Vec<_> = (0..4_i32)
+                .map(|h| (asset, "t", (day * 24 + i64::from(h)) * hour + 1, f64::from(h + plus)))
+                .collect();
             plant.push(&rows);
         }
         if day < 2 {
@@ -172,7 +211,10 @@ async fn answers_span_files_and_tail() {
             "SELECT time_bucket('2h', time) AS t, count(*) AS n FROM readings WHERE date = '2026-01-03' GROUP BY t ORDER BY t",
             "2026-01-03T00:00:00Z,4\n2026-01-03T02:00:00Z,4",
         ),
-        ("SELECT date_trunc('month', time) AS m, count(*) AS n FROM readings GROUP BY 1", "2026-01-01T00:00:00Z,24"),
+        (
+            "SELECT date_trunc('month', time) AS m, count(*) AS n FROM readings GROUP BY 1",
+            "2026-01-01T00:00:00Z,24",
+        ),
         (
             "SELECT date_trunc('quarter', time) AS m, date_trunc('year', time) AS y FROM readings LIMIT 1",
             "2026-01-01T00:00:00Z,2026-01-01T00:00:00Z",
@@ -182,8 +224,14 @@ async fn answers_span_files_and_tail() {
             "SELECT date_trunc('hour', date) AS h, time_bucket('7d', date) AS w, date_trunc('month', date) AS m FROM readings WHERE time > '2026-01-02' LIMIT 1",
             "2026-01-02T00:00:00Z,2025-12-29T00:00:00Z,2026-01-01T00:00:00Z",
         ),
-        ("SELECT date FROM readings WHERE asset = 'b' AND value = 102 ORDER BY offset", "2026-01-01\n2026-01-02\n2026-01-03"),
-        ("SELECT \"offset\", offset + 1 AS next FROM readings WHERE value = 3 AND date < '2026-01-02'", "0,1"),
+        (
+            "SELECT date FROM readings WHERE asset = 'b' AND value = 102 ORDER BY offset",
+            "2026-01-01\n2026-01-02\n2026-01-03",
+        ),
+        (
+            "SELECT \"offset\", offset + 1 AS next FROM readings WHERE value = 3 AND date < '2026-01-02'",
+            "0,1",
+        ),
         (
             "SELECT asset, max(time) AS newest FROM readings GROUP BY asset HAVING max(time) > '2026-01-03T01:00:00+00:00' ORDER BY asset",
             "a,2026-01-03T03:00:00.000001Z\nb,2026-01-03T03:00:00.000001Z",
@@ -193,9 +241,18 @@ async fn answers_span_files_and_tail() {
             "WITH r AS (SELECT * FROM readings WHERE time >= :from AND time < :to) SELECT r.asset, l.event FROM r LEFT JOIN life_events l ON r.asset = l.asset ORDER BY r.asset",
             "a,\nb,",
         ),
-        ("SELECT quality, late, arrived FROM readings WHERE value = 3 LIMIT 1", "good,false,2026-01-01T00:00:00Z"),
-        ("SELECT count(*) AS n FROM readings WHERE asset IN ('a', 'zz') AND time BETWEEN '2026-01-02' AND '2026-01-03T00:00:00Z'", "4"),
-        ("SELECT count(*) FROM readings WHERE time > now() - INTERVAL '1 day' AND time < now() + INTERVAL '2 days'", "16"),
+        (
+            "SELECT quality, late, arrived FROM readings WHERE value = 3 LIMIT 1",
+            "good,false,2026-01-01T00:00:00Z",
+        ),
+        (
+            "SELECT count(*) AS n FROM readings WHERE asset IN ('a', 'zz') AND time BETWEEN '2026-01-02' AND '2026-01-03T00:00:00Z'",
+            "4",
+        ),
+        (
+            "SELECT count(*) FROM readings WHERE time > now() - INTERVAL '1 day' AND time < now() + INTERVAL '2 days'",
+            "16",
+        ),
         ("SELECT value FROM readings WHERE value > 1000", ""),
         ("SELECT count(*) FROM readings a, readings b WHERE a.asset = b.asset AND a.time = b.time", "24"),
         (
@@ -256,7 +313,10 @@ fn rows_and_aggregates_do_not_mix_without_a_group() {
     check("SELECT count(*) FILTER (WHERE late) AS late FROM readings", None);
     check("SELECT asset, count(*) FROM readings GROUP BY asset", None);
     check("SELECT asset, count(*) FROM readings GROUP BY ALL", None);
-    check("SELECT asset, row_number() OVER (ORDER BY time) AS n, avg(value) OVER (PARTITION BY asset) AS m FROM readings", None);
+    check(
+        "SELECT asset, row_number() OVER (ORDER BY time) AS n, avg(value) OVER (PARTITION BY asset) AS m FROM readings",
+        None,
+    );
     check("SELECT asset, (SELECT max(value) FROM readings) AS most FROM readings", None);
     check("SELECT DISTINCT asset FROM readings", None);
 }
@@ -267,14 +327,28 @@ async fn errors_and_limits_say_what_to_do() {
     let error = running.sql("SELECT valu FROM readings").await.unwrap_err();
     assert!(error.is_callers_mistake());
     let text = error.to_string();
-    assert!(text.contains("no column valu") && text.contains("did you mean value?") && text.contains("quality"), "{text}");
-    let limited = SqlRequest { query: "SELECT value FROM readings ORDER BY value".into(), max_rows: Some(2), ..SqlRequest::default() };
+    assert!(
+        text.contains("no column valu") && text.contains("did you mean value?") && text.contains("quality"),
+        "{text}"
+    );
+    let limited = SqlRequest {
+        query: "SELECT value FROM readings ORDER BY value".into(),
+        max_rows: Some(2),
+        ..SqlRequest::default()
+    };
     let result = running.lake.sql(limited).await.unwrap();
     assert_eq!((result.row_count(), result.truncated(), csv(&result).as_str()), (2, true, "0\n0"));
     let mut json = Vec::new();
     result.write_json(&mut json);
-    assert_eq!(String::from_utf8(json).unwrap(), r#"{"columns":["value"],"rows":[[0.0],[0.0]],"truncated":true}"#);
-    let hasty = SqlRequest { query: "SELECT count(*) FROM readings".into(), timeout: Some(Duration::ZERO), ..SqlRequest::default() };
+    assert_eq!(
+        String::from_utf8(json).unwrap(),
+        r#"{"columns":["value"],"rows":[[0.0],[0.0]],"truncated":true}"#
+    );
+    let hasty = SqlRequest {
+        query: "SELECT count(*) FROM readings".into(),
+        timeout: Some(Duration::ZERO),
+        ..SqlRequest::default()
+    };
     assert!(matches!(running.lake.sql(hasty).await, Err(LakeError::Timeout(0))));
     running.shut_down().await;
 }
@@ -289,13 +363,18 @@ async fn whoever_waits_for_the_branch_is_not_told_that_the_query_is_slow() {
     plant.push(&[("a", "t", 0, 1.0)]);
     let error = crate::testing::sql(&lake, "SELECT value FROM readings").await.unwrap_err();
     assert!(matches!(error, LakeError::Behind(_)), "{error}");
-    let query = crate::ReadingsQuery { series: vec![plant.series("a", "t")], from: Timestamp::MIN, to: Timestamp::MAX };
+    let query = crate::ReadingsQuery {
+        series: vec![plant.series("a", "t")],
+        from: Timestamp::MIN,
+        to: Timestamp::MAX,
+    };
     let error = lake.readings(query).await.unwrap_err();
     assert!(matches!(error, LakeError::Behind(_)) && error.is_retryable(), "{error}");
 }
 
 /// One query that goes over rows and one that goes over groups.
-const BOTH_WAYS: [&str; 2] = ["SELECT value FROM readings ORDER BY value", "SELECT asset, max(value) FROM readings GROUP BY asset"];
+const BOTH_WAYS: [&str; 2] =
+    ["SELECT value FROM readings ORDER BY value", "SELECT asset, max(value) FROM readings GROUP BY asset"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_query_that_nobody_waits_for_ends_and_frees_its_slot() {
@@ -349,7 +428,12 @@ async fn a_query_that_takes_too_much_memory_is_told_what_to_narrow() {
     for query in BOTH_WAYS {
         let error = running.sql(query).await.unwrap_err();
         let text = error.to_string();
-        assert!(error.is_callers_mistake() && text.contains("narrow its time range") && text.contains("limits.max_sql_memory"), "{text}");
+        assert!(
+            error.is_callers_mistake()
+                && text.contains("narrow its time range")
+                && text.contains("limits.max_sql_memory"),
+            "{text}"
+        );
     }
     assert_eq!(running.lake.inner.queries.available_permits(), MAX_QUERIES);
     running.shut_down().await;
@@ -359,7 +443,10 @@ async fn a_query_that_takes_too_much_memory_is_told_what_to_narrow() {
 fn a_join_in_parentheses_may_mean_every_column() {
     let names = |query: &str| plan(query).unwrap().names;
     assert!(names("SELECT value FROM (readings a JOIN life_events b USING (asset))").is_none());
-    assert!(names("SELECT value FROM readings a JOIN life_events b USING (asset)").is_some_and(|names| names.contains("asset")));
+    assert!(
+        names("SELECT value FROM readings a JOIN life_events b USING (asset)")
+            .is_some_and(|names| names.contains("asset"))
+    );
 }
 
 /// Queries with `links` operators in a row, each of which makes the tree one level deeper.
@@ -386,7 +473,8 @@ fn chains(links: usize) -> Vec<String> {
 async fn long_chains_are_answered_up_to_the_bound_and_refused_above() {
     let (_plant, running) = filled().await;
     let unions = |n: usize| format!("SELECT 1 AS x{}", " UNION ALL SELECT 1".repeat(n - 1));
-    let wide = format!("SELECT {} FROM readings LIMIT 1", vec!["value + 1 > 2 AND late"; 200].join(" AS x, "));
+    let wide =
+        format!("SELECT {} FROM readings LIMIT 1", vec!["value + 1 > 2 AND late"; 200].join(" AS x, "));
     let wide = (0..200).fold(wide, |wide, n| wide.replacen(" AS x,", &format!(" AS x{n},"), 1));
     for query in [chains(limits::MAX_CHAIN), vec![unions(limits::MAX_TABLES), wide]].concat() {
         let answer = running.sql(&query).await;
@@ -398,11 +486,19 @@ async fn long_chains_are_answered_up_to_the_bound_and_refused_above() {
     for query in [chains(limits::MAX_CHAIN + 1), chains(8 * limits::MAX_CHAIN), longest].concat() {
         let error = running.sql(&query).await.unwrap_err();
         let text = error.to_string();
-        assert!(error.is_callers_mistake() && text.contains("more than 150 operators in a row") && text.contains("x IN (…)"), "{text}");
+        assert!(
+            error.is_callers_mistake()
+                && text.contains("more than 150 operators in a row")
+                && text.contains("x IN (…)"),
+            "{text}"
+        );
     }
-    let tables = format!("SELECT 1 FROM readings{}", " JOIN readings USING (time)".repeat(limits::MAX_TABLES));
+    let tables =
+        format!("SELECT 1 FROM readings{}", " JOIN readings USING (time)".repeat(limits::MAX_TABLES));
     for query in [unions(limits::MAX_TABLES + 1), tables] {
-        assert!(running.sql(&query).await.unwrap_err().to_string().contains("more than 64 tables or subqueries"));
+        assert!(
+            running.sql(&query).await.unwrap_err().to_string().contains("more than 64 tables or subqueries")
+        );
     }
     for query in [format!("SELECT {}1", "(".repeat(60_000)), format!("SELECT 1{}", ")".repeat(60_000))] {
         assert!(running.sql(&query).await.unwrap_err().is_callers_mistake());
@@ -439,7 +535,14 @@ async fn the_servers_own_queries_have_limits_and_slots_of_their_own() {
 async fn groups_are_sorted_by_their_aggregates_and_counts_can_be_subtracted() {
     let plant = Plant::new();
     let running = plant.start().await;
-    plant.push(&[("a", "t", 0, 1.0), ("b", "t", 1, 2.0), ("b", "t", 2, 3.0), ("c", "t", 3, 0.5), ("c", "t", 4, 0.5), ("c", "t", 5, 0.5)]);
+    plant.push(&[
+        ("a", "t", 0, 1.0),
+        ("b", "t", 1, 2.0),
+        ("b", "t", 2, 3.0),
+        ("c", "t", 3, 0.5),
+        ("c", "t", 4, 0.5),
+        ("c", "t", 5, 0.5),
+    ]);
     // With a condition on the value the query goes over rows.
     for condition in ["", "WHERE value > 0"] {
         let ask = async |select: &str, order: &str| {
@@ -447,7 +550,10 @@ async fn groups_are_sorted_by_their_aggregates_and_counts_can_be_subtracted() {
         };
         assert_eq!(ask("asset, count(*)", "ORDER BY count(*) DESC").await, "c,3\nb,2\na,1");
         assert_eq!(ask("asset, max(value) AS m", "ORDER BY max(value)").await, "c,0.5\na,1\nb,3");
-        assert_eq!(ask("asset, count(*) - 2 AS n", "HAVING count(*) - 3 < 0 ORDER BY asset").await, "a,-1\nb,0");
+        assert_eq!(
+            ask("asset, count(*) - 2 AS n", "HAVING count(*) - 3 < 0 ORDER BY asset").await,
+            "a,-1\nb,0"
+        );
         let query = format!("SELECT asset FROM readings {condition} GROUP BY asset ORDER BY min(value)");
         let error = running.sql(&query).await.unwrap_err().to_string();
         assert!(error.contains("ORDER BY min(value) is no column of the answer"), "{error}");
@@ -460,7 +566,8 @@ async fn many_lists_of_names_are_no_burden() {
     let plant = Plant::new();
     let running = plant.start().await;
     plant.push(&[("p7", "t", 0, 1.0)]);
-    let list = |part: usize| (part * 64..(part + 1) * 64).map(|n| format!("'p{n}'")).collect::<Vec<_>>().join(", ");
+    let list =
+        |part: usize| (part * 64..(part + 1) * 64).map(|n| format!("'p{n}'")).collect::<Vec<_>>().join(", ");
     let lists: Vec<String> = (0..20).map(|part| format!("asset IN ({})", list(part))).collect();
     assert_eq!(running.int(&format!("SELECT count(*) FROM readings WHERE {}", lists.join(" OR "))).await, 1);
     running.shut_down().await;

@@ -2,7 +2,9 @@
 
 use chrono::{NaiveDate, NaiveDateTime};
 use forewarn_types::Timestamp;
-use sqlparser::ast::{DataType, DateTimeField, Expr, Interval, TimezoneInfo, TypedString, Value, ValueWithSpan};
+use sqlparser::ast::{
+    DataType, DateTimeField, Expr, Interval, TimezoneInfo, TypedString, Value, ValueWithSpan,
+};
 
 /// Reads a time with a zone (`2026-01-31T08:30:00Z`, `… +02:00`); `None` if it has none or is no time.
 pub(super) fn parse_zoned(text: &str) -> Option<Timestamp> {
@@ -13,7 +15,11 @@ pub(super) fn parse_zoned(text: &str) -> Option<Timestamp> {
         .or_else(|| {
             ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M%#z", "%Y-%m-%dT%H:%M%#z"]
                 .iter()
-                .find_map(|form| chrono::DateTime::parse_from_str(text, form).ok().map(|time| Timestamp(time.timestamp_micros())))
+                .find_map(|form| {
+                    chrono::DateTime::parse_from_str(text, form)
+                        .ok()
+                        .map(|time| Timestamp(time.timestamp_micros()))
+                })
         })
         .or_else(|| parse_naive(text.strip_suffix('Z')?).filter(|_| text.len() > 11))
 }
@@ -46,10 +52,12 @@ pub(super) fn literal(time: Timestamp) -> Expr {
 pub(super) fn literal_value(expr: &Expr) -> Option<Timestamp> {
     match expr {
         Expr::Nested(inner) => literal_value(inner),
-        Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => match &value.value {
-            Value::SingleQuotedString(text) => parse_naive(text),
-            _ => None,
-        },
+        Expr::TypedString(TypedString { data_type: DataType::Timestamp(..), value, .. }) => {
+            match &value.value {
+                Value::SingleQuotedString(text) => parse_naive(text),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -62,9 +70,10 @@ pub(super) fn interval_us(expr: &Expr) -> Option<i64> {
         Expr::Interval(Interval { value, leading_field: None, last_field: None, .. }) => interval_us(value),
         Expr::Interval(Interval { value, leading_field: Some(field), last_field: None, .. }) => {
             let number = match &**value {
-                Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text) | Value::Number(text, _), .. }) => {
-                    text.trim().parse::<i64>().ok()?
-                }
+                Expr::Value(ValueWithSpan {
+                    value: Value::SingleQuotedString(text) | Value::Number(text, _),
+                    ..
+                }) => text.trim().parse::<i64>().ok()?,
                 _ => return None,
             };
             number.checked_mul(unit_us(&field_name(field))?)
@@ -77,7 +86,8 @@ fn field_name(field: &DateTimeField) -> String {
     field.to_string().to_lowercase()
 }
 
-/// `15m`, `1h30m`, `15 minutes`, `1 day 12 hours`; `None` if it is none or, like a month, has no fixed length.
+/// `15m`, `1h30m`, `15 minutes`, `1 day 12 hours`; `None` if it is none or, like a month, has no fixed
+/// length.
 fn parse_interval_us(text: &str) -> Option<i64> {
     if let Ok(us) = forewarn_types::parse_duration_us(text) {
         return Some(us);

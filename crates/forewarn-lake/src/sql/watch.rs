@@ -1,13 +1,15 @@
-//! What ends a query before its end: nobody waits for it any more, or queries have come to hold too much memory.
+//! What ends a query before its end: nobody waits for it any more, or queries have come to hold too much
+//! memory.
 //!
-//! polars has no call that stops a query, and counts no memory. But every row a query reads passes a check on its way from a table into
-//! the query, batch by batch, and an error there ends the whole query at once. So that is where a query learns that it has been given
-//! up, and where the memory that this process has come to hold since the query began is looked at: once it is more than queries may
-//! hold, the one that has read most is ended. While it waits for a store, it ends at once.
+//! polars has no call that stops a query, and counts no memory. But every row a query reads passes a check on
+//! its way from a table into the query, batch by batch, and an error there ends the whole query at once. So
+//! that is where a query learns that it has been given up, and where the memory that this process has come to
+//! hold since the query began is looked at: once it is more than queries may hold, the one that has read most
+//! is ended. While it waits for a store, it ends at once.
 //!
-//! What this does not bound: between two batches, and after the last one, a query is on its own, as in the sorting of all it has read.
-//! Memory is that of the whole process, so what others take meanwhile counts too. Where the system does not tell it (elsewhere than on
-//! Linux) only cancellation works.
+//! What this does not bound: between two batches, and after the last one, a query is on its own, as in the
+//! sorting of all it has read. Memory is that of the whole process, so what others take meanwhile counts too.
+//! Where the system does not tell it (elsewhere than on Linux) only cancellation works.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -68,8 +70,9 @@ impl Watch {
         Running { watch: Arc::clone(self), state }
     }
 
-    /// Ends the query that has read most, where the process holds `held_bytes`. While one is about to end already, it has until the
-    /// process has grown by another quarter of what queries may take: it may be at work where it learns of nothing.
+    /// Ends the query that has read most, where the process holds `held_bytes`. While one is about to end
+    /// already, it has until the process has grown by another quarter of what queries may take: it may be at
+    /// work where it learns of nothing.
     fn end_largest(&self, held_bytes: u64) {
         let running = self.running.lock();
         let ending = running.iter().filter(|state| state.too_large.load(Ordering::Relaxed));
@@ -77,8 +80,12 @@ impl Watch {
         if told.is_some_and(|told| held_bytes < told.saturating_add(self.most_bytes / 4)) {
             return;
         }
-        let goes_on = |state: &&Arc<State>| !state.too_large.load(Ordering::Relaxed) && !state.given_up.load(Ordering::Relaxed);
-        if let Some(largest) = running.iter().filter(goes_on).max_by_key(|state| state.read_bytes.load(Ordering::Relaxed)) {
+        let goes_on = |state: &&Arc<State>| {
+            !state.too_large.load(Ordering::Relaxed) && !state.given_up.load(Ordering::Relaxed)
+        };
+        if let Some(largest) =
+            running.iter().filter(goes_on).max_by_key(|state| state.read_bytes.load(Ordering::Relaxed))
+        {
             largest.told_bytes.store(held_bytes, Ordering::Relaxed);
             largest.too_large.store(true, Ordering::Relaxed);
             largest.end.cancel();
@@ -128,7 +135,10 @@ impl Running {
     ///
     /// # Errors
     /// That of the work, or why the query ends.
-    pub(crate) async fn unless_ended<T, E: From<LakeError>>(&self, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub(crate) async fn unless_ended<T, E: From<LakeError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         tokio::select! {
             biased;
             () = self.state.end.cancelled() => Err(self.ended().err().unwrap_or_else(|| LakeError::Stopped("the query has ended".into())).into()),
@@ -188,7 +198,11 @@ mod tests {
         held.store(1_000_100, Ordering::Relaxed);
         assert!(small.check(10).is_ok(), "the other one has read more");
         let error = large.check(10).unwrap_err();
-        assert!(matches!(error, LakeError::TooLarge(_)) && error.to_string().contains("1 MB that queries may take"), "{error}");
+        assert!(
+            matches!(error, LakeError::TooLarge(_))
+                && error.to_string().contains("1 MB that queries may take"),
+            "{error}"
+        );
         assert!(small.check(5_000).is_ok(), "the other one is to end");
         let third = watch.begin();
         held.store(1_250_099, Ordering::Relaxed);
@@ -217,10 +231,15 @@ mod tests {
     fn what_a_query_fetches_for_all_its_tables_is_bounded() {
         let watch = Watch::with_probe(1_000_000, Box::new(|| None));
         let (query, other) = (watch.begin(), watch.begin());
-        assert!(query.fetch("a", 600_000).is_ok() && query.fetch("b", 400_000).is_ok() && other.fetch("a", 1_000_000).is_ok());
+        assert!(
+            query.fetch("a", 600_000).is_ok()
+                && query.fetch("b", 400_000).is_ok()
+                && other.fetch("a", 1_000_000).is_ok()
+        );
         let error = query.fetch("c", 1_000_000).unwrap_err();
         assert!(
-            matches!(error, LakeError::TooLarge(_)) && error.to_string().contains("fetch 2 MB from the store, the last of table c"),
+            matches!(error, LakeError::TooLarge(_))
+                && error.to_string().contains("fetch 2 MB from the store, the last of table c"),
             "{error}"
         );
     }

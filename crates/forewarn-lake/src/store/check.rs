@@ -1,7 +1,7 @@
 //! The check of a store before anything relies on it, and what its refusals mean.
 //!
-//! S3 names what is wrong by a code in the body of its answer; the client passes that on as text. Here the codes become a sentence
-//! that says what to do.
+//! S3 names what is wrong by a code in the body of its answer; the client passes that on as text. Here the
+//! codes become a sentence that says what to do.
 
 use bytes::Bytes;
 use forewarn_types::Timestamp;
@@ -10,8 +10,9 @@ use object_store::ObjectStoreExt as _;
 use super::{ObjectFiles, unique};
 
 const MINUTE_US: i64 = 60_000_000;
-/// S3 refuses requests that are signed with a clock this far off: "The difference between the request time and the current time is
-/// too large" (Amazon S3 API reference, error code `RequestTimeTooSkewed`, 15 minutes).
+/// S3 refuses requests that are signed with a clock this far off: "The difference between the request time
+/// and the current time is too large" (Amazon S3 API reference, error code `RequestTimeTooSkewed`, 15
+/// minutes).
 const SKEW_REFUSED_US: i64 = 15 * MINUTE_US;
 /// From here on it is worth a warning.
 const SKEW_ODD_US: i64 = 5 * MINUTE_US;
@@ -25,8 +26,8 @@ pub(super) struct Place {
 }
 
 impl ObjectFiles {
-    /// Writes a file, tries to write it again, looks at it and deletes it. A commit is a file that must not exist yet: on a store that
-    /// overwrites silently two writers would both believe they won.
+    /// Writes a file, tries to write it again, looks at it and deletes it. A commit is a file that must not
+    /// exist yet: on a store that overwrites silently two writers would both believe they won.
     ///
     /// # Errors
     /// What is wrong with the store and what to do about it, in words.
@@ -35,10 +36,14 @@ impl ObjectFiles {
         let path = format!("_forewarn/probe-{:016x}", unique());
         let put = async || self.put(&path, Bytes::from_static(b"probe"), true).await;
         put().await.map_err(|error| plain(&error))?;
-        // The first answer says nothing: a request that is repeated as its answer got lost finds its own file.
+        // The first answer says nothing: a request that is repeated as its answer got lost finds its own
+        // file.
         let again = put().await.map_err(|error| plain(&error));
         let seen = self.store.head(&self.path(&path)).await.map_err(|error| plain(&error));
-        self.store.delete(&self.path(&path)).await.map_err(|error| format!("{}, when deleting a probe file", plain(&error)))?;
+        self.store
+            .delete(&self.path(&path))
+            .await
+            .map_err(|error| format!("{}, when deleting a probe file", plain(&error)))?;
         if again? {
             return Err("overwrites files although told not to (no conditional put), so that commits would get lost; use a store, or a \
                         version of it, that heeds If-None-Match in PUT"
@@ -63,7 +68,10 @@ fn compare_clocks(now: Timestamp, store: Timestamp) -> Result<(), String> {
         ));
     }
     if apart.abs() > SKEW_ODD_US {
-        tracing::warn!(minutes, "this machine's clock is {side} the store's; at 15 minutes the store refuses all requests: set it");
+        tracing::warn!(
+            minutes,
+            "this machine's clock is {side} the store's; at 15 minutes the store refuses all requests: set it"
+        );
     }
     Ok(())
 }
@@ -71,7 +79,10 @@ fn compare_clocks(now: Timestamp, store: Timestamp) -> Result<(), String> {
 /// What `said`, the text of an error, means; `None` if it is none of the usual mistakes.
 pub(super) fn remedy(said: &str, place: &Place) -> Option<String> {
     let Place { bucket, endpoint, region } = place;
-    let code = said.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map(|(code, _)| code.trim());
+    let code = said
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"))
+        .map(|(code, _)| code.trim());
     let wrong_region = || {
         format!(
             "has its bucket {bucket} in another region than {region}, or at another address than {endpoint}; correct AWS_REGION or AWS_ENDPOINT"

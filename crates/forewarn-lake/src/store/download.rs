@@ -1,8 +1,9 @@
 //! Objects on their way from the store.
 //!
-//! A request is given up after 30 s even if its answer is still coming, be it that the line is slow or that nobody takes the bytes. So a
-//! large object is read in ranges, each a request with attempts and a time of its own that is read to its end before anything is done
-//! with it. What comes counts with what goes against the bytes that may be on the way at once.
+//! A request is given up after 30 s even if its answer is still coming, be it that the line is slow or that
+//! nobody takes the bytes. So a large object is read in ranges, each a request with attempts and a time of
+//! its own that is read to its end before anything is done with it. What comes counts with what goes against
+//! the bytes that may be on the way at once.
 
 use bytes::{Bytes, BytesMut};
 use futures::stream;
@@ -14,7 +15,8 @@ use super::ObjectFiles;
 use super::upload::PART_BYTES;
 
 impl ObjectFiles {
-    /// The object at `location`, whole. If it may be larger than one part, as `size_bytes` says, the store is asked for its size first.
+    /// The object at `location`, whole. If it may be larger than one part, as `size_bytes` says, the store is
+    /// asked for its size first.
     pub(super) async fn download(&self, location: &Path, size_bytes: u64) -> Result<Bytes> {
         if size_bytes <= PART_BYTES as u64 {
             return self.request(location, GetOptions::default(), size_bytes).await;
@@ -28,8 +30,8 @@ impl ObjectFiles {
         Ok(whole.freeze())
     }
 
-    /// The object that `meta` tells of, all parts but the last of [`PART_BYTES`]; none if it is empty. One of several parts that is
-    /// replaced meanwhile fails, if the store tells its versions apart.
+    /// The object that `meta` tells of, all parts but the last of [`PART_BYTES`]; none if it is empty. One of
+    /// several parts that is replaced meanwhile fails, if the store tells its versions apart.
     pub(super) fn download_parts(&self, meta: &ObjectMeta) -> impl Stream<Item = Result<Bytes>> {
         // A weak tag matches nothing.
         let tag = meta.e_tag.clone().filter(|tag| !tag.starts_with("W/"));

@@ -1,8 +1,9 @@
 //! Making local files outlast a power cut.
 //!
-//! `object_store` never calls fsync: what it has written is in the system's memory at first, where it outlives the program but no power
-//! cut. So whatever the log is trimmed for is forced to disk before, and what an earlier life of the program has left is not believed to
-//! have been. Other stores are durable when they answer.
+//! `object_store` never calls fsync: what it has written is in the system's memory at first, where it
+//! outlives the program but no power cut. So whatever the log is trimmed for is forced to disk before, and
+//! what an earlier life of the program has left is not believed to have been. Other stores are durable when
+//! they answer.
 
 use std::collections::BTreeSet;
 use std::path::{Path as FsPath, PathBuf};
@@ -25,7 +26,12 @@ impl ObjectFiles {
         let mut paths = BTreeSet::new();
         for location in locations {
             // The file, and the folders that name it.
-            paths.extend(local_path(location).ancestors().take_while(|path| path.starts_with(&root)).map(FsPath::to_path_buf));
+            paths.extend(
+                local_path(location)
+                    .ancestors()
+                    .take_while(|path| path.starts_with(&root))
+                    .map(FsPath::to_path_buf),
+            );
         }
         // Disks take many at a time better than one after the other.
         let paths: Vec<PathBuf> = paths.into_iter().collect();
@@ -34,16 +40,18 @@ impl ObjectFiles {
             return paths.iter().try_for_each(|path| self.sync(path));
         }
         std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                paths.chunks(share).map(|paths| scope.spawn(move || paths.iter().try_for_each(|path| self.sync(path)))).collect();
-            threads
-                .into_iter()
-                .try_for_each(|thread| thread.join().unwrap_or_else(|_| Err(LakeError::store("syncing", "a thread broke off"))))
+            let threads: Vec<_> = paths
+                .chunks(share)
+                .map(|paths| scope.spawn(move || paths.iter().try_for_each(|path| self.sync(path))))
+                .collect();
+            threads.into_iter().try_for_each(|thread| {
+                thread.join().unwrap_or_else(|_| Err(LakeError::store("syncing", "a thread broke off")))
+            })
         })
     }
 
-    /// Writes local files anew, as they are, and forces them to disk: an fsync of them may have failed, after which the system takes their
-    /// pages for written. Blocks.
+    /// Writes local files anew, as they are, and forces them to disk: an fsync of them may have failed, after
+    /// which the system takes their pages for written. Blocks.
     pub(crate) fn rewrite_durably(&self, locations: &[Path]) -> Result<(), LakeError> {
         if !self.local {
             return Ok(());

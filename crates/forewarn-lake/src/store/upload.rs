@@ -1,8 +1,9 @@
 //! Objects on their way to the store.
 //!
-//! A request is given up after 30 s, so one that carries a whole file of 128 MB would never get through a line of 30 Mbit/s. Large objects go
-//! in parts, each a request with attempts and a time of its own, and no more bytes are on the way at once than such a line carries in
-//! time. The object is there once all its parts are.
+//! A request is given up after 30 s, so one that carries a whole file of 128 MB would never get through a
+//! line of 30 Mbit/s. Large objects go in parts, each a request with attempts and a time of its own, and no
+//! more bytes are on the way at once than such a line carries in time. The object is there once all its parts
+//! are.
 
 use bytes::Bytes;
 use futures::stream;
@@ -26,7 +27,8 @@ const UNIT_BYTES: usize = 1 << 16;
 pub(super) const UNDER_WAY: usize = UNDER_WAY_BYTES / UNIT_BYTES;
 
 impl ObjectFiles {
-    /// Writes an object, in place of one that may be there, in as many requests as it takes. Messages call it `name`.
+    /// Writes an object, in place of one that may be there, in as many requests as it takes. Messages call it
+    /// `name`.
     pub(super) async fn upload(&self, location: &Path, bytes: Bytes, name: &str) -> Result<(), LakeError> {
         if self.local || bytes.len() <= PART_BYTES {
             let _room = self.room(bytes.len()).await;
@@ -37,7 +39,8 @@ impl ObjectFiles {
         self.upload_parts(location, stream::iter((0..bytes.len()).step_by(PART_BYTES).map(part)), name).await
     }
 
-    /// Writes an object of `parts`, all but the last of [`PART_BYTES`]. If one is missing in the end, nothing is there.
+    /// Writes an object of `parts`, all but the last of [`PART_BYTES`]. If one is missing in the end, nothing
+    /// is there.
     pub(super) async fn upload_parts(
         &self,
         location: &Path,

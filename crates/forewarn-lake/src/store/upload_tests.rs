@@ -33,7 +33,10 @@ async fn a_large_object_goes_in_parts_and_a_small_one_whole() {
     assert_eq!(other.files().get("d").await.unwrap().unwrap(), bytes(5 * PART_BYTES));
     assert_eq!(other.odd.parts.load(SeqCst), 5);
     let (size, _) = files.copy("a", &other.files(), "e").await.unwrap();
-    assert_eq!((size, other.files().get("e").await.unwrap().unwrap()), (PART_BYTES as u64, bytes(PART_BYTES)));
+    assert_eq!(
+        (size, other.files().get("e").await.unwrap().unwrap()),
+        (PART_BYTES as u64, bytes(PART_BYTES))
+    );
     assert_eq!(files.under_way.available_permits(), UNDER_WAY);
 }
 
@@ -84,5 +87,9 @@ async fn an_upload_of_which_a_part_fails_is_given_up() {
     let error = files.copy("x", &files, "y").await.unwrap_err().to_string();
     assert!(error.contains("writing y"), "{error}");
     assert_eq!(store.odd.aborted.load(SeqCst), 2);
-    assert_eq!(files.under_way.available_permits(), UNDER_WAY, "those that failed are not on the way any more");
+    assert_eq!(
+        files.under_way.available_permits(),
+        UNDER_WAY,
+        "those that failed are not on the way any more"
+    );
 }

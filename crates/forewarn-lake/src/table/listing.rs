@@ -1,5 +1,5 @@
-//! The files of a snapshot, with what the table knows of each: its size, its rows, the ends of its columns, and the rows that another
-//! program has deleted in it.
+//! The files of a snapshot, with what the table knows of each: its size, its rows, the ends of its columns,
+//! and the rows that another program has deleted in it.
 
 use arrow::array::{Array as _, AsArray as _, RecordBatch};
 use arrow::datatypes::Int64Type;
@@ -16,7 +16,9 @@ impl DeltaTable {
             let metadata = metadata.map_err(failed)?;
             let selected = metadata.scan_files.selection_vector().to_vec();
             let data = metadata.scan_files.data().any_ref().downcast_ref::<ArrowEngineData>();
-            let batch = data.ok_or_else(|| LakeError::table(&self.schema.name, "its file list is not in Arrow form"))?.record_batch();
+            let batch = data
+                .ok_or_else(|| LakeError::table(&self.schema.name, "its file list is not in Arrow form"))?
+                .record_batch();
             let deleted = self.deleted(snapshot, batch, &selected)?;
             self.read_batch(batch, &selected, &deleted, &mut files)?;
         }
@@ -41,18 +43,27 @@ impl DeltaTable {
             if !is_selected(selected, row) {
                 continue;
             }
-            let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
-            let (rows, bounds) = if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { (None, Vec::new()) };
+            let url =
+                root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
+            let (rows, bounds) =
+                if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { (None, Vec::new()) };
             let size_bytes = u64::try_from(sizes.value(row)).unwrap_or(0);
             let deleted = deleted[row].clone();
             let gone = deleted.as_ref().map_or(0, |deleted| deleted.count());
             let rows = rows.map(|rows| rows.saturating_sub(gone));
-            files.push(Arc::new(DataFile { location: location(&self.schema.name, &url)?, size_bytes, rows, bounds, deleted }));
+            files.push(Arc::new(DataFile {
+                location: location(&self.schema.name, &url)?,
+                size_bytes,
+                rows,
+                bounds,
+                deleted,
+            }));
         }
         Ok(())
     }
 
-    /// The count of rows and bounds from the JSON statistics. What cannot be read says nothing, so the file is read.
+    /// The count of rows and bounds from the JSON statistics. What cannot be read says nothing, so the file
+    /// is read.
     fn read_stats(&self, json: &str) -> (Option<u64>, Vec<(String, Bounds)>) {
         let Ok(stats) = serde_json::from_str::<serde_json::Value>(json) else { return (None, Vec::new()) };
         let bound = |name: &str, ty: ColumnType| {
@@ -69,7 +80,12 @@ impl DeltaTable {
                 ColumnType::Bool => None,
             }
         };
-        let bounds = self.schema.columns.iter().filter_map(|column| Some((column.name.clone(), bound(&column.name, column.ty)?))).collect();
+        let bounds = self
+            .schema
+            .columns
+            .iter()
+            .filter_map(|column| Some((column.name.clone(), bound(&column.name, column.ty)?)))
+            .collect();
         (stats["numRecords"].as_u64(), bounds)
     }
 }

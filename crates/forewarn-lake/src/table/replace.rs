@@ -32,14 +32,22 @@ impl Uploaded {
 }
 
 impl DeltaTable {
-    /// Takes the files `read` out of the table and `added` in, in one commit. If one of `read` is no longer in the table, or some of its
-    /// rows have been deleted since, as another writer was faster, nothing is done and the answer is false: `added` may hold rows that
-    /// are gone or stand elsewhere by now.
-    pub(crate) fn replace(&mut self, read: &[Arc<DataFile>], added: &Uploaded, change: Change, now: Timestamp) -> Result<bool, LakeError> {
+    /// Takes the files `read` out of the table and `added` in, in one commit. If one of `read` is no longer
+    /// in the table, or some of its rows have been deleted since, as another writer was faster, nothing is
+    /// done and the answer is false: `added` may hold rows that are gone or stand elsewhere by now.
+    pub(crate) fn replace(
+        &mut self,
+        read: &[Arc<DataFile>],
+        added: &Uploaded,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<bool, LakeError> {
         let read: HashMap<&Path, &DataFile> = read.iter().map(|file| (&file.location, &**file)).collect();
         let gone: HashSet<&Path> = read.keys().copied().collect();
         for _ in 0..MAX_ATTEMPTS {
-            let as_read = |file: &&Arc<DataFile>| read.get(&file.location).is_some_and(|read| read.deleted == file.deleted);
+            let as_read = |file: &&Arc<DataFile>| {
+                read.get(&file.location).is_some_and(|read| read.deleted == file.deleted)
+            };
             if self.files.iter().filter(as_read).count() < read.len() {
                 return Ok(false);
             }
@@ -52,7 +60,13 @@ impl DeltaTable {
     }
 
     /// One attempt; false after a conflict.
-    fn try_replace(&mut self, gone: &HashSet<&Path>, added: &Uploaded, change: Change, now: Timestamp) -> Result<bool, LakeError> {
+    fn try_replace(
+        &mut self,
+        gone: &HashSet<&Path>,
+        added: &Uploaded,
+        change: Change,
+        now: Timestamp,
+    ) -> Result<bool, LakeError> {
         let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let engine = Arc::clone(&self.engine);
         let (operation, data_change) = match change {
@@ -78,7 +92,12 @@ impl DeltaTable {
             CommitResult::Committed(done) => {
                 match done.post_commit_snapshot() {
                     Some(snapshot) => {
-                        let left = self.files.iter().filter(|file| !gone.contains(&file.location)).cloned().collect();
+                        let left = self
+                            .files
+                            .iter()
+                            .filter(|file| !gone.contains(&file.location))
+                            .cloned()
+                            .collect();
                         self.files = Arc::new(left);
                         self.add_to_list(Arc::clone(snapshot), &added.0)?;
                     }
@@ -91,15 +110,23 @@ impl DeltaTable {
     }
 
     /// Which rows of a piece of the file list stand for files that go.
-    fn pick(&self, data: Option<&ArrowEngineData>, selected: &[bool], gone: &HashSet<&Path>) -> Result<Vec<bool>, LakeError> {
+    fn pick(
+        &self,
+        data: Option<&ArrowEngineData>,
+        selected: &[bool],
+        gone: &HashSet<&Path>,
+    ) -> Result<Vec<bool>, LakeError> {
         let odd = || LakeError::table(&self.schema.name, "its file list is not in the expected form");
         let batch = data.ok_or_else(odd)?.record_batch();
-        let paths = batch.column_by_name("path").and_then(|column| column.as_string_opt::<i32>()).ok_or_else(odd)?;
+        let paths =
+            batch.column_by_name("path").and_then(|column| column.as_string_opt::<i32>()).ok_or_else(odd)?;
         let root = self.store.table_url(&self.schema.name)?;
         let mut picked = vec![false; batch.num_rows()];
         for (row, picked) in picked.iter_mut().enumerate() {
             if selected.get(row).copied().unwrap_or(true) {
-                let url = root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
+                let url = root
+                    .join(paths.value(row))
+                    .map_err(|error| LakeError::table(&self.schema.name, error))?;
                 *picked = gone.contains(&location(&self.schema.name, &url)?);
             }
         }

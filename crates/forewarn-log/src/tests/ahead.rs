@@ -1,4 +1,5 @@
-//! Free space, taken from the disk ahead of need: it is neither content nor damage, and it never takes more than the log may.
+//! Free space, taken from the disk ahead of need: it is neither content nor damage, and it never takes more
+//! than the log may.
 
 use std::sync::atomic::AtomicU64;
 
@@ -52,7 +53,11 @@ fn a_sealed_segment_keeps_no_free_space() {
     assert!(files.len() > 4);
     for (path, next) in files.iter().zip(&files[1..]) {
         let base = |path: &Path| path.file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap();
-        assert_eq!(length(path), crate::segment::HEADER_BYTES + 93 * (base(next) - base(path)), "frames of 93 bytes and nothing else");
+        assert_eq!(
+            length(path),
+            crate::segment::HEADER_BYTES + 93 * (base(next) - base(path)),
+            "frames of 93 bytes and nothing else"
+        );
     }
 }
 
@@ -122,7 +127,11 @@ fn a_torn_group_leaves_nothing_that_a_later_start_could_take_for_records() {
     let _ticket = log.submit(record(7, 2)).unwrap();
     assert!(log.write_waiting());
     drop(log);
-    assert_eq!(read_all(&LocalLog::open(roomy(dir.path())).unwrap(), 7), [0, 7], "the third frame of the torn group is gone");
+    assert_eq!(
+        read_all(&LocalLog::open(roomy(dir.path())).unwrap(), 7),
+        [0, 7],
+        "the third frame of the torn group is gone"
+    );
 }
 
 /// A disk on which no file may grow past a length.
@@ -132,7 +141,11 @@ struct NarrowDisk(Arc<AtomicU64>);
 impl Hooks for NarrowDisk {
     fn writing(&self, _: &Path, bytes: &[u8], position: u64) -> (usize, io::Result<()>) {
         let left = usize::try_from(self.0.load(Ordering::SeqCst).saturating_sub(position)).unwrap();
-        if bytes.len() <= left { (bytes.len(), Ok(())) } else { (left, Err(io::ErrorKind::StorageFull.into())) }
+        if bytes.len() <= left {
+            (bytes.len(), Ok(()))
+        } else {
+            (left, Err(io::ErrorKind::StorageFull.into()))
+        }
     }
 }
 

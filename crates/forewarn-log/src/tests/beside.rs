@@ -6,7 +6,8 @@ use crate::segment::HEADER_BYTES;
 /// A frame of a record with three readings.
 const FRAME: u64 = 93;
 
-/// Shows the second half of one frame as zeros so many times: the reader came while the frame was being written.
+/// Shows the second half of one frame as zeros so many times: the reader came while the frame was being
+/// written.
 #[derive(Clone)]
 struct EarlyReader {
     frame: u64,
@@ -25,7 +26,8 @@ impl Hooks for EarlyReader {
     }
 }
 
-/// What a look finds in a log of five records that is open, if `frame` is seen before it is whole so many `times`.
+/// What a look finds in a log of five records that is open, if `frame` is seen before it is whole so many
+/// `times`.
 fn look(frame: u64, times: usize) -> SegmentReport {
     let dir = TempDir::new().unwrap();
     let log = LocalLog::open(LogOptions { segment_bytes: 1 << 19, ..options(dir.path()) }).unwrap();
@@ -48,7 +50,13 @@ fn a_frame_that_is_seen_while_it_is_written_is_looked_at_again_and_is_no_damage(
 fn what_is_still_not_whole_at_the_second_look_is_told() {
     // The third look is that for whole frames behind it.
     let report = look(2, 3);
-    assert_eq!((report.problem.map(|(position, _)| position), report.torn, report.end), (Some(HEADER_BYTES + 2 * FRAME), false, Offset(2)));
+    assert_eq!(
+        (report.problem.map(|(position, _)| position), report.torn, report.end),
+        (Some(HEADER_BYTES + 2 * FRAME), false, Offset(2))
+    );
     let report = look(4, 3);
-    assert_eq!((report.problem.map(|(position, _)| position), report.torn, report.end), (Some(HEADER_BYTES + 4 * FRAME), true, Offset(4)));
+    assert_eq!(
+        (report.problem.map(|(position, _)| position), report.torn, report.end),
+        (Some(HEADER_BYTES + 4 * FRAME), true, Offset(4))
+    );
 }

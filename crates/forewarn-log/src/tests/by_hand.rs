@@ -59,7 +59,9 @@ fn a_failed_disk_stops_a_log_by_hand_as_it_does_any_other() {
     let ticket = log.submit(record(0, 3)).unwrap();
     failing.store(true, Ordering::SeqCst);
     assert!(!log.write_waiting());
-    assert!(matches!(block_on(ticket.durable), Err(JournalError::Stopped(text)) if text.contains("no such disk")));
+    assert!(
+        matches!(block_on(ticket.durable), Err(JournalError::Stopped(text)) if text.contains("no such disk"))
+    );
     assert!(matches!(log.submit(record(1, 3)), Err(JournalError::Stopped(_))));
     assert!(matches!(block_on(follower.next(1)), Err(LogError::Stopped(_))));
     assert_eq!(log.end(), Offset(0));

@@ -30,7 +30,8 @@ fn a_killed_process_loses_nothing_that_was_acknowledged() {
             .spawn()
             .unwrap();
         let lines = BufReader::new(writer.stdout.take().unwrap()).lines();
-        let durable = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("durable ")?.parse::<u64>().ok());
+        let durable =
+            lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("durable ")?.parse::<u64>().ok());
         acknowledged = durable.take(20 + 7 * round).last().unwrap() + 1;
         writer.kill().unwrap();
         writer.wait().unwrap();

@@ -36,7 +36,11 @@ fn a_tail_torn_at_any_byte_is_cut_off() {
         assert_eq!(path.metadata().unwrap().len(), last as u64);
         assert_eq!(append(&log, record(7, 1)), Offset(3));
         drop(log);
-        assert_eq!(read_all(&open(dir.path()).unwrap(), 10), [0, 1, 2, 7], "appended after a cut at byte {length}");
+        assert_eq!(
+            read_all(&open(dir.path()).unwrap(), 10),
+            [0, 1, 2, 7],
+            "appended after a cut at byte {length}"
+        );
     }
 }
 
@@ -73,7 +77,10 @@ fn damage_before_durable_records_is_not_cut_off_but_reported() {
         bytes[position] ^= 0x40;
         std::fs::write(&path, &bytes).unwrap();
         let error = open(dir.path()).map(drop).unwrap_err();
-        assert!(matches!(&error, LogError::Corrupt { position, .. } if *position == second as u64), "byte {position}: {error}");
+        assert!(
+            matches!(&error, LogError::Corrupt { position, .. } if *position == second as u64),
+            "byte {position}: {error}"
+        );
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "a damaged file is left as it is");
     }
@@ -105,7 +112,8 @@ fn a_segment_whose_creation_was_cut_short_is_begun_again() {
     let dir = TempDir::new().unwrap();
     written(dir.path(), 3);
     for length in 0..HEADER_BYTES {
-        std::fs::write(dir.path().join(format!("{:020}.log", 3)), vec![0; usize::try_from(length).unwrap()]).unwrap();
+        std::fs::write(dir.path().join(format!("{:020}.log", 3)), vec![0; usize::try_from(length).unwrap()])
+            .unwrap();
         let log = open(dir.path()).unwrap();
         assert_eq!((log.end(), read_all(&log, 10)), (Offset(3), vec![0, 1, 2]));
     }
@@ -148,7 +156,8 @@ fn a_renamed_or_shortened_sealed_segment_is_reported() {
     OpenOptions::new().write(true).open(&files[1]).unwrap().set_len(length - FRAME as u64).unwrap();
     std::fs::rename(&files[2], dir.path().join(format!("{:020}.log", 30))).unwrap();
     let log = LocalLog::open(options(dir.path())).unwrap();
-    let problem = |from: u64| (from..60).find_map(|offset| log.read(Offset(offset), 1, 1).err()).unwrap().to_string();
+    let problem =
+        |from: u64| (from..60).find_map(|offset| log.read(Offset(offset), 1, 1).err()).unwrap().to_string();
     assert!(problem(0).contains("the file ends before offset"), "{}", problem(0));
     assert!(problem(30).contains("was renamed"), "{}", problem(30));
 }

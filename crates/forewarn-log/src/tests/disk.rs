@@ -6,8 +6,8 @@ use parking_lot::Mutex;
 
 use super::*;
 
-/// What of one file would be left after a power cut. As on Linux, a failed fsync takes what was written for clean: a later fsync
-/// does not bring it to the disk.
+/// What of one file would be left after a power cut. As on Linux, a failed fsync takes what was written for
+/// clean: a later fsync does not bring it to the disk.
 #[derive(Default)]
 struct Platter {
     durable: Vec<u8>,
@@ -53,7 +53,12 @@ impl Hooks for LinuxDisk {
 fn what_a_failed_fsync_left_in_memory_is_written_again_before_it_counts() {
     let dir = TempDir::new().unwrap();
     let disk = LinuxDisk::default();
-    let open = || LocalLog::open_on(LogOptions { segment_bytes: 1 << 19, ..options(dir.path()) }, Arc::new(Hooked(disk.clone())));
+    let open = || {
+        LocalLog::open_on(
+            LogOptions { segment_bytes: 1 << 19, ..options(dir.path()) },
+            Arc::new(Hooked(disk.clone())),
+        )
+    };
     drop(open().unwrap());
     let log = open().unwrap();
     append_many(&log, 2, 3);
@@ -69,10 +74,15 @@ fn what_a_failed_fsync_left_in_memory_is_written_again_before_it_counts() {
     drop(log);
 
     std::fs::write(&segment_files(dir.path())[0], &disk.0.lock().durable).unwrap();
-    assert_eq!(read_all(&LocalLog::open(options(dir.path())).unwrap(), 10), [0, 1, 2, 3], "after a power cut");
+    assert_eq!(
+        read_all(&LocalLog::open(options(dir.path())).unwrap(), 10),
+        [0, 1, 2, 3],
+        "after a power cut"
+    );
 }
 
-/// A disk that can run full: it takes half of what is written then, as a file system does, and creates nothing.
+/// A disk that can run full: it takes half of what is written then, as a file system does, and creates
+/// nothing.
 #[derive(Clone, Default)]
 struct SmallDisk {
     full: Arc<AtomicBool>,
@@ -105,7 +115,8 @@ fn a_full_disk_makes_senders_wait_and_loses_nothing() {
     let dir = TempDir::new().unwrap();
     let disk = SmallDisk::default();
     let log = LocalLog::open_on(options(dir.path()), Arc::new(Hooked(disk.clone()))).unwrap();
-    // Frames of 93 bytes in segments of 1,000: some of these meet the full disk when they are written, some in the creation of a file.
+    // Frames of 93 bytes in segments of 1,000: some of these meet the full disk when they are written, some
+    // in the creation of a file.
     let mut number = 0;
     for _ in 0..12 {
         append(&log, record(number, 3));
@@ -145,7 +156,9 @@ fn a_log_in_a_hurry_does_not_let_senders_wait_for_a_full_disk() {
     append(&log, record(0, 3));
     disk.full.store(true, Ordering::SeqCst);
     let ticket = log.submit(record(1, 3)).unwrap();
-    assert!(matches!(block_on(ticket.durable), Err(JournalError::Stopped(text)) if text.contains("no storage space")));
+    assert!(
+        matches!(block_on(ticket.durable), Err(JournalError::Stopped(text)) if text.contains("no storage space"))
+    );
     assert!(matches!(log.submit(record(2, 3)), Err(JournalError::Stopped(_))));
     drop(log);
     disk.full.store(false, Ordering::SeqCst);
@@ -161,7 +174,10 @@ fn a_log_on_a_full_disk_can_be_closed() {
     disk.full.store(true, Ordering::SeqCst);
     let ticket = log.submit(record(1, 3)).unwrap();
     assert!(matches!(log.close(), Err(LogError::Stopped(_))));
-    assert!(matches!(block_on(ticket.durable), Err(JournalError::Stopped(_))), "its sender is not told that it is safe");
+    assert!(
+        matches!(block_on(ticket.durable), Err(JournalError::Stopped(_))),
+        "its sender is not told that it is safe"
+    );
     drop(log);
     assert_eq!(read_all(&LocalLog::open(options(dir.path())).unwrap(), 10), [0]);
 }
@@ -176,7 +192,11 @@ struct StiffDisk {
 impl Hooks for StiffDisk {
     fn writing(&self, path: &Path, bytes: &[u8], position: u64) -> (usize, io::Result<()>) {
         let grows = position + bytes.len() as u64 > std::fs::metadata(path).unwrap().len();
-        if grows && self.full.load(Ordering::SeqCst) { (0, Err(io::ErrorKind::StorageFull.into())) } else { (bytes.len(), Ok(())) }
+        if grows && self.full.load(Ordering::SeqCst) {
+            (0, Err(io::ErrorKind::StorageFull.into()))
+        } else {
+            (bytes.len(), Ok(()))
+        }
     }
 
     fn removing(&self, _: &Path) -> io::Result<()> {

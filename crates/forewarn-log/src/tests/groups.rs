@@ -39,15 +39,27 @@ fn a_delay_of_which_every_sender_would_complain_is_refused() {
     let dir = TempDir::new().unwrap();
     let options = LogOptions { group_delay: Duration::from_secs(1), ..options(dir.path()) };
     let error = LocalLog::open(options).map(drop).unwrap_err();
-    assert!(error.to_string().contains("log.group_delay is 1s") && error.to_string().contains("at most 100ms"), "{error}");
+    assert!(
+        error.to_string().contains("log.group_delay is 1s") && error.to_string().contains("at most 100ms"),
+        "{error}"
+    );
 }
 
 #[test]
 fn compressed_and_plain_records_stand_side_by_side() {
     let dir = TempDir::new().unwrap();
-    let open =
-        |compression| LocalLog::open(LogOptions { compression, cache_bytes: 0, segment_bytes: 1 << 19, ..options(dir.path()) }).unwrap();
-    for (round, compression) in [Compression::None, Compression::Lz4, Compression::None, Compression::Lz4].into_iter().enumerate() {
+    let open = |compression| {
+        LocalLog::open(LogOptions {
+            compression,
+            cache_bytes: 0,
+            segment_bytes: 1 << 19,
+            ..options(dir.path())
+        })
+        .unwrap()
+    };
+    for (round, compression) in
+        [Compression::None, Compression::Lz4, Compression::None, Compression::Lz4].into_iter().enumerate()
+    {
         let log = open(compression);
         let first = i64::try_from(round).unwrap() * 10;
         for number in first..first + 10 {
@@ -56,7 +68,9 @@ fn compressed_and_plain_records_stand_side_by_side() {
         let all: Vec<_> = (0..first + 10).collect();
         assert_eq!(read_all(&log, 1), all);
         assert_eq!(read_all(&log, 100), all);
-        let Record::Readings(batch) = &*log.read(Offset(5), 1, 1).unwrap()[0].1 else { panic!("no readings") };
+        let Record::Readings(batch) = &*log.read(Offset(5), 1, 1).unwrap()[0].1 else {
+            panic!("no readings")
+        };
         assert_eq!((batch.len(), batch.arrived), (50, Timestamp(5)));
     }
     let length = segment_files(dir.path())[0].metadata().unwrap().len();
@@ -82,10 +96,17 @@ fn a_compressed_record_that_claims_to_be_huge_is_damage() {
     bytes.extend(group);
     std::fs::write(&path, &bytes).unwrap();
     let reports = inspect(dir.path()).unwrap();
-    assert!(matches!(&reports[0].problem, Some((_, problem)) if problem.contains("does not decompress")), "{:?}", reports[0]);
+    assert!(
+        matches!(&reports[0].problem, Some((_, problem)) if problem.contains("does not decompress")),
+        "{:?}",
+        reports[0]
+    );
     assert_eq!((reports[0].end, reports[0].torn), (Offset(2), false));
     let error = LocalLog::open(options(dir.path())).map(drop).unwrap_err();
-    assert!(error.to_string().contains("a frame does not decompress, though its checksum matches"), "{error}");
+    assert!(
+        error.to_string().contains("a frame does not decompress, though its checksum matches"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -97,19 +118,25 @@ fn a_segment_that_is_sealed_while_it_is_read_ends_where_its_records_end() {
     let mut frames = Frames::open(&RealDisk, &path, crate::segment::HEADER_BYTES).unwrap();
     log.close().unwrap();
     let found: Vec<_> = (0..3).map(|_| frames.next(false).unwrap()).collect();
-    assert_eq!(found, [Found::Frame, Found::Frame, Found::End], "the free space was cut off after the file had been opened");
+    assert_eq!(
+        found,
+        [Found::Frame, Found::Frame, Found::End],
+        "the free space was cut off after the file had been opened"
+    );
 }
 
 #[test]
 fn a_group_of_large_and_small_records_is_read_back_as_it_was_sent() {
-    // From 8 KiB on a record is written from where it was encoded; the first ones leave their memory to later ones.
+    // From 8 KiB on a record is written from where it was encoded; the first ones leave their memory to later
+    // ones.
     let rows = [1, 1_000, 3, 400, 389, 390, 391, 20_000, 2];
     for compression in [Compression::None, Compression::Lz4] {
         let dir = TempDir::new().unwrap();
         let options = LogOptions { compression, writer: WriterMode::ByHand, ..LogOptions::new(dir.path()) };
         let log = LocalLog::open(options.clone()).unwrap();
         for _ in 0..3 {
-            let tickets: Vec<_> = (0..).zip(rows).map(|(number, rows)| log.submit(record(number, rows)).unwrap()).collect();
+            let tickets: Vec<_> =
+                (0..).zip(rows).map(|(number, rows)| log.submit(record(number, rows)).unwrap()).collect();
             assert!(log.write_waiting(), "all in one group");
             assert_eq!(tickets.last().map(|ticket| ticket.offset.next()), Some(log.end()));
         }
@@ -120,7 +147,10 @@ fn a_group_of_large_and_small_records_is_read_back_as_it_was_sent() {
         let read = log.read(Offset(0), 100, usize::MAX).unwrap();
         let sent = (0..3).flat_map(|_| (0..).zip(rows).map(|(number, rows)| record(number, rows)));
         assert_eq!(read.len(), 27);
-        assert!(read.iter().map(|(_, record)| record.as_ref()).eq(sent.collect::<Vec<_>>().iter()), "{compression:?}");
+        assert!(
+            read.iter().map(|(_, record)| record.as_ref()).eq(sent.collect::<Vec<_>>().iter()),
+            "{compression:?}"
+        );
     }
 }
 
@@ -133,5 +163,8 @@ fn any_number_of_parts_is_written_one_behind_the_other() {
     file.write_at(b"before and after", 0).unwrap();
     let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
     file.write_parts_at(&mut slices, 7).unwrap();
-    assert_eq!(std::fs::read(dir.path().join("file")).unwrap(), [b"before ".to_vec(), parts.concat()].concat());
+    assert_eq!(
+        std::fs::read(dir.path().join("file")).unwrap(),
+        [b"before ".to_vec(), parts.concat()].concat()
+    );
 }

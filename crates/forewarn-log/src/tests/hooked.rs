@@ -14,7 +14,8 @@ pub(super) trait Hooks: Send + Sync + 'static {
     /// After bytes were read from a position of a file, and before the caller sees them.
     fn reading(&self, _: &Path, _: &mut [u8], _: u64) {}
 
-    /// Before bytes are written at a position of a file: how many of them get there, and what the caller hears then.
+    /// Before bytes are written at a position of a file: how many of them get there, and what the caller
+    /// hears then.
     fn writing(&self, _: &Path, bytes: &[u8], _: u64) -> (usize, io::Result<()>) {
         (bytes.len(), Ok(()))
     }

@@ -1,5 +1,5 @@
-//! The law of the log: after any sequence of appends, restarts and trims it reads like a vector that has lost only a prefix which
-//! every consumer had passed.
+//! The law of the log: after any sequence of appends, restarts and trims it reads like a vector that has lost
+//! only a prefix which every consumer had passed.
 
 use proptest::prelude::*;
 
@@ -28,8 +28,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn run(steps: Vec<Step>, cache_bytes: usize, compression: Compression) {
     let dir = TempDir::new().unwrap();
-    let open =
-        || LocalLog::open(LogOptions { cache_bytes, compression, consumers: vec!["a".into(), "b".into()], ..options(dir.path()) }).unwrap();
+    let open = || {
+        LocalLog::open(LogOptions {
+            cache_bytes,
+            compression,
+            consumers: vec!["a".into(), "b".into()],
+            ..options(dir.path())
+        })
+        .unwrap()
+    };
     let mut log = open();
     let mut model: Vec<i64> = Vec::new();
     let mut passed = [0u64; 2];
@@ -38,7 +45,8 @@ fn run(steps: Vec<Step>, cache_bytes: usize, compression: Compression) {
         match step {
             Step::Append(count, rows) => {
                 let first = i64::try_from(length).unwrap();
-                let tickets: Vec<_> = (first..first + count).map(|number| log.submit(record(number, rows)).unwrap()).collect();
+                let tickets: Vec<_> =
+                    (first..first + count).map(|number| log.submit(record(number, rows)).unwrap()).collect();
                 for ticket in tickets {
                     block_on(ticket.durable).unwrap();
                 }

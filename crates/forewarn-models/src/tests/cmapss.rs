@@ -1,4 +1,5 @@
-//! Accuracy on NASA's C-MAPSS FD001, through an ordinary definition: nothing in the crate knows the benchmark.
+//! Accuracy on NASA's C-MAPSS FD001, through an ordinary definition: nothing in the crate knows the
+//! benchmark.
 
 use std::path::PathBuf;
 
@@ -8,8 +9,10 @@ use super::core::HOUR;
 use crate::{Fitted, LifeReadings, Metrics, nasa_score};
 
 fn folder() -> Option<PathBuf> {
-    let root = std::env::var_os("FOREWARN_DATA")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")), PathBuf::from);
+    let root = std::env::var_os("FOREWARN_DATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data")),
+        PathBuf::from,
+    );
     let folder = root.join("cmapss");
     folder.is_dir().then_some(folder)
 }
@@ -68,18 +71,29 @@ fn turbofans_are_predicted_within_the_bars() {
         .collect();
     let fitted = Fitted::train(&definition(), &lives).unwrap();
     let summary = fitted.summary();
-    println!("cross-validation: {:?} {:?}, coverage {:.3}, width {:.1}", summary.chosen, summary.metrics, summary.coverage, summary.width);
+    println!(
+        "cross-validation: {:?} {:?}, coverage {:.3}, width {:.1}",
+        summary.chosen, summary.metrics, summary.coverage, summary.width
+    );
     for trial in &summary.trials {
         println!("  {:?}: {:.2}", trial.candidate, trial.metrics.rmse);
     }
-    let truths: Vec<f64> = read("RUL_FD001.txt").lines().map(|line| line.trim().parse::<f64>().unwrap().min(125.0)).collect();
-    let statements: Vec<_> = units(&read("test_FD001.txt")).iter().map(|unit| fitted.predict(unit).unwrap().1).collect();
+    let truths: Vec<f64> =
+        read("RUL_FD001.txt").lines().map(|line| line.trim().parse::<f64>().unwrap().min(125.0)).collect();
+    let statements: Vec<_> =
+        units(&read("test_FD001.txt")).iter().map(|unit| fitted.predict(unit).unwrap().1).collect();
     assert_eq!(statements.len(), truths.len());
-    let pairs: Vec<(f64, f64)> = statements.iter().map(|statement| statement.p50).zip(truths.iter().copied()).collect();
+    let pairs: Vec<(f64, f64)> =
+        statements.iter().map(|statement| statement.p50).zip(truths.iter().copied()).collect();
     let rmse = Metrics::of(&pairs, 125.0).rmse;
     let score: f64 = pairs.iter().map(|(predicted, truth)| nasa_score(predicted - truth)).sum();
-    let held = statements.iter().zip(&truths).filter(|(statement, truth)| (statement.p05..=statement.p95).contains(truth)).count();
-    let width = statements.iter().map(|statement| statement.p95 - statement.p05).sum::<f64>() / statements.len() as f64;
+    let held = statements
+        .iter()
+        .zip(&truths)
+        .filter(|(statement, truth)| (statement.p05..=statement.p95).contains(truth))
+        .count();
+    let width = statements.iter().map(|statement| statement.p95 - statement.p05).sum::<f64>()
+        / statements.len() as f64;
     let odd = statements.iter().filter(|statement| statement.out_of_distribution).count();
     println!(
         "FD001 test: RMSE {rmse:.2}, NASA score {score:.0}, {held} of {} held, mean width {width:.1}, {odd} out of distribution",

@@ -20,7 +20,12 @@ pub(crate) fn model(signals: &[&str], statistics: &[Statistic]) -> Model {
         name: "pump-life".into(),
         assets: AssetGlob::parse("plant1/**").unwrap(),
         signals: signals.iter().map(|&signal| signal.into()).collect(),
-        features: Features { every_us: HOUR, windows_us: vec![4 * HOUR, 10 * HOUR], statistics: statistics.to_vec(), age: true },
+        features: Features {
+            every_us: HOUR,
+            windows_us: vec![4 * HOUR, 10 * HOUR],
+            statistics: statistics.to_vec(),
+            age: true,
+        },
         target: Target { unit: TimeUnit::Hours, cap: 100.0 },
         algorithms: vec![Algorithm::Ridge, Algorithm::ElasticNet],
         folds: 5,
@@ -44,7 +49,8 @@ impl Noise {
     }
 }
 
-/// A machine that wears out over `hours`: vibration climbs over its last 80 hours, temperature wanders, a switch stays where it is.
+/// A machine that wears out over `hours`: vibration climbs over its last 80 hours, temperature wanders, a
+/// switch stays where it is.
 pub(super) fn worn(start: i64, hours: i64, seed: u64) -> LifeReadings {
     let mut noise = Noise(seed);
     let mut signals = vec![Vec::new(); 3];
@@ -68,7 +74,8 @@ pub(super) fn fleet(count: u64) -> Vec<(LifeReadings, i64)> {
         .collect()
 }
 
-const ALL: [Statistic; 6] = [Statistic::Last, Statistic::Mean, Statistic::Std, Statistic::Min, Statistic::Max, Statistic::Slope];
+const ALL: [Statistic; 6] =
+    [Statistic::Last, Statistic::Mean, Statistic::Std, Statistic::Min, Statistic::Max, Statistic::Slope];
 
 fn plan(windows: &[i64], statistics: &[Statistic]) -> FeaturePlan {
     let mut model = model(&["a"], statistics);
@@ -92,11 +99,29 @@ fn close(actual: f64, expected: f64, scale: f64) -> bool {
 fn windows_agree_with_hand_computation() {
     let plan = plan(&[3], &ALL);
     let names: Vec<String> = plan.columns().into_iter().map(|column| column.name).collect();
-    assert_eq!(names, ["a.last", "a.mean.3h", "a.std.3h", "a.min.3h", "a.max.3h", "a.slope.3h", "age.linear", "age.log", "age.young"]);
+    assert_eq!(
+        names,
+        [
+            "a.last",
+            "a.mean.3h",
+            "a.std.3h",
+            "a.min.3h",
+            "a.max.3h",
+            "a.slope.3h",
+            "age.linear",
+            "age.log",
+            "age.young"
+        ]
+    );
     let rows = plan.rows(&grid(&plan, &[1.0, 2.0, 4.0, 9.0]), &[0, 3]);
     let first = &rows[..9];
-    assert_eq!(first, [1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0], "at the start of a life the window is one row");
-    // The window is 2, 4, 9: mean 5, variance (9 + 1 + 16) / 3, slope 3.5 a row, times three rows. Age: 3 of 100 hours.
+    assert_eq!(
+        first,
+        [1.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0],
+        "at the start of a life the window is one row"
+    );
+    // The window is 2, 4, 9: mean 5, variance (9 + 1 + 16) / 3, slope 3.5 a row, times three rows. Age: 3 of
+    // 100 hours.
     let expected = [9.0, 5.0, (26.0_f64 / 3.0).sqrt(), 2.0, 9.0, 10.5, 0.03, 4.0_f64.ln(), 0.06];
     for (actual, expected) in rows[9..].iter().zip(expected) {
         assert!(close(*actual, expected, 1.0), "{actual} {expected}");
@@ -134,7 +159,8 @@ proptest! {
             let slope = if seen.len() < window.clamp(3, 8) { 0.0 } else { cross / spread * (slot + 1 - from) as f64 };
             let least = seen.iter().map(|seen| seen.1).fold(f64::INFINITY, f64::min);
             let most = seen.iter().map(|seen| seen.1).fold(f64::NEG_INFINITY, f64::max);
-            // The variance of prefix sums loses digits to the square of the largest excursion, so its root is compared loosely.
+            // The variance of prefix sums loses digits to the square of the largest excursion, so its root is
+            // compared loosely.
             prop_assert!((row[2] - std).abs() < 1e-3, "std {} {}", row[2], std);
             for (actual, expected) in [(row[0], values[slot]), (row[1], mean), (row[3], least), (row[4], most), (row[5], slope)] {
                 prop_assert!(close(actual, expected, level + 1e3), "{actual} {expected} at {slot}");
@@ -223,7 +249,8 @@ fn problem(rows: usize, weights: &[f64], noise_size: f64) -> (Array2<f64>, Vec<f
 fn eliminate(mut a: Array2<f64>, mut b: Vec<f64>) -> Vec<f64> {
     let n = b.len();
     for column in 0..n {
-        let pivot = (column..n).max_by(|&i, &j| a[[i, column]].abs().total_cmp(&a[[j, column]].abs())).unwrap();
+        let pivot =
+            (column..n).max_by(|&i, &j| a[[i, column]].abs().total_cmp(&a[[j, column]].abs())).unwrap();
         for k in 0..n {
             a.swap([column, k], [pivot, k]);
         }
@@ -254,7 +281,8 @@ fn ridge_agrees_with_a_naive_solution() {
     // With a column of ones whose weight is not penalised, and sums in plain loops.
     let n = 5;
     let at = |row: usize, column: usize| if column == 4 { 1.0 } else { z[[row, column]] };
-    let mut a = Array2::from_shape_fn((n, n), |(i, j)| (0..200).map(|row| at(row, i) * at(row, j)).sum::<f64>());
+    let mut a =
+        Array2::from_shape_fn((n, n), |(i, j)| (0..200).map(|row| at(row, i) * at(row, j)).sum::<f64>());
     (0..4).for_each(|i| a[[i, i]] += alpha * 200.0);
     let b = (0..n).map(|i| (0..200).map(|row| at(row, i) * y[row]).sum::<f64>()).collect();
     let naive = eliminate(a, b);
@@ -268,7 +296,8 @@ fn elastic_net_recovers_a_sparse_truth() {
     let (x, y) = problem(400, &[4.0, 0.0, 0.0, -6.0, 0.0, 0.0, 0.0, 0.0], 0.4);
     let scaler = Scaler::of(x.view());
     let fitted = elastic_net::fit(&Normal::new(scaler.apply(x.view()), y, 1e9), 0.05, 0.9).unwrap();
-    let weights: Vec<f64> = fitted.weights.iter().zip(&scaler.deviation).map(|(w, deviation)| w / deviation).collect();
+    let weights: Vec<f64> =
+        fitted.weights.iter().zip(&scaler.deviation).map(|(w, deviation)| w / deviation).collect();
     assert!((weights[0] - 4.0).abs() < 0.7 && (weights[3] + 6.0).abs() < 0.7, "{weights:?}");
     for column in [1, 2, 4, 5, 6, 7] {
         assert!(weights[column].abs() < 0.05, "{weights:?}");
@@ -300,7 +329,10 @@ fn a_target_at_the_cap_is_a_lower_bound() {
     let x = Array2::from_shape_fn((100, 1), |(row, _)| row as f64);
     let y: Vec<f64> = (0..100).map(|row| f64::from(row).min(60.0)).collect();
     let scaler = Scaler::of(x.view());
-    let slope = |cap| ridge::fit(&Normal::new(scaler.apply(x.view()), y.clone(), cap), 1e-6).unwrap().weights[0] / scaler.deviation[0];
+    let slope = |cap| {
+        ridge::fit(&Normal::new(scaler.apply(x.view()), y.clone(), cap), 1e-6).unwrap().weights[0]
+            / scaler.deviation[0]
+    };
     let (plain, one_sided) = (slope(1e9), slope(60.0));
     assert!(plain < 0.7 && one_sided > 0.8, "{plain} {one_sided}");
 }
@@ -308,14 +340,19 @@ fn a_target_at_the_cap_is_a_lower_bound() {
 #[test]
 fn metrics_follow_their_formulas() {
     let metrics = Metrics::of(&[(10.0, 20.0), (25.0, 20.0)], 125.0);
-    assert!(close(metrics.rmse, 62.5_f64.sqrt(), 1.0) && close(metrics.mae, 7.5, 1.0) && close(metrics.late_share, 0.5, 1.0));
+    assert!(
+        close(metrics.rmse, 62.5_f64.sqrt(), 1.0)
+            && close(metrics.mae, 7.5, 1.0)
+            && close(metrics.late_share, 0.5, 1.0)
+    );
     assert!(close(metrics.nasa_score, ((10.0_f64 / 13.0).exp() - 1.0 + 0.5_f64.exp() - 1.0) / 2.0, 1.0));
     assert!(close(nasa_score(0.0), 0.0, 1.0));
 }
 
 #[test]
 fn wear_is_learnt_and_explained() {
-    let model = model(&["vibration", "temperature", "switch"], &[Statistic::Last, Statistic::Mean, Statistic::Slope]);
+    let model =
+        model(&["vibration", "temperature", "switch"], &[Statistic::Last, Statistic::Mean, Statistic::Slope]);
     let fitted = Fitted::train(&model, &fleet(20)).unwrap();
     let summary = fitted.summary();
     assert_eq!(summary.constant_signals, ["switch"]);
@@ -328,7 +365,10 @@ fn wear_is_learnt_and_explained() {
     assert_eq!(time, 135 * HOUR);
     assert!(close_to_end.p05 <= 15.0 && 15.0 <= close_to_end.p95, "{close_to_end:?}");
     assert_eq!(&*close_to_end.contributions[0].signal, "vibration");
-    assert!(close_to_end.contributions[0].weight < 0.0 && !close_to_end.out_of_distribution, "{close_to_end:?}");
+    assert!(
+        close_to_end.contributions[0].weight < 0.0 && !close_to_end.out_of_distribution,
+        "{close_to_end:?}"
+    );
     near.signals.iter_mut().for_each(|readings| readings.truncate(60));
     let (_, fresh) = fitted.predict(&near).unwrap();
     assert!(fresh.p50 > close_to_end.p50 + 40.0 && fresh.p95 - fresh.p05 < 60.0, "{fresh:?}");
@@ -339,7 +379,8 @@ fn wear_is_learnt_and_explained() {
 
 #[test]
 fn names_units_and_dates_do_not_count() {
-    let plain = model(&["vibration", "temperature", "switch"], &[Statistic::Last, Statistic::Mean, Statistic::Slope]);
+    let plain =
+        model(&["vibration", "temperature", "switch"], &[Statistic::Last, Statistic::Mean, Statistic::Slope]);
     let renamed = model(&["z", "y", "x"], &[Statistic::Last, Statistic::Mean, Statistic::Slope]);
     let change = |life: &LifeReadings| LifeReadings {
         start: life.start + 77_777 * HOUR,
@@ -350,7 +391,8 @@ fn names_units_and_dates_do_not_count() {
             .collect(),
     };
     let lives = fleet(12);
-    let changed: Vec<(LifeReadings, i64)> = lives.iter().map(|(life, end)| (change(life), end + 77_777 * HOUR)).collect();
+    let changed: Vec<(LifeReadings, i64)> =
+        lives.iter().map(|(life, end)| (change(life), end + 77_777 * HOUR)).collect();
     let (a, b) = (Fitted::train(&plain, &lives).unwrap(), Fitted::train(&renamed, &changed).unwrap());
     let mut probe = worn(0, 150, 99);
     probe.signals.iter_mut().for_each(|readings| readings.truncate(110));
@@ -364,13 +406,21 @@ fn names_units_and_dates_do_not_count() {
 fn too_little_to_learn_from_is_said() {
     let model = model(&["vibration", "temperature", "switch"], &[Statistic::Last]);
     let error = Fitted::train(&model, &fleet(4)).unwrap_err().to_string();
-    assert!(error.contains("4 failed lives") && error.contains("at least 5") && error.contains("post life events"), "{error}");
+    assert!(
+        error.contains("4 failed lives")
+            && error.contains("at least 5")
+            && error.contains("post life events"),
+        "{error}"
+    );
     let mut blind = fleet(6);
     for (life, _) in &mut blind {
         life.signals[1].clear();
     }
     let error = Fitted::train(&model, &blind).unwrap_err();
-    assert!(matches!(&error, ModelError::NotEnoughData { problem, .. } if problem.contains("temperature")), "{error}");
+    assert!(
+        matches!(&error, ModelError::NotEnoughData { problem, .. } if problem.contains("temperature")),
+        "{error}"
+    );
 }
 
 #[test]

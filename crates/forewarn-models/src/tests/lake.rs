@@ -5,7 +5,9 @@ use std::sync::Arc;
 use forewarn_lake::{Branch, Lake, LakeOptions, SqlRequest};
 use forewarn_log::{LocalLog, LogOptions};
 use forewarn_spec::Statistic;
-use forewarn_types::{Clock, Journal, LifeEvent, LifeEventKind, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags};
+use forewarn_types::{
+    Clock, Journal, LifeEvent, LifeEventKind, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags,
+};
 use forewarn_types::{Record, SeriesTable, Timestamp};
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +47,13 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(now)));
     let url = format!("file://{}", folder.path().join("lake").display());
     // Users' queries get one row; a model asks about every asset.
-    let lake = Lake::open(LakeOptions { url, sql_max_rows: 1, ..LakeOptions::default() }, series.clone(), clock.clone()).await.unwrap();
+    let lake = Lake::open(
+        LakeOptions { url, sql_max_rows: 1, ..LakeOptions::default() },
+        series.clone(),
+        clock.clone(),
+    )
+    .await
+    .unwrap();
     let shutdown = CancellationToken::new();
     let branch = tokio::spawn(Branch::build(lake.clone(), log.clone(), clock.clone()).run(shutdown.clone()));
 
@@ -62,7 +70,9 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     send(&log, &series, "plant1/pump-0", &running).await;
 
     let definition = model(&SIGNALS, &[Statistic::Last, Statistic::Mean]);
-    let open = || ModelService::open(vec![definition.clone()], lake.clone(), log.clone(), series.clone(), clock.clone());
+    let open = || {
+        ModelService::open(vec![definition.clone()], lake.clone(), log.clone(), series.clone(), clock.clone())
+    };
     let service = open().await.unwrap();
     let report = service.train("pump-life", Timestamp(now)).await.unwrap();
     assert_eq!((report.summary.lives, report.promoted), (6, true), "{report:?}");
@@ -72,11 +82,18 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     assert!(one.p50 < 40.0 && one.p05 <= 10.0, "ten hours before it fails: {one:?}");
 
     let query = "SELECT asset FROM predictions WHERE from_time < time AND coverage = 0.9 AND life_started < from_time".into();
-    let rows = lake.sql(SqlRequest { query, max_rows: Some(9), internal: true, ..SqlRequest::default() }).await.unwrap();
+    let rows = lake
+        .sql(SqlRequest { query, max_rows: Some(9), internal: true, ..SqlRequest::default() })
+        .await
+        .unwrap();
     assert_eq!(rows.row_count(), 2, "the table says what predictions rest on");
 
     let again = open().await.unwrap();
-    assert_eq!(again.models()[0].version.as_ref().unwrap().version, report.version, "versions outlive the process");
+    assert_eq!(
+        again.models()[0].version.as_ref().unwrap().version,
+        report.version,
+        "versions outlive the process"
+    );
     assert_eq!(again.predict("pump-life", Timestamp(now)).await, Ok(0), "and so does what was predicted");
     let mut tested = worn(100 * HOUR, 150, 8);
     tested.signals.iter_mut().for_each(|readings| readings.truncate(100));

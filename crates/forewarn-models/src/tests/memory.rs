@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use forewarn_types::{
-    AssetPath, BoxFuture, Journal, JournalError, LifeEventKind, Offset, Prediction, Record, SeriesId, SeriesTable, SignalName, Timestamp,
+    AssetPath, BoxFuture, Journal, JournalError, LifeEventKind, Offset, Prediction, Record, SeriesId,
+    SeriesTable, SignalName, Timestamp,
 };
 use parking_lot::{Mutex, RwLock};
 
@@ -44,13 +45,20 @@ impl Memory {
     pub(super) fn add(&self, asset: &str, signal: &str, readings: &[(i64, f64)]) {
         let (id, _) = self.series.write().intern(asset, signal).unwrap();
         let mut added = self.added.lock();
-        self.readings.lock().entry(id).or_default().extend(readings.iter().map(|&(time, value)| (time, value, *added)));
+        self.readings
+            .lock()
+            .entry(id)
+            .or_default()
+            .extend(readings.iter().map(|&(time, value)| (time, value, *added)));
         *added = added.next();
     }
 
     /// Forgets the readings outside the range, both ends of which stay.
     pub(super) fn keep(&self, from: i64, to: i64) {
-        self.readings.lock().values_mut().for_each(|readings| readings.retain(|(time, ..)| (from..=to).contains(time)));
+        self.readings
+            .lock()
+            .values_mut()
+            .for_each(|readings| readings.retain(|(time, ..)| (from..=to).contains(time)));
     }
 
     pub(super) fn event(&self, asset: &str, time: i64, event: LifeEventKind) {
@@ -58,7 +66,9 @@ impl Memory {
     }
 
     pub(super) fn predictions(&self) -> Vec<Prediction> {
-        let prediction = |record: &Record| if let Record::Prediction(prediction) = record { Some(prediction.clone()) } else { None };
+        let prediction = |record: &Record| {
+            if let Record::Prediction(prediction) = record { Some(prediction.clone()) } else { None }
+        };
         self.records.lock().iter().filter_map(prediction).collect()
     }
 }
@@ -78,7 +88,8 @@ fn ready<T: Send + 'static>(value: T) -> BoxFuture<'static, Result<T, ModelError
 
 impl History for Memory {
     fn life_events(&self, to: Timestamp) -> BoxFuture<'_, Result<Vec<LifeEventRow>, ModelError>> {
-        let mut events: Vec<LifeEventRow> = self.events.lock().iter().filter(|event| event.time < to.0).cloned().collect();
+        let mut events: Vec<LifeEventRow> =
+            self.events.lock().iter().filter(|event| event.time < to.0).cloned().collect();
         events.sort_by_key(|event| event.time);
         ready(events)
     }
@@ -94,10 +105,13 @@ impl History for Memory {
         let mut found: BTreeMap<AssetPath, Extent> = BTreeMap::new();
         for (id, readings) in self.readings.lock().iter() {
             let def = table.def(*id).unwrap();
-            let wanted = |time: i64, at: Offset| signals.contains(&def.signal) && (from.0..to.0).contains(&time) && at >= since;
+            let wanted = |time: i64, at: Offset| {
+                signals.contains(&def.signal) && (from.0..to.0).contains(&time) && at >= since
+            };
             for &(time, _, newest) in readings.iter().filter(|(time, _, at)| wanted(*time, *at)) {
                 let asset = def.asset.clone();
-                let extent = found.entry(asset.clone()).or_insert(Extent { asset, first: time, last: time, newest });
+                let extent =
+                    found.entry(asset.clone()).or_insert(Extent { asset, first: time, last: time, newest });
                 extent.first = extent.first.min(time);
                 extent.last = extent.last.max(time);
                 extent.newest = extent.newest.max(newest);
@@ -106,12 +120,22 @@ impl History for Memory {
         ready(found.into_values().collect())
     }
 
-    fn readings(&self, series: &[SeriesId], from: Timestamp, to: Timestamp) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
+    fn readings(
+        &self,
+        series: &[SeriesId],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
         let all = self.readings.lock();
         let pick = |&id: &SeriesId| {
-            let mut rows: Vec<Reading> = all[&id].iter().copied().filter(|(time, ..)| (from.0..to.0).contains(time)).collect();
+            let mut rows: Vec<Reading> =
+                all[&id].iter().copied().filter(|(time, ..)| (from.0..to.0).contains(time)).collect();
             rows.sort_by_key(|row| row.0);
-            GoodReadings { id, time: rows.iter().map(|row| row.0).collect(), value: rows.iter().map(|row| row.1).collect() }
+            GoodReadings {
+                id,
+                time: rows.iter().map(|row| row.0).collect(),
+                value: rows.iter().map(|row| row.1).collect(),
+            }
         };
         let found: Vec<GoodReadings> = series.iter().map(pick).collect();
         let count = found.iter().map(|readings| readings.time.len()).sum::<usize>();
@@ -124,7 +148,9 @@ impl History for Memory {
 
     fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>> {
         let mut newest: BTreeMap<AssetPath, Told> = BTreeMap::new();
-        for Prediction { asset, version, time, life_started, .. } in self.predictions().into_iter().filter(|told| told.model == model) {
+        for Prediction { asset, version, time, life_started, .. } in
+            self.predictions().into_iter().filter(|told| told.model == model)
+        {
             newest.insert(asset.clone(), Told { asset, version, time: time.0, life_started: life_started.0 });
         }
         ready(newest.into_values().collect())
@@ -143,6 +169,13 @@ impl History for Memory {
     }
 
     fn list(&self, folder: String) -> BoxFuture<'_, Result<Vec<String>, ModelError>> {
-        ready(self.objects.lock().keys().filter(|path| path.starts_with(&format!("{folder}/"))).cloned().collect())
+        ready(
+            self.objects
+                .lock()
+                .keys()
+                .filter(|path| path.starts_with(&format!("{folder}/")))
+                .cloned()
+                .collect(),
+        )
     }
 }

@@ -18,11 +18,13 @@ fn definition() -> Model {
 
 async fn open(memory: &Arc<Memory>, model: Model, now: i64) -> ModelService {
     let clock = Arc::new(ManualClock::new(Timestamp(now)));
-    ModelService::with_history(vec![model], memory.clone(), memory.clone(), memory.series.clone(), clock).await.unwrap()
+    ModelService::with_history(vec![model], memory.clone(), memory.clone(), memory.series.clone(), clock)
+        .await
+        .unwrap()
 }
 
-/// Ten pumps, each of which has failed, been repaired, and runs again, 20, 30, … hours into a second life of 150; and what the
-/// time is.
+/// Ten pumps, each of which has failed, been repaired, and runs again, 20, 30, … hours into a second life of
+/// 150; and what the time is.
 fn plant() -> (Arc<Memory>, i64) {
     let memory = Memory::new();
     let lives = fleet(10);
@@ -49,7 +51,10 @@ fn plant() -> (Arc<Memory>, i64) {
 async fn a_plant_is_trained_predicted_and_remembered() {
     let (memory, now) = plant();
     let service = open(&memory, definition(), now).await;
-    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Err(ModelError::NotTrained("pump-life".into())));
+    assert_eq!(
+        service.predict("pump-life", Timestamp(now)).await,
+        Err(ModelError::NotTrained("pump-life".into()))
+    );
     let report = service.train("pump-life", Timestamp(now + 1)).await.unwrap();
     assert!(report.promoted && report.warnings.is_empty(), "{report:?}");
     assert_eq!((report.summary.lives, report.summary.incomplete_rows), (10, 0));
@@ -59,8 +64,16 @@ async fn a_plant_is_trained_predicted_and_remembered() {
     assert_eq!(service.predict("pump-life", Timestamp(now)).await, Ok(10));
     let predictions = memory.predictions();
     for prediction in &predictions {
-        assert_eq!((prediction.time, prediction.made, prediction.unit.as_str()), (Timestamp(now), Timestamp(now), "hours"));
-        assert!(prediction.p05 <= prediction.p50 && prediction.p50 <= prediction.p95 && !prediction.out_of_distribution, "{prediction:?}");
+        assert_eq!(
+            (prediction.time, prediction.made, prediction.unit.as_str()),
+            (Timestamp(now), Timestamp(now), "hours")
+        );
+        assert!(
+            prediction.p05 <= prediction.p50
+                && prediction.p50 <= prediction.p95
+                && !prediction.out_of_distribution,
+            "{prediction:?}"
+        );
         let left = 150.0 - ((now - prediction.life_started.0) / HOUR) as f64;
         assert!((prediction.p50 - left.min(100.0)).abs() < 35.0, "{left} {prediction:?}");
     }
@@ -73,7 +86,11 @@ async fn a_plant_is_trained_predicted_and_remembered() {
         memory.add("plant1/pump3", signal, &[(now + HOUR, if signal == "temperature" { 62.0 } else { 2.0 })]);
     }
     let again = open(&memory, definition(), now + HOUR).await;
-    assert_eq!(again.predict("pump-life", Timestamp(now + HOUR)).await, Ok(1), "a restart knows what was predicted");
+    assert_eq!(
+        again.predict("pump-life", Timestamp(now + HOUR)).await,
+        Ok(1),
+        "a restart knows what was predicted"
+    );
     assert_eq!(memory.predictions().last().unwrap().time, Timestamp(now + HOUR));
     assert_eq!(again.models()[0].version.as_ref().unwrap().version, report.version);
 }
@@ -133,12 +150,23 @@ async fn history_that_is_imported_later_is_predicted_from() {
     assert_eq!(newest().life_started, Timestamp(old.start + 60 * HOUR));
 
     send("plant1/tested", 0..60);
-    assert_eq!(service.predict("pump-life", Timestamp(now + HOUR)).await, Ok(1), "its life is longer than was known");
-    assert_eq!((newest().life_started, newest().time), (Timestamp(old.start), Timestamp(old.start + 139 * HOUR)));
+    assert_eq!(
+        service.predict("pump-life", Timestamp(now + HOUR)).await,
+        Ok(1),
+        "its life is longer than was known"
+    );
+    assert_eq!(
+        (newest().life_started, newest().time),
+        (Timestamp(old.start), Timestamp(old.start + 139 * HOUR))
+    );
 
     // Stored before a round that looked less far.
     for signal in SIGNALS {
-        memory.add("plant1/pump3", signal, &[(now + 9 * HOUR, if signal == "temperature" { 62.0 } else { 2.0 })]);
+        memory.add(
+            "plant1/pump3",
+            signal,
+            &[(now + 9 * HOUR, if signal == "temperature" { 62.0 } else { 2.0 })],
+        );
     }
     send("plant1/tested", 140..141);
     assert_eq!(service.predict("pump-life", Timestamp(now + 2 * HOUR)).await, Ok(1));
@@ -160,9 +188,13 @@ async fn versions_are_kept_and_promoted_by_rule_or_by_hand() {
 
     let better = open(&memory, definition(), now + HOUR).await;
     let second = better.train("pump-life", Timestamp(now)).await.unwrap();
-    assert!(second.promoted && second.version > first.version, "the error is the same, so it takes over: {second:?}");
+    assert!(
+        second.promoted && second.version > first.version,
+        "the error is the same, so it takes over: {second:?}"
+    );
     let versions = better.versions("pump-life").await.unwrap();
-    let shown: Vec<(&str, bool, bool)> = versions.iter().map(|info| (info.version.as_str(), info.current, info.usable)).collect();
+    let shown: Vec<(&str, bool, bool)> =
+        versions.iter().map(|info| (info.version.as_str(), info.current, info.usable)).collect();
     assert_eq!(shown, [(second.version.as_str(), true, true), (first.version.as_str(), false, true)]);
     let error = better.promote("pump-life", "../../secrets").await.unwrap_err();
     assert!(matches!(error, ModelError::UnknownVersion { .. }), "{error}");
@@ -177,7 +209,10 @@ async fn a_changed_definition_and_a_damaged_version_are_told() {
     let service = open(&memory, changed, now).await;
     let error = service.predict("pump-life", Timestamp(now)).await.unwrap_err();
     assert!(error.to_string().contains("train the model again"), "{error}");
-    assert!(matches!(service.promote("pump-life", &report.version).await, Err(ModelError::DefinitionChanged { .. })));
+    assert!(matches!(
+        service.promote("pump-life", &report.version).await,
+        Err(ModelError::DefinitionChanged { .. })
+    ));
     assert!(!service.versions("pump-life").await.unwrap()[0].usable);
 
     for (path, bytes) in memory.objects.lock().iter_mut().filter(|(path, _)| path.contains("/versions/")) {
@@ -186,7 +221,11 @@ async fn a_changed_definition_and_a_damaged_version_are_told() {
         bytes[at] ^= 1;
     }
     let service = open(&memory, definition(), now).await;
-    assert!(service.models()[0].problem.as_ref().unwrap().contains("changed since it was written"), "{:?}", service.models());
+    assert!(
+        service.models()[0].problem.as_ref().unwrap().contains("changed since it was written"),
+        "{:?}",
+        service.models()
+    );
     let repaired = service.train("pump-life", Timestamp(now)).await;
     assert!(repaired.is_ok(), "a damaged version does not keep the model from being trained: {repaired:?}");
 }
@@ -214,5 +253,11 @@ async fn what_is_missing_is_said() {
     memory.event("plant1/pump9", now + 2 * HOUR, Failed);
     let report = service.train("pump-life", Timestamp(now + 3 * HOUR)).await.unwrap();
     assert_eq!(report.summary.lives, 11);
-    assert!(report.warnings.iter().any(|warning| warning.contains("plant1/pump9") && warning.contains("ends no life")), "{report:?}");
+    assert!(
+        report
+            .warnings
+            .iter()
+            .any(|warning| warning.contains("plant1/pump9") && warning.contains("ends no life")),
+        "{report:?}"
+    );
 }

@@ -93,7 +93,12 @@ impl BinaryOp {
         match self {
             Self::Or => 1,
             Self::And => 2,
-            Self::Equal | Self::NotEqual | Self::Less | Self::LessEqual | Self::Greater | Self::GreaterEqual => 3,
+            Self::Equal
+            | Self::NotEqual
+            | Self::Less
+            | Self::LessEqual
+            | Self::Greater
+            | Self::GreaterEqual => 3,
             Self::Add | Self::Subtract => 4,
             Self::Multiply | Self::Divide | Self::Remainder => 5,
         }
@@ -122,8 +127,19 @@ pub enum Function {
 
 impl Function {
     /// All functions.
-    pub const ALL: [Self; 11] =
-        [Self::Abs, Self::Min, Self::Max, Self::Sqrt, Self::Pow, Self::Floor, Self::Ceil, Self::Round, Self::Ln, Self::Exp, Self::Clamp];
+    pub const ALL: [Self; 11] = [
+        Self::Abs,
+        Self::Min,
+        Self::Max,
+        Self::Sqrt,
+        Self::Pow,
+        Self::Floor,
+        Self::Ceil,
+        Self::Round,
+        Self::Ln,
+        Self::Exp,
+        Self::Clamp,
+    ];
 
     /// How it is written.
     #[must_use]

@@ -46,7 +46,9 @@ fn truth(node: &Node, inputs: &Inputs<'_>) -> Option<bool> {
             None => truth(right, inputs).filter(|right| *right),
         },
         Node::Binary(op, left, right) => compare(*op, left, right, inputs),
-        Node::Ternary(condition, then, otherwise) => truth(if truth(condition, inputs)? { then } else { otherwise }, inputs),
+        Node::Ternary(condition, then, otherwise) => {
+            truth(if truth(condition, inputs)? { then } else { otherwise }, inputs)
+        }
         Node::Number(_) | Node::Duration(_) | Node::Signal(_) | Node::Negate(_) | Node::Call(..) => None,
     }
 }
@@ -81,7 +83,9 @@ fn is_bool(node: &Node) -> bool {
 fn number(node: &Node, inputs: &Inputs<'_>) -> Option<f64> {
     match node {
         Node::Number(value) | Node::Duration(value) => Some(*value),
-        Node::Signal(place) => (inputs.known >> place & 1 == 1).then(|| inputs.values.get(*place).copied()).flatten(),
+        Node::Signal(place) => {
+            (inputs.known >> place & 1 == 1).then(|| inputs.values.get(*place).copied()).flatten()
+        }
         Node::Negate(operand) => number(operand, inputs).map(|value| -value),
         Node::Binary(op, left, right) => {
             let (left, right) = (number(left, inputs)?, number(right, inputs)?);
@@ -94,7 +98,9 @@ fn number(node: &Node, inputs: &Inputs<'_>) -> Option<f64> {
                 _ => None,
             }
         }
-        Node::Ternary(condition, then, otherwise) => number(if truth(condition, inputs)? { then } else { otherwise }, inputs),
+        Node::Ternary(condition, then, otherwise) => {
+            number(if truth(condition, inputs)? { then } else { otherwise }, inputs)
+        }
         Node::Call(function, arguments) => call(*function, arguments, inputs),
         Node::Bool(_) | Node::Not(_) => None,
     }

@@ -71,14 +71,20 @@ fn token(rest: &str, first: char) -> Result<(Token, usize), ExprError> {
         '`' => return quoted(rest),
         c if c.is_ascii_digit() || c == '.' => return number(rest),
         c if c.is_alphabetic() || c == '_' => {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
+            let end =
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
             return Ok((Token::Name(rest[..end].to_owned()), end));
         }
         '=' => return Err(ExprError::new(0..1, "`=` is not an operator").hint("to compare, write `==`")),
         '&' => return Err(ExprError::new(0..1, "`&` is not an operator").hint("write `&&`")),
         '|' => return Err(ExprError::new(0..1, "`|` is not an operator").hint("write `||`")),
         '"' | '\'' => return Err(ExprError::new(0..1, "texts are not allowed in an expression")),
-        c => return Err(ExprError::new(0..c.len_utf8(), format!("unexpected character `{}`", c.escape_debug()))),
+        c => {
+            return Err(ExprError::new(
+                0..c.len_utf8(),
+                format!("unexpected character `{}`", c.escape_debug()),
+            ));
+        }
     };
     Ok((single, 1))
 }
@@ -101,7 +107,8 @@ fn number(rest: &str) -> Result<(Token, usize), ExprError> {
             end += 1 + sign + digits;
         }
     }
-    let word = end + rest[end..].find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len() - end);
+    let word =
+        end + rest[end..].find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len() - end);
     if word > end {
         let us = parse_duration_us(&rest[..word]).map_err(|_| {
             ExprError::new(0..word, format!("`{}` is neither a number nor a duration", &rest[..word]))

@@ -1,7 +1,8 @@
 //! The expression language of rules and derived signals: a typed subset of CEL over the signals of one asset.
 //!
-//! `temperature > 90.0 && (vibration_rms > 4.5 || abs(flow - 120.0) > 10.0)`. Names are signals and are numbers; a name with
-//! characters beyond letters, digits, `_` and `.` stands in backticks. There are no implicit conversions.
+//! `temperature > 90.0 && (vibration_rms > 4.5 || abs(flow - 120.0) > 10.0)`. Names are signals and are
+//! numbers; a name with characters beyond letters, digits, `_` and `.` stands in backticks. There are no
+//! implicit conversions.
 
 mod ast;
 mod eval;

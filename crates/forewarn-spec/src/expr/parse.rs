@@ -1,6 +1,8 @@
-//! Tokens to a checked tree, by precedence climbing; types are checked as nodes are made, so that an error points at its operands.
+//! Tokens to a checked tree, by precedence climbing; types are checked as nodes are made, so that an error
+//! points at its operands.
 //!
-//! Grammar, loosest first, as in CEL: `a ? b : c`, `||`, `&&`, comparisons, `+ -`, `* / %`, `! -`, calls, names, literals, parentheses.
+//! Grammar, loosest first, as in CEL: `a ? b : c`, `||`, `&&`, comparisons, `+ -`, `* / %`, `! -`, calls,
+//! names, literals, parentheses.
 
 use std::ops::Range;
 
@@ -36,7 +38,8 @@ pub(super) struct Parsed {
 }
 
 pub(super) fn parse(text: &str) -> Result<Parsed, ExprError> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, end: text.len(), depth: 0, nodes: 0, signals: Vec::new() };
+    let mut parser =
+        Parser { tokens: tokens(text)?, at: 0, end: text.len(), depth: 0, nodes: 0, signals: Vec::new() };
     if parser.tokens.is_empty() {
         return Err(ExprError::new(0..text.len(), "the expression is empty"));
     }
@@ -61,7 +64,10 @@ impl Parser {
     fn deeper<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, ExprError>) -> Result<T, ExprError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(ExprError::new(self.here(), format!("the expression is nested more than {MAX_DEPTH} levels deep")));
+            return Err(ExprError::new(
+                self.here(),
+                format!("the expression is nested more than {MAX_DEPTH} levels deep"),
+            ));
         }
         let result = parse(self);
         self.depth -= 1;
@@ -79,7 +85,11 @@ impl Parser {
     }
 
     fn expect(&mut self, wanted: &Token, text: &str) -> Result<(), ExprError> {
-        if self.take(wanted) { Ok(()) } else { Err(ExprError::new(self.here(), format!("`{text}` is missing here"))) }
+        if self.take(wanted) {
+            Ok(())
+        } else {
+            Err(ExprError::new(self.here(), format!("`{text}` is missing here")))
+        }
     }
 
     fn make(&mut self, node: Node, ty: Type, span: Range<usize>) -> Result<Typed, ExprError> {
@@ -106,7 +116,11 @@ impl Parser {
             }
             let span = condition.span.start..otherwise.span.end;
             let ty = then.ty;
-            parser.make(Node::Ternary(condition.node.into(), then.node.into(), otherwise.node.into()), ty, span)
+            parser.make(
+                Node::Ternary(condition.node.into(), then.node.into(), otherwise.node.into()),
+                ty,
+                span,
+            )
         })
     }
 
@@ -151,13 +165,16 @@ impl Parser {
 
     fn primary(&mut self) -> Result<Typed, ExprError> {
         let Some((token, span)) = self.tokens.get(self.at).cloned() else {
-            return Err(ExprError::new(self.end..self.end, "the expression ends too early").hint("a value is missing"));
+            return Err(ExprError::new(self.end..self.end, "the expression ends too early")
+                .hint("a value is missing"));
         };
         self.at += 1;
         match token {
             Token::Number(value) => self.make(Node::Number(value), Type::Number, span),
             Token::Duration(seconds) => self.make(Node::Duration(seconds), Type::Duration, span),
-            Token::Name(name) if name == "true" || name == "false" => self.make(Node::Bool(name == "true"), Type::Bool, span),
+            Token::Name(name) if name == "true" || name == "false" => {
+                self.make(Node::Bool(name == "true"), Type::Bool, span)
+            }
             Token::Name(name) if self.take(&Token::Open) => self.call(&name, span),
             Token::Name(name) | Token::Quoted(name) => self.signal(&name, span),
             Token::Open => {
@@ -165,7 +182,8 @@ impl Parser {
                 self.expect(&Token::Close, ")")?;
                 Ok(inner)
             }
-            _ => Err(ExprError::new(span, "a value is expected here").hint("a signal, a number, or something in parentheses")),
+            _ => Err(ExprError::new(span, "a value is expected here")
+                .hint("a signal, a number, or something in parentheses")),
         }
     }
 
@@ -174,7 +192,10 @@ impl Parser {
         let place = self.signals.iter().position(|(known, _)| **known == *name).unwrap_or(self.signals.len());
         if place == self.signals.len() {
             if place == MAX_SIGNALS {
-                return Err(ExprError::new(span, format!("the expression names more than {MAX_SIGNALS} signals")));
+                return Err(ExprError::new(
+                    span,
+                    format!("the expression names more than {MAX_SIGNALS} signals"),
+                ));
             }
             self.signals.push((name.into(), span.clone()));
         }
@@ -189,7 +210,9 @@ impl Parser {
             }
             return Err(match did_you_mean(name, Function::ALL.iter().map(|function| function.as_str())) {
                 Some(close) => error.hint(format!("did you mean '{close}'?")),
-                None => error.hint("the functions are abs, min, max, sqrt, pow, floor, ceil, round, ln, exp and clamp"),
+                None => error.hint(
+                    "the functions are abs, min, max, sqrt, pow, floor, ceil, round, ln, exp and clamp",
+                ),
             });
         };
         let mut arguments = Vec::new();
@@ -201,7 +224,8 @@ impl Parser {
             want(&argument, Type::Number, &format!("an argument of `{name}`"))?;
             arguments.push(argument.node);
         }
-        let whole = span.start..self.tokens.get(self.at.saturating_sub(1)).map_or(self.end, |(_, span)| span.end);
+        let whole =
+            span.start..self.tokens.get(self.at.saturating_sub(1)).map_or(self.end, |(_, span)| span.end);
         if arguments.len() != function.arity() {
             let message = format!("`{name}` takes {} argument(s), not {}", function.arity(), arguments.len());
             return Err(ExprError::new(whole, message));
@@ -214,7 +238,8 @@ fn want(found: &Typed, ty: Type, what: &str) -> Result<(), ExprError> {
     if found.ty == ty {
         return Ok(());
     }
-    let error = ExprError::new(found.span.clone(), format!("{what} must be a {ty}, but this is a {}", found.ty));
+    let error =
+        ExprError::new(found.span.clone(), format!("{what} must be a {ty}, but this is a {}", found.ty));
     Err(match (ty, found.ty) {
         (Type::Bool, Type::Duration) => error.hint("compare it with something: `… > 0s`"),
         (Type::Bool, _) => error.hint("compare it with something: `… > 0.0`"),

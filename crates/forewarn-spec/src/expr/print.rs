@@ -1,4 +1,5 @@
-//! An expression written out from its tree: one form for all ways to write it, with no more parentheses than it needs.
+//! An expression written out from its tree: one form for all ways to write it, with no more parentheses than
+//! it needs.
 
 use std::fmt::{self, Write as _};
 
@@ -75,7 +76,8 @@ fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     if plain { f.write_str(name) } else { write!(f, "`{name}`") }
 }
 
-/// The whole number of microseconds that reads as `seconds`. Beyond 2^53 µs the nearest one may read as a neighbour of `seconds`.
+/// The whole number of microseconds that reads as `seconds`. Beyond 2^53 µs the nearest one may read as a
+/// neighbour of `seconds`.
 fn microseconds(seconds: f64) -> i64 {
     let nearest = (seconds * 1e6).round();
     let candidates = [nearest, nearest.next_down(), nearest.next_up()];

@@ -95,13 +95,19 @@ fn messages_name_the_place_and_the_way_out() {
         ),
     ] {
         let error = Expr::parse(text).unwrap_err();
-        assert_eq!((error.span, error.message.as_str(), error.hint.as_deref()), (span, message, hint), "{text}");
+        assert_eq!(
+            (error.span, error.message.as_str(), error.hint.as_deref()),
+            (span, message, hint),
+            "{text}"
+        );
     }
 }
 
 #[test]
 fn what_is_no_number_is_neither_less_nor_equal_nor_more() {
-    for (text, expected) in [("0.0 / (a - a) < 0.0", false), ("0.0 / (a - a) >= 0.0", false), ("0.0 / (a - a) != 0.0", true)] {
+    for (text, expected) in
+        [("0.0 / (a - a) < 0.0", false), ("0.0 / (a - a) >= 0.0", false), ("0.0 / (a - a) != 0.0", true)]
+    {
         let expr = Expr::parse(text).unwrap();
         assert_eq!(expr.compile().eval_bool(&inputs(&[3.0], u64::MAX)), Some(expected), "{text}");
         assert_eq!(cel_value(text, 3.0, 0.0).is_none(), !expected, "{text}");
@@ -110,26 +116,42 @@ fn what_is_no_number_is_neither_less_nor_equal_nor_more() {
 
 #[test]
 fn hostile_depth_and_size_are_refused() {
-    for text in ["(".repeat(100_000), "!".repeat(100_000), "-".repeat(100_000), "1 + ".repeat(5_000) + "1", "a ? ".repeat(10_000)] {
+    for text in [
+        "(".repeat(100_000),
+        "!".repeat(100_000),
+        "-".repeat(100_000),
+        "1 + ".repeat(5_000) + "1",
+        "a ? ".repeat(10_000),
+    ] {
         assert!(Expr::parse(&text).is_err());
     }
 }
 
 /// A random expression as text that is valid for Forewarn and for CEL alike, of the given type.
 fn text(bool_type: bool) -> BoxedStrategy<String> {
-    let number = prop_oneof![(-50i32..50).prop_map(|n| format!("({:.1})", f64::from(n) / 2.0)), Just("a".to_owned()), Just("b".to_owned())];
+    let number = prop_oneof![
+        (-50i32..50).prop_map(|n| format!("({:.1})", f64::from(n) / 2.0)),
+        Just("a".to_owned()),
+        Just("b".to_owned())
+    ];
     let numbers = number.prop_recursive(3, 24, 2, |inner| {
-        (inner.clone(), prop_oneof![Just("+"), Just("-"), Just("*"), Just("/")], inner).prop_map(|(l, op, r)| format!("({l} {op} {r})"))
+        (inner.clone(), prop_oneof![Just("+"), Just("-"), Just("*"), Just("/")], inner)
+            .prop_map(|(l, op, r)| format!("({l} {op} {r})"))
     });
     if !bool_type {
         return numbers.boxed();
     }
-    let comparison = (numbers.clone(), prop_oneof![Just("<"), Just("<="), Just(">"), Just(">="), Just("=="), Just("!=")], numbers)
+    let comparison = (
+        numbers.clone(),
+        prop_oneof![Just("<"), Just("<="), Just(">"), Just(">="), Just("=="), Just("!=")],
+        numbers,
+    )
         .prop_map(|(l, op, r)| format!("{l} {op} {r}"));
     comparison
         .prop_recursive(3, 16, 2, |inner| {
             prop_oneof![
-                (inner.clone(), prop_oneof![Just("&&"), Just("||")], inner.clone()).prop_map(|(l, op, r)| format!("({l} {op} {r})")),
+                (inner.clone(), prop_oneof![Just("&&"), Just("||")], inner.clone())
+                    .prop_map(|(l, op, r)| format!("({l} {op} {r})")),
                 inner.clone().prop_map(|x| format!("!({x})")),
                 (inner.clone(), inner.clone(), inner).prop_map(|(c, t, e)| format!("({c} ? {t} : {e})")),
             ]
@@ -185,7 +207,9 @@ proptest! {
 fn tree(ty: Type, depth: u32) -> BoxedStrategy<Node> {
     let leaf = match ty {
         Type::Bool => any::<bool>().prop_map(Node::Bool).boxed(),
-        Type::Duration => (0..i64::MAX, 0..63u32).prop_map(|(us, shift)| Node::Duration((us >> shift) as f64 / 1e6)).boxed(),
+        Type::Duration => {
+            (0..i64::MAX, 0..63u32).prop_map(|(us, shift)| Node::Duration((us >> shift) as f64 / 1e6)).boxed()
+        }
         Type::Number => {
             let number = any::<f64>().prop_filter("a literal is finite", |value| value.is_finite());
             prop_oneof![number.prop_map(Node::Number), (0usize..5).prop_map(Node::Signal)].boxed()
@@ -195,7 +219,8 @@ fn tree(ty: Type, depth: u32) -> BoxedStrategy<Node> {
         return leaf;
     }
     let of = |ty| tree(ty, depth - 1);
-    let ternary = (of(Type::Bool), of(ty), of(ty)).prop_map(|(c, t, o)| Node::Ternary(c.into(), t.into(), o.into()));
+    let ternary =
+        (of(Type::Bool), of(ty), of(ty)).prop_map(|(c, t, o)| Node::Ternary(c.into(), t.into(), o.into()));
     let binary = |ops: &'static [BinaryOp], ty| {
         let ops = proptest::sample::select(ops);
         (ops, of(ty), of(ty)).prop_map(|(op, l, r)| Node::Binary(op, l.into(), r.into()))
@@ -223,7 +248,8 @@ fn tree(ty: Type, depth: u32) -> BoxedStrategy<Node> {
             use BinaryOp::{Add, Divide, Multiply, Remainder, Subtract};
             let argument = of(Type::Number);
             let call = proptest::sample::select(&Function::ALL).prop_flat_map(move |function| {
-                proptest::collection::vec(argument.clone(), function.arity()).prop_map(move |arguments| Node::Call(function, arguments))
+                proptest::collection::vec(argument.clone(), function.arity())
+                    .prop_map(move |arguments| Node::Call(function, arguments))
             });
             let arithmetic = binary(&[Add, Subtract, Multiply, Divide, Remainder], Type::Number);
             prop_oneof![leaf, ternary, arithmetic, of(Type::Number).prop_map(negate), call].boxed()

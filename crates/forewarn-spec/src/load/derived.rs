@@ -19,8 +19,9 @@ pub(super) struct Derived {
     pub(super) inputs: Vec<SignalName>,
 }
 
-/// Reports what is computed twice and what depends on itself, and puts the signals of each pipeline in an order in which a derived one
-/// comes after those it is computed from. The reports are those of the pipelines' files.
+/// Reports what is computed twice and what depends on itself, and puts the signals of each pipeline in an
+/// order in which a derived one comes after those it is computed from. The reports are those of the
+/// pipelines' files.
 pub(super) fn check(derived: &[Derived], pipelines: &mut [Pipeline], reports: &mut [Report<'_>]) {
     let mut by_name: BTreeMap<&str, Vec<&Derived>> = BTreeMap::new();
     for signal in derived {
@@ -35,33 +36,51 @@ pub(super) fn check(derived: &[Derived], pipelines: &mut [Pipeline], reports: &m
             continue;
         }
         let Some(way) = way_back(signal, &by_name) else { continue };
-        let step = |step: &&Derived| format!("'{}' ({}:{})", step.name, reports[step.report].file(), step.place.line);
+        let step = |step: &&Derived| {
+            format!("'{}' ({}:{})", step.name, reports[step.report].file(), step.place.line)
+        };
         let steps: Vec<String> = way.iter().map(step).chain([format!("'{}'", signal.name)]).collect();
         let hint = steps.join(" is computed from ");
-        reports[signal.report].at(signal.place, format!("the derived signal '{}' depends on itself", signal.name), Some(hint));
+        reports[signal.report].at(
+            signal.place,
+            format!("the derived signal '{}' depends on itself", signal.name),
+            Some(hint),
+        );
     }
     for pipeline in pipelines {
-        pipeline.signals.sort_by_key(|signal| signal.expr.as_ref().and_then(|_| ranks.get(&*signal.name)).map_or(0, |rank| rank + 1));
+        pipeline.signals.sort_by_key(|signal| {
+            signal.expr.as_ref().and_then(|_| ranks.get(&*signal.name)).map_or(0, |rank| rank + 1)
+        });
     }
 }
 
 /// Reports those of one name that some asset would have twice.
 fn twice(signals: &[&Derived], reports: &mut [Report<'_>]) {
     for (number, second) in signals.iter().enumerate() {
-        let meets =
-            |first: &&&Derived| first.assets.as_ref().zip(second.assets.as_ref()).is_some_and(|(first, second)| first.meets(second));
+        let meets = |first: &&&Derived| {
+            first
+                .assets
+                .as_ref()
+                .zip(second.assets.as_ref())
+                .is_some_and(|(first, second)| first.meets(second))
+        };
         let Some(first) = signals[..number].iter().find(meets) else { continue };
         let place = format!("{}:{}", reports[first.report].file(), first.place.line);
         let message = format!("the derived signal '{}' is defined twice for the same assets", second.name);
-        let hint = format!("the other one is at {place}; rename one, or select assets that the other one does not");
+        let hint =
+            format!("the other one is at {place}; rename one, or select assets that the other one does not");
         reports[second.report].at(second.place, message, Some(hint));
     }
 }
 
-/// For each derived signal how many steps it is away from those that rest on none. What depends on itself, or rests on what does, has
-/// no rank.
-fn ranks<'a>(derived: &'a [Derived], by_name: &BTreeMap<&'a str, Vec<&'a Derived>>) -> BTreeMap<&'a str, usize> {
-    let mut rests_on: BTreeMap<&str, BTreeSet<&str>> = by_name.keys().map(|name| (*name, BTreeSet::new())).collect();
+/// For each derived signal how many steps it is away from those that rest on none. What depends on itself, or
+/// rests on what does, has no rank.
+fn ranks<'a>(
+    derived: &'a [Derived],
+    by_name: &BTreeMap<&'a str, Vec<&'a Derived>>,
+) -> BTreeMap<&'a str, usize> {
+    let mut rests_on: BTreeMap<&str, BTreeSet<&str>> =
+        by_name.keys().map(|name| (*name, BTreeSet::new())).collect();
     let mut carries: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for signal in derived {
         for input in signal.inputs.iter().filter(|input| by_name.contains_key(&***input)) {
@@ -70,7 +89,8 @@ fn ranks<'a>(derived: &'a [Derived], by_name: &BTreeMap<&'a str, Vec<&'a Derived
         }
     }
     let mut ranks = BTreeMap::new();
-    let mut ready: VecDeque<(&str, usize)> = rests_on.iter().filter(|(_, inputs)| inputs.is_empty()).map(|(name, _)| (*name, 0)).collect();
+    let mut ready: VecDeque<(&str, usize)> =
+        rests_on.iter().filter(|(_, inputs)| inputs.is_empty()).map(|(name, _)| (*name, 0)).collect();
     while let Some((name, rank)) = ready.pop_front() {
         ranks.insert(name, rank);
         for above in carries.get(name).into_iter().flatten() {

@@ -1,7 +1,8 @@
 //! The values of a definition file: each with its place, and each text with its kind.
 //!
-//! A raw struct states the kind of each of its texts as a type; the function that reads such a text takes that type and no other; and
-//! the JSON Schema is derived from the same type. So the schema and the loader say the same, or the code does not compile.
+//! A raw struct states the kind of each of its texts as a type; the function that reads such a text takes
+//! that type and no other; and the JSON Schema is derived from the same type. So the schema and the loader
+//! say the same, or the code does not compile.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -154,9 +155,14 @@ pub(super) fn choice<T: Choice>(text: &Chosen<T>, report: &mut Report<'_>) -> Op
         let names: Vec<&str> = T::CHOICES.iter().map(|(name, _)| *name).collect();
         let listed = names.join(", ");
         if T::LATER.contains(&text.value.as_str()) {
-            report.on(text, format!("`{}` is not supported yet", text.value), Some(format!("use one of {listed}")));
+            report.on(
+                text,
+                format!("`{}` is not supported yet", text.value),
+                Some(format!("use one of {listed}")),
+            );
         } else {
-            let hint = crate::suggest::did_you_mean(&text.value, names).map(|name| format!("did you mean '{name}'?"));
+            let hint = crate::suggest::did_you_mean(&text.value, names)
+                .map(|name| format!("did you mean '{name}'?"));
             report.on(text, format!("'{}' is not one of {listed}", text.value), hint);
         }
     }
@@ -166,7 +172,8 @@ pub(super) fn choice<T: Choice>(text: &Chosen<T>, report: &mut Report<'_>) -> Op
 /// The keys of [`Unsupported`] values: they are not offered to somebody who mistyped a key.
 pub(super) const UNSUPPORTED_KEYS: [&str; 4] = ["views", "routes", "stuck", "sequence"];
 
-/// The place of a key that is reserved for what is not supported yet, if it is there. Its presence is a mistake, whatever its value.
+/// The place of a key that is reserved for what is not supported yet, if it is there. Its presence is a
+/// mistake, whatever its value.
 #[derive(Default)]
 pub(super) struct Unsupported(Option<Place>);
 

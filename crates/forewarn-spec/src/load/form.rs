@@ -1,4 +1,5 @@
-//! Faults of a file's form, in the words of whoever writes the file: the YAML reader's own messages speak to programmers.
+//! Faults of a file's form, in the words of whoever writes the file: the YAML reader's own messages speak to
+//! programmers.
 
 use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
@@ -18,13 +19,19 @@ const SYNTAX: [(&str, Said); 8] = [
     ("budget breached", TOO_MUCH),
     (
         "mapping values are not allowed",
-        ("a key with a value cannot stand here", "put a text with `: ` in quotes, and indent keys that belong together alike"),
+        (
+            "a key with a value cannot stand here",
+            "put a text with `: ` in quotes, and indent keys that belong together alike",
+        ),
     ),
     ("tabs disallowed", ("a tab cannot stand here", "indent with blanks")),
     ("unclosed quote", ("a quote is not closed", "end the text with the same quote")),
     (
         "alias references unknown anchor",
-        ("this alias stands for nothing", "name what it stands for with `&` before it, or put the text in quotes"),
+        (
+            "this alias stands for nothing",
+            "name what it stands for with `&` before it, or put the text in quotes",
+        ),
     ),
     ("recursive references", ("this alias is part of what it stands for", "write it out")),
 ];
@@ -33,11 +40,14 @@ const SYNTAX: [(&str, Said); 8] = [
 pub(super) fn explain(error: &Error) -> (String, Option<String>) {
     let (message, hint) = match error {
         Error::Eof { .. } => empty(),
-        Error::MultipleDocuments { .. } => {
-            ("a second document begins here", "a file holds one definition; put the other one in a file of its own")
-        }
+        Error::MultipleDocuments { .. } => (
+            "a second document begins here",
+            "a file holds one definition; put the other one in a file of its own",
+        ),
         Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => NESTED_TOO_DEEPLY,
-        Error::Unexpected { expected: "string scalar", .. } => ("a single value is expected here", "a key is a word"),
+        Error::Unexpected { expected: "string scalar", .. } => {
+            ("a single value is expected here", "a key is a word")
+        }
         Error::NullIntoString { .. } => ("a key is missing here", "write `key: value`"),
         other => {
             let text = unlocated(&other.to_string());

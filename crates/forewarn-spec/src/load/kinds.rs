@@ -1,22 +1,23 @@
 //! The kinds of texts that definitions hold, for the raw structs and for JSON Schema.
 //!
-//! Patterns keep to what all regular-expression engines understand alike, so that every editor can use them. They refuse nothing that
-//! the loader takes, a `+` before a whole number aside, and leave to it what a pattern cannot know: calendars, signals, overflows.
+//! Patterns keep to what all regular-expression engines understand alike, so that every editor can use them.
+//! They refuse nothing that the loader takes, a `+` before a whole number aside, and leave to it what a
+//! pattern cannot know: calendars, signals, overflows.
 
 use serde_json::{Value, json};
 
 use super::field::Kind;
 
 /// Tables that Forewarn writes itself.
-pub(super) const BUILT_IN_TABLES: [&str; 6] = ["readings", "alert_events", "job_runs", "predictions", "life_events", "commands"];
+pub(super) const BUILT_IN_TABLES: [&str; 6] =
+    ["readings", "alert_events", "job_runs", "predictions", "life_events", "commands"];
 
 /// The name of a pipeline, rule, job or model.
 pub(super) enum Name {}
 
 impl Kind for Name {
     const NAME: &'static str = "Name";
-    const ABOUT: &'static str =
-        "A name: letters, digits, `_` and `-`, beginning with a letter or `_`, at most 128 bytes. Unique among all of its kind.";
+    const ABOUT: &'static str = "A name: letters, digits, `_` and `-`, beginning with a letter or `_`, at most 128 bytes. Unique among all of its kind.";
     const EXAMPLES: &'static [&'static str] = &["bearing-hot"];
     const PATTERN: &'static str = r"^[^\s!-@\[-^`{-~][^\s!-,./:-@\[-^`{-~]*$";
 
@@ -30,8 +31,7 @@ pub(super) enum SignalText {}
 
 impl Kind for SignalText {
     const NAME: &'static str = "Signal";
-    const ABOUT: &'static str =
-        "The name of a signal: letters, digits, `_`, `-`, `.` and `:`, beginning with a letter or `_`, at most 128 bytes.";
+    const ABOUT: &'static str = "The name of a signal: letters, digits, `_`, `-`, `.` and `:`, beginning with a letter or `_`, at most 128 bytes.";
     const EXAMPLES: &'static [&'static str] = &["vibration_rms"];
     const PATTERN: &'static str = r"^[^\s!-@\[-^`{-~][^\s!-,/;-@\[-^`{-~]*$";
 
@@ -45,8 +45,7 @@ pub(super) enum Assets {}
 
 impl Kind for Assets {
     const NAME: &'static str = "Assets";
-    const ABOUT: &'static str =
-        "Which assets: a path in which `**` stands for any number of levels (also none), and `*` and `?` for characters within a level.";
+    const ABOUT: &'static str = "Which assets: a path in which `**` stands for any number of levels (also none), and `*` and `?` for characters within a level.";
     const EXAMPLES: &'static [&'static str] = &["**", "plant1/**", "plant1/**/pump*", "plant1/line3/pump7"];
     const PATTERN: &'static str = r"^(\*\*|\*|\*?[^*/]+(\*[^*/]+)*\*?)(/(\*\*|\*|\*?[^*/]+(\*[^*/]+)*\*?))*$";
     const TYPES: &'static [&'static str] = &["string", "number", "boolean"];
@@ -71,9 +70,11 @@ pub(super) enum PositiveDuration {}
 
 impl Kind for PositiveDuration {
     const NAME: &'static str = "PositiveDuration";
-    const ABOUT: &'static str = "A length of time above zero: whole numbers with the units us, ms, s, m, h and d.";
+    const ABOUT: &'static str =
+        "A length of time above zero: whole numbers with the units us, ms, s, m, h and d.";
     const EXAMPLES: &'static [&'static str] = Duration::EXAMPLES;
-    const PATTERN: &'static str = r"^\s*(0+(us|ms|s|m|h|d))*[0-9]*[1-9][0-9]*(us|ms|s|m|h|d)([0-9]+(us|ms|s|m|h|d))*\s*$";
+    const PATTERN: &'static str =
+        r"^\s*(0+(us|ms|s|m|h|d))*[0-9]*[1-9][0-9]*(us|ms|s|m|h|d)([0-9]+(us|ms|s|m|h|d))*\s*$";
 }
 
 /// The memory of a running statistic.
@@ -81,10 +82,10 @@ pub(super) enum BaselineText {}
 
 impl Kind for BaselineText {
     const NAME: &'static str = "Baseline";
-    const ABOUT: &'static str = "How far back a statistic remembers: a duration, or a number of readings (at least 2).";
+    const ABOUT: &'static str =
+        "How far back a statistic remembers: a duration, or a number of readings (at least 2).";
     const EXAMPLES: &'static [&'static str] = &["24h", "2000"];
-    const PATTERN: &'static str =
-        r"^(0*([2-9]|[1-9][0-9]+)|\s*(0+(us|ms|s|m|h|d))*[0-9]*[1-9][0-9]*(us|ms|s|m|h|d)([0-9]+(us|ms|s|m|h|d))*\s*)$";
+    const PATTERN: &'static str = r"^(0*([2-9]|[1-9][0-9]+)|\s*(0+(us|ms|s|m|h|d))*[0-9]*[1-9][0-9]*(us|ms|s|m|h|d)([0-9]+(us|ms|s|m|h|d))*\s*)$";
     const TYPES: &'static [&'static str] = &["string", "integer"];
 
     fn more() -> Vec<(&'static str, Value)> {
@@ -97,7 +98,8 @@ pub(super) enum Size {}
 
 impl Kind for Size {
     const NAME: &'static str = "Size";
-    const ABOUT: &'static str = "A number of bytes above zero, alone or with one of the units B, KB, MB, GB, KiB, MiB and GiB.";
+    const ABOUT: &'static str =
+        "A number of bytes above zero, alone or with one of the units B, KB, MB, GB, KiB, MiB and GiB.";
     const EXAMPLES: &'static [&'static str] = &["512MB", "10GB", "64 MiB"];
     const PATTERN: &'static str = r"^\s*[0-9]*[1-9][0-9]*\s*(B|KB|MB|GB|KiB|MiB|GiB)?\s*$";
     const TYPES: &'static [&'static str] = &["string", "integer"];
@@ -112,7 +114,8 @@ pub(super) enum CronText {}
 
 impl Kind for CronText {
     const NAME: &'static str = "Cron";
-    const ABOUT: &'static str = "A schedule in cron's five fields: minute, hour, day of the month, month, day of the week.";
+    const ABOUT: &'static str =
+        "A schedule in cron's five fields: minute, hour, day of the month, month, day of the week.";
     const EXAMPLES: &'static [&'static str] = &["0 2 * * *", "*/15 * * * *", "0 3 * * 0"];
     const PATTERN: &'static str = r"^\s*\S+(\s+\S+){4}\s*$";
 }
@@ -151,7 +154,8 @@ pub(super) enum Table {}
 
 impl Kind for Table {
     const NAME: &'static str = "Table";
-    const ABOUT: &'static str = "The name of a table: lower-case letters, digits and `_`; not that of a built-in table.";
+    const ABOUT: &'static str =
+        "The name of a table: lower-case letters, digits and `_`; not that of a built-in table.";
     const EXAMPLES: &'static [&'static str] = &["health_daily"];
     const PATTERN: &'static str = r"^[^\sA-Z!-@\[-^`{-~][^\sA-Z!-/:-@\[-^`{-~]*$";
 
@@ -165,7 +169,8 @@ pub(super) enum PathText {}
 
 impl Kind for PathText {
     const NAME: &'static str = "JsonPath";
-    const ABOUT: &'static str = "Where a value stands in a JSON document: `$` is the document, `$.key.inner` a key in a key.";
+    const ABOUT: &'static str =
+        "Where a value stands in a JSON document: `$` is the document, `$.key.inner` a key in a key.";
     const EXAMPLES: &'static [&'static str] = &["$.v", "$.reading.value", "$"];
     const PATTERN: &'static str = r"^\$(\.[^.]+)*$";
 }
@@ -185,7 +190,8 @@ pub(super) enum Topic {}
 
 impl Kind for Topic {
     const NAME: &'static str = "Topic";
-    const ABOUT: &'static str = "An MQTT topic filter: `+` stands for one whole level, `#` for all at the end.";
+    const ABOUT: &'static str =
+        "An MQTT topic filter: `+` stands for one whole level, `#` for all at the end.";
     const EXAMPLES: &'static [&'static str] = &["plant1/+/+/+"];
     const TYPES: &'static [&'static str] = &["string", "number", "boolean"];
 }
@@ -195,7 +201,8 @@ pub(super) enum TopicTemplate {}
 
 impl Kind for TopicTemplate {
     const NAME: &'static str = "TopicTemplate";
-    const ABOUT: &'static str = "A text in which `{1}` is what the first wildcard of the topic took, `{2}` the second, and so on.";
+    const ABOUT: &'static str =
+        "A text in which `{1}` is what the first wildcard of the topic took, `{2}` the second, and so on.";
     const EXAMPLES: &'static [&'static str] = &["plant1/{1}/{2}", "{3}"];
     const TYPES: &'static [&'static str] = &["string", "number", "boolean"];
 }
@@ -205,7 +212,8 @@ pub(super) enum Sql {}
 
 impl Kind for Sql {
     const NAME: &'static str = "Sql";
-    const ABOUT: &'static str = "A SQL query over any table; `:from` and `:to` are the bounds of the run's data interval.";
+    const ABOUT: &'static str =
+        "A SQL query over any table; `:from` and `:to` are the bounds of the run's data interval.";
     const EXAMPLES: &'static [&'static str] =
         &["SELECT asset, avg(value) AS mean FROM readings WHERE time >= :from AND time < :to GROUP BY asset"];
     const TYPES: &'static [&'static str] = &["string", "number", "boolean"];
@@ -234,7 +242,8 @@ pub(super) enum Address {}
 
 impl Kind for Address {
     const NAME: &'static str = "Address";
-    const ABOUT: &'static str = "A host and a port. `${NAME}` and `${NAME:-default}` are environment variables.";
+    const ABOUT: &'static str =
+        "A host and a port. `${NAME}` and `${NAME:-default}` are environment variables.";
     const EXAMPLES: &'static [&'static str] = &["127.0.0.1:8080", "${HOST:-0.0.0.0}:8080"];
     const PATTERN: &'static str = r"\$\{|^.+:[0-9]{1,5}$";
 }

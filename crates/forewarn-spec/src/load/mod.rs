@@ -1,4 +1,5 @@
-//! YAML to checked definitions: raw structs that mirror the files, then a validation that collects every mistake.
+//! YAML to checked definitions: raw structs that mirror the files, then a validation that collects every
+//! mistake.
 
 mod derived;
 mod field;
@@ -37,7 +38,10 @@ pub use self::server::parse_server_config;
 ///
 /// # Errors
 /// All mistakes of all files at once. Only a fault of YAML's syntax hides what else is wrong with its file.
-pub fn load_definitions(pipelines: &[(String, String)], models: &[(String, String)]) -> Result<Definitions, Diagnostics> {
+pub fn load_definitions(
+    pipelines: &[(String, String)],
+    models: &[(String, String)],
+) -> Result<Definitions, Diagnostics> {
     let mut definitions = Definitions::default();
     let mut names = Names::default();
     let mut known = Known::default();
@@ -104,7 +108,11 @@ fn job_table(text: &Text<Table>, report: &mut Report<'_>) {
     if BUILT_IN_TABLES.contains(&table.as_str()) {
         report.on(text, format!("'{table}' is a built-in table"), Some("choose another name".to_owned()));
     } else if !is_name(table) || table.contains('-') || table.chars().any(char::is_uppercase) {
-        report.on(text, format!("'{table}' is no table name"), Some("use lower-case letters, digits and _".to_owned()));
+        report.on(
+            text,
+            format!("'{table}' is no table name"),
+            Some("use lower-case letters, digits and _".to_owned()),
+        );
     }
 }
 
@@ -134,7 +142,11 @@ fn glob(text: &Text<Assets>, report: &mut Report<'_>) -> Option<AssetGlob> {
 fn timezone(text: Option<&Text<Zone>>, report: &mut Report<'_>) -> Tz {
     let Some(text) = text else { return Tz::UTC };
     text.value.parse().unwrap_or_else(|_| {
-        report.on(text, format!("unknown time zone '{}'", text.value), Some("use a name such as UTC or Europe/Oslo".to_owned()));
+        report.on(
+            text,
+            format!("unknown time zone '{}'", text.value),
+            Some("use a name such as UTC or Europe/Oslo".to_owned()),
+        );
         Tz::UTC
     })
 }

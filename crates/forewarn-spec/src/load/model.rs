@@ -57,7 +57,8 @@ struct RawFeatures {
     /// What is computed over each window.
     #[schemars(extend("minItems" = 1, "default" = ["last", "mean", "slope"]))]
     statistics: Option<Placed<Vec<Chosen<Statistic>>>>,
-    /// Whether the age since installation or repair is a feature; it assumes a healthy start and a full history.
+    /// Whether the age since installation or repair is a feature; it assumes a healthy start and a full
+    /// history.
     #[schemars(extend("default" = true))]
     age: Option<bool>,
 }
@@ -145,29 +146,41 @@ impl Choice for TimeUnit {
 
 impl Choice for Statistic {
     const NAME: &'static str = "Statistic";
-    const ABOUT: &'static str = "A statistic over a trailing window; `slope` is the least-squares slope times the window's length.";
-    const CHOICES: &'static [(&'static str, Self)] =
-        &[("last", Self::Last), ("mean", Self::Mean), ("std", Self::Std), ("min", Self::Min), ("max", Self::Max), ("slope", Self::Slope)];
+    const ABOUT: &'static str =
+        "A statistic over a trailing window; `slope` is the least-squares slope times the window's length.";
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("last", Self::Last),
+        ("mean", Self::Mean),
+        ("std", Self::Std),
+        ("min", Self::Min),
+        ("max", Self::Max),
+        ("slope", Self::Slope),
+    ];
 }
 
 impl Choice for Algorithm {
     const NAME: &'static str = "Algorithm";
     const ABOUT: &'static str = "A regression algorithm.";
-    const CHOICES: &'static [(&'static str, Self)] = &[(Self::Ridge.as_str(), Self::Ridge), (Self::ElasticNet.as_str(), Self::ElasticNet)];
+    const CHOICES: &'static [(&'static str, Self)] =
+        &[(Self::Ridge.as_str(), Self::Ridge), (Self::ElasticNet.as_str(), Self::ElasticNet)];
     const LATER: &'static [&'static str] = &["random_fourier_ridge", "svr"];
 }
 
 impl Choice for Promote {
     const NAME: &'static str = "Promote";
-    const ABOUT: &'static str =
-        "Whether a new version takes over by itself: if its cross-validated error is not larger, always, or only on request.";
+    const ABOUT: &'static str = "Whether a new version takes over by itself: if its cross-validated error is not larger, always, or only on request.";
     const CHOICES: &'static [(&'static str, Self)] =
         &[("when_better", Self::WhenBetter), ("always", Self::Always), ("manually", Self::Manually)];
 }
 
 const SECOND_US: i64 = 1_000_000;
 
-pub(super) fn check(raw: &RawModel, known: &Known, names: &mut Names, report: &mut Report<'_>) -> Option<Model> {
+pub(super) fn check(
+    raw: &RawModel,
+    known: &Known,
+    names: &mut Names,
+    report: &mut Report<'_>,
+) -> Option<Model> {
     let before = report.found.len();
     names.claim("model", &raw.model, report);
     choice(&raw.kind, report);
@@ -186,10 +199,10 @@ pub(super) fn check(raw: &RawModel, known: &Known, names: &mut Names, report: &m
         None => vec![Algorithm::Ridge, Algorithm::ElasticNet],
     };
     let (folds, coverage) = validation(raw, report);
-    let train = raw
-        .train
-        .as_ref()
-        .map(|train| Schedule { cron: cron(&train.schedule, report), timezone: timezone(train.timezone.as_ref(), report) });
+    let train = raw.train.as_ref().map(|train| Schedule {
+        cron: cron(&train.schedule, report),
+        timezone: timezone(train.timezone.as_ref(), report),
+    });
     let predict_every_us = raw.predict.as_ref().map(|predict| positive_duration(&predict.every, report));
     let promote = raw.promote.as_ref().and_then(|text| choice(text, report)).unwrap_or_default();
     let (assets, unit) = (assets?, unit?);

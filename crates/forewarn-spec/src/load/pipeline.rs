@@ -7,16 +7,19 @@ use serde_json::{Value, json};
 use super::derived::Derived;
 use super::field::{Choice, Chosen, Kind, Placed, Text, Unsupported, choice};
 use super::kinds::{
-    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic, TopicTemplate, Truth, Words, Zone,
+    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic,
+    TopicTemplate, Truth, Words, Zone,
 };
 use super::known::Known;
 use super::rule::{self, RawRule};
 use super::{Names, cron, glob, job_table, timezone};
 use crate::diagnostics::Report;
-use crate::{CatchUp, Expr, ExprError, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type};
+use crate::{
+    CatchUp, Expr, ExprError, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type,
+};
 
-/// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One file of the pipelines
-/// folder.
+/// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One
+/// file of the pipelines folder.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Pipeline", title = "Forewarn pipeline")]
@@ -26,8 +29,8 @@ pub(crate) struct RawPipeline {
     /// Where readings come from, beside HTTP.
     #[serde(default)]
     sources: Vec<RawSource>,
-    /// The signals that sensors send, and those that are computed from others. Once a sensor's signal is declared, naming one that is
-    /// not is a mistake.
+    /// The signals that sensors send, and those that are computed from others. Once a sensor's signal is
+    /// declared, naming one that is not is a mistake.
     #[serde(default)]
     signals: Vec<RawSignal>,
     /// What to watch for.
@@ -66,7 +69,8 @@ struct RawSource {
 struct RawMqtt {
     /// The broker.
     url: Text<Broker>,
-    /// How the broker knows Forewarn; left out, it is `forewarn-` and the name of the pipeline, numbered from the second source on.
+    /// How the broker knows Forewarn; left out, it is `forewarn-` and the name of the pipeline, numbered from
+    /// the second source on.
     client_id: Option<Text<Identifier>>,
     /// The topics subscribed to.
     topic: Text<Topic>,
@@ -88,8 +92,7 @@ struct RawMqtt {
 }
 
 fn keys_of_payloads() -> Value {
-    let number =
-        json!({ "value": { "type": "null" }, "time": { "type": "null" }, "quality": { "type": "null" }, "payload": { "const": "number" } });
+    let number = json!({ "value": { "type": "null" }, "time": { "type": "null" }, "quality": { "type": "null" }, "payload": { "const": "number" } });
     let json = json!({ "value": { "not": { "type": "null" } }, "payload": { "const": "json" } });
     json!([{ "properties": number }, { "properties": json, "required": ["value"] }])
 }
@@ -155,7 +158,8 @@ impl Choice for Payload {
 impl Choice for CatchUp {
     const NAME: &'static str = "CatchUp";
     const ABOUT: &'static str = "What to do about runs that were due while the server was down: all of them, the latest only, or none.";
-    const CHOICES: &'static [(&'static str, Self)] = &[("all", Self::All), ("latest", Self::Latest), ("none", Self::None)];
+    const CHOICES: &'static [(&'static str, Self)] =
+        &[("all", Self::All), ("latest", Self::Latest), ("none", Self::None)];
 }
 
 /// A kind of expression.
@@ -172,8 +176,8 @@ impl Expression for Truth {
     const TYPE: Type = Type::Bool;
 }
 
-/// Checks a pipeline; `number` is that of its report. What concerns its derived signals among those of all pipelines is left to
-/// [`super::derived::check`].
+/// Checks a pipeline; `number` is that of its report. What concerns its derived signals among those of all
+/// pipelines is left to [`super::derived::check`].
 pub(super) fn check(
     raw: &RawPipeline,
     number: usize,
@@ -185,8 +189,16 @@ pub(super) fn check(
     names.claim("pipeline", &raw.pipeline, report);
     let mut known = Known::default();
     known.add(&raw.signals);
-    raw.views.refuse("views", "leave it out; a job computes such a table: its `sql` aggregates `readings`", report);
-    raw.routes.refuse("routes", "leave it out; `GET /v1/alerts/stream` gives every alert to whoever passes it on", report);
+    raw.views.refuse(
+        "views",
+        "leave it out; a job computes such a table: its `sql` aggregates `readings`",
+        report,
+    );
+    raw.routes.refuse(
+        "routes",
+        "leave it out; `GET /v1/alerts/stream` gives every alert to whoever passes it on",
+        report,
+    );
     let sources = sources(raw, report);
     let signals = signals(&raw.signals, &known, number, derived, report);
     let mut rules = Vec::new();
@@ -197,11 +209,23 @@ pub(super) fn check(
         rules.extend(rule::check(rule, &raw.pipeline.value, &known, names, report));
     }
     let jobs = raw.jobs.iter().map(|job| sql_job(job, names, report)).collect();
-    (report.found.len() == before).then(|| Pipeline { name: raw.pipeline.value.clone(), sources, signals, rules, jobs })
+    (report.found.len() == before).then(|| Pipeline {
+        name: raw.pipeline.value.clone(),
+        sources,
+        signals,
+        rules,
+        jobs,
+    })
 }
 
 /// Checks each of the signals by itself. The derived ones among them are added to `derived`.
-fn signals(raw: &[RawSignal], known: &Known, number: usize, derived: &mut Vec<Derived>, report: &mut Report<'_>) -> Vec<Signal> {
+fn signals(
+    raw: &[RawSignal],
+    known: &Known,
+    number: usize,
+    derived: &mut Vec<Derived>,
+    report: &mut Report<'_>,
+) -> Vec<Signal> {
     let mut signals = Vec::new();
     for signal in raw {
         let name = known.check_name(&signal.name, report);
@@ -210,7 +234,13 @@ fn signals(raw: &[RawSignal], known: &Known, number: usize, derived: &mut Vec<De
         let assets = glob(&signal.assets, report);
         if signal.is_derived() && !signal.name.place.is_unknown() {
             let inputs = expr.as_ref().map_or_else(Vec::new, |expr| expr.signals().to_vec());
-            derived.push(Derived { report: number, place: signal.name.place, name: name.clone(), assets: assets.clone(), inputs });
+            derived.push(Derived {
+                report: number,
+                place: signal.name.place,
+                name: name.clone(),
+                assets: assets.clone(),
+                inputs,
+            });
         }
         signals.extend(assets.map(|assets| Signal { name, assets, unit, expr }));
     }
@@ -218,7 +248,11 @@ fn signals(raw: &[RawSignal], known: &Known, number: usize, derived: &mut Vec<De
 }
 
 /// Reads an expression that must be of the type that its kind says.
-pub(super) fn expression<K: Expression>(text: &Text<K>, known: &Known, report: &mut Report<'_>) -> Option<Expr> {
+pub(super) fn expression<K: Expression>(
+    text: &Text<K>,
+    known: &Known,
+    report: &mut Report<'_>,
+) -> Option<Expr> {
     match Expr::parse(&text.value) {
         Ok(expr) if expr.ty() == K::TYPE => {
             known.check_expr(text, &expr, report);
@@ -235,7 +269,8 @@ pub(super) fn expression<K: Expression>(text: &Text<K>, known: &Known, report: &
     }
 }
 
-/// The sources. A broker knows one client by an identifier and throws out the other, so each source has one of its own.
+/// The sources. A broker knows one client by an identifier and throws out the other, so each source has one
+/// of its own.
 fn sources(raw: &RawPipeline, report: &mut Report<'_>) -> Vec<Source> {
     let mut sources: Vec<MqttSource> = Vec::new();
     for (number, source) in (1..).zip(&raw.sources) {
@@ -254,8 +289,15 @@ fn sources(raw: &RawPipeline, report: &mut Report<'_>) -> Vec<Source> {
 }
 
 fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<MqttSource> {
-    if !["mqtt://", "mqtts://"].iter().any(|scheme| raw.url.value.len() > scheme.len() && raw.url.value.starts_with(scheme)) {
-        report.on(&raw.url, format!("'{}' is no broker", raw.url.value), Some("write mqtt://host:1883 or mqtts://host:8883".to_owned()));
+    if !["mqtt://", "mqtts://"]
+        .iter()
+        .any(|scheme| raw.url.value.len() > scheme.len() && raw.url.value.starts_with(scheme))
+    {
+        report.on(
+            &raw.url,
+            format!("'{}' is no broker", raw.url.value),
+            Some("write mqtt://host:1883 or mqtts://host:8883".to_owned()),
+        );
     }
     let wildcards = topic_wildcards(&raw.topic, report);
     if !raw.topic.place.is_unknown() {
@@ -275,7 +317,11 @@ fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<Mqt
     };
     Some(MqttSource {
         url: raw.url.value.clone(),
-        client_id: raw.client_id.as_ref().filter(|id| !id.place.is_unknown()).map_or(client_id, |id| id.value.clone()),
+        client_id: raw
+            .client_id
+            .as_ref()
+            .filter(|id| !id.place.is_unknown())
+            .map_or(client_id, |id| id.value.clone()),
         topic: raw.topic.value.clone(),
         asset: raw.asset.value.clone(),
         signal: raw.signal.value.clone(),
@@ -286,7 +332,11 @@ fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<Mqt
 
 fn json_payload(raw: &RawMqtt, report: &mut Report<'_>) -> Option<MqttPayload> {
     let Some(value) = &raw.value else {
-        report.on(&raw.payload, "a JSON payload needs `value`: where the value stands", Some("value: \"$.v\"".to_owned()));
+        report.on(
+            &raw.payload,
+            "a JSON payload needs `value`: where the value stands",
+            Some("value: \"$.v\"".to_owned()),
+        );
         return None;
     };
     Some(MqttPayload::Json {
@@ -299,7 +349,11 @@ fn json_payload(raw: &RawMqtt, report: &mut Report<'_>) -> Option<MqttPayload> {
 fn number_payload(raw: &RawMqtt, report: &mut Report<'_>) -> MqttPayload {
     for (key, path) in [("value", &raw.value), ("time", &raw.time), ("quality", &raw.quality)] {
         if let Some(path) = path {
-            report.on(path, format!("`{key}` goes with `payload: json` only"), Some("leave it out".to_owned()));
+            report.on(
+                path,
+                format!("`{key}` goes with `payload: json` only"),
+                Some("leave it out".to_owned()),
+            );
         }
     }
     MqttPayload::Number
@@ -308,7 +362,8 @@ fn number_payload(raw: &RawMqtt, report: &mut Report<'_>) -> MqttPayload {
 fn topic_wildcards(topic: &Text<Topic>, report: &mut Report<'_>) -> usize {
     let levels: Vec<&str> = topic.value.split('/').collect();
     for (i, level) in levels.iter().enumerate() {
-        let misplaced = (level.contains('#') && (*level != "#" || i + 1 != levels.len())) || (level.contains('+') && *level != "+");
+        let misplaced = (level.contains('#') && (*level != "#" || i + 1 != levels.len()))
+            || (level.contains('+') && *level != "+");
         if misplaced || topic.value.is_empty() {
             report.on(
                 topic,
@@ -342,12 +397,20 @@ fn check_template(template: &Text<TopicTemplate>, wildcards: usize, report: &mut
 
 fn json_path(path: &Text<PathText>, report: &mut Report<'_>) -> JsonPath {
     let Some(rest) = path.value.strip_prefix('$') else {
-        report.on(path, format!("'{}' is no JSON path", path.value), Some("a path is $ or $.key or $.key.inner".to_owned()));
+        report.on(
+            path,
+            format!("'{}' is no JSON path", path.value),
+            Some("a path is $ or $.key or $.key.inner".to_owned()),
+        );
         return JsonPath(Vec::new());
     };
     let keys: Vec<String> = rest.split('.').skip(1).map(str::to_owned).collect();
     if (!rest.is_empty() && !rest.starts_with('.')) || keys.iter().any(String::is_empty) {
-        report.on(path, format!("'{}' is no JSON path", path.value), Some("a path is $ or $.key or $.key.inner".to_owned()));
+        report.on(
+            path,
+            format!("'{}' is no JSON path", path.value),
+            Some("a path is $ or $.key or $.key.inner".to_owned()),
+        );
     }
     JsonPath(keys)
 }

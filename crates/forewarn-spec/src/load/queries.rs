@@ -1,5 +1,5 @@
-//! The queries of jobs, found in the text by themselves: what SQL is and is not is known to the lake, which lies above this crate, and a
-//! fault elsewhere in the file shall not hide one in a query.
+//! The queries of jobs, found in the text by themselves: what SQL is and is not is known to the lake, which
+//! lies above this crate, and a fault elsewhere in the file shall not hide one in a query.
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
@@ -18,9 +18,13 @@ struct Job {
     sql: Option<Spanned<String>>,
 }
 
-/// Checks the query of every job of `pipelines`, given as `(path, text)`, with `check`, which says what is wrong with it. A file whose
-/// jobs cannot be made out is passed over; [`load_definitions`](crate::load_definitions) says why.
-pub fn check_queries(pipelines: &[(String, String)], check: impl Fn(&str) -> Result<(), String>) -> Diagnostics {
+/// Checks the query of every job of `pipelines`, given as `(path, text)`, with `check`, which says what is
+/// wrong with it. A file whose jobs cannot be made out is passed over;
+/// [`load_definitions`](crate::load_definitions) says why.
+pub fn check_queries(
+    pipelines: &[(String, String)],
+    check: impl Fn(&str) -> Result<(), String>,
+) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     for (path, text) in pipelines {
         let mut report = Report::new(path, text);

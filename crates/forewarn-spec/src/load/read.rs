@@ -1,8 +1,8 @@
 //! From the tree of a file to the raw structs, without stopping at faults of form.
 //!
-//! Each fault is noted with its place, something neutral takes the place of what could not be read, and reading goes on, so that all
-//! faults of a file are found in one go. What is neutral stands nowhere: its place is unknown, and mistakes found there later are
-//! not reported, since the fault of form is.
+//! Each fault is noted with its place, something neutral takes the place of what could not be read, and
+//! reading goes on, so that all faults of a file are found in one go. What is neutral stands nowhere: its
+//! place is unknown, and mistakes found there later are not reported, since the fault of form is.
 
 use std::cell::{Cell, RefCell};
 
@@ -15,7 +15,8 @@ use super::tree::{Key, Node, Value};
 use crate::diagnostics::{MAX_MISTAKES, Place, Report};
 use crate::suggest::did_you_mean;
 
-/// The name under which a value is asked for together with its place: the value, its line and its column, in this order.
+/// The name under which a value is asked for together with its place: the value, its line and its column, in
+/// this order.
 pub(super) const PLACED: &str = "placed";
 /// The name under which the place of a key is asked for, whatever its value: line and column.
 pub(super) const PLACE_OF_KEY: &str = "place of key";
@@ -107,8 +108,16 @@ impl<'t> Reader<'t> {
             return Some(text.into_owned());
         }
         match node.value {
-            Value::Null => self.notes.add(node.place, "a value is missing here", Some("write one; an empty text is \"\"")),
-            _ => self.notes.add(node.place, "a single value is expected here", Some("put a text with `[`, `{` or `: ` in quotes")),
+            Value::Null => self.notes.add(
+                node.place,
+                "a value is missing here",
+                Some("write one; an empty text is \"\""),
+            ),
+            _ => self.notes.add(
+                node.place,
+                "a single value is expected here",
+                Some("put a text with `[`, `{` or `: ` in quotes"),
+            ),
         }
         None
     }
@@ -125,7 +134,8 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// The sources of `fields`, in this order, from the keys of the file. Keys that are not among them are noted.
+    /// The sources of `fields`, in this order, from the keys of the file. Keys that are not among them are
+    /// noted.
     fn fields(self, entries: &'t [(Key, Node)], fields: &[&str]) -> Vec<Option<&'t (Key, Node)>> {
         let mut found = vec![None; fields.len()];
         let mut unknown = Vec::new();
@@ -137,13 +147,16 @@ impl<'t> Reader<'t> {
                 None => unknown.push(entry),
             }
         }
-        // Beyond the bound of mistakes nothing is reported, and guessing what each key was meant to be takes time.
+        // Beyond the bound of mistakes nothing is reported, and guessing what each key was meant to be takes
+        // time.
         for entry in unknown.into_iter().take(MAX_MISTAKES.saturating_sub(self.notes.count())) {
             let (key, _) = entry;
             let (message, hint) = form::unknown_key(&key.name, fields);
             self.notes.add(key.place, message, Some(&hint));
-            // A slip is read as what it was meant to be, so that nothing seems to be missing and its value is checked, too.
-            let meant = did_you_mean(&key.name, form::offered(fields)).and_then(|meant| fields.iter().position(|field| *field == meant));
+            // A slip is read as what it was meant to be, so that nothing seems to be missing and its value is
+            // checked, too.
+            let meant = did_you_mean(&key.name, form::offered(fields))
+                .and_then(|meant| fields.iter().position(|field| *field == meant));
             if let Some(at) = meant.filter(|at| found[*at].is_none()) {
                 found[at] = Some(entry);
             }
@@ -190,7 +203,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         let items = match self.source {
             Source::Node(Node { value: Value::List(items), .. }) => items.iter().map(Source::Node).collect(),
             Source::Node(node) => {
-                self.notes.add(node.place, "a list is expected here", Some("begin each item with `- `, or write `[]` for none"));
+                self.notes.add(
+                    node.place,
+                    "a list is expected here",
+                    Some("begin each item with `- `, or write `[]` for none"),
+                );
                 vec![Source::Nothing]
             }
             Source::Absent(_) => Vec::new(),
@@ -200,23 +217,39 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor.visit_seq(Items { reader: self, items: items.into_iter() })
     }
 
-    fn deserialize_struct<V: Visitor<'de>>(self, _: &'static str, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         let all = |source| fields.iter().map(|field| (*field, self.with(source))).collect::<Vec<_>>();
-        let Source::Node(node) = self.source else { return visitor.visit_map(Fields::new(&all(self.source))) };
+        let Source::Node(node) = self.source else {
+            return visitor.visit_map(Fields::new(&all(self.source)));
+        };
         let Value::Keys(entries) = &node.value else {
             self.notes.add(node.place, "keys with values are expected here", Some("write `key: value`"));
             return visitor.visit_map(Fields::new(&all(Source::Nothing)));
         };
-        let absent: Vec<Absent> = fields.iter().map(|key| Absent { key, place: node.place, noted: Cell::new(false) }).collect();
-        let sources = self.fields(entries, fields).into_iter().zip(&absent).map(|(entry, absent)| match entry {
-            Some((key, value)) => Reader { source: Source::Node(value), key: key.place, notes: self.notes },
-            None => Reader { source: Source::Absent(absent), key: Place::UNKNOWN, notes: self.notes },
-        });
+        let absent: Vec<Absent> =
+            fields.iter().map(|key| Absent { key, place: node.place, noted: Cell::new(false) }).collect();
+        let sources =
+            self.fields(entries, fields).into_iter().zip(&absent).map(|(entry, absent)| match entry {
+                Some((key, value)) => {
+                    Reader { source: Source::Node(value), key: key.place, notes: self.notes }
+                }
+                None => Reader { source: Source::Absent(absent), key: Place::UNKNOWN, notes: self.notes },
+            });
         let sources: Vec<(&'static str, Reader<'_>)> = fields.iter().copied().zip(sources).collect();
         visitor.visit_map(Fields::new(&sources))
     }
 
-    fn deserialize_tuple_struct<V: Visitor<'de>>(self, name: &'static str, _: usize, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         if name == PLACE_OF_KEY {
             let place = if matches!(self.source, Source::Node(_)) { self.key } else { Place::UNKNOWN };
             return visitor.visit_seq(PlacedAccess { reader: None, place, next: 1 });
@@ -271,12 +304,16 @@ impl<'de> MapAccess<'de> for Fields<'_, '_> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        let value = self.value.take().ok_or_else(|| serde::de::Error::custom("a value was asked for before its key"))?;
+        let value = self
+            .value
+            .take()
+            .ok_or_else(|| serde::de::Error::custom("a value was asked for before its key"))?;
         seed.deserialize(value)
     }
 }
 
-/// A value, if one is asked for, and then its line and column. The value comes first, since a fault in it makes its place unknown.
+/// A value, if one is asked for, and then its line and column. The value comes first, since a fault in it
+/// makes its place unknown.
 struct PlacedAccess<'t> {
     reader: Option<Reader<'t>>,
     place: Place,

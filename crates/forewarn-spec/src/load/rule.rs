@@ -15,7 +15,8 @@ use crate::{Baseline, Condition, Detector, Rule};
 
 const DEFAULT_TOLERANCE_US: i64 = 5 * 60 * 1_000_000;
 
-/// A rule: a condition to watch for on every asset that matches. It has exactly one of when, deviation, missing and rate.
+/// A rule: a condition to watch for on every asset that matches. It has exactly one of when, deviation,
+/// missing and rate.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Rule", extend("oneOf" = one_condition()))]
@@ -71,8 +72,9 @@ struct RawDeviation {
     /// How little it takes; for `learned_limits`.
     #[schemars(extend("default" = "medium"))]
     sensitivity: Option<Chosen<Sensitivity>>,
-    /// How little it takes, as a number: how far outside the learnt envelope is too far, in widths of the envelope. It takes the place
-    /// of `sensitivity`, whose rungs are 0.04, 0.1 and 0.2; for `learned_limits`.
+    /// How little it takes, as a number: how far outside the learnt envelope is too far, in widths of the
+    /// envelope. It takes the place of `sensitivity`, whose rungs are 0.04, 0.1 and 0.2; for
+    /// `learned_limits`.
     #[schemars(extend("exclusiveMinimum" = 0))]
     tolerance: Option<Placed<f64>>,
     /// The time zone in which days and weeks repeat; for `learned_limits`.
@@ -104,7 +106,8 @@ struct RawMissing {
 struct RawRate {
     /// The signal watched.
     signal: Text<SignalText>,
-    /// The largest change allowed in the time of `per`; left out, it is ten times the running mean of the changes.
+    /// The largest change allowed in the time of `per`; left out, it is ten times the running mean of the
+    /// changes.
     #[schemars(extend("exclusiveMinimum" = 0))]
     above: Option<Placed<f64>>,
     /// The time in which `above` is counted.
@@ -114,7 +117,8 @@ struct RawRate {
 
 /// A JSON Schema for objects in which `present` has a value and no key of `absent` has one.
 fn only(present: &str, absent: &[&str]) -> Value {
-    let mut properties: serde_json::Map<String, Value> = absent.iter().map(|key| ((*key).to_owned(), json!({ "type": "null" }))).collect();
+    let mut properties: serde_json::Map<String, Value> =
+        absent.iter().map(|key| ((*key).to_owned(), json!({ "type": "null" }))).collect();
     properties.insert(present.to_owned(), json!({ "not": { "type": "null" } }));
     json!({ "required": [present], "properties": properties })
 }
@@ -160,7 +164,8 @@ enum Method {
 impl Choice for Method {
     const NAME: &'static str = "Method";
     const ABOUT: &'static str = "How straying is judged: `learned_limits` learns envelopes from the series itself, with its daily and weekly habits; `robust_z` is the distance from the running median in robust standard deviations.";
-    const CHOICES: &'static [(&'static str, Self)] = &[("learned_limits", Self::LearnedLimits), ("robust_z", Self::RobustZ)];
+    const CHOICES: &'static [(&'static str, Self)] =
+        &[("learned_limits", Self::LearnedLimits), ("robust_z", Self::RobustZ)];
 }
 
 /// A rung of the learnt limits: the tolerance it stands for.
@@ -170,10 +175,17 @@ struct Sensitivity(f64);
 impl Choice for Sensitivity {
     const NAME: &'static str = "Sensitivity";
     const ABOUT: &'static str = "How little it takes to raise an alert: `high` raises the most alerts.";
-    const CHOICES: &'static [(&'static str, Self)] = &[("high", Self(0.04)), ("medium", Self(0.10)), ("low", Self(0.20))];
+    const CHOICES: &'static [(&'static str, Self)] =
+        &[("high", Self(0.04)), ("medium", Self(0.10)), ("low", Self(0.20))];
 }
 
-pub(super) fn check(raw: &RawRule, pipeline: &str, known: &Known, names: &mut Names, report: &mut Report<'_>) -> Option<Rule> {
+pub(super) fn check(
+    raw: &RawRule,
+    pipeline: &str,
+    known: &Known,
+    names: &mut Names,
+    report: &mut Report<'_>,
+) -> Option<Rule> {
     names.claim("rule", &raw.name, report);
     let severity = choice(&raw.severity, report);
     let assets = glob(&raw.assets, report);
@@ -220,7 +232,8 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
         let until = raw.until.as_ref().map(|until| expression(until, known, report));
         let hold_us = raw.hold.as_ref().map_or(0, |text| duration(text, report));
         let clear_hold_us = raw.clear_for.as_ref().map_or(0, |text| duration(text, report));
-        let tolerance_us = raw.tolerance.as_ref().map_or(DEFAULT_TOLERANCE_US, |text| positive_duration(text, report));
+        let tolerance_us =
+            raw.tolerance.as_ref().map_or(DEFAULT_TOLERANCE_US, |text| positive_duration(text, report));
         let until = match until {
             Some(until) => Some(until?),
             None => None,
@@ -229,7 +242,10 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
     }
     if let Some(missing) = &raw.missing {
         let longer_than_us = positive_duration(&missing.longer_than, report);
-        return Some(Condition::Missing { signal: known.check_name(&missing.signal, report), longer_than_us });
+        return Some(Condition::Missing {
+            signal: known.check_name(&missing.signal, report),
+            longer_than_us,
+        });
     }
     if let Some(rate) = &raw.rate {
         let per_us = rate.per.as_ref().map_or(1_000_000, |per| positive_duration(per, report));
@@ -237,13 +253,17 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
         return Some(Condition::Rate { signal: known.check_name(&rate.signal, report), above_per_s });
     }
     let deviation = raw.deviation.as_ref()?;
-    Some(Condition::Deviation { signal: known.check_name(&deviation.signal, report), detector: detector(deviation, report)? })
+    Some(Condition::Deviation {
+        signal: known.check_name(&deviation.signal, report),
+        detector: detector(deviation, report)?,
+    })
 }
 
 /// Reports the conditions that a later version knows, and says whether there are any.
 fn refuse_unsupported(raw: &RawRule, report: &mut Report<'_>) -> bool {
     let stuck = "leave the rule out; a job can find such signals: `SELECT asset … GROUP BY asset HAVING min(value) = max(value)`";
-    let sequence = "write what must come together in one `when`, with a `tolerance` as long as the steps may lie apart";
+    let sequence =
+        "write what must come together in one `when`, with a `tolerance` as long as the steps may lie apart";
     raw.stuck.refuse("stuck", stuck, report) | raw.sequence.refuse("sequence", sequence, report)
 }
 
@@ -261,8 +281,10 @@ fn detector(raw: &RawDeviation, report: &mut Report<'_>) -> Option<Detector> {
         ("tolerance", raw.tolerance.as_ref().map(|number| number.place)),
         ("timezone", raw.timezone.as_ref().map(|text| text.place)),
     ];
-    let of_robust_z =
-        [("baseline", raw.baseline.as_ref().map(|text| text.place)), ("above", raw.above.as_ref().map(|number| number.place))];
+    let of_robust_z = [
+        ("baseline", raw.baseline.as_ref().map(|text| text.place)),
+        ("above", raw.above.as_ref().map(|number| number.place)),
+    ];
     let (other, foreign, instead) = match method {
         Method::LearnedLimits => ("robust_z", &of_robust_z[..], "use `sensitivity` or `tolerance`"),
         Method::RobustZ => ("learned_limits", &of_learned_limits[..], "use `baseline` or `above`"),
@@ -273,22 +295,31 @@ fn detector(raw: &RawDeviation, report: &mut Report<'_>) -> Option<Detector> {
         }
     }
     if matches!(method, Method::LearnedLimits) {
-        let Sensitivity(rung) = raw.sensitivity.as_ref().map_or(Some(Sensitivity(0.10)), |rung| choice(rung, report))?;
+        let Sensitivity(rung) =
+            raw.sensitivity.as_ref().map_or(Some(Sensitivity(0.10)), |rung| choice(rung, report))?;
         let tolerance = raw.tolerance.as_ref().map_or(rung, |tolerance| positive(tolerance, report));
-        return Some(Detector::LearnedLimits { tolerance, timezone: timezone(raw.timezone.as_ref(), report) });
+        return Some(Detector::LearnedLimits {
+            tolerance,
+            timezone: timezone(raw.timezone.as_ref(), report),
+        });
     }
-    let baseline = raw.baseline.as_ref().map_or(Baseline::Readings(2_000), |text| match text.value.parse::<u32>() {
-        Ok(readings) if readings >= 2 => Baseline::Readings(readings),
-        Ok(_) => {
-            report.on(text, "a baseline has at least 2 readings", None);
-            Baseline::Readings(2)
-        }
-        Err(_) => Baseline::Duration(positive_microseconds(text, report)),
-    });
-    Some(Detector::RobustZ { baseline, above: raw.above.as_ref().map_or(6.0, |above| positive(above, report)) })
+    let baseline =
+        raw.baseline.as_ref().map_or(Baseline::Readings(2_000), |text| match text.value.parse::<u32>() {
+            Ok(readings) if readings >= 2 => Baseline::Readings(readings),
+            Ok(_) => {
+                report.on(text, "a baseline has at least 2 readings", None);
+                Baseline::Readings(2)
+            }
+            Err(_) => Baseline::Duration(positive_microseconds(text, report)),
+        });
+    Some(Detector::RobustZ {
+        baseline,
+        above: raw.above.as_ref().map_or(6.0, |above| positive(above, report)),
+    })
 }
 
-/// The condition as a text in which everything that decides stands, and nothing else: two ways to write an expression are one text.
+/// The condition as a text in which everything that decides stands, and nothing else: two ways to write an
+/// expression are one text.
 fn canonical(condition: &Condition) -> String {
     match condition {
         Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
@@ -308,6 +339,8 @@ fn canonical(condition: &Condition) -> String {
 
 /// 64-bit FNV-1a, in hexadecimal.
 fn fingerprint(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     format!("{hash:016x}")
 }

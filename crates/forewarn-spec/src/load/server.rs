@@ -8,7 +8,10 @@ use super::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table};
 use super::read::read;
 use super::{duration, job_table, positive_duration};
 use crate::diagnostics::Report;
-use crate::{BranchConfig, Diagnostics, InfluxConfig, Limits, LogCompression, LogConfig, MaintenanceConfig, ServerConfig, SnapshotConfig};
+use crate::{
+    BranchConfig, Diagnostics, InfluxConfig, Limits, LogCompression, LogConfig, MaintenanceConfig,
+    ServerConfig, SnapshotConfig,
+};
 
 /// The settings of a server; every key may be left out.
 #[derive(Deserialize, Default, JsonSchema)]
@@ -55,7 +58,8 @@ struct RawLog {
     /// The size of one segment file.
     #[schemars(extend("default" = "64MiB"))]
     segment_bytes: Option<Text<Size>>,
-    /// How long a write waits for more records to share it; every sender waits that much longer. At most 100ms.
+    /// How long a write waits for more records to share it; every sender waits that much longer. At most
+    /// 100ms.
     #[schemars(extend("default" = "0s"))]
     group_delay: Option<Text<Duration>>,
     /// How records are written. Those written before stay as they are.
@@ -65,7 +69,8 @@ struct RawLog {
 
 impl Choice for LogCompression {
     const NAME: &'static str = "LogCompression";
-    const ABOUT: &'static str = "How records are written: as they are, or as LZ4 blocks where that makes them smaller.";
+    const ABOUT: &'static str =
+        "How records are written: as they are, or as LZ4 blocks where that makes them smaller.";
     const CHOICES: &'static [(&'static str, Self)] = &[("none", Self::None), ("lz4", Self::Lz4)];
 }
 
@@ -83,7 +88,8 @@ struct RawBranch {
     /// About so many bytes in memory.
     #[schemars(extend("default" = "128MiB"))]
     commit_bytes: Option<Text<Size>>,
-    /// Most uncommitted rows held in memory, 24 bytes or more each. While the store fails and so many wait, queries are refused.
+    /// Most uncommitted rows held in memory, 24 bytes or more each. While the store fails and so many wait,
+    /// queries are refused.
     #[schemars(extend("default" = 4_000_000))]
     max_tail_rows: Option<Placed<usize>>,
     /// Most bytes of uncommitted rows held in memory, about; as for `max_tail_rows`.
@@ -91,7 +97,8 @@ struct RawBranch {
     max_tail_bytes: Option<Text<Size>>,
 }
 
-/// Snapshots of alerts, detectors and series. A start reads the log from the newest one on, and the log is kept from the one before on.
+/// Snapshots of alerts, detectors and series. A start reads the log from the newest one on, and the log is
+/// kept from the one before on.
 #[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Snapshot")]
@@ -101,7 +108,8 @@ struct RawSnapshot {
     every: Option<Text<PositiveDuration>>,
 }
 
-/// Upkeep of the lake's tables: small files are merged, what is too old is dropped, files that nothing needs any more are deleted.
+/// Upkeep of the lake's tables: small files are merged, what is too old is dropped, files that nothing needs
+/// any more are deleted.
 #[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Maintenance")]
@@ -112,7 +120,8 @@ struct RawMaintenance {
     /// The size of the files that small ones are merged into, and that no commit exceeds by much.
     #[schemars(extend("default" = "128MiB"))]
     file_bytes: Option<Text<Size>>,
-    /// A file that belongs to no table any more is deleted after this time: the longest that a query or another program may still read it.
+    /// A file that belongs to no table any more is deleted after this time: the longest that a query or
+    /// another program may still read it.
     #[schemars(extend("default" = "7d"))]
     delete_after: Option<Text<PositiveDuration>>,
     /// Entries of a table's Delta log that a checkpoint covers are deleted at this age.
@@ -188,7 +197,8 @@ struct RawLimits {
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Influx")]
 struct RawInflux {
-    /// The asset's path: `{measurement}`, `{tag:NAME}`, and `{tags}` for all tag values in order of tag name, joined by `/`.
+    /// The asset's path: `{measurement}`, `{tag:NAME}`, and `{tags}` for all tag values in order of tag name,
+    /// joined by `/`.
     #[schemars(extend("default" = "{tags}"))]
     asset: Option<Text<Setting>>,
     /// The signal's name: `{field}` and `{measurement}`.
@@ -198,14 +208,25 @@ struct RawInflux {
 
 const MINUTE_US: i64 = 60 * 1_000_000;
 const DAY_US: i64 = 24 * 60 * MINUTE_US;
-const SIZES: [(&str, u64); 7] =
-    [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("KB", 1_000), ("MB", 1_000_000), ("GB", 1_000_000_000), ("B", 1)];
+const SIZES: [(&str, u64); 7] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("KB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("B", 1),
+];
 
 /// Reads the server's settings; `variable` gives the values of `${NAME}` and `${NAME:-default}`.
 ///
 /// # Errors
 /// All mistakes at once.
-pub fn parse_server_config(path: &str, text: &str, variable: &dyn Fn(&str) -> Option<String>) -> Result<ServerConfig, Diagnostics> {
+pub fn parse_server_config(
+    path: &str,
+    text: &str,
+    variable: &dyn Fn(&str) -> Option<String>,
+) -> Result<ServerConfig, Diagnostics> {
     let mut report = Report::new(path, text);
     // A file of nothing but comments holds no settings, which is a complete file.
     let blank = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
@@ -217,12 +238,19 @@ pub fn parse_server_config(path: &str, text: &str, variable: &dyn Fn(&str) -> Op
     }
 }
 
-fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: &mut Report<'_>) -> ServerConfig {
+fn settings(
+    raw: &RawServer,
+    variable: &dyn Fn(&str) -> Option<String>,
+    report: &mut Report<'_>,
+) -> ServerConfig {
     let text = |value: &Option<Text<Setting>>, default: &str, report: &mut Report<'_>| match value {
         Some(value) => expand(value, variable, report),
         None => default.to_owned(),
     };
-    let listen = raw.listen.as_ref().map_or_else(|| "127.0.0.1:8080".to_owned(), |value| expand(value, variable, report));
+    let listen = raw
+        .listen
+        .as_ref()
+        .map_or_else(|| "127.0.0.1:8080".to_owned(), |value| expand(value, variable, report));
     let data_dir = text(&raw.data_dir, "./data", report);
     let lake = text(&raw.lake, "file://./data/lake", report);
     let pipelines = text(&raw.pipelines, "./pipelines", report);
@@ -234,7 +262,11 @@ fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: 
     if let Some(given) = &raw.listen
         && listen.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
     {
-        report.on(given, format!("'{listen}' is no address"), Some("write host:port, such as 127.0.0.1:8080".to_owned()));
+        report.on(
+            given,
+            format!("'{listen}' is no address"),
+            Some("write host:port, such as 127.0.0.1:8080".to_owned()),
+        );
     }
     ServerConfig {
         listen,
@@ -245,13 +277,19 @@ fn settings(raw: &RawServer, variable: &dyn Fn(&str) -> Option<String>, report: 
         log: log(&raw.log, report),
         branch: BranchConfig {
             commit_rows: count(raw.branch.commit_rows.as_ref(), 500_000).max(1),
-            commit_every_us: raw.branch.commit_every.as_ref().map_or(10_000_000, |text| positive_duration(text, report)),
+            commit_every_us: raw
+                .branch
+                .commit_every
+                .as_ref()
+                .map_or(10_000_000, |text| positive_duration(text, report)),
             commit_bytes: size(raw.branch.commit_bytes.as_ref(), 128 << 20, report),
             max_tail_rows: count(raw.branch.max_tail_rows.as_ref(), 4_000_000).max(1),
             max_tail_bytes: size(raw.branch.max_tail_bytes.as_ref(), 1 << 30, report),
         },
         maintenance: maintenance(&raw.maintenance, report),
-        snapshot: SnapshotConfig { every_us: raw.snapshot.every.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)) },
+        snapshot: SnapshotConfig {
+            every_us: raw.snapshot.every.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
+        },
         limits: limits(&raw.limits, report),
         influx,
     }
@@ -275,10 +313,14 @@ fn log(raw: &RawLog, report: &mut Report<'_>) -> LogConfig {
 }
 
 fn maintenance(raw: &RawMaintenance, report: &mut Report<'_>) -> MaintenanceConfig {
-    let mut duration = |text: Option<&Text<PositiveDuration>>, default| text.map_or(default, |text| positive_duration(text, report));
-    let (every_us, delete_after_us) = (duration(raw.every.as_ref(), 60 * MINUTE_US), duration(raw.delete_after.as_ref(), 7 * DAY_US));
+    let mut duration = |text: Option<&Text<PositiveDuration>>, default| {
+        text.map_or(default, |text| positive_duration(text, report))
+    };
+    let (every_us, delete_after_us) =
+        (duration(raw.every.as_ref(), 60 * MINUTE_US), duration(raw.delete_after.as_ref(), 7 * DAY_US));
     let keep_log_us = duration(raw.keep_log.as_ref(), 30 * DAY_US);
-    let RawRetain { readings, alert_events, predictions, job_runs, commands, life_events, tables } = &raw.retain;
+    let RawRetain { readings, alert_events, predictions, job_runs, commands, life_events, tables } =
+        &raw.retain;
     let built_in = [
         ("readings", readings),
         ("alert_events", alert_events),
@@ -293,7 +335,13 @@ fn maintenance(raw: &RawMaintenance, report: &mut Report<'_>) -> MaintenanceConf
     for RawRetained { table, .. } in tables {
         job_table(table, report);
     }
-    MaintenanceConfig { every_us, file_bytes: size(raw.file_bytes.as_ref(), 128 << 20, report), delete_after_us, keep_log_us, retain_us }
+    MaintenanceConfig {
+        every_us,
+        file_bytes: size(raw.file_bytes.as_ref(), 128 << 20, report),
+        delete_after_us,
+        keep_log_us,
+        retain_us,
+    }
 }
 
 fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {
@@ -318,19 +366,30 @@ fn count(number: Option<&Placed<usize>>, default: usize) -> usize {
 fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64 {
     let Some(text) = text else { return default };
     let trimmed = text.value.trim();
-    let (digits, unit) =
-        SIZES.iter().find_map(|(name, unit)| trimmed.strip_suffix(name).map(|digits| (digits.trim_end(), *unit))).unwrap_or((trimmed, 1));
-    digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|bytes| *bytes > 0).unwrap_or_else(|| {
-        report.on(
-            text,
-            format!("'{}' is no size", text.value),
-            Some("write a number of bytes, or a size such as 512MB or 10GB".to_owned()),
-        );
-        default
-    })
+    let (digits, unit) = SIZES
+        .iter()
+        .find_map(|(name, unit)| trimmed.strip_suffix(name).map(|digits| (digits.trim_end(), *unit)))
+        .unwrap_or((trimmed, 1));
+    digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .filter(|bytes| *bytes > 0)
+        .unwrap_or_else(|| {
+            report.on(
+                text,
+                format!("'{}' is no size", text.value),
+                Some("write a number of bytes, or a size such as 512MB or 10GB".to_owned()),
+            );
+            default
+        })
 }
 
-fn expand<K: Kind>(value: &Text<K>, variable: &dyn Fn(&str) -> Option<String>, report: &mut Report<'_>) -> String {
+fn expand<K: Kind>(
+    value: &Text<K>,
+    variable: &dyn Fn(&str) -> Option<String>,
+    report: &mut Report<'_>,
+) -> String {
     let mut result = String::new();
     let mut rest = value.value.as_str();
     while let Some((before, after)) = rest.split_once("${") {
@@ -339,7 +398,8 @@ fn expand<K: Kind>(value: &Text<K>, variable: &dyn Fn(&str) -> Option<String>, r
             report.on(value, "`${` has no closing `}`", None);
             return result;
         };
-        let (name, default) = inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
+        let (name, default) =
+            inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
         if let Some(text) = variable(name).or_else(|| default.map(str::to_owned)) {
             result.push_str(&text);
         } else {

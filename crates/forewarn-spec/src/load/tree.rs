@@ -97,7 +97,8 @@ impl<'de> Deserialize<'de> for Node {
 
 impl<'de> Deserialize<'de> for Key {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::<String>::deserialize(deserializer).map(|key| Self { name: key.value, place: key.referenced.into() })
+        Spanned::<String>::deserialize(deserializer)
+            .map(|key| Self { name: key.value, place: key.referenced.into() })
     }
 }
 

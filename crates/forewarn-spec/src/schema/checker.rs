@@ -1,5 +1,6 @@
-//! A validator for the part of JSON Schema that the schemas use. A keyword it does not know fails the test: a validator that passes over
-//! what it does not understand proves nothing. Patterns are judged by tests of their own.
+//! A validator for the part of JSON Schema that the schemas use. A keyword it does not know fails the test: a
+//! validator that passes over what it does not understand proves nothing. Patterns are judged by tests of
+//! their own.
 
 use serde_json::{Map, Value};
 
@@ -13,7 +14,9 @@ pub(super) fn faults(root: &Value, value: &Value) -> Vec<String> {
 /// The schema that a `$ref` of `schema` leads to, or `schema` itself.
 pub(super) fn resolved<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     match schema.get("$ref").and_then(Value::as_str) {
-        Some(target) => root.pointer(target.strip_prefix('#').unwrap()).unwrap_or_else(|| panic!("{target} leads nowhere")),
+        Some(target) => root
+            .pointer(target.strip_prefix('#').unwrap())
+            .unwrap_or_else(|| panic!("{target} leads nowhere")),
         None => schema,
     }
 }
@@ -38,11 +41,16 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             "maximum" => bound(value, wanted, |value, bound| value <= bound),
             "exclusiveMinimum" => bound(value, wanted, |value, bound| value > bound),
             "exclusiveMaximum" => bound(value, wanted, |value, bound| value < bound),
-            "maxLength" => length(value).filter(|length| *length > wanted.as_u64().unwrap()).map(|_| "is too long".to_owned()),
-            "minItems" => items(value).filter(|items| (items.len() as u64) < wanted.as_u64().unwrap()).map(|_| "is too short".to_owned()),
+            "maxLength" => length(value)
+                .filter(|length| *length > wanted.as_u64().unwrap())
+                .map(|_| "is too long".to_owned()),
+            "minItems" => items(value)
+                .filter(|items| (items.len() as u64) < wanted.as_u64().unwrap())
+                .map(|_| "is too short".to_owned()),
             "not" => matches(root, wanted, value).then(|| format!("must not be {wanted}")),
             "anyOf" => (count(root, wanted, value) == 0).then(|| "is none of the alternatives".to_owned()),
-            "oneOf" => (count(root, wanted, value) != 1).then(|| format!("is not exactly one of the alternatives {wanted}")),
+            "oneOf" => (count(root, wanted, value) != 1)
+                .then(|| format!("is not exactly one of the alternatives {wanted}")),
             "items" => {
                 for (i, item) in items(value).into_iter().flatten().enumerate() {
                     check(root, wanted, item, &format!("{at}/{i}"), found);
@@ -51,7 +59,9 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             }
             "required" => value.as_object().and_then(|object| missing(wanted, object)),
             "properties" | "additionalProperties" => {
-                if let (Some(object), true) = (value.as_object(), keyword == "properties" || !schema.contains_key("properties")) {
+                if let (Some(object), true) =
+                    (value.as_object(), keyword == "properties" || !schema.contains_key("properties"))
+                {
                     members(root, schema, object, at, found);
                 }
                 None
@@ -63,7 +73,13 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
     }
 }
 
-fn members(root: &Value, schema: &Map<String, Value>, object: &Map<String, Value>, at: &str, found: &mut Vec<String>) {
+fn members(
+    root: &Value,
+    schema: &Map<String, Value>,
+    object: &Map<String, Value>,
+    at: &str,
+    found: &mut Vec<String>,
+) {
     let none = Map::new();
     let properties = schema.get("properties").map_or(&none, |properties| properties.as_object().unwrap());
     for (key, member) in object {

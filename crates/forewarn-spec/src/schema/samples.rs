@@ -1,4 +1,5 @@
-//! Definitions in which every key of every object stands at least once, to try the schemas and the loader on the same text.
+//! Definitions in which every key of every object stands at least once, to try the schemas and the loader on
+//! the same text.
 
 use serde_json::Value;
 
@@ -97,7 +98,8 @@ pub(super) fn load(kind: &str, text: &str) -> Result<String, Diagnostics> {
 
 /// What the loader makes of data. JSON is YAML, but for characters that YAML wants escaped.
 pub(super) fn load_value(kind: &str, value: &Value) -> Result<String, Diagnostics> {
-    let escape = |c: char| if (' '..='~').contains(&c) { c.to_string() } else { format!("\\U{:08x}", u32::from(c)) };
+    let escape =
+        |c: char| if (' '..='~').contains(&c) { c.to_string() } else { format!("\\U{:08x}", u32::from(c)) };
     load(kind, &value.to_string().chars().map(escape).collect::<String>())
 }
 

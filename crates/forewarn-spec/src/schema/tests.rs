@@ -24,7 +24,8 @@ fn root() -> PathBuf {
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(object) => {
-            let ordered: BTreeMap<&String, Value> = object.iter().map(|(key, member)| (key, sorted(member))).collect();
+            let ordered: BTreeMap<&String, Value> =
+                object.iter().map(|(key, member)| (key, sorted(member))).collect();
             Value::Object(ordered.into_iter().map(|(key, member)| (key.clone(), member)).collect())
         }
         Value::Array(items) => items.iter().map(sorted).collect(),
@@ -65,13 +66,18 @@ fn keys(schema: &Value) -> BTreeSet<&str> {
 
 #[test]
 fn the_shipped_files_are_valid() {
-    let mut files = vec![("server", root().join("forewarn.yaml")), ("server", root().join("docker/forewarn.yaml"))];
+    let mut files =
+        vec![("server", root().join("forewarn.yaml")), ("server", root().join("docker/forewarn.yaml"))];
     for (kind, folder) in [("pipeline", "pipelines"), ("model", "models")] {
         let before = files.len();
-        files.extend(std::fs::read_dir(root().join(folder)).unwrap().map(|entry| (kind, entry.unwrap().path())));
+        files.extend(
+            std::fs::read_dir(root().join(folder)).unwrap().map(|entry| (kind, entry.unwrap().path())),
+        );
         assert!(files.len() > before, "{folder} is empty");
     }
-    for (kind, path) in files.into_iter().filter(|(_, path)| path.extension().is_some_and(|extension| extension == "yaml")) {
+    for (kind, path) in
+        files.into_iter().filter(|(_, path)| path.extension().is_some_and(|extension| extension == "yaml"))
+    {
         let value: Value = serde_saphyr::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(faults(&schema(kind), &value), Vec::<String>::new(), "{}", path.display());
     }
@@ -85,8 +91,10 @@ fn the_files_in_docs_are_those_of_this_version() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, serde_json::to_string_pretty(&sorted(&schema)).unwrap() + "\n").unwrap();
         }
-        let stored: Option<Value> = std::fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
-        let advice = "is stale; regenerate it with `FOREWARN_BLESS=1 cargo test -p forewarn-spec the_files_in_docs`";
+        let stored: Option<Value> =
+            std::fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
+        let advice =
+            "is stale; regenerate it with `FOREWARN_BLESS=1 cargo test -p forewarn-spec the_files_in_docs`";
         assert!(stored == Some(schema), "docs/schema/{kind}.schema.json {advice}");
     }
 }
@@ -147,11 +155,14 @@ fn every_key_of_the_schemas_stands_in_a_sample() {
         let mut seen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for pointer in pointers(&sample) {
             if let Some(object) = sample.pointer(&pointer).unwrap().as_object() {
-                seen.entry(schema_at(&schema, &pointer).to_string()).or_default().extend(object.keys().cloned());
+                seen.entry(schema_at(&schema, &pointer).to_string())
+                    .or_default()
+                    .extend(object.keys().cloned());
             }
         }
         for object in objects(&schema) {
-            let tried: BTreeSet<&str> = seen.get(&object.to_string()).into_iter().flatten().map(String::as_str).collect();
+            let tried: BTreeSet<&str> =
+                seen.get(&object.to_string()).into_iter().flatten().map(String::as_str).collect();
             assert_eq!(tried, keys(object), "{kind}: {}", object["description"]);
         }
     }
@@ -161,11 +172,14 @@ fn every_key_of_the_schemas_stands_in_a_sample() {
 fn the_keys_of_the_schemas_are_those_the_loader_names() {
     for (kind, schema) in schemas() {
         let sample = sample(kind);
-        for pointer in pointers(&sample).iter().filter(|pointer| sample.pointer(pointer).unwrap().is_object()) {
-            let error = load_value(kind, &with(&sample, &format!("{pointer}/zzzzzzzz"), json!(1))).unwrap_err();
+        for pointer in pointers(&sample).iter().filter(|pointer| sample.pointer(pointer).unwrap().is_object())
+        {
+            let error =
+                load_value(kind, &with(&sample, &format!("{pointer}/zzzzzzzz"), json!(1))).unwrap_err();
             assert_eq!(error.0[0].message, "unknown key 'zzzzzzzz'", "{kind} {pointer}");
             let hint = error.0[0].hint.clone().unwrap();
-            let named: BTreeSet<&str> = hint.strip_prefix("the keys here are ").unwrap().split(", ").collect();
+            let named: BTreeSet<&str> =
+                hint.strip_prefix("the keys here are ").unwrap().split(", ").collect();
             assert_eq!(named, keys(schema_at(&schema, pointer)), "{kind} {pointer}");
         }
     }
@@ -186,12 +200,15 @@ fn a_key_is_required_where_the_loader_misses_it() {
     }
 }
 
-/// Where the schema asks for more than the loader does, on purpose: a quoted number or truth value is read as what it says, and an
-/// unquoted `true` as a name, but nobody means to write either.
+/// Where the schema asks for more than the loader does, on purpose: a quoted number or truth value is read as
+/// what it says, and an unquoted `true` as a name, but nobody means to write either.
 fn is_slip(schema: &Value, pointer: &str, probe: &Value) -> bool {
     let (parent, step) = pointer.rsplit_once('/').unwrap_or(("", ""));
     let parent = schema_at(schema, parent);
-    let place = parent.get("items").filter(|_| step.parse::<usize>().is_ok()).or_else(|| parent.get("properties")?.get(step));
+    let place = parent
+        .get("items")
+        .filter(|_| step.parse::<usize>().is_ok())
+        .or_else(|| parent.get("properties")?.get(step));
     let wanted = place.map_or(&Value::Null, |place| &resolved(schema, place)["type"]);
     let is = |name: &str| wanted == name || wanted.get(0).is_some_and(|first| first == name);
     match probe {
@@ -252,7 +269,10 @@ fn what_the_loader_takes_is_valid() {
             for probe in &probes {
                 let changed = with(&sample, &pointer, probe.clone());
                 let found = faults(&schema, &changed);
-                if !found.is_empty() && !is_slip(&schema, &pointer, probe) && load_value(kind, &changed).is_ok() {
+                if !found.is_empty()
+                    && !is_slip(&schema, &pointer, probe)
+                    && load_value(kind, &changed).is_ok()
+                {
                     wrong.push(format!("{kind} {pointer} {probe}: {found:?}"));
                 }
             }
@@ -267,10 +287,13 @@ fn a_default_is_what_the_loader_takes_for_a_missing_key() {
         let sample = sample(kind);
         let mut tried = BTreeSet::new();
         let mut wanted = BTreeSet::new();
-        for pointer in pointers(&sample).iter().filter(|pointer| sample.pointer(pointer).unwrap().is_object()) {
+        for pointer in pointers(&sample).iter().filter(|pointer| sample.pointer(pointer).unwrap().is_object())
+        {
             let object = schema_at(&schema, pointer);
             for (key, property) in object["properties"].as_object().unwrap() {
-                let Some(default) = property.get("default").filter(|default| !default.is_null()) else { continue };
+                let Some(default) = property.get("default").filter(|default| !default.is_null()) else {
+                    continue;
+                };
                 wanted.insert((object["description"].to_string(), key.clone()));
                 let place = format!("{pointer}/{key}");
                 let stated = with(&sample, &place, default.clone());
@@ -333,9 +356,14 @@ fn examples_are_taken() {
 fn texts_of(name: &str) -> impl Strategy<Value = (String, &'static str, &'static str)> + use<> {
     let (_, kind, pointer) = PLACES.into_iter().find(|(other, ..)| *other == name).unwrap();
     let schema = schema(kind);
-    let pattern = schema["$defs"][name]["pattern"].as_str().unwrap().trim_start_matches('^').trim_end_matches('$');
+    let pattern =
+        schema["$defs"][name]["pattern"].as_str().unwrap().trim_start_matches('^').trim_end_matches('$');
     // Short runs stay within the bounds of numbers and lengths, which a pattern does not state.
-    let short = pattern.replace(")+", "){1,2}").replace(")*", "){0,2}").replace("]*", "]{0,2}").replace("]+", "]{1,3}");
+    let short = pattern
+        .replace(")+", "){1,2}")
+        .replace(")*", "){0,2}")
+        .replace("]*", "]{0,2}")
+        .replace("]+", "]{1,3}");
     string_regex(&short).unwrap().prop_map(move |text| (text, kind, pointer))
 }
 
@@ -356,7 +384,9 @@ proptest! {
 #[test]
 fn what_is_not_supported_yet_is_said_and_not_offered() {
     let head = "pipeline: p\n";
-    let rule = |condition: &str| format!("{head}rules:\n  - name: r\n    assets: \"**\"\n    {condition}\n    severity: minor\n");
+    let rule = |condition: &str| {
+        format!("{head}rules:\n  - name: r\n    assets: \"**\"\n    {condition}\n    severity: minor\n")
+    };
     for (text, message, line, column) in [
         (format!("{head}views:\n  - {{ name: v }}\n"), "`views` is not supported yet", 2, 1),
         (format!("{head}routes: [ {{ to: x }} ]\n"), "`routes` is not supported yet", 2, 1),
@@ -370,7 +400,11 @@ fn what_is_not_supported_yet_is_said_and_not_offered() {
         assert!(only.hint.is_some(), "{error}");
     }
     let error = load("pipeline", &format!("{head}veiws: []\n")).unwrap_err();
-    assert_eq!(error.0[0].hint.as_deref(), Some("the keys here are pipeline, sources, signals, rules, jobs"), "{error}");
+    assert_eq!(
+        error.0[0].hint.as_deref(),
+        Some("the keys here are pipeline, sources, signals, rules, jobs"),
+        "{error}"
+    );
     let svr = with(&sample("model"), "/algorithms", json!(["ridge", "svr"]));
     assert!(load_value("model", &svr).unwrap_err().to_string().contains("`svr` is not supported yet"));
     assert!(load_definitions(&[], &[]).is_ok());

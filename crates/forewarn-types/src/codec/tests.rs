@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence, EvidenceValue, JobKind,
-    JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality, RunState, SeriesDef, Severity, Transition,
+    AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence,
+    EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality, RunState,
+    SeriesDef, Severity, Transition,
 };
 
 fn round_trip(record: &Record) -> Record {
@@ -47,66 +48,109 @@ fn said() -> impl Strategy<Value = Option<String>> {
 }
 
 fn alert() -> impl Strategy<Value = Record> {
-    let value = prop::option::of(number().prop_filter("an optional number that is not finite is none", |value| value.is_finite()));
+    let value = prop::option::of(
+        number().prop_filter("an optional number that is not finite is none", |value| value.is_finite()),
+    );
     let seen = prop::collection::vec((name(), time(), number()), 0..3);
-    ((any::<u128>(), name(), name(), any::<u64>()), [time(), time(), time(), time()], value, seen, said(), text()).prop_map(
-        |((alert, rule, asset, cause), [time, started, from, to], value, seen, comment, message)| {
-            let values = seen.into_iter().map(|(signal, time, value)| EvidenceValue { signal, time, value }).collect();
-            Record::Alert(AlertTransition {
-                alert: AlertId(alert),
-                rule,
-                asset,
-                severity: Severity::Major,
-                transition: Transition::Raised,
-                state: AlertState::OutOfService,
-                unknown: false,
-                time,
-                started,
-                value,
-                score: value,
-                message: message.clone(),
-                actor: comment.clone(),
-                comment,
-                cause: Offset(cause),
-                ordinal: 3,
-                evidence: Evidence { rule_version: message, from, to, values },
-            })
-        },
+    (
+        (any::<u128>(), name(), name(), any::<u64>()),
+        [time(), time(), time(), time()],
+        value,
+        seen,
+        said(),
+        text(),
     )
+        .prop_map(
+            |((alert, rule, asset, cause), [time, started, from, to], value, seen, comment, message)| {
+                let values = seen
+                    .into_iter()
+                    .map(|(signal, time, value)| EvidenceValue { signal, time, value })
+                    .collect();
+                Record::Alert(AlertTransition {
+                    alert: AlertId(alert),
+                    rule,
+                    asset,
+                    severity: Severity::Major,
+                    transition: Transition::Raised,
+                    state: AlertState::OutOfService,
+                    unknown: false,
+                    time,
+                    started,
+                    value,
+                    score: value,
+                    message: message.clone(),
+                    actor: comment.clone(),
+                    comment,
+                    cause: Offset(cause),
+                    ordinal: 3,
+                    evidence: Evidence { rule_version: message, from, to, values },
+                })
+            },
+        )
 }
 
 fn prediction() -> impl Strategy<Value = Record> {
     let contributions = prop::collection::vec((name(), number()), 0..3);
-    (text(), name(), [time(), time(), time()], [number(), number(), number(), number()], contributions, any::<bool>()).prop_map(
-        |(model, asset, [time, made, life_started], [p05, p50, p95, cap], contributions, out_of_distribution)| {
-            let contributions = contributions.into_iter().map(|(signal, weight)| Contribution { signal, weight }).collect();
-            let (version, unit) = (model.clone(), "hours".into());
-            Record::Prediction(Prediction {
+    (
+        text(),
+        name(),
+        [time(), time(), time()],
+        [number(), number(), number(), number()],
+        contributions,
+        any::<bool>(),
+    )
+        .prop_map(
+            |(
                 model,
-                version,
                 asset,
-                time,
-                made,
-                unit,
-                p05,
-                p50,
-                p95,
-                cap,
+                [time, made, life_started],
+                [p05, p50, p95, cap],
                 contributions,
                 out_of_distribution,
-                life_started,
-                from: Some(time),
-                coverage: Some(cap),
-            })
-        },
-    )
+            )| {
+                let contributions = contributions
+                    .into_iter()
+                    .map(|(signal, weight)| Contribution { signal, weight })
+                    .collect();
+                let (version, unit) = (model.clone(), "hours".into());
+                Record::Prediction(Prediction {
+                    model,
+                    version,
+                    asset,
+                    time,
+                    made,
+                    unit,
+                    p05,
+                    p50,
+                    p95,
+                    cap,
+                    contributions,
+                    out_of_distribution,
+                    life_started,
+                    from: Some(time),
+                    coverage: Some(cap),
+                })
+            },
+        )
 }
 
 fn run() -> impl Strategy<Value = Record> {
     (text(), text(), [time(), time(), time()], prop::option::of(any::<u64>()), said()).prop_map(
         |(run, job, [from, to, time], rows, error)| {
             let (kind, state, details) = (JobKind::Train, RunState::Cancelled, error.clone());
-            Record::JobRun(JobRun { run, job: job.clone(), kind, state, from, to, time, trigger: job, rows, error, details })
+            Record::JobRun(JobRun {
+                run,
+                job: job.clone(),
+                kind,
+                state,
+                from,
+                to,
+                time,
+                trigger: job,
+                rows,
+                error,
+                details,
+            })
         },
     )
 }
@@ -114,25 +158,57 @@ fn run() -> impl Strategy<Value = Record> {
 fn command() -> impl Strategy<Value = Record> {
     let action = prop_oneof![
         time().prop_map(|until| CommandAction::Shelve { until }),
-        prop::sample::select(vec![CommandAction::Acknowledge, CommandAction::Unshelve, CommandAction::Comment]),
+        prop::sample::select(vec![
+            CommandAction::Acknowledge,
+            CommandAction::Unshelve,
+            CommandAction::Comment
+        ]),
     ];
     (any::<u128>(), action, text(), said(), time()).prop_map(|(alert, action, actor, comment, time)| {
-        Record::Command(OperatorCommand { alert: AlertId(alert), action, actor, reason: comment.clone(), comment, time })
+        Record::Command(OperatorCommand {
+            alert: AlertId(alert),
+            action,
+            actor,
+            reason: comment.clone(),
+            comment,
+            time,
+        })
     })
 }
 
 /// Records of all kinds whose body is JSON.
 fn rare() -> impl Strategy<Value = Record> {
     let series = prop::collection::vec((any::<u32>(), name(), name()), 0..4).prop_map(|defs| {
-        Record::Series(defs.into_iter().map(|(id, asset, signal)| SeriesDef { id: SeriesId(id), asset, signal }).collect())
+        Record::Series(
+            defs.into_iter()
+                .map(|(id, asset, signal)| SeriesDef { id: SeriesId(id), asset, signal })
+                .collect(),
+        )
     });
     let definitions = prop::collection::vec((text(), name()), 0..3).prop_map(|files| {
-        Record::Definitions(Definitions { files: files.into_iter().map(|(path, text)| DefinitionFile { path, text }).collect() })
+        Record::Definitions(Definitions {
+            files: files.into_iter().map(|(path, text)| DefinitionFile { path, text }).collect(),
+        })
     });
     let life = (name(), time(), said()).prop_map(|(asset, time, comment)| {
-        Record::LifeEvent(LifeEvent { asset, event: LifeEventKind::Failed, time, actor: comment.clone(), comment })
+        Record::LifeEvent(LifeEvent {
+            asset,
+            event: LifeEventKind::Failed,
+            time,
+            actor: comment.clone(),
+            comment,
+        })
     });
-    prop_oneof![series, definitions, command(), alert(), run(), prediction(), life, time().prop_map(Record::Tick)]
+    prop_oneof![
+        series,
+        definitions,
+        command(),
+        alert(),
+        run(),
+        prediction(),
+        life,
+        time().prop_map(Record::Tick)
+    ]
 }
 
 proptest! {
@@ -164,8 +240,13 @@ proptest! {
 
 #[test]
 fn a_usual_record_is_not_refused() {
-    let event =
-        LifeEvent { asset: "p/1".into(), event: LifeEventKind::Failed, time: Timestamp(3), actor: None, comment: Some("bearing".into()) };
+    let event = LifeEvent {
+        asset: "p/1".into(),
+        event: LifeEventKind::Failed,
+        time: Timestamp(3),
+        actor: None,
+        comment: Some("bearing".into()),
+    };
     for record in [Record::Tick(Timestamp(-4)), Record::LifeEvent(event)] {
         assert_eq!(round_trip(&record), record);
     }
@@ -175,7 +256,8 @@ fn a_usual_record_is_not_refused() {
 fn a_time_that_text_cannot_hold_is_refused() {
     // Microseconds taken for milliseconds.
     let time = Timestamp::from_millis(1_767_225_600_000_000);
-    let event = LifeEvent { asset: "p/1".into(), event: LifeEventKind::Failed, time, actor: None, comment: None };
+    let event =
+        LifeEvent { asset: "p/1".into(), event: LifeEventKind::Failed, time, actor: None, comment: None };
     let error = encode_record(&Record::LifeEvent(event), &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("years 0 to 9999"), "{error}");
 }

@@ -104,8 +104,13 @@ const ALERTS: [(&str, &str); 7] = [
     ("message", "message"),
     ("id", "id"),
 ];
-const STEPS: [(&str, &str); 5] =
-    [("time", "time"), ("transition", "transition"), ("message", "message"), ("actor", "actor"), ("comment", "comment")];
+const STEPS: [(&str, &str); 5] = [
+    ("time", "time"),
+    ("transition", "transition"),
+    ("message", "message"),
+    ("actor", "actor"),
+    ("comment", "comment"),
+];
 
 /// Does what is asked.
 ///
@@ -128,14 +133,19 @@ pub(crate) async fn run(args: AlertArgs) -> Result<ExitCode> {
         Action::Shelve { action, duration } => act(&client, "shelve", action, Some(duration), json).await?,
         Action::Unshelve(action) => act(&client, "unshelve", action, None, json).await?,
         Action::Comment { id, actor, comment, reason } => {
-            act(&client, "comment", ActionArgs { id, actor, comment: Some(comment), reason }, None, json).await?;
+            act(&client, "comment", ActionArgs { id, actor, comment: Some(comment), reason }, None, json)
+                .await?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn filter(severity: Option<String>, asset: Option<String>) -> Vec<(&'static str, String)> {
-    severity.map(|severity| ("severity", severity)).into_iter().chain(asset.map(|asset| ("asset", asset))).collect()
+    severity
+        .map(|severity| ("severity", severity))
+        .into_iter()
+        .chain(asset.map(|asset| ("asset", asset)))
+        .collect()
 }
 
 fn show(alert: &Value, json: bool) -> Result<()> {
@@ -149,7 +159,14 @@ fn show(alert: &Value, json: bool) -> Result<()> {
 fn in_full(alert: &Value) -> String {
     let text = |key: &str| alert[key].as_str().unwrap_or("-");
     let doubt = if alert["unknown"] == true { " (in doubt: inputs are missing or bad)" } else { "" };
-    let mut told = format!("{} on {}: {}, {}{doubt}\n{}\n", text("rule"), text("asset"), text("severity"), text("state"), text("message"));
+    let mut told = format!(
+        "{} on {}: {}, {}{doubt}\n{}\n",
+        text("rule"),
+        text("asset"),
+        text("severity"),
+        text("state"),
+        text("message")
+    );
     let facts = ["started", "ended", "acknowledged_by", "shelved_until", "consequence", "action"];
     for (name, value) in facts.iter().filter_map(|key| Some((key.replace('_', " "), alert[*key].as_str()?))) {
         told.extend([name.as_str(), ": ", value, "\n"]);
@@ -157,7 +174,13 @@ fn in_full(alert: &Value) -> String {
     let evidence = &alert["evidence"];
     let span = |key: &str| evidence[key].as_str().unwrap_or("-");
     // Writing to a string cannot fail.
-    let _ = writeln!(told, "evidence: readings from {} to {}, rule version {}", span("from"), span("to"), span("rule_version"));
+    let _ = writeln!(
+        told,
+        "evidence: readings from {} to {}, rule version {}",
+        span("from"),
+        span("to"),
+        span("rule_version")
+    );
     for value in evidence["values"].as_array().into_iter().flatten() {
         let text = |key: &str| value[key].as_str().unwrap_or("-");
         let number = value["value"].as_f64().map_or_else(|| "-".to_owned(), |number| number.to_string());
@@ -166,12 +189,22 @@ fn in_full(alert: &Value) -> String {
     told.push('\n');
     told.push_str(&table::of_objects(&STEPS, &alert["transitions"]));
     match alert["transitions_left_out"].as_u64() {
-        Some(count) if count > 0 => told + &format!("({count} transitions after the first are left out; the table alert_events has all)\n"),
+        Some(count) if count > 0 => {
+            told + &format!(
+                "({count} transitions after the first are left out; the table alert_events has all)\n"
+            )
+        }
         _ => told,
     }
 }
 
-async fn act(client: &Client, verb: &str, action: ActionArgs, duration: Option<String>, json: bool) -> Result<()> {
+async fn act(
+    client: &Client,
+    verb: &str,
+    action: ActionArgs,
+    duration: Option<String>,
+    json: bool,
+) -> Result<()> {
     let ActionArgs { id, actor, comment, reason } = action;
     let mut body = json!({ "actor": actor });
     for (key, value) in [("comment", comment), ("reason", reason), ("duration", duration)] {
@@ -184,5 +217,9 @@ async fn act(client: &Client, verb: &str, action: ActionArgs, duration: Option<S
         return print_json(&alert);
     }
     let state = alert["state"].as_str().unwrap_or("unchanged");
-    print(&if verb == "comment" { format!("the comment on {id} is recorded\n") } else { format!("{id} is {state}\n") })
+    print(&if verb == "comment" {
+        format!("the comment on {id} is recorded\n")
+    } else {
+        format!("{id} is {state}\n")
+    })
 }

@@ -1,6 +1,7 @@
 //! `forewarn backup`: a copy of everything a running server knows, as of one offset.
 //!
-//! The server holds its state still and says what it consists of; this command copies it from the lake's store to that of the backups.
+//! The server holds its state still and says what it consists of; this command copies it from the lake's
+//! store to that of the backups.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -23,7 +24,8 @@ use crate::clock::SystemClock;
 /// Arguments of `forewarn backup`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BackupArgs {
-    /// Where backups are kept: `file:///folder` or `s3://bucket/prefix`. Those of one server stand beside one another and share files.
+    /// Where backups are kept: `file:///folder` or `s3://bucket/prefix`. Those of one server stand beside one
+    /// another and share files.
     #[arg(long)]
     to: String,
     /// The server's settings, which say where its lake is.
@@ -96,23 +98,30 @@ pub(crate) async fn run(args: BackupArgs) -> Result<ExitCode> {
     let point = first_line(&mut answer).await?;
     if let Some(former) = former.as_ref().filter(|former| former.log != point.log) {
         let (log, other) = (&point.log, &former.log);
-        bail!("{} has backups of another log ({other}), and this server's is {log}; give each server a place of its own", args.to);
+        bail!(
+            "{} has backups of another log ({other}), and this server's is {log}; give each server a place of its own",
+            args.to
+        );
     }
     let name = format!("{:020}-{}", point.offset.0, created.to_utc().format("%Y%m%dT%H%M%S%.6fZ"));
-    let backup = Backup { source: &source, target: &target, point: &point, name: &name, quiet: args.server.json };
+    let backup =
+        Backup { source: &source, target: &target, point: &point, name: &name, quiet: args.server.json };
     let done = tokio::select! {
         done = backup.make(former.as_ref(), created.to_string()) => done?,
         error = let_go(&mut answer) => return Err(error),
     };
     tell(&args, &name, &done)?;
     for LeftOut { name, reason } in &point.left_out {
-        complain(&format!("the table {name} is not in the backup, since the server does not know it: {reason}"));
+        complain(&format!(
+            "the table {name} is not in the backup, since the server does not know it: {reason}"
+        ));
     }
     Ok(if point.left_out.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn tell(args: &BackupArgs, name: &str, done: &Done) -> Result<()> {
-    let (offset, objects, bytes) = (done.manifest.offset, done.manifest.lake.len() as u64 + 1, done.manifest.bytes());
+    let (offset, objects, bytes) =
+        (done.manifest.offset, done.manifest.lake.len() as u64 + 1, done.manifest.bytes());
     if args.server.json {
         return print_json(&json!({
             "backup": name, "to": args.to, "offset": offset, "objects": objects, "bytes": bytes, "bytes_copied": done.copied,
@@ -120,7 +129,10 @@ fn tell(args: &BackupArgs, name: &str, done: &Done) -> Result<()> {
         }));
     }
     let (copied, bytes) = (HumanBytes(done.copied), HumanBytes(bytes));
-    print(&format!("backup {name}: all records before offset {offset}, {} of {bytes}, {copied} of them new\n", counted(objects, "object")))
+    print(&format!(
+        "backup {name}: all records before offset {offset}, {} of {bytes}, {copied} of them new\n",
+        counted(objects, "object")
+    ))
 }
 
 /// The newest backup of those in `target` that can be read.
@@ -135,7 +147,11 @@ async fn former(target: &ObjectFiles) -> Result<Option<Manifest>> {
             // It would only have spared some copying.
             Err(error) => {
                 let error = format!("{error:#}");
-                tracing::warn!(name, error, "an earlier backup cannot be used; what it has copied is copied again");
+                tracing::warn!(
+                    name,
+                    error,
+                    "an earlier backup cannot be used; what it has copied is copied again"
+                );
             }
         }
     }
@@ -154,7 +170,9 @@ async fn first_line(answer: &mut Response) -> Result<Point> {
 /// Resolves when the server no longer holds the state.
 async fn let_go(answer: &mut Response) -> anyhow::Error {
     while let Ok(Some(_)) = answer.chunk().await {}
-    anyhow::anyhow!("the server has ended, and what has been copied is no backup; make it again when the server runs")
+    anyhow::anyhow!(
+        "the server has ended, and what has been copied is no backup; make it again when the server runs"
+    )
 }
 
 /// A backup that is being made.
@@ -169,13 +187,21 @@ struct Backup<'a> {
 impl Backup<'_> {
     async fn make(&self, former: Option<&Manifest>, created: String) -> Result<Done> {
         let point = self.point;
-        let records = Copying { from: point.records.path.clone(), to: format!("{BACKUPS}/{}/records", self.name) };
-        // The server deletes old snapshots soon, and it overwrites the names of the models in force: these come first.
+        let records =
+            Copying { from: point.records.path.clone(), to: format!("{BACKUPS}/{}/records", self.name) };
+        // The server deletes old snapshots soon, and it overwrites the names of the models in force: these
+        // come first.
         let hidden = backup::bar(0, true);
         let elsewhere = "is the lake of the settings that of the server? --config names other settings, --server another server";
         let mut lake = self.copy(vec![self.own(&point.snapshot.path)], &hidden).await.context(elsewhere)?;
         let mut urgent = Vec::new();
-        urgent.extend(self.others().await?.iter().filter(|path| path.ends_with("/current.json")).map(|path| self.own(path)));
+        urgent.extend(
+            self.others()
+                .await?
+                .iter()
+                .filter(|path| path.ends_with("/current.json"))
+                .map(|path| self.own(path)),
+        );
         let (mut files, present) = self.files(former).await?;
         files.extend(point.tables.iter().flat_map(|table| &table.log_entries).map(|path| self.own(path)));
         let sizes = self.sizes().await?;
@@ -185,8 +211,13 @@ impl Backup<'_> {
         let records = self.copy(vec![records], &bar).await?.pop().context("no records were copied")?;
         lake.extend(self.copy(urgent, &bar).await?);
         lake.extend(self.copy(files, &bar).await?);
-        if let Some(stored) = lake.iter().find(|stored| sizes.get(&stored.path).is_some_and(|size| *size != stored.bytes)) {
-            bail!("{} has changed its size while it was copied, which no file of a table may; is the lake on a sound disk?", stored.path);
+        if let Some(stored) =
+            lake.iter().find(|stored| sizes.get(&stored.path).is_some_and(|size| *size != stored.bytes))
+        {
+            bail!(
+                "{} has changed its size while it was copied, which no file of a table may; is the lake on a sound disk?",
+                stored.path
+            );
         }
         let copied: HashSet<String> = lake.iter().map(|stored| stored.path.clone()).collect();
         // A version of a model that one of those names is there by now.
@@ -215,7 +246,10 @@ impl Backup<'_> {
 
     async fn copy(&self, copies: Vec<Copying>, bar: &ProgressBar) -> Result<Vec<Stored>> {
         let copied = backup::copy(copies, self.source, self.target, bar).await?;
-        Ok(copied.into_iter().map(|(copy, bytes, crc32)| Stored { path: copy.from, at: copy.to, bytes, crc32 }).collect())
+        Ok(copied
+            .into_iter()
+            .map(|(copy, bytes, crc32)| Stored { path: copy.from, at: copy.to, bytes, crc32 })
+            .collect())
     }
 
     /// An object of which this backup gets a copy of its own.
@@ -226,9 +260,12 @@ impl Backup<'_> {
     /// The data files that have to be copied, and those that an earlier backup has copied.
     async fn files(&self, former: Option<&Manifest>) -> Result<(Vec<Copying>, Vec<Stored>)> {
         let there = self.target.list(FILES).await?;
-        let there: HashMap<&str, u64> = there.iter().map(|file| (file.path.as_str(), file.size_bytes)).collect();
-        let known =
-            former.into_iter().flat_map(|former| &former.lake).filter(|stored| there.get(stored.at.as_str()) == Some(&stored.bytes));
+        let there: HashMap<&str, u64> =
+            there.iter().map(|file| (file.path.as_str(), file.size_bytes)).collect();
+        let known = former
+            .into_iter()
+            .flat_map(|former| &former.lake)
+            .filter(|stored| there.get(stored.at.as_str()) == Some(&stored.bytes));
         let known: HashMap<&str, &Stored> = known.map(|stored| (stored.path.as_str(), stored)).collect();
         let (mut missing, mut present) = (Vec::new(), Vec::new());
         for path in self.point.tables.iter().flat_map(|table| &table.files) {
@@ -244,7 +281,9 @@ impl Backup<'_> {
     async fn sizes(&self) -> Result<HashMap<String, u64>> {
         let mut sizes = HashMap::new();
         for table in &self.point.tables {
-            sizes.extend(self.source.list(&table.name).await?.into_iter().map(|file| (file.path, file.size_bytes)));
+            sizes.extend(
+                self.source.list(&table.name).await?.into_iter().map(|file| (file.path, file.size_bytes)),
+            );
         }
         Ok(sizes)
     }
@@ -252,9 +291,14 @@ impl Backup<'_> {
     /// What is in the lake beside the tables, and is not the server's note to itself.
     async fn others(&self) -> Result<Vec<String>> {
         let all = self.source.list("").await?;
-        let tables: HashSet<&str> =
-            all.iter().filter(|file| file.path.contains("/_delta_log/")).filter_map(|file| file.path.split('/').next()).collect();
-        let other = |path: &str| path.split_once('/').is_some_and(|(folder, _)| folder != "_forewarn" && !tables.contains(folder));
+        let tables: HashSet<&str> = all
+            .iter()
+            .filter(|file| file.path.contains("/_delta_log/"))
+            .filter_map(|file| file.path.split('/').next())
+            .collect();
+        let other = |path: &str| {
+            path.split_once('/').is_some_and(|(folder, _)| folder != "_forewarn" && !tables.contains(folder))
+        };
         Ok(all.iter().filter(|file| other(&file.path)).map(|file| file.path.clone()).collect())
     }
 }

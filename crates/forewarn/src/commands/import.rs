@@ -53,7 +53,8 @@ pub(crate) struct ImportArgs {
     /// Names of the columns of files without a header, such as `unit,cycle,setting1..3,s1..s21`.
     #[arg(long)]
     columns: Vec<String>,
-    /// A column that is a signal, `column` or `column=signal`; may be given often. Left out: all numeric columns.
+    /// A column that is a signal, `column` or `column=signal`; may be given often. Left out: all numeric
+    /// columns.
     #[arg(long = "signal", value_name = "COLUMN[=SIGNAL]")]
     signals: Vec<String>,
     /// For files with one reading a row: the column that names the signal.
@@ -175,7 +176,8 @@ fn merge(lives: &mut AssetLives, events: Vec<LifeEvent>) {
 pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
     let client = Client::new(&args.server)?;
     let mapping = args.mapping();
-    // Every mapping is fitted before the first reading is sent, so that a wrong name in it leaves nothing half done.
+    // Every mapping is fitted before the first reading is sent, so that a wrong name in it leaves nothing
+    // half done.
     let open = |path: &PathBuf| match import::open(path, &mapping) {
         Ok(importer) => Ok((path.display().to_string(), importer)),
         Err(error) => Err(anyhow!(as_options(&error.to_string()))),
@@ -186,7 +188,9 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
     let (mut before, mut lives) = (0, AssetLives::new());
     for (file, mut importer) in importers {
         bar.set_message(file.clone());
-        import(&client, &file, &mut importer, &bar, before, &mut done).await.with_context(|| format!("importing {file}"))?;
+        import(&client, &file, &mut importer, &bar, before, &mut done)
+            .await
+            .with_context(|| format!("importing {file}"))?;
         before += importer.bytes_total();
         merge(&mut lives, importer.life_events());
     }
@@ -207,8 +211,16 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
 }
 
 fn told(done: &Done, files: usize, took: Duration) -> String {
-    let took = if took < Duration::from_mins(1) { format!("{:.1} s", took.as_secs_f64()) } else { HumanDuration(took).to_string() };
-    let mut text = format!("{} stored from {} in {took}", counted(done.accepted, "reading"), counted(files as u64, "file"));
+    let took = if took < Duration::from_mins(1) {
+        format!("{:.1} s", took.as_secs_f64())
+    } else {
+        HumanDuration(took).to_string()
+    };
+    let mut text = format!(
+        "{} stored from {} in {took}",
+        counted(done.accepted, "reading"),
+        counted(files as u64, "file")
+    );
     let parts = [
         (done.duplicate, format!("{} had been stored before", HumanCount(done.duplicate))),
         (done.late, format!("{} came late", HumanCount(done.late))),
@@ -243,12 +255,20 @@ fn bar(bytes: u64, quiet: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new(bytes);
-    let style = ProgressStyle::with_template("{msg} [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
+    let style =
+        ProgressStyle::with_template("{msg} [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar
 }
 
-async fn import(client: &Client, file: &str, importer: &mut Importer, bar: &ProgressBar, before: u64, done: &mut Done) -> Result<()> {
+async fn import(
+    client: &Client,
+    file: &str,
+    importer: &mut Importer,
+    bar: &ProgressBar,
+    before: u64,
+    done: &mut Done,
+) -> Result<()> {
     while let Some(batch) = tokio::task::block_in_place(|| importer.next_batch(ROWS))? {
         for error in &batch.errors {
             done.shown += 1;
@@ -264,10 +284,19 @@ async fn import(client: &Client, file: &str, importer: &mut Importer, bar: &Prog
     Ok(())
 }
 
-async fn send(client: &Client, file: &str, batch: &RawBatch, bar: &ProgressBar, done: &mut Done) -> Result<()> {
+async fn send(
+    client: &Client,
+    file: &str,
+    batch: &RawBatch,
+    bar: &ProgressBar,
+    done: &mut Done,
+) -> Result<()> {
     let mut body = Vec::new();
     batch.write_ndjson(&mut body);
-    let request = client.request(Method::POST, &["v1", "readings"])?.header("content-type", "application/x-ndjson").body(body);
+    let request = client
+        .request(Method::POST, &["v1", "readings"])?
+        .header("content-type", "application/x-ndjson")
+        .body(body);
     let answer = client.send_patiently(request, |why| bar.suspend(|| complain(why))).await?;
     let count = |key: &str| answer[key].as_u64().unwrap_or_default();
     done.accepted += count("accepted");
@@ -292,8 +321,8 @@ fn show(bar: &ProgressBar, number: usize, file: &str, line: usize, reason: &str)
     }
 }
 
-/// Records the events of one asset's lives, except those on record already: an import that is repeated adds no second life. Gives the
-/// count of those recorded.
+/// Records the events of one asset's lives, except those on record already: an import that is repeated adds
+/// no second life. Gives the count of those recorded.
 async fn record(client: &Client, events: &[LifeEvent], bar: &ProgressBar) -> Result<u64> {
     let Some(asset) = events.first().map(|event| event.asset.clone()) else { return Ok(0) };
     let path = ["v1", "assets", asset.as_ref(), "life-events"];
@@ -306,10 +335,17 @@ async fn record(client: &Client, events: &[LifeEvent], bar: &ProgressBar) -> Res
     let mut recorded = 0;
     for event in events {
         let (kind, time) = (event.event.as_str(), event.time.to_string());
-        if known.as_array().into_iter().flatten().any(|known| known["event"] == kind && known["time"] == time.as_str()) {
+        if known
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|known| known["event"] == kind && known["time"] == time.as_str())
+        {
             continue;
         }
-        let request = client.request(Method::POST, &path)?.json(&json!({ "event": kind, "time": time, "actor": "import" }));
+        let request = client
+            .request(Method::POST, &path)?
+            .json(&json!({ "event": kind, "time": time, "actor": "import" }));
         client.send_patiently(request, wait).await?;
         recorded += 1;
     }
@@ -322,9 +358,19 @@ mod tests {
 
     #[test]
     fn the_summary_tells_what_there_is_to_tell() {
-        let check = |done: Done, files, seconds, expected: &str| assert_eq!(told(&done, files, Duration::from_millis(seconds)), expected);
+        let check = |done: Done, files, seconds, expected: &str| {
+            assert_eq!(told(&done, files, Duration::from_millis(seconds)), expected)
+        };
         check(Done { accepted: 1, ..Done::default() }, 1, 140, "1 reading stored from 1 file in 0.1 s\n");
-        let done = Done { accepted: 22_695, duplicate: 1_000, late: 12, refused: 1, empty: 2, life_events: 200, shown: 1 };
+        let done = Done {
+            accepted: 22_695,
+            duplicate: 1_000,
+            late: 12,
+            refused: 1,
+            empty: 2,
+            life_events: 200,
+            shown: 1,
+        };
         let expected = "22,695 readings stored from 3 files in 2 minutes; 1,000 had been stored before; 12 came late; 1 line refused; \
                         2 cells without a value; 200 life events recorded\n";
         check(done, 3, 120_000, expected);

@@ -63,10 +63,23 @@ enum Action {
     },
 }
 
-const JOBS: [(&str, &str); 6] =
-    [("job", "name"), ("kind", "kind"), ("schedule", "schedule"), ("next", "next"), ("last run", "last.state"), ("at", "last.time")];
-const RUNS: [(&str, &str); 7] =
-    [("run", "run"), ("state", "state"), ("from", "from"), ("to", "to"), ("trigger", "trigger"), ("rows", "rows"), ("error", "error")];
+const JOBS: [(&str, &str); 6] = [
+    ("job", "name"),
+    ("kind", "kind"),
+    ("schedule", "schedule"),
+    ("next", "next"),
+    ("last run", "last.state"),
+    ("at", "last.time"),
+];
+const RUNS: [(&str, &str); 7] = [
+    ("run", "run"),
+    ("state", "state"),
+    ("from", "from"),
+    ("to", "to"),
+    ("trigger", "trigger"),
+    ("rows", "rows"),
+    ("error", "error"),
+];
 
 /// Does what is asked.
 ///
@@ -93,7 +106,12 @@ pub(crate) async fn run(args: JobArgs) -> Result<ExitCode> {
             return queued(&client, &started, wait, json).await;
         }
         Action::Backfill { job, from, to } => {
-            let answer = client.post(&["v1", "jobs", &job, "backfill"], &json!({ "from": from.to_string(), "to": to.to_string() })).await?;
+            let answer = client
+                .post(
+                    &["v1", "jobs", &job, "backfill"],
+                    &json!({ "from": from.to_string(), "to": to.to_string() }),
+                )
+                .await?;
             let queued = answer["runs"].as_array().map_or(0, Vec::len) as u64;
             let skipped = answer["skipped"].as_u64().unwrap_or(0);
             let mut told = vec![format!("{} queued", counted(queued, "run"))];

@@ -36,8 +36,14 @@ enum Action {
     Verify,
 }
 
-const SEGMENTS: [(&str, &str); 6] =
-    [("file", "file"), ("from", "from"), ("to", "to"), ("records", "records"), ("bytes", "bytes"), ("kinds", "told")];
+const SEGMENTS: [(&str, &str); 6] = [
+    ("file", "file"),
+    ("from", "from"),
+    ("to", "to"),
+    ("records", "records"),
+    ("bytes", "bytes"),
+    ("kinds", "told"),
+];
 
 /// Runs the command.
 ///
@@ -52,12 +58,17 @@ pub(crate) fn run(args: LogArgs) -> Result<ExitCode> {
         },
     };
     if !dir.is_dir() {
-        bail!("there is no folder {}; --config names other settings, --dir the log's folder itself", dir.display());
+        bail!(
+            "there is no folder {}; --config names other settings, --dir the log's folder itself",
+            dir.display()
+        );
     }
     let segments = inspect(&dir).with_context(|| format!("cannot read the log in {}", dir.display()))?;
     let damaged = segments.iter().any(|segment| segment.problem.is_some() && !segment.torn);
     if args.json {
-        print_json(&json!({ "segments": segments.iter().map(as_json).collect::<Vec<_>>(), "damaged": damaged }))?;
+        print_json(
+            &json!({ "segments": segments.iter().map(as_json).collect::<Vec<_>>(), "damaged": damaged }),
+        )?;
     } else {
         if matches!(args.action, Action::Inspect) {
             print(&table::of_objects(&SEGMENTS, &segments.iter().map(as_json).collect::<Vec<_>>().into()))?;
@@ -88,10 +99,14 @@ fn tell_problem(segment: &SegmentReport) {
     let Some((position, problem)) = &segment.problem else { return };
     let path = segment.path.display();
     if segment.torn {
-        complain(&format!("{path} ends in the middle of a write at byte {position}, as after a crash; the next start cuts that off"));
+        complain(&format!(
+            "{path} ends in the middle of a write at byte {position}, as after a crash; the next start cuts that off"
+        ));
     } else {
         let kept = format!("records up to offset {} are whole", segment.end);
-        complain(&format!("{path} is damaged at byte {position}: {problem}; {kept}; restore the file from a copy of the disk"));
+        complain(&format!(
+            "{path} is damaged at byte {position}: {problem}; {kept}; restore the file from a copy of the disk"
+        ));
     }
 }
 

@@ -22,7 +22,8 @@ use serde_json::Value;
 use crate::client::Client;
 use crate::table;
 
-/// Whoever read standard output has gone, as `head` does when it has enough: nothing is wrong, and nobody is left to tell.
+/// Whoever read standard output has gone, as `head` does when it has enough: nothing is wrong, and nobody is
+/// left to tell.
 #[derive(Debug)]
 pub(crate) struct ReaderGone;
 
@@ -49,7 +50,8 @@ pub(crate) fn print(text: &str) -> Result<()> {
 fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let printed = out.write_all(bytes).and_then(|()| out.flush());
-    printed.map_err(|error| if error.kind() == ErrorKind::BrokenPipe { ReaderGone.into() } else { error.into() })
+    printed
+        .map_err(|error| if error.kind() == ErrorKind::BrokenPipe { ReaderGone.into() } else { error.into() })
 }
 
 /// A time on the command line.
@@ -71,7 +73,10 @@ fn show_list(answer: &Value, key: &str, columns: &[(&str, &str)], json: bool) ->
         return print_json(answer);
     }
     let cut = answer["truncated"] == true || !answer["next"].is_null();
-    print(&(table::of_objects(columns, &answer[key]) + if cut { "(there are more: see --limit)\n" } else { "" }))
+    print(
+        &(table::of_objects(columns, &answer[key])
+            + if cut { "(there are more: see --limit)\n" } else { "" }),
+    )
 }
 
 /// A count and what is counted, in the plural where that is right.
@@ -98,7 +103,8 @@ fn outcome(run: &Value) -> String {
     }
     if let Some(version) = run["details"]["version"].as_str() {
         let force = if run["details"]["promoted"] == true { "in force" } else { "not put in force" };
-        let reason = run["details"]["reason"].as_str().map_or_else(String::new, |reason| format!(": {reason}"));
+        let reason =
+            run["details"]["reason"].as_str().map_or_else(String::new, |reason| format!(": {reason}"));
         let mut text = format!("; version {version} is {force}{reason}");
         for warning in run["details"]["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             text.extend(["\nwarning: ", warning]);

@@ -61,8 +61,13 @@ enum Action {
     },
 }
 
-const MODELS: [(&str, &str); 5] =
-    [("model", "model"), ("assets", "assets"), ("unit", "unit"), ("version", "version.version"), ("problem", "problem")];
+const MODELS: [(&str, &str); 5] = [
+    ("model", "model"),
+    ("assets", "assets"),
+    ("unit", "unit"),
+    ("version", "version.version"),
+    ("problem", "problem"),
+];
 const VERSIONS: [(&str, &str); 6] = [
     ("version", "version"),
     ("current", "current"),
@@ -94,7 +99,9 @@ pub(crate) async fn run(args: ModelArgs) -> Result<ExitCode> {
     let show = |answer: &Value, key: &str, columns: &[(&str, &str)]| show_list(answer, key, columns, json);
     match args.action {
         Action::List => show(&client.get(&["v1", "models"], &[]).await?, "models", &MODELS)?,
-        Action::Versions { model } => show(&client.get(&["v1", "models", &model, "versions"], &[]).await?, "versions", &VERSIONS)?,
+        Action::Versions { model } => {
+            show(&client.get(&["v1", "models", &model, "versions"], &[]).await?, "versions", &VERSIONS)?
+        }
         Action::Train { model, wait } => {
             let started = client.post(&["v1", "models", &model, "train"], &json!({})).await?;
             return queued(&client, &started, wait, json).await;
@@ -104,7 +111,8 @@ pub(crate) async fn run(args: ModelArgs) -> Result<ExitCode> {
             return queued(&client, &started, wait, json).await;
         }
         Action::Promote { model, version } => {
-            let answer = client.post(&["v1", "models", &model, "promote"], &json!({ "version": version })).await?;
+            let answer =
+                client.post(&["v1", "models", &model, "promote"], &json!({ "version": version })).await?;
             show(&answer, "versions", &VERSIONS)?;
         }
         Action::Predictions { asset, limit } => {

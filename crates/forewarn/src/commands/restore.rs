@@ -1,12 +1,13 @@
-//! `forewarn restore`: a backup becomes the lake and the data folder of a server, which goes on as the one that was backed up. Without a
-//! backup a new data folder is made for a lake whose own is lost.
+//! `forewarn restore`: a backup becomes the lake and the data folder of a server, which goes on as the one
+//! that was backed up. Without a backup a new data folder is made for a lake whose own is lost.
 //!
-//! What is made from a backup goes on with the same log, at the next offset and under the same id: the tables name this id, so that no
-//! record enters them twice. That the server which was backed up may still run does no harm, since each has a lake of its own from here on.
+//! What is made from a backup goes on with the same log, at the next offset and under the same id: the tables
+//! name this id, so that no record enters them twice. That the server which was backed up may still run does
+//! no harm, since each has a lake of its own from here on.
 //!
-//! A lake that has lost its log gets a new one, under an id of its own, as the lost one may turn up again. It begins with the newest
-//! snapshot in the lake. What stood in the lost log alone is lost; what the tables have got since the snapshot stays in them, and the folded
-//! state (alerts, last values) does not know of it.
+//! A lake that has lost its log gets a new one, under an id of its own, as the lost one may turn up again. It
+//! begins with the newest snapshot in the lake. What stood in the lost log alone is lost; what the tables
+//! have got since the snapshot stays in them, and the folded state (alerts, last values) does not know of it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,13 +31,15 @@ use crate::table;
 /// Arguments of `forewarn restore`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestoreArgs {
-    /// Where the backups are kept: `file:///folder` or `s3://bucket/prefix`. Left out: the lake is there, and only the data folder is lost.
+    /// Where the backups are kept: `file:///folder` or `s3://bucket/prefix`. Left out: the lake is there, and
+    /// only the data folder is lost.
     #[arg(long)]
     from: Option<String>,
     /// The new server's data folder, which must hold no log.
     #[arg(long, required_unless_present = "list")]
     data_dir: Option<PathBuf>,
-    /// The new server's lake: `file:///folder` or `s3://bucket/prefix`. It must be empty, unless there is no backup to restore.
+    /// The new server's lake: `file:///folder` or `s3://bucket/prefix`. It must be empty, unless there is no
+    /// backup to restore.
     #[arg(long, required_unless_present = "list")]
     lake: Option<String>,
     /// The backup to restore; the newest if left out.
@@ -50,8 +53,13 @@ pub(crate) struct RestoreArgs {
     json: bool,
 }
 
-const COLUMNS: [(&str, &str); 5] =
-    [("backup", "backup"), ("created", "created"), ("offset", "offset"), ("objects", "objects"), ("bytes", "bytes")];
+const COLUMNS: [(&str, &str); 5] = [
+    ("backup", "backup"),
+    ("created", "created"),
+    ("offset", "offset"),
+    ("objects", "objects"),
+    ("bytes", "bytes"),
+];
 
 /// Restores a backup, or makes a data folder for a lake.
 ///
@@ -68,11 +76,19 @@ pub(crate) async fn run(args: RestoreArgs) -> Result<ExitCode> {
     }
 }
 
-/// The places that the command line names: the data folder, the log's folder in it, which is empty, and the lake.
+/// The places that the command line names: the data folder, the log's folder in it, which is empty, and the
+/// lake.
 fn places(args: &RestoreArgs) -> Result<(&PathBuf, PathBuf, &String)> {
-    let (Some(data_dir), Some(url)) = (&args.data_dir, &args.lake) else { bail!("--data-dir and --lake are missing") };
+    let (Some(data_dir), Some(url)) = (&args.data_dir, &args.lake) else {
+        bail!("--data-dir and --lake are missing")
+    };
     let log = data_dir.join("log");
-    if log.exists() && std::fs::read_dir(&log).with_context(|| format!("cannot read the folder {}", log.display()))?.next().is_some() {
+    if log.exists()
+        && std::fs::read_dir(&log)
+            .with_context(|| format!("cannot read the folder {}", log.display()))?
+            .next()
+            .is_some()
+    {
         bail!("{} holds a log already; name another --data-dir, or move that one away", data_dir.display());
     }
     Ok((data_dir, log, url))
@@ -82,13 +98,20 @@ fn places(args: &RestoreArgs) -> Result<(&PathBuf, PathBuf, &String)> {
 async fn from_lake(args: &RestoreArgs) -> Result<ExitCode> {
     let (data_dir, log, url) = places(args)?;
     let series = Arc::new(RwLock::new(SeriesTable::new(0)));
-    let lake = Lake::open(LakeOptions { url: url.clone(), ..LakeOptions::default() }, series, Arc::new(SystemClock)).await?;
-    let (lost, committed) = lake.fed_by().await?.with_context(|| format!("{url} has never been fed from a log: start a server on it"))?;
+    let lake =
+        Lake::open(LakeOptions { url: url.clone(), ..LakeOptions::default() }, series, Arc::new(SystemClock))
+            .await?;
+    let (lost, committed) = lake
+        .fed_by()
+        .await?
+        .with_context(|| format!("{url} has never been fed from a log: start a server on it"))?;
     let snapshots = SnapshotStore::new(lake.store().clone(), &lost, PathBuf::new());
     let newest = snapshots.newest(Ok).await?;
-    let (snapshot, _) =
-        newest.with_context(|| format!("there is no snapshot in {} that can be used (see the warnings)", snapshots.place()))?;
-    // The intake's part of a snapshot may be newer than its offset: it knows of records behind it, and of series that these define.
+    let (snapshot, _) = newest.with_context(|| {
+        format!("there is no snapshot in {} that can be used (see the warnings)", snapshots.place())
+    })?;
+    // The intake's part of a snapshot may be newer than its offset: it knows of records behind it, and of
+    // series that these define.
     let (from, next, series) = (snapshot.offset, snapshot.intake.next, snapshot.intake.series.clone());
     let id = forewarn_log::new_id();
     SnapshotStore::new(lake.store().clone(), &id, PathBuf::new()).save(snapshot, None).await?;
@@ -98,7 +121,8 @@ async fn from_lake(args: &RestoreArgs) -> Result<ExitCode> {
     if args.json {
         print_json(&json!({ "snapshot": from, "offset": end, "lost_log": lost }))?;
     } else {
-        let told = format!("the log goes on at offset {end}, with the state of the snapshot at offset {from}");
+        let told =
+            format!("the log goes on at offset {end}, with the state of the snapshot at offset {from}");
         print(&format!("{told}; start the server with data_dir: {} and lake: {url}\n", data_dir.display()))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -108,7 +132,10 @@ async fn from_backup(args: &RestoreArgs, from: &str) -> Result<ExitCode> {
     let source = ObjectFiles::open(from, SystemClock.now()).await?;
     let found = backup::list(&source).await?;
     let chosen = match &args.backup {
-        Some(name) => found.iter().find(|(found, _)| found == name).with_context(|| format!("there is no backup {name}; --list names all")),
+        Some(name) => found
+            .iter()
+            .find(|(found, _)| found == name)
+            .with_context(|| format!("there is no backup {name}; --list names all")),
         None => found.last().with_context(|| format!("there is no backup at {from}")),
     };
     let (name, path) = chosen?;
@@ -126,10 +153,19 @@ async fn from_backup(args: &RestoreArgs, from: &str) -> Result<ExitCode> {
         complain(&format!("the table {table} was left out of the backup and is not restored"));
     }
     if args.json {
-        print_json(&json!({ "backup": name, "offset": offset, "objects": objects, "bytes": bytes, "left_out": manifest.left_out }))?;
+        print_json(
+            &json!({ "backup": name, "offset": offset, "objects": objects, "bytes": bytes, "left_out": manifest.left_out }),
+        )?;
     } else {
-        let told = format!("backup {name} is restored: all records before offset {offset}, {}", counted(objects, "object"));
-        print(&format!("{told} of {}; start the server with data_dir: {} and lake: {url}\n", HumanBytes(bytes), data_dir.display()))?;
+        let told = format!(
+            "backup {name} is restored: all records before offset {offset}, {}",
+            counted(objects, "object")
+        );
+        print(&format!(
+            "{told} of {}; start the server with data_dir: {} and lake: {url}\n",
+            HumanBytes(bytes),
+            data_dir.display()
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -154,15 +190,28 @@ async fn list(found: &[(String, String)], source: &ObjectFiles, json: bool) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the lake, then the log: without a log of this id no server starts on the lake, so half of a backup is never taken for a whole.
-async fn restore(manifest: &Manifest, source: &ObjectFiles, lake: &ObjectFiles, log: LogOptions, quiet: bool) -> Result<()> {
+/// Writes the lake, then the log: without a log of this id no server starts on the lake, so half of a backup
+/// is never taken for a whole.
+async fn restore(
+    manifest: &Manifest,
+    source: &ObjectFiles,
+    lake: &ObjectFiles,
+    log: LogOptions,
+    quiet: bool,
+) -> Result<()> {
     let records = records(manifest, source).await?;
     forewarn_lake::found(lake, &manifest.log, manifest.lake_offset).await?;
     let bar = backup::bar(manifest.bytes(), quiet);
-    let copies = manifest.lake.iter().map(|stored| Copying { from: stored.at.clone(), to: stored.path.clone() }).collect();
+    let copies = manifest
+        .lake
+        .iter()
+        .map(|stored| Copying { from: stored.at.clone(), to: stored.path.clone() })
+        .collect();
     let copied = backup::copy(copies, source, lake, &bar).await?;
-    let mut copied: Vec<Stored> =
-        copied.into_iter().map(|(copy, bytes, crc32)| Stored { path: copy.to, at: copy.from, bytes, crc32 }).collect();
+    let mut copied: Vec<Stored> = copied
+        .into_iter()
+        .map(|(copy, bytes, crc32)| Stored { path: copy.to, at: copy.from, bytes, crc32 })
+        .collect();
     copied.sort_by(|a, b| a.path.cmp(&b.path));
     bar.finish_and_clear();
     if let Some((stored, _)) = manifest.lake.iter().zip(&copied).find(|(stored, copied)| stored != copied) {
@@ -178,7 +227,8 @@ async fn restore(manifest: &Manifest, source: &ObjectFiles, lake: &ObjectFiles, 
 /// The records of the log, checked.
 async fn records(manifest: &Manifest, source: &ObjectFiles) -> Result<Vec<u8>> {
     let stored = &manifest.records;
-    let records = source.get(&stored.at).await?.with_context(|| format!("{} is missing in the backup", stored.at))?;
+    let records =
+        source.get(&stored.at).await?.with_context(|| format!("{} is missing in the backup", stored.at))?;
     if records.len() as u64 != stored.bytes || crc32fast::hash(&records) != stored.crc32 {
         return Err(damaged(stored));
     }

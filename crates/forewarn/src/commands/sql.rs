@@ -1,4 +1,5 @@
-//! `forewarn sql`: one query, its rows as a table, JSON, CSV, Arrow or Parquet, on standard output or in a file.
+//! `forewarn sql`: one query, its rows as a table, JSON, CSV, Arrow or Parquet, on standard output or in a
+//! file.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -63,7 +64,8 @@ impl Format {
 /// Runs the query.
 ///
 /// # Errors
-/// No server, or its refusal; a file that cannot be written; bytes that are no text and would go to a terminal.
+/// No server, or its refusal; a file that cannot be written; bytes that are no text and would go to a
+/// terminal.
 pub(crate) async fn run(mut args: SqlArgs) -> Result<ExitCode> {
     let format = match (args.csv, args.server.json) {
         (true, _) => Format::Csv,
@@ -72,24 +74,32 @@ pub(crate) async fn run(mut args: SqlArgs) -> Result<ExitCode> {
     };
     let binary = matches!(format, Format::Arrow | Format::Parquet);
     if binary && args.output.is_none() && std::io::stdout().is_terminal() {
-        bail!("these rows are no text for a terminal; write them to a file with --output FILE, or send them on with | or >");
+        bail!(
+            "these rows are no text for a terminal; write them to a file with --output FILE, or send them on with | or >"
+        );
     }
     if args.query == "-" {
         args.query.clear();
-        std::io::stdin().read_to_string(&mut args.query).context("cannot read the query from standard input")?;
+        std::io::stdin()
+            .read_to_string(&mut args.query)
+            .context("cannot read the query from standard input")?;
     }
     let client = Client::new(&args.server)?;
     let mut body = json!({ "query": args.query });
     if let Some(most) = args.max_rows {
         body["max_rows"] = most.into();
     }
-    let request = client.request(Method::POST, &["v1", "sql"])?.header("accept", format.media_type()).json(&body);
+    let request =
+        client.request(Method::POST, &["v1", "sql"])?.header("accept", format.media_type()).json(&body);
     let response = client.send(request).await?;
     let truncated = response.headers().contains_key("x-forewarn-truncated");
     let bytes = response.bytes().await.context("the rows were cut off")?;
     let output = args.output.as_deref();
     match format {
-        Format::Table => write(output, show(&serde_json::from_slice(&bytes).context("the server's answer is not JSON")?).as_bytes())?,
+        Format::Table => write(
+            output,
+            show(&serde_json::from_slice(&bytes).context("the server's answer is not JSON")?).as_bytes(),
+        )?,
         // One line: indented, each cell of each row would stand on a line of its own.
         Format::Json => write(output, &[&bytes[..], b"\n"].concat())?,
         Format::Csv | Format::Arrow | Format::Parquet => write(output, &bytes)?,
@@ -103,14 +113,17 @@ pub(crate) async fn run(mut args: SqlArgs) -> Result<ExitCode> {
 
 fn write(output: Option<&Path>, bytes: &[u8]) -> Result<()> {
     match output {
-        Some(file) => std::fs::write(file, bytes).with_context(|| format!("cannot write the rows to {}", file.display())),
+        Some(file) => std::fs::write(file, bytes)
+            .with_context(|| format!("cannot write the rows to {}", file.display())),
         None => print_bytes(bytes),
     }
 }
 
 fn show(answer: &Value) -> String {
-    let columns: Vec<&str> = answer["columns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let rows: Vec<Vec<Value>> = answer["rows"].as_array().into_iter().flatten().filter_map(|row| row.as_array().cloned()).collect();
+    let columns: Vec<&str> =
+        answer["columns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let rows: Vec<Vec<Value>> =
+        answer["rows"].as_array().into_iter().flatten().filter_map(|row| row.as_array().cloned()).collect();
     let more = if answer["truncated"] == true { ", and there are more: see --max-rows" } else { "" };
     let counted = counted(rows.len() as u64, "row");
     table::render(&columns, &rows) + &format!("({counted}{more})\n")

@@ -1,5 +1,5 @@
-//! `forewarn alert watch`: alerts as they happen. A watcher must not stop watching without a word, so a stream that is cut off is taken
-//! up again behind the last event seen.
+//! `forewarn alert watch`: alerts as they happen. A watcher must not stop watching without a word, so a
+//! stream that is cut off is taken up again behind the last event seen.
 
 use std::time::Duration;
 
@@ -38,15 +38,16 @@ async fn reconnect(client: &Client, query: &[(&str, String)], events: &mut Event
         sleep(RECONNECT).await;
         match connect(client, query, events).await {
             Ok(response) => return Ok(response),
-            // A server that starts up may refuse for a while; one that finds fault with the request always will, but has not before.
+            // A server that starts up may refuse for a while; one that finds fault with the request always
+            // will, but has not before.
             Err(error) if error.is::<Refused>() => complain(&format!("{error:#}; trying again")),
             Err(_) => {}
         }
     }
 }
 
-/// Opens the stream behind the last event seen. The first thing it sends says where it stands, and only with that in hand may the
-/// user be told that nothing will be missed.
+/// Opens the stream behind the last event seen. The first thing it sends says where it stands, and only with
+/// that in hand may the user be told that nothing will be missed.
 async fn connect(client: &Client, query: &[(&str, String)], events: &mut Events) -> Result<Response> {
     let request = client.request(Method::GET, &["v1", "alerts", "stream"])?.query(query);
     let request = if let Some(seen) = &events.seen { request.header("last-event-id", seen) } else { request };
@@ -65,7 +66,9 @@ async fn follow(mut response: Response, events: &mut Events, json: bool) -> Resu
             match event.name.as_str() {
                 "alert" if json => print(&format!("{}\n", event.data))?,
                 "alert" => print(&one_line(&event.data))?,
-                "gap" => complain("some alerts are no longer in the server's log; `forewarn alert list` has them"),
+                "gap" => {
+                    complain("some alerts are no longer in the server's log; `forewarn alert list` has them")
+                }
                 _ => {}
             }
         }
@@ -150,7 +153,10 @@ mod tests {
         assert_eq!(events.next(), None);
         assert_eq!(events.seen, None);
         events.push(b"mp\r\n\nid: 9\n\nevent: al");
-        assert_eq!(events.next(), Some(Event { name: "alert".into(), id: Some("7".into()), data: "pümp".into() }));
+        assert_eq!(
+            events.next(),
+            Some(Event { name: "alert".into(), id: Some("7".into()), data: "pümp".into() })
+        );
         assert_eq!(events.next(), None);
         assert_eq!(events.seen.as_deref(), Some("9"));
         events.cut_off();

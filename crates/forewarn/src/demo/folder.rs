@@ -11,14 +11,16 @@ use crate::config::{self, Tree};
 const PIPELINE: &str = include_str!("../../../../pipelines/pumps.yaml");
 const MODEL: &str = include_str!("../../../../models/pump-life.yaml");
 
-/// Writes what is missing, and reads the whole. Definitions that are there already may have been changed, so they stay.
+/// Writes what is missing, and reads the whole. Definitions that are there already may have been changed, so
+/// they stay.
 ///
 /// # Errors
 /// A folder or file that cannot be written or read.
 pub(super) fn prepare(dir: &Path, listen: &str) -> Result<Result<Tree, Diagnostics>> {
     for (folder, file, text) in [("pipelines", "pumps.yaml", PIPELINE), ("models", "pump-life.yaml", MODEL)] {
         let folder = dir.join(folder);
-        fs::create_dir_all(&folder).with_context(|| format!("cannot create the folder {}", folder.display()))?;
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create the folder {}", folder.display()))?;
         let path = folder.join(file);
         if !path.exists() {
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;

@@ -1,5 +1,5 @@
-//! The plant running on: each step sends what the sensors read, moves the clock, waits until the server has done what is due, and shows
-//! what came of it.
+//! The plant running on: each step sends what the sensors read, moves the clock, waits until the server has
+//! done what is due, and shows what came of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use forewarn_api::SharedState;
 use forewarn_batch::SchedulerHandle;
 use forewarn_log::{LocalLog, Log as _};
 use forewarn_types::{
-    AlertTransition, Clock as _, Journal as _, LifeEventKind, ManualClock, Offset, Prediction, Record, Timestamp, Transition,
+    AlertTransition, Clock as _, Journal as _, LifeEventKind, ManualClock, Offset, Prediction, Record,
+    Timestamp, Transition,
 };
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
@@ -78,8 +79,8 @@ impl<'a> Live<'a> {
         Self { parts, sensors, screen, feed, past, shown: None, seen: Seen::default() }
     }
 
-    /// Shows `missed`, which happened when the demo was stopped, and runs step by step, at `pace` or as fast as it goes; with `once`
-    /// until the first failure, otherwise without end.
+    /// Shows `missed`, which happened when the demo was stopped, and runs step by step, at `pace` or as fast
+    /// as it goes; with `once` until the first failure, otherwise without end.
     ///
     /// # Errors
     /// The server's refusal.
@@ -153,7 +154,9 @@ impl<'a> Live<'a> {
     fn show_predictions(&mut self, now: Timestamp) -> Result<()> {
         let mut soonest: Option<Prediction> = None;
         for asset in self.sensors.plant.pumps() {
-            let Some(prediction) = self.parts.state.read().prediction(asset, None).map(|(_, prediction)| prediction.clone()) else {
+            let Some(prediction) =
+                self.parts.state.read().prediction(asset, None).map(|(_, prediction)| prediction.clone())
+            else {
                 continue;
             };
             let past = self.past.predicted.entry(asset.clone()).or_default();

@@ -1,8 +1,9 @@
-//! `forewarn demo`: a simulated plant, watched by the real server. History is imported, a model trained, and then the plant runs on
-//! before one's eyes, with days that last seconds.
+//! `forewarn demo`: a simulated plant, watched by the real server. History is imported, a model trained, and
+//! then the plant runs on before one's eyes, with days that last seconds.
 //!
-//! The simulator sends readings over HTTP as sensors would. Simulated time is the server's clock here: it moves on only when the server
-//! has done what is due, so the same seed shows the same alerts and predictions on a slow machine and on a fast one.
+//! The simulator sends readings over HTTP as sensors would. Simulated time is the server's clock here: it
+//! moves on only when the server has done what is due, so the same seed shows the same alerts and predictions
+//! on a slow machine and on a fast one.
 
 mod folder;
 mod live;
@@ -42,8 +43,8 @@ const PUMPS: usize = 6;
 const HISTORY_DAYS: i64 = 150;
 /// Streaming begins when some bearing has used up this share of its life.
 const WATCH_FROM_SHARE: f64 = 0.62;
-/// After Ctrl-C the server may bring its work to an end for this long. What it has not written to the lake by then is in the log, from
-/// which the next start goes on, as it would after a crash.
+/// After Ctrl-C the server may bring its work to an end for this long. What it has not written to the lake by
+/// then is in the log, from which the next start goes on, as it would after a crash.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Arguments of `forewarn demo`.
@@ -87,7 +88,12 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     let mut server = started.map_err(|error| explain(error, &args))?;
     let client = Client::at(&format!("http://{}", server.address))?;
     let show = Show {
-        parts: Parts { log: Arc::clone(&server.log), scheduler: server.scheduler.clone(), state: server.state.clone(), clock },
+        parts: Parts {
+            log: Arc::clone(&server.log),
+            scheduler: server.scheduler.clone(),
+            state: server.state.clone(),
+            clock,
+        },
         sensors: Sensors { client: &client, plant: &plant },
         screen: &screen,
         address: server.address.to_string(),
@@ -113,11 +119,15 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
 fn explain(error: anyhow::Error, args: &DemoArgs) -> anyhow::Error {
     let dir = args.dir.display();
     if matches!(error.downcast_ref(), Some(LogError::Locked(_))) {
-        return anyhow!("the folder {dir} is in use: a demo or server runs on it already; stop that, or give another folder with --dir");
+        return anyhow!(
+            "the folder {dir} is in use: a demo or server runs on it already; stop that, or give another folder with --dir"
+        );
     }
     if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse) {
         let listen = &args.listen;
-        return anyhow!("{listen} is in use: a demo or server listens there already; stop that, or give another address with --listen");
+        return anyhow!(
+            "{listen} is in use: a demo or server listens there already; stop that, or give another address with --listen"
+        );
     }
     error
 }
@@ -137,18 +147,24 @@ impl Show<'_> {
         let newest = sensors.newest().await?;
         let now = newest.map_or(watch_from, |newest| newest.max(watch_from));
         parts.clock.set(now);
-        let stored = sensors.import(newest.unwrap_or(Timestamp(0)), watch_from, |share| screen.progress(share)).await?;
+        let stored = sensors
+            .import(newest.unwrap_or(Timestamp(0)), watch_from, |share| screen.progress(share))
+            .await?;
         let mut missed = sensors.record_missing(now).await?;
         missed.retain(|event| event.time > watch_from);
         screen.history(stored, watch_from)?;
         predict(sensors.client, &parts.scheduler).await?;
         screen.links(&self.address, args.hours_per_second, args.once)?;
 
-        let pace = (!args.once).then(|| Duration::from_secs_f64(plant::STEP_US as f64 / 3_600e6 / args.hours_per_second));
+        let pace = (!args.once)
+            .then(|| Duration::from_secs_f64(plant::STEP_US as f64 / 3_600e6 / args.hours_per_second));
         let past = Past::read(&sensors, now).await?;
         let seen = Live::new(parts, &sensors, screen, past).run(&missed, pace, args.once).await?;
         screen::summary(&seen)?;
-        let warned = seen.failures.iter().all(|failure| failure.first_alert.is_some() && !failure.predictions.is_empty());
+        let warned = seen
+            .failures
+            .iter()
+            .all(|failure| failure.first_alert.is_some() && !failure.predictions.is_empty());
         Ok(if warned { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
@@ -169,7 +185,11 @@ async fn run_to_end(client: &Client, action: &str) -> Result<()> {
     let run = client.post(&["v1", "models", MODEL, action], &json!({})).await?;
     let ended = client.ended_run(run["run"].as_str().unwrap_or_default()).await?;
     if ended["state"] != "succeeded" {
-        bail!("the run {action}:{MODEL} {}: {}", ended["state"], ended["error"].as_str().unwrap_or("no reason given"));
+        bail!(
+            "the run {action}:{MODEL} {}: {}",
+            ended["state"],
+            ended["error"].as_str().unwrap_or("no reason given")
+        );
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! What was said of the pumps before one watches: an alert may have been raised in the history that was imported, and a demo that goes
-//! on has alerts and predictions from before it was stopped. A pump that fails is told of as if one had watched all its life.
+//! What was said of the pumps before one watches: an alert may have been raised in the history that was
+//! imported, and a demo that goes on has alerts and predictions from before it was stopped. A pump that fails
+//! is told of as if one had watched all its life.
 
 use std::collections::BTreeMap;
 
@@ -35,8 +36,11 @@ impl Past {
             if let Some(first) = sensors.rows(&alerts).await?.first().and_then(|row| row["first"].as_str()) {
                 past.alerted.insert(asset.clone(), Timestamp::parse(first)?);
             }
-            let predictions = format!("SELECT * FROM predictions WHERE asset = '{asset}' AND made > '{since}' ORDER BY made");
-            let predictions: Result<Vec<Prediction>> = sensors.rows(&predictions).await?.into_iter().map(prediction).collect();
+            let predictions = format!(
+                "SELECT * FROM predictions WHERE asset = '{asset}' AND made > '{since}' ORDER BY made"
+            );
+            let predictions: Result<Vec<Prediction>> =
+                sensors.rows(&predictions).await?.into_iter().map(prediction).collect();
             past.predicted.insert(asset.clone(), predictions?);
         }
         Ok(past)

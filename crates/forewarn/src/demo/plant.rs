@@ -2,21 +2,27 @@
 //!
 //! The physics, kept simple enough to be checked by hand:
 //!
-//! - *Life.* How long a bearing lasts is drawn from a Weibull distribution with shape 5 and scale 30 days, cut to 18–45 days (the
-//!   form ISO 281 uses for rolling bearings). After a failure the pump stands still for 12–36 hours and gets a new bearing.
-//! - *Wear.* With the age as a share of the life, x = t/L, wear is w = x³: little for half of the life, then faster and faster, as
-//!   fatigue spalls grow.
+//! - *Life.* How long a bearing lasts is drawn from a Weibull distribution with shape 5 and scale 30 days,
+//!   cut to 18–45 days (the form ISO 281 uses for rolling bearings). After a failure the pump stands still
+//!   for 12–36 hours and gets a new bearing.
+//! - *Wear.* With the age as a share of the life, x = t/L, wear is w = x³: little for half of the life, then
+//!   faster and faster, as fatigue spalls grow.
 //! - *Load* follows the shift: 0.75 at night, 1 by day, 0.85 on weekends.
-//! - *Vibration* (RMS velocity, mm/s): 1.6 · load · (1 + 3.5 w). ISO 10816-1 calls 4.5 unsatisfactory and 7.1 unacceptable.
-//! - *Sound* in the band 2–8 kHz (dB): 62 + 6 · (load − 1) + 16 w; from w > 0.3 on, a dry bearing squeaks now and then, 12 dB louder,
-//!   the more often the more it is worn.
+//! - *Vibration* (RMS velocity, mm/s): 1.6 · load · (1 + 3.5 w). ISO 10816-1 calls 4.5 unsatisfactory and 7.1
+//!   unacceptable.
+//! - *Sound* in the band 2–8 kHz (dB): 62 + 6 · (load − 1) + 16 w; from w > 0.3 on, a dry bearing squeaks now
+//!   and then, 12 dB louder, the more often the more it is worn.
 //! - *Temperature* of the bearing (°C): ambient (18 ± 4 over the day) + 30 · load + 38 w, in thermal balance.
 //! - *Flow* (m³/h): 120 · load · (1 − 0.06 w).
 //!
-//! Every number is a pure function of seed, pump and time (noise comes from a counter-based hash), so a plant that was stopped goes
-//! on exactly where it was, and the same seed always gives the same plant.
+//! Every number is a pure function of seed, pump and time (noise comes from a counter-based hash), so a plant
+//! that was stopped goes on exactly where it was, and the same seed always gives the same plant.
 
-#![expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times of a few centuries in µs fit both types")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times of a few centuries in µs fit both types"
+)]
 
 use forewarn_types::Timestamp;
 
@@ -89,12 +95,13 @@ impl Plant {
         self.lives(pump, time.plus_us(1)).pop().filter(|life| time < life.fails)
     }
 
-    /// The first time after `days` days at which some pump has used up `share` of its bearing's life and none fails within three days:
-    /// a good moment to watch.
+    /// The first time after `days` days at which some pump has used up `share` of its bearing's life and none
+    /// fails within three days: a good moment to watch.
     pub(crate) fn moment_to_watch(&self, days: i64, share: f64) -> Timestamp {
         let mut time = self.start.plus_us(days * DAY_US as i64);
         let near = |time: Timestamp| {
-            let lives: Vec<Life> = (0..self.pumps.len()).filter_map(|pump| self.life_at(pump, time)).collect();
+            let lives: Vec<Life> =
+                (0..self.pumps.len()).filter_map(|pump| self.life_at(pump, time)).collect();
             lives.iter().any(|life| (share..share + 0.02).contains(&life.share(time)))
                 && lives.iter().all(|life| life.fails.since_us(time) >= 3 * DAY_US as i64)
         };
@@ -104,7 +111,8 @@ impl Plant {
         time
     }
 
-    /// What the sensors of pump `pump` read at `time`, in the order of [`SIGNALS`]; `None` while it stands still.
+    /// What the sensors of pump `pump` read at `time`, in the order of [`SIGNALS`]; `None` while it stands
+    /// still.
     pub(crate) fn sample(&self, pump: usize, time: Timestamp, life: Life) -> Option<[f64; 4]> {
         if time < life.installed || time >= life.fails {
             return None;
@@ -116,15 +124,22 @@ impl Plant {
         let ambient = 18.0 + 4.0 * ((hour - 9.0) / 24.0 * std::f64::consts::TAU).sin();
         let squeaks = wear > 0.3 && self.uniform(pump, 1, step) < wear;
         let vibration = 1.6 * load * (1.0 + 3.5 * wear) * (1.0 + 0.05 * self.normal(pump, 2, step));
-        let acoustic = 62.0 + 6.0 * (load - 1.0) + 16.0 * wear + if squeaks { 12.0 } else { 0.0 } + 0.8 * self.normal(pump, 3, step);
+        let acoustic = 62.0
+            + 6.0 * (load - 1.0)
+            + 16.0 * wear
+            + if squeaks { 12.0 } else { 0.0 }
+            + 0.8 * self.normal(pump, 3, step);
         let temperature = ambient + 30.0 * load + 38.0 * wear + 0.5 * self.normal(pump, 4, step);
         let flow = 120.0 * load * (1.0 - 0.06 * wear) * (1.0 + 0.01 * self.normal(pump, 5, step));
         Some([round(vibration, 3), round(acoustic, 1), round(temperature, 2), round(flow, 1)])
     }
 
-    /// A number in [0, 1) that depends on nothing but the seed and the arguments (the finaliser of `SplitMix64` over a counter).
+    /// A number in [0, 1) that depends on nothing but the seed and the arguments (the finaliser of
+    /// `SplitMix64` over a counter).
     fn uniform(&self, pump: usize, channel: u64, counter: u64) -> f64 {
-        let mut x = self.seed ^ (pump as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ channel.wrapping_mul(0xd1b5_4a32_d192_ed03);
+        let mut x = self.seed
+            ^ (pump as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            ^ channel.wrapping_mul(0xd1b5_4a32_d192_ed03);
         x = x.wrapping_add(counter.wrapping_mul(0x2545_f491_4f6c_dd1d));
         for _ in 0..2 {
             x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);

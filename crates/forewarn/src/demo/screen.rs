@@ -38,7 +38,10 @@ impl Screen {
 
     pub(super) fn title(&self, dir: &Path, pumps: usize, seed: u64) -> Result<()> {
         let title = self.paint(BOLD, "Forewarn demo");
-        print(&format!("{title}: a simulated plant with {pumps} pumps (seed {seed}); all it keeps is in {}\n", dir.display()))
+        print(&format!(
+            "{title}: a simulated plant with {pumps} pumps (seed {seed}); all it keeps is in {}\n",
+            dir.display()
+        ))
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 100")]
@@ -55,7 +58,11 @@ impl Screen {
     }
 
     pub(super) fn links(&self, address: &str, hours_per_second: f64, once: bool) -> Result<()> {
-        let pace = if once { "as fast as it goes".to_owned() } else { format!("a day takes {:.1} s", 24.0 / hours_per_second) };
+        let pace = if once {
+            "as fast as it goes".to_owned()
+        } else {
+            format!("a day takes {:.1} s", 24.0 / hours_per_second)
+        };
         print(&format!(
             "  look at   http://{address}/                       what there is to see\n            \
              http://{address}/v1/predictions         when each pump will fail\n            \
@@ -77,7 +84,13 @@ impl Screen {
             Transition::Returned => ("returned", GREEN),
             _ => return Ok(()),
         };
-        self.line(step.time, code, word, &step.asset, &format!("{} {}: {}", step.severity.as_str(), step.rule, step.message))
+        self.line(
+            step.time,
+            code,
+            word,
+            &step.asset,
+            &format!("{} {}: {}", step.severity.as_str(), step.rule, step.message),
+        )
     }
 
     pub(super) fn prediction(&self, prediction: &Prediction) -> Result<()> {
@@ -141,12 +154,15 @@ pub(super) fn predictions(predictions: &Value) -> Result<()> {
 
 /// What came to pass.
 pub(super) fn summary(seen: &Seen) -> Result<()> {
-    let mut text = format!("\nsummary: {} alerts raised, {} predictions made\n", seen.alerts, seen.predictions);
+    let mut text =
+        format!("\nsummary: {} alerts raised, {} predictions made\n", seen.alerts, seen.predictions);
     for failure in &seen.failures {
         let (held, all) = failure.covered()?;
         let warned = failure.first_alert.map_or_else(
             || "without an alert".to_owned(),
-            |alert| format!("{:.1} days after its first alert", failure.time.since_us(alert) as f64 / 86_400e6),
+            |alert| {
+                format!("{:.1} days after its first alert", failure.time.since_us(alert) as f64 / 86_400e6)
+            },
         );
         writeln!(
             text,
@@ -186,7 +202,10 @@ mod tests {
     fn predictions_are_told_in_days_and_near_the_end_in_hours() {
         assert_eq!(span(0.0, 9.4, 30.6, 480.0, "hours").unwrap(), "fails in 9 hours (90 %: 0 to 31)");
         assert_eq!(span(24.0, 60.0, 96.0, 480.0, "hours").unwrap(), "fails in 2.5 days (90 %: 1.0 to 4.0)");
-        assert_eq!(span(300.0, 400.0, 480.0, 480.0, "hours").unwrap(), "fails in 16.7 days (90 %: 12.5 or longer)");
+        assert_eq!(
+            span(300.0, 400.0, 480.0, 480.0, "hours").unwrap(),
+            "fails in 16.7 days (90 %: 12.5 or longer)"
+        );
         assert_eq!(span(300.0, 480.0, 480.0, 480.0, "hours").unwrap(), "lasts 20 days or longer");
         assert!(span(1.0, 1.0, 1.0, 2.0, "cycles").is_err());
     }

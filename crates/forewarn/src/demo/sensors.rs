@@ -45,11 +45,17 @@ impl Sensors<'_> {
         newest.map(|text| Timestamp::parse(text).context("the newest reading's time")).transpose()
     }
 
-    /// Sends everything from `from` up to and with `until`. `progress` is told the share done. Gives the count of readings stored.
+    /// Sends everything from `from` up to and with `until`. `progress` is told the share done. Gives the
+    /// count of readings stored.
     ///
     /// # Errors
     /// The server's refusal.
-    pub(super) async fn import(&self, from: Timestamp, until: Timestamp, progress: impl Fn(f64)) -> Result<u64> {
+    pub(super) async fn import(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        progress: impl Fn(f64),
+    ) -> Result<u64> {
         let first = from.max(self.plant.start());
         let mut step = first.0.div_euclid(STEP_US) * STEP_US;
         let end = until.0 + 1;
@@ -84,17 +90,21 @@ impl Sensors<'_> {
         Ok(events)
     }
 
-    /// Records what happened up to and with `until` and is not on record yet, and gives it: at the first start that is everything, later
-    /// what happened in a step that was cut short.
+    /// Records what happened up to and with `until` and is not on record yet, and gives it: at the first
+    /// start that is everything, later what happened in a step that was cut short.
     ///
     /// # Errors
     /// The server's refusal.
     pub(super) async fn record_missing(&self, until: Timestamp) -> Result<Vec<Event>> {
         let rows = self.rows("SELECT asset, event, time FROM life_events").await?;
-        let known: HashSet<[String; 3]> =
-            rows.iter().map(|row| ["asset", "event", "time"].map(|key| row[key].as_str().unwrap_or_default().to_owned())).collect();
+        let known: HashSet<[String; 3]> = rows
+            .iter()
+            .map(|row| ["asset", "event", "time"].map(|key| row[key].as_str().unwrap_or_default().to_owned()))
+            .collect();
         let mut missing = self.events(until);
-        missing.retain(|event| !known.contains(&[event.asset.clone(), event.kind.as_str().to_owned(), event.time.to_string()]));
+        missing.retain(|event| {
+            !known.contains(&[event.asset.clone(), event.kind.as_str().to_owned(), event.time.to_string()])
+        });
         for event in &missing {
             self.post(event).await?;
         }
@@ -106,9 +116,17 @@ impl Sensors<'_> {
         let mut events = Vec::new();
         for (pump, asset) in self.plant.pumps().iter().enumerate() {
             for life in self.plant.lives(pump, until.plus_us(1)) {
-                events.push(Event { time: life.installed, asset: asset.clone(), kind: LifeEventKind::Installed });
+                events.push(Event {
+                    time: life.installed,
+                    asset: asset.clone(),
+                    kind: LifeEventKind::Installed,
+                });
                 if life.fails <= until {
-                    events.push(Event { time: life.fails, asset: asset.clone(), kind: LifeEventKind::Failed });
+                    events.push(Event {
+                        time: life.fails,
+                        asset: asset.clone(),
+                        kind: LifeEventKind::Failed,
+                    });
                 }
             }
         }
@@ -125,7 +143,11 @@ impl Sensors<'_> {
         let mut batch = RawBatch::default();
         for time in steps.map(Timestamp) {
             for (pump, asset) in self.plant.pumps().iter().enumerate() {
-                let Some(values) = self.plant.life_at(pump, time).and_then(|life| self.plant.sample(pump, time, life)) else { continue };
+                let Some(values) =
+                    self.plant.life_at(pump, time).and_then(|life| self.plant.sample(pump, time, life))
+                else {
+                    continue;
+                };
                 for (signal, value) in SIGNALS.iter().zip(values) {
                     batch.push(asset, signal, time.0, value, Quality::Good, 0);
                 }
@@ -136,7 +158,11 @@ impl Sensors<'_> {
         }
         let mut body = Vec::new();
         batch.write_ndjson(&mut body);
-        let request = self.client.request(Method::POST, &["v1", "readings"])?.header("content-type", "application/x-ndjson").body(body);
+        let request = self
+            .client
+            .request(Method::POST, &["v1", "readings"])?
+            .header("content-type", "application/x-ndjson")
+            .body(body);
         let answer = self.client.send_patiently(request, complain).await?;
         if answer["rejected_total"] != 0 {
             bail!("the server refused readings: {}", answer["rejected"]);
@@ -150,7 +176,8 @@ impl Sensors<'_> {
     /// The server's refusal.
     pub(super) async fn rows(&self, query: &str) -> Result<Vec<Map<String, Value>>> {
         let answer = self.client.post(&["v1", "sql"], &json!({ "query": query })).await?;
-        let columns: Vec<&str> = answer["columns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let columns: Vec<&str> =
+            answer["columns"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let row = |row: &Value| {
             let cells = row.as_array().cloned().unwrap_or_default();
             columns.iter().map(|name| (*name).to_owned()).zip(cells).collect()

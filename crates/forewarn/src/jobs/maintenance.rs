@@ -1,6 +1,7 @@
 //! The upkeep of the lake as a job: each table is compacted, rid of what is too old, and vacuumed.
 //!
-//! The tables are independent of one another, and so are the three steps: one that fails keeps none of the others from being done.
+//! The tables are independent of one another, and so are the three steps: one that fails keeps none of the
+//! others from being done.
 
 use std::sync::Arc;
 
@@ -20,7 +21,9 @@ pub(super) fn job(lake: Lake, config: MaintenanceConfig) -> Job {
         kind: JobKind::Maintain,
         trigger: Trigger::Every(config.every_us),
         catch_up: CatchUp::Latest,
-        description: "merges small files of the lake's tables, drops what is too old, deletes files that nothing needs".to_owned(),
+        description:
+            "merges small files of the lake's tables, drops what is too old, deletes files that nothing needs"
+                .to_owned(),
         work: Arc::new(Maintain { lake, config }),
     }
 }
@@ -55,7 +58,10 @@ impl Work for Maintain {
             }
             self.warn_of_unknown();
             if problems.is_empty() {
-                return Ok(Outcome { rows, details: (!tables.is_empty()).then(|| json!({ "tables": tables }).to_string()) });
+                return Ok(Outcome {
+                    rows,
+                    details: (!tables.is_empty()).then(|| json!({ "tables": tables }).to_string()),
+                });
             }
             Err(problems.join("; "))
         })
@@ -84,7 +90,10 @@ impl Maintain {
             self.lake.retain(table, before).await.map_or_else(&mut note, |retained| done.retained = retained);
         }
         let options = CompactOptions { target_bytes: self.config.file_bytes, ..CompactOptions::default() };
-        self.lake.compact(table, options).await.map_or_else(&mut note, |compacted| done.compacted = compacted);
+        self.lake
+            .compact(table, options)
+            .await
+            .map_or_else(&mut note, |compacted| done.compacted = compacted);
         let vacuumed = self.lake.vacuum(table, self.config.delete_after_us, self.config.keep_log_us).await;
         vacuumed.map_or_else(&mut note, |vacuumed| done.vacuumed = vacuumed);
         done
@@ -107,8 +116,11 @@ impl Done {
             ("log_entries_deleted", vacuumed.log_entries as u64),
             ("bytes_deleted", vacuumed.bytes),
         ];
-        let told: Map<String, Value> =
-            counts.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count.into())).collect();
+        let told: Map<String, Value> = counts
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(name, count)| (name.to_owned(), count.into()))
+            .collect();
         (!told.is_empty()).then_some(Value::Object(told))
     }
 }

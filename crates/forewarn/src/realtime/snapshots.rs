@@ -1,11 +1,13 @@
 //! When snapshots of folded state are taken, and what the log is told of them.
 //!
-//! A snapshot is saved while the runner goes on: the store may take its time, or be away, and alerts must not wait for it. Once it is saved
-//! the log hears that it is needed from the snapshot *before* on, which is the one to start from should the newest turn out to be damaged.
+//! A snapshot is saved while the runner goes on: the store may take its time, or be away, and alerts must not
+//! wait for it. Once it is saved the log hears that it is needed from the snapshot *before* on, which is the
+//! one to start from should the newest turn out to be damaged.
 //!
-//! In a log that has no room left nothing happens any more, so there would be no snapshot behind the newest, and what lies between the two
-//! would never be trimmed. For that case the newest is saved a second time: there are two again, and the log is needed from there on only.
-//! Where an alert waits for room and no state is at hand, the second one is a copy of the first.
+//! In a log that has no room left nothing happens any more, so there would be no snapshot behind the newest,
+//! and what lies between the two would never be trimmed. For that case the newest is saved a second time:
+//! there are two again, and the log is needed from there on only. Where an alert waits for room and no state
+//! is at hand, the second one is a copy of the first.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,13 +28,15 @@ use crate::snapshot::{Snapshot, SnapshotStore};
 
 /// How often it is looked whether the log wants to be trimmed sooner than the next snapshot is due.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How long the end waits for the store. Without the last snapshot the next start has more of the log to read, and that is all.
+/// How long the end waits for the store. Without the last snapshot the next start has more of the log to
+/// read, and that is all.
 const FINISH: Duration = Duration::from_secs(15);
 /// Requests for a snapshot that may wait.
 const MAX_REQUESTS: usize = 16;
 /// Less room than this is scarce for any alerts, in a log that is not small itself.
 const SCARCE_BYTES: u64 = 256 << 20;
-/// How much sooner it is scarce for what the clock or new definitions may bring about, as that may concern every asset at once.
+/// How much sooner it is scarce for what the clock or new definitions may bring about, as that may concern
+/// every asset at once.
 const ALL_AT_ONCE: u64 = 4;
 /// About what the alerts on one reading may take.
 const READING_ALERTS_BYTES: u64 = 2 << 10;
@@ -70,7 +74,8 @@ impl LogRoom {
         self.used_bytes > self.max_bytes / 2
     }
 
-    /// Whether the alerts on so many readings may find none; `at_once`: any number of alerts may come beside them.
+    /// Whether the alerts on so many readings may find none; `at_once`: any number of alerts may come beside
+    /// them.
     fn is_scarce(self, readings: u64, at_once: bool) -> bool {
         let free = self.max_bytes.saturating_sub(self.used_bytes);
         let least = SCARCE_BYTES.min(self.max_bytes / 8) * if at_once { ALL_AT_ONCE } else { 1 };
@@ -141,10 +146,19 @@ struct Saved {
 impl Snapshots {
     /// To be called within the runtime.
     pub(crate) fn new(parts: SnapshotParts) -> Self {
-        parts.metrics.snapshot_offset.store(parts.saved.as_ref().map_or(0, |saved| saved.offset.0), Ordering::Relaxed);
+        parts
+            .metrics
+            .snapshot_offset
+            .store(parts.saved.as_ref().map_or(0, |saved| saved.offset.0), Ordering::Relaxed);
         let period = LOOK_EVERY.min(parts.every);
         let now = Instant::now();
-        Self { pace: tokio::time::interval_at(now + period, period), taken: now, needed: None, saving: None, parts }
+        Self {
+            pace: tokio::time::interval_at(now + period, period),
+            taken: now,
+            needed: None,
+            saving: None,
+            parts,
+        }
     }
 
     /// Whether the alerts on `records` may find no room in the log.
@@ -160,7 +174,8 @@ impl Snapshots {
         (self.parts.room)().is_scarce(readings, at_once)
     }
 
-    /// Waits until a snapshot is wanted, and gives those who want it: nobody, if it is merely due. Cancel-safe.
+    /// Waits until a snapshot is wanted, and gives those who want it: nobody, if it is merely due.
+    /// Cancel-safe.
     pub(crate) async fn wanted(&mut self) -> Vec<SnapshotReply> {
         loop {
             tokio::select! {
@@ -177,8 +192,8 @@ impl Snapshots {
         }
     }
 
-    /// Takes a snapshot at `offset` and begins to save it, unless nothing has happened since the last one. `state` is the read model as of
-    /// `offset`, and `folded` gives the rest.
+    /// Takes a snapshot at `offset` and begins to save it, unless nothing has happened since the last one.
+    /// `state` is the read model as of `offset`, and `folded` gives the rest.
     pub(crate) async fn take(
         &mut self,
         offset: Offset,
@@ -192,7 +207,8 @@ impl Snapshots {
             answer(replies, &Ok(saved.clone()));
             return Ok(());
         }
-        // The intake waits until all that its state rests on is durable, so the snapshot never holds what a crash could take back.
+        // The intake waits until all that its state rests on is durable, so the snapshot never holds what a
+        // crash could take back.
         let intake = match self.parts.intake.state().await {
             Ok(intake) => intake,
             Err(error) => {
@@ -204,7 +220,8 @@ impl Snapshots {
         let Folded { offset, emitted, definitions, engine } = folded()?;
         let state = state.snapshot().context("cannot take a snapshot of the read model")?;
         let snapshot = Snapshot { offset, emitted, definitions, intake, engine, state };
-        let (before, store, log) = (self.parts.saved.clone(), self.parts.store.clone(), Arc::clone(&self.parts.log));
+        let (before, store, log) =
+            (self.parts.saved.clone(), self.parts.store.clone(), Arc::clone(&self.parts.log));
         let needed = before.as_ref().map(|before| before.offset);
         let task = tokio::spawn(async move {
             let saved = store.save(snapshot, before.as_ref()).await?;
@@ -214,11 +231,18 @@ impl Snapshots {
         Ok(())
     }
 
-    /// Lets the log have the room up to the newest snapshot, where an alert waits for room and there is no state to take another one of,
-    /// which those hear who want one.
+    /// Lets the log have the room up to the newest snapshot, where an alert waits for room and there is no
+    /// state to take another one of, which those hear who want one.
     pub(crate) fn take_again(&mut self, replies: Vec<SnapshotReply>) {
         answer(replies, &Err("the log has no room for alerts; try again once it has some".to_owned()));
-        let Some(good) = self.parts.saved.clone().filter(|saved| self.saving.is_none() && self.needed < Some(saved.offset)) else { return };
+        let Some(good) = self
+            .parts
+            .saved
+            .clone()
+            .filter(|saved| self.saving.is_none() && self.needed < Some(saved.offset))
+        else {
+            return;
+        };
         let (store, log, needed) = (self.parts.store.clone(), Arc::clone(&self.parts.log), Some(good.offset));
         let task = tokio::spawn(async move {
             let saved = store.save_again(&good).await?;
@@ -232,13 +256,16 @@ impl Snapshots {
         self.needed < self.parts.saved.as_ref().map(|saved| saved.offset) && (self.parts.room)().is_pressed()
     }
 
-    /// Waits for the snapshot that is on its way, if the store lets it. `false`: it has not come by the `deadline`.
+    /// Waits for the snapshot that is on its way, if the store lets it. `false`: it has not come by the
+    /// `deadline`.
     pub(crate) async fn settle(&mut self, deadline: Instant) -> bool {
         if self.saving.is_none() {
             return true;
         }
         let Ok(saved) = tokio::time::timeout_at(deadline, saved(&mut self.saving)).await else {
-            tracing::warn!("the store did not take the last snapshot in time; the next start reads more of the log");
+            tracing::warn!(
+                "the store did not take the last snapshot in time; the next start reads more of the log"
+            );
             return false;
         };
         self.note(saved);
@@ -262,7 +289,8 @@ impl Snapshots {
                 self.parts.saved = Some(saved);
             }
             Err(error) => {
-                // The log keeps what the snapshot would have spared it; a store that is away now may be back later.
+                // The log keeps what the snapshot would have spared it; a store that is away now may be back
+                // later.
                 let error = format!("{error:#}");
                 answer(saving.replies, &Err(error.clone()));
                 tracing::error!(error, "a snapshot could not be saved; the log grows until one can");
@@ -285,7 +313,9 @@ async fn tell(needed: Option<Offset>, log: Arc<dyn Log>) -> Result<bool> {
 async fn saved(under_way: &mut Option<Saving>) -> Saved {
     loop {
         let Some(saving) = under_way else { return std::future::pending().await };
-        let outcome = (&mut saving.task).await.unwrap_or_else(|error| Err(anyhow::anyhow!("saving it was cut off: {error}")));
+        let outcome = (&mut saving.task)
+            .await
+            .unwrap_or_else(|error| Err(anyhow::anyhow!("saving it was cut off: {error}")));
         if let Some(saving) = under_way.take() {
             return Saved { saving, outcome };
         }

@@ -1,4 +1,5 @@
-//! A log that is full: what the runner does about it, and that neither a decision nor the state is lost by it.
+//! A log that is full: what the runner does about it, and that neither a decision nor the state is lost by
+//! it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -51,8 +52,14 @@ impl Plant {
         };
         let log = LocalLog::open(options).unwrap();
         let series = Arc::new(RwLock::new(SeriesTable::new(100)));
-        let intake = Intake::new(Arc::clone(&log) as Arc<dyn Log>, series, Arc::new(SystemClock), IntakeLimits::default());
-        let files = ObjectFiles::open(&format!("file://{}/lake", dir.path().display()), Timestamp(0)).await.unwrap();
+        let intake = Intake::new(
+            Arc::clone(&log) as Arc<dyn Log>,
+            series,
+            Arc::new(SystemClock),
+            IntakeLimits::default(),
+        );
+        let files =
+            ObjectFiles::open(&format!("file://{}/lake", dir.path().display()), Timestamp(0)).await.unwrap();
         let store = SnapshotStore::new(files, log.id(), dir.path().join("former"));
         Self { log, intake: Arc::new(intake), store }
     }
@@ -96,7 +103,9 @@ impl Plant {
 
     /// Appends ticks until `bytes` of the log are in use, or it takes no more.
     async fn fill(&self, bytes: u64) {
-        while self.log.metrics().disk_bytes < bytes && self.log.append(Record::Tick(Timestamp(FIRST_US))).await.is_ok() {}
+        while self.log.metrics().disk_bytes < bytes
+            && self.log.append(Record::Tick(Timestamp(FIRST_US))).await.is_ok()
+        {}
     }
 
     /// Sends readings of which each changes whether the pump is hot.
@@ -153,7 +162,9 @@ impl Running {
 }
 
 fn definitions() -> Record {
-    Record::Definitions(Definitions { files: vec![DefinitionFile { path: "p.yaml".into(), text: HOT.into() }] })
+    Record::Definitions(Definitions {
+        files: vec![DefinitionFile { path: "p.yaml".into(), text: HOT.into() }],
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,7 +183,9 @@ async fn a_log_full_to_its_last_byte_gets_room_though_nothing_can_happen_in_it()
     let first = plant.store.save(Snapshot { offset: end, ..snapshot }, before.as_ref()).await.unwrap();
     plant.log.checkpoint(CONSUMER, before.unwrap().offset).unwrap();
     let mut running = plant.run().await;
-    running.until("room", async || plant.log.start() > start && plant.log.metrics().disk_bytes < 8 * KIB).await;
+    running
+        .until("room", async || plant.log.start() > start && plant.log.metrics().disk_bytes < 8 * KIB)
+        .await;
     running.stop().await;
     std::fs::write(dir.path().join("lake").join(&first.path), "damaged").unwrap();
     assert_eq!(plant.newest().await, Some(end), "the state still does not hang on one object");
@@ -200,7 +213,8 @@ async fn decisions_that_never_find_room_are_made_again_from_a_snapshot_taken_mea
     let before = plant.log.end().0;
     plant.flip(300).await;
     let mut running = plant.run().await;
-    // Not all decisions find room, though all before the batch that led to them is trimmed: the last segment that holds some of it stays.
+    // Not all decisions find room, though all before the batch that led to them is trimmed: the last segment
+    // that holds some of it stays.
     let is_full = async || {
         let room = plant.log.metrics();
         plant.log.start().0 + 400 > before && room.max_bytes.saturating_sub(room.disk_bytes) < 2 * KIB
@@ -222,11 +236,17 @@ async fn decisions_that_never_find_room_are_made_again_from_a_snapshot_taken_mea
 async fn a_decision_that_waits_where_no_state_was_kept_gets_room_from_a_second_copy_of_the_newest_snapshot() {
     let dir = tempfile::tempdir().unwrap();
     let plant = Plant::open(&dir, 64 * KIB).await;
-    let rule = |n| format!("  - {{ name: hot{n}, assets: \"plant1/**\", when: \"temperature > 90.0\", severity: critical }}\n");
+    let rule = |n| {
+        format!(
+            "  - {{ name: hot{n}, assets: \"plant1/**\", when: \"temperature > 90.0\", severity: critical }}\n"
+        )
+    };
     let text = (0..80).fold("pipeline: p\nrules:\n".to_owned(), |text, n| text + &rule(n));
     plant
         .log
-        .append(Record::Definitions(Definitions { files: vec![DefinitionFile { path: "p.yaml".into(), text: text.into() }] }))
+        .append(Record::Definitions(Definitions {
+            files: vec![DefinitionFile { path: "p.yaml".into(), text: text.into() }],
+        }))
         .await
         .unwrap();
     let mut running = plant.run().await;

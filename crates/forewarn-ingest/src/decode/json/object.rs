@@ -1,4 +1,5 @@
-//! One JSON object with readings, in full generality: escapes, the wide form, and an explanation for everything else.
+//! One JSON object with readings, in full generality: escapes, the wide form, and an explanation for
+//! everything else.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +14,8 @@ use crate::{NO_TIME, RawBatch};
 /// Decodes the object that `text` is and adds its readings.
 ///
 /// # Errors
-/// The reason why none of it can be used. A bad value among several of the wide form is noted in the batch instead.
+/// The reason why none of it can be used. A bad value among several of the wide form is noted in the batch
+/// instead.
 pub(super) fn decode(text: &str, line: u32, batch: &mut RawBatch) -> Result<(), String> {
     let object: Object<'_> = serde_json::from_str(text).map_err(|error| explain(&error, text))?;
     if let Some(key) = object.unknown {
@@ -36,15 +38,18 @@ pub(super) fn decode(text: &str, line: u32, batch: &mut RawBatch) -> Result<(), 
     if signal.is_some() || value.is_some() {
         return Err("values stands beside signal or value; send either signal and value, or values".into());
     }
-    let Wide(values) = serde_json::from_str(values.get())
-        .map_err(|_| format!("values is {}; send an object such as {{\"temperature\":91.2}}", kind(values.get())))?;
+    let Wide(values) = serde_json::from_str(values.get()).map_err(|_| {
+        format!("values is {}; send an object such as {{\"temperature\":91.2}}", kind(values.get()))
+    })?;
     if values.is_empty() {
         return Err("values is empty; send at least one signal with its value".into());
     }
     for (signal, value) in values {
         match number(value.get()) {
             Ok(value) => batch.push(&asset, &signal.0, when, value, quality, line),
-            Err(problem) => batch.reject(line as usize, format!("values: {:?} {problem}", shorten(&signal.0))),
+            Err(problem) => {
+                batch.reject(line as usize, format!("values: {:?} {problem}", shorten(&signal.0)))
+            }
         }
     }
     Ok(())
@@ -155,7 +160,8 @@ impl<'de> Deserialize<'de> for Text<'de> {
 
 fn name<'a>(raw: Option<&'a RawValue>, key: &str) -> Result<Cow<'a, str>, String> {
     let text = raw.ok_or_else(|| format!("{key} is missing"))?.get();
-    let Text(name) = serde_json::from_str(text).map_err(|_| format!("{key} is {}; send a string", kind(text)))?;
+    let Text(name) =
+        serde_json::from_str(text).map_err(|_| format!("{key} is {}; send a string", kind(text)))?;
     Ok(name)
 }
 
@@ -196,7 +202,9 @@ fn number(text: &str) -> Result<f64, String> {
         return Err(format!("is {}{hint}", kind(text)));
     }
     let value: Option<f64> = text.parse().ok().filter(|value: &f64| value.is_finite());
-    value.ok_or_else(|| format!("is {}, which is too large for a 64-bit float; check the sender", shorten(text)))
+    value.ok_or_else(|| {
+        format!("is {}, which is too large for a 64-bit float; check the sender", shorten(text))
+    })
 }
 
 fn kind(text: &str) -> String {

@@ -69,11 +69,18 @@ impl<'a> SeriesCache<'a> {
         }
     }
 
-    /// The number in `batch` of the name of `field` (as sent), which stands at `place` among the readings of its line.
+    /// The number in `batch` of the name of `field` (as sent), which stands at `place` among the readings of
+    /// its line.
     ///
     /// # Errors
     /// Why the field is refused.
-    pub(super) fn name(&mut self, series: u32, place: usize, field: &'a str, batch: &mut RawBatch) -> Result<u32, &'static str> {
+    pub(super) fn name(
+        &mut self,
+        series: u32,
+        place: usize,
+        field: &'a str,
+        batch: &mut RawBatch,
+    ) -> Result<u32, &'static str> {
         let entry = &mut self.series[series as usize];
         if let Some((known, name)) = entry.fields.get(place)
             && *known == field
@@ -84,7 +91,9 @@ impl<'a> SeriesCache<'a> {
             return Ok(*name);
         }
         let name = match &entry.named {
-            Ok((measurement, asset)) => batch.intern(asset, &self.mapping.signal(measurement, &unescape(field))),
+            Ok((measurement, asset)) => {
+                batch.intern(asset, &self.mapping.signal(measurement, &unescape(field)))
+            }
             // Lines of refused series do not come here; an empty name would be refused by the intake.
             Err(_) => batch.intern("", ""),
         }
@@ -129,7 +138,10 @@ fn parse_key(key: &str) -> Result<SeriesKey, String> {
         let mut sides = split(part, b'=');
         let (name, value) = (unescape(sides.next().unwrap_or("")), unescape(sides.next().unwrap_or("")));
         if name.is_empty() || value.is_empty() || sides.next().is_some() {
-            return Err(format!("tag {:?} is not name=value; escape blanks, commas and equals signs with \\", shorten(part)));
+            return Err(format!(
+                "tag {:?} is not name=value; escape blanks, commas and equals signs with \\",
+                shorten(part)
+            ));
         }
         tags.push((name, value));
     }
@@ -155,7 +167,8 @@ fn unescape(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
-        let escaped = if c == '\\' { chars.next_if(|next| matches!(next, ',' | '=' | ' ' | '\\')) } else { None };
+        let escaped =
+            if c == '\\' { chars.next_if(|next| matches!(next, ',' | '=' | ' ' | '\\')) } else { None };
         plain.push(escaped.unwrap_or(c));
     }
     plain

@@ -35,20 +35,40 @@ fn every_way_to_write_a_reading() {
         ),
         (r#" { "value" : -1e2 , "signal" : "t" , "asset" : "p" } "#, ("p", "t", NO_TIME, -100.0, good)),
         (r#"{"asset":"p","signal":"t","time":1500,"value":true}"#, ("p", "t", 1_500_000, 1.0, good)),
-        (r#"{"asset":"p","signal":"t","time":1500.25,"value":false,"quality":"bad"}"#, ("p", "t", 1_500_250, 0.0, Quality::Bad)),
+        (
+            r#"{"asset":"p","signal":"t","time":1500.25,"value":false,"quality":"bad"}"#,
+            ("p", "t", 1_500_250, 0.0, Quality::Bad),
+        ),
         (r#"{"asset":"p","signal":"t","time":1.5e3,"value":0}"#, ("p", "t", 1_500_000, 0.0, good)),
-        (r#"{"asset":"p","signal":"t","time":null,"quality":null,"value":0}"#, ("p", "t", NO_TIME, 0.0, good)),
+        (
+            r#"{"asset":"p","signal":"t","time":null,"quality":null,"value":0}"#,
+            ("p", "t", NO_TIME, 0.0, good),
+        ),
         (
             r#"{"asset":"W\u00fcrth\/\"1\"","signal":"t","value":1,"quality":"uncertain"}"#,
             ("Würth/\"1\"", "t", NO_TIME, 1.0, Quality::Uncertain),
         ),
-        (r#"{"\u0061sset":"p","signal":"t","time":"1970-01-01T00:00:01\u005a","value":2}"#, ("p", "t", 1_000_000, 2.0, good)),
-        (r#"{"asset":"p","signal":"t","time":"1970-01-01T02:00:01+02:00","value":2}"#, ("p", "t", 1_000_000, 2.0, good)),
-        (r#"{"asset":"p","signal":"t","time":"9999-12-31T23:59:59Z","value":2}"#, ("p", "t", 253_402_300_799_000_000, 2.0, good)),
+        (
+            r#"{"\u0061sset":"p","signal":"t","time":"1970-01-01T00:00:01\u005a","value":2}"#,
+            ("p", "t", 1_000_000, 2.0, good),
+        ),
+        (
+            r#"{"asset":"p","signal":"t","time":"1970-01-01T02:00:01+02:00","value":2}"#,
+            ("p", "t", 1_000_000, 2.0, good),
+        ),
+        (
+            r#"{"asset":"p","signal":"t","time":"9999-12-31T23:59:59Z","value":2}"#,
+            ("p", "t", 253_402_300_799_000_000, 2.0, good),
+        ),
         (r#"{"asset":"p","time":0,"values":{"t\n":5e-324}}"#, ("p", "t\n", 0, 5e-324, good)),
     ];
     for (text, (asset, signal, time, value, quality)) in cases {
-        for body in [text.to_owned(), format!("[{text}]"), format!("\u{feff}{text}\r\n\r\n"), text.replace(',', ",\n")] {
+        for body in [
+            text.to_owned(),
+            format!("[{text}]"),
+            format!("\u{feff}{text}\r\n\r\n"),
+            text.replace(',', ",\n"),
+        ] {
             let batch = decode(&body);
             assert_eq!(
                 (rows(&batch), batch.errors.len()),
@@ -117,7 +137,10 @@ fn refusals_say_what_is_wrong_and_what_to_send() {
 #[test]
 fn the_wide_form_refuses_only_the_bad_value() {
     let batch = decode("{\"asset\":\"p\",\"time\":1,\"values\":{\"a\":1.5,\"b\":\"x\",\"c\":true}}");
-    assert_eq!(rows(&batch), [("p", "a", 1_000, 1.5, Quality::Good, 1), ("p", "c", 1_000, 1.0, Quality::Good, 1)]);
+    assert_eq!(
+        rows(&batch),
+        [("p", "a", 1_000, 1.5, Quality::Good, 1), ("p", "c", 1_000, 1.0, Quality::Good, 1)]
+    );
     assert_eq!(reasons(&batch), [(1, "values: \"b\" is the text \"x\"; send a number or true/false")]);
 }
 
@@ -127,29 +150,56 @@ fn an_array_keeps_what_stands_before_its_break() {
     let breaks = "the array breaks off here, what stands before is kept: ";
     let cases = [
         ("[]".into(), vec![], None),
-        (format!("[{fine},{{\"asset\":3}},{fine}]"), vec![1, 3], Some((2, "asset is the number 3; send a string".into()))),
+        (
+            format!("[{fine},{{\"asset\":3}},{fine}]"),
+            vec![1, 3],
+            Some((2, "asset is the number 3; send a string".into())),
+        ),
         (
             format!("[{fine},{fine}"),
             vec![1, 2],
-            Some((2, "the array breaks off after this element, what stands before is kept: , or ] is missing".into())),
+            Some((
+                2,
+                "the array breaks off after this element, what stands before is kept: , or ] is missing"
+                    .into(),
+            )),
         ),
         (format!("[{fine},"), vec![1], Some((2, format!("{breaks}an element or ] is missing")))),
         (
             format!("[{fine},{{\"asset\":\"p]"),
             vec![1],
-            Some((2, format!("{breaks}not JSON (EOF while parsing a string, column 12); send one object a line, or an array of objects"))),
+            Some((
+                2,
+                format!(
+                    "{breaks}not JSON (EOF while parsing a string, column 12); send one object a line, or an array of objects"
+                ),
+            )),
         ),
         (
             format!("[{fine}]{fine}"),
             vec![1],
-            Some((1, "there is more after the end of the array; send one array, or one object a line".into())),
+            Some((
+                1,
+                "there is more after the end of the array; send one array, or one object a line".into(),
+            )),
         ),
-        ("[] x".into(), vec![], Some((1, "there is more after the end of the array; send one array, or one object a line".into()))),
+        (
+            "[] x".into(),
+            vec![],
+            Some((
+                1,
+                "there is more after the end of the array; send one array, or one object a line".into(),
+            )),
+        ),
     ];
     for (body, lines, error) in cases {
         let batch = decode(&body);
         assert_eq!(batch.line, lines, "{body}");
-        assert_eq!(batch.errors.iter().map(|error| (error.line, error.reason.clone())).next(), error, "{body}");
+        assert_eq!(
+            batch.errors.iter().map(|error| (error.line, error.reason.clone())).next(),
+            error,
+            "{body}"
+        );
     }
 }
 
@@ -177,7 +227,10 @@ fn hostile_lines_cost_only_themselves() {
         assert_eq!((batch.line.as_slice(), batch.rejected), (&[1][..], 1));
     }
     let batch = decode_readings(&[fine, huge.as_bytes()].join(&b"\n"[..]), &options).unwrap();
-    let expected = format!("the line has {} bytes, more than limits.max_line_bytes = 1000; send shorter lines", huge.len());
+    let expected = format!(
+        "the line has {} bytes, more than limits.max_line_bytes = 1000; send shorter lines",
+        huge.len()
+    );
     assert_eq!(reasons(&batch), [(2, expected.as_str())]);
     let batch = decode_readings(&[fine, &latin[..]].join(&b"\n"[..]), &options).unwrap();
     assert_eq!(reasons(&batch), [(2, "the line is not UTF-8 text (byte 12); send UTF-8")]);

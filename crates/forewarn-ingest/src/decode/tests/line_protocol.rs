@@ -29,7 +29,10 @@ fn rows(batch: &RawBatch) -> Vec<(&str, &str, i64, f64)> {
 #[test]
 fn lines_become_readings() {
     let cases = [
-        ("pump,unit=p7 temp=91.2 1767225600000000999", vec![("p7", "pump_temp", 1_767_225_600_000_000, 91.2)]),
+        (
+            "pump,unit=p7 temp=91.2 1767225600000000999",
+            vec![("p7", "pump_temp", 1_767_225_600_000_000, 91.2)],
+        ),
         ("pump,unit=p7,site=s1 value=1", vec![("s1/p7", "pump", NO_TIME, 1.0)]),
         ("pump value=1 -1", vec![("pump", "pump", -1, 1.0)]),
         (
@@ -44,7 +47,12 @@ fn lines_become_readings() {
         ),
         (
             "m,t=a v=1.,w=.5,x=+3,y=-1.25e-3",
-            vec![("a", "m_v", NO_TIME, 1.0), ("a", "m_w", NO_TIME, 0.5), ("a", "m_x", NO_TIME, 3.0), ("a", "m_y", NO_TIME, -0.001_25)],
+            vec![
+                ("a", "m_v", NO_TIME, 1.0),
+                ("a", "m_w", NO_TIME, 0.5),
+                ("a", "m_x", NO_TIME, 3.0),
+                ("a", "m_y", NO_TIME, -0.001_25),
+            ],
         ),
         (r"my\ m\,x,tag\ a=v\=1\,2\ 3 f\=\ 1=2 0", vec![("v_1_2 3", "my_m_x_f__1", 0, 2.0)]),
         (r"a\\b,t=C:\dir v=1 0", vec![("C:_dir", "a_b_v", 0, 1.0)]),
@@ -68,11 +76,18 @@ fn lines_become_readings() {
 #[test]
 fn refusals_name_the_line_and_the_field() {
     let cases = [
-        ("m,t=a v=abc,w=2 0", 1, vec!["field \"v\" is abc; write a number (1.5, 2i, 3u) or a boolean (true, false)"]),
+        (
+            "m,t=a v=abc,w=2 0",
+            1,
+            vec!["field \"v\" is abc; write a number (1.5, 2i, 3u) or a boolean (true, false)"],
+        ),
         (
             "m,t=a v=NaN,w=-Inf 0",
             0,
-            vec!["field \"v\" is NaN; leave it out where there is no number", "field \"w\" is -Inf; leave it out where there is no number"],
+            vec![
+                "field \"v\" is NaN; leave it out where there is no number",
+                "field \"w\" is -Inf; leave it out where there is no number",
+            ],
         ),
         ("m,t=a v=1e999 0", 0, vec!["field \"v\" is 1e999, which is too large for a 64-bit float"]),
         (
@@ -87,9 +102,21 @@ fn refusals_name_the_line_and_the_field() {
         ("m,t=a v,w=1 0", 1, vec!["field \"v\" has no value; write name=value"]),
         ("m,t=a =1 0", 0, vec!["a field has no name; write name=value"]),
         ("m,t=a v=1,s=\"open 0", 0, vec!["field \"s\" is text that is not closed with a quote on its line"]),
-        ("m,t=a s=\"x\"y 0", 0, vec!["field \"s\" has something after its closing quote; write a comma or a blank"]),
-        ("m,t=a v=1 12.5", 0, vec!["timestamp \"12.5\" is not a whole number; after the fields comes one, or nothing"]),
-        ("m,t=a v=1 1 2", 0, vec!["timestamp \"1 2\" is not a whole number; after the fields comes one, or nothing"]),
+        (
+            "m,t=a s=\"x\"y 0",
+            0,
+            vec!["field \"s\" has something after its closing quote; write a comma or a blank"],
+        ),
+        (
+            "m,t=a v=1 12.5",
+            0,
+            vec!["timestamp \"12.5\" is not a whole number; after the fields comes one, or nothing"],
+        ),
+        (
+            "m,t=a v=1 1 2",
+            0,
+            vec!["timestamp \"1 2\" is not a whole number; after the fields comes one, or nothing"],
+        ),
         ("m,t=a", 0, vec!["the line has no field; write measurement,tag=value field=1.5 timestamp"]),
         (",t=a v=1", 0, vec!["the measurement is missing; write measurement,tag=value field=1.5 timestamp"]),
         ("m,t v=1", 0, vec!["tag \"t\" is not name=value; escape blanks, commas and equals signs with \\"]),
@@ -99,9 +126,18 @@ fn refusals_name_the_line_and_the_field() {
     for (line, kept, reasons) in cases {
         // Twice, as a series is only taken apart the first time.
         let batch = decode_ns(&format!("ok,t=z v=1 0\n\n{line}\n{line}\nok,t=z v=2 0"));
-        let twice: Vec<(usize, &str)> = [3, 4].iter().flat_map(|number| reasons.iter().map(move |reason| (*number, *reason))).collect();
-        assert_eq!(batch.errors.iter().map(|error| (error.line, error.reason.as_str())).collect::<Vec<_>>(), twice, "{line}");
-        assert_eq!((batch.len(), batch.line.first(), batch.line.last()), (2 + 2 * kept, Some(&1), Some(&5)), "{line}");
+        let twice: Vec<(usize, &str)> =
+            [3, 4].iter().flat_map(|number| reasons.iter().map(move |reason| (*number, *reason))).collect();
+        assert_eq!(
+            batch.errors.iter().map(|error| (error.line, error.reason.as_str())).collect::<Vec<_>>(),
+            twice,
+            "{line}"
+        );
+        assert_eq!(
+            (batch.len(), batch.line.first(), batch.line.last()),
+            (2 + 2 * kept, Some(&1), Some(&5)),
+            "{line}"
+        );
     }
 }
 
@@ -144,42 +180,81 @@ fn timestamps_have_the_precision_of_the_request() {
         let batch = decode(b"m v=1 7000", precision, &mapping(), &DecodeOptions::default()).unwrap();
         assert_eq!(batch.time, [us], "{precision:?}");
     }
-    assert_eq!(Precision::parse("d").unwrap_err().to_string(), "line protocol: precision \"d\" is unknown; send ns, us, ms or s");
-    let batch = decode(b"m v=1 9223372036854775807", Precision::Seconds, &mapping(), &DecodeOptions::default()).unwrap();
-    assert_eq!(batch.errors[0].reason, "timestamp 9223372036854775807 is out of range; check the parameter precision");
+    assert_eq!(
+        Precision::parse("d").unwrap_err().to_string(),
+        "line protocol: precision \"d\" is unknown; send ns, us, ms or s"
+    );
+    let batch =
+        decode(b"m v=1 9223372036854775807", Precision::Seconds, &mapping(), &DecodeOptions::default())
+            .unwrap();
+    assert_eq!(
+        batch.errors[0].reason,
+        "timestamp 9223372036854775807 is out of range; check the parameter precision"
+    );
 }
 
 #[test]
 fn templates_name_assets_and_signals() {
     let cases = [
         ("{tags}", "{field}", "s1/p7", "value"),
-        ("plant/{tag:site}/{measurement}-{tag:unit}", "{measurement}.{field}", "plant/s1/pump-p7", "pump.value"),
+        (
+            "plant/{tag:site}/{measurement}-{tag:unit}",
+            "{measurement}.{field}",
+            "plant/s1/pump-p7",
+            "pump.value",
+        ),
         ("{measurement}", "{measurement}_{field}", "pump", "pump"),
     ];
     for (asset, signal, path, name) in cases {
         let mapping = InfluxMapping::new(asset, signal).unwrap();
-        let batch = decode(b"pump,unit=p7,site=s1 value=1 0", Precision::Nanoseconds, &mapping, &DecodeOptions::default()).unwrap();
+        let batch = decode(
+            b"pump,unit=p7,site=s1 value=1 0",
+            Precision::Nanoseconds,
+            &mapping,
+            &DecodeOptions::default(),
+        )
+        .unwrap();
         assert_eq!(batch.name_of(0), (path, name));
     }
     let mapping = InfluxMapping::new("{tag:host}", "{field}").unwrap();
-    let batch =
-        decode(b"pump,unit=p7 value=1 0\npump,host=h value=1 0", Precision::Nanoseconds, &mapping, &DecodeOptions::default()).unwrap();
-    assert_eq!(batch.errors[0].reason, "tag \"host\" is missing, which the asset's template (influx.asset) needs");
+    let batch = decode(
+        b"pump,unit=p7 value=1 0\npump,host=h value=1 0",
+        Precision::Nanoseconds,
+        &mapping,
+        &DecodeOptions::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        batch.errors[0].reason,
+        "tag \"host\" is missing, which the asset's template (influx.asset) needs"
+    );
     assert_eq!(batch.line, [2]);
     let bad = [
-        ("{tagz}", "{field}", "the template \"{tagz}\" holds {tagz}; known are {measurement}, {tag:NAME}, {tags} and {field}"),
+        (
+            "{tagz}",
+            "{field}",
+            "the template \"{tagz}\" holds {tagz}; known are {measurement}, {tag:NAME}, {tags} and {field}",
+        ),
         ("{tags", "{field}", "the template \"{tags\" has a { without }; write {measurement}"),
-        ("{field}", "{field}", "influx.asset cannot hold {field}: one asset has many; use {measurement}, {tag:NAME} or {tags}"),
+        (
+            "{field}",
+            "{field}",
+            "influx.asset cannot hold {field}: one asset has many; use {measurement}, {tag:NAME} or {tags}",
+        ),
         ("{tags}", "{tag:x}", "influx.signal cannot hold tags; use {field} and {measurement}"),
     ];
     for (asset, signal, problem) in bad {
-        assert_eq!(InfluxMapping::new(asset, signal).unwrap_err().to_string(), format!("line protocol: {problem}"));
+        assert_eq!(
+            InfluxMapping::new(asset, signal).unwrap_err().to_string(),
+            format!("line protocol: {problem}")
+        );
     }
 }
 
 #[test]
 fn fields_in_changing_order_keep_their_names() {
-    let batch = decode_ns("m,t=a x=1,y=2\nm,t=b y=3\nm,t=a y=4,x=5\nm,t=a z=6,y=7\nm,t=b x=8\nm,t=a x=\"no\",y=9");
+    let batch =
+        decode_ns("m,t=a x=1,y=2\nm,t=b y=3\nm,t=a y=4,x=5\nm,t=a z=6,y=7\nm,t=b x=8\nm,t=a x=\"no\",y=9");
     let expected = [
         ("a", "x", 1.0),
         ("a", "y", 2.0),
@@ -191,8 +266,10 @@ fn fields_in_changing_order_keep_their_names() {
         ("b", "x", 8.0),
         ("a", "y", 9.0),
     ];
-    let expected: Vec<_> = expected.into_iter().map(|(asset, field, value)| (asset, format!("m_{field}"), value)).collect();
-    let found: Vec<_> = rows(&batch).into_iter().map(|(asset, signal, _, value)| (asset, signal.to_owned(), value)).collect();
+    let expected: Vec<_> =
+        expected.into_iter().map(|(asset, field, value)| (asset, format!("m_{field}"), value)).collect();
+    let found: Vec<_> =
+        rows(&batch).into_iter().map(|(asset, signal, _, value)| (asset, signal.to_owned(), value)).collect();
     assert_eq!(found, expected);
     assert_eq!(batch.names.len(), 5);
 }
@@ -201,7 +278,9 @@ fn fields_in_changing_order_keep_their_names() {
 fn hostile_lines_cost_only_themselves() {
     let options = DecodeOptions { max_line_bytes: 100 };
     let body = [b"m v=1", &b"m v="[..], &[b'1'; 200], b"\nm,t=\xff v=1\nm,\\\nm v=2\\"].concat();
-    let batch = decode(&[&body[..5], b"\n", &body[5..]].concat(), Precision::Nanoseconds, &mapping(), &options).unwrap();
+    let batch =
+        decode(&[&body[..5], b"\n", &body[5..]].concat(), Precision::Nanoseconds, &mapping(), &options)
+            .unwrap();
     assert_eq!(batch.line, [1]);
     assert_eq!(batch.errors.iter().map(|error| error.line).collect::<Vec<_>>(), [2, 3, 4, 5]);
     let error = decode(b" \r\n", Precision::Nanoseconds, &mapping(), &options).unwrap_err().to_string();
@@ -209,12 +288,18 @@ fn hostile_lines_cost_only_themselves() {
 }
 
 fn escape(text: &str) -> String {
-    text.chars().flat_map(|c| [matches!(c, '\\' | ',' | '=' | ' ').then_some('\\'), Some(c)]).flatten().collect()
+    text.chars()
+        .flat_map(|c| [matches!(c, '\\' | ',' | '=' | ' ').then_some('\\'), Some(c)])
+        .flatten()
+        .collect()
 }
 
 fn asset_of(tag: &str) -> String {
     let count = tag.chars().count();
-    tag.chars().enumerate().map(|(i, c)| if c.is_alphanumeric() || (c == ' ' && i > 0 && i + 1 < count) { c } else { '_' }).collect()
+    tag.chars()
+        .enumerate()
+        .map(|(i, c)| if c.is_alphanumeric() || (c == ' ' && i > 0 && i + 1 < count) { c } else { '_' })
+        .collect()
 }
 
 proptest! {
