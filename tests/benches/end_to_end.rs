@@ -40,7 +40,10 @@ const PIPELINE: &str = r#"
 pipeline: bench
 rules:
   - { name: high, assets: "plant1/**", when: "vibration > 9.9", for: 10s, severity: major }
-  - { name: unusual, assets: "plant1/**", deviation: { signal: temperature, method: learned_limits }, severity: warning }
+  - name: unusual
+    assets: "plant1/**"
+    deviation: { signal: temperature, method: learned_limits }
+    severity: warning
 "#;
 
 /// What each connection sends, one request after the other.
@@ -54,7 +57,8 @@ fn main() {
     let readings = requests * CONNECTIONS * LINES;
     let bytes: usize = bodies.iter().flatten().map(String::len).sum();
     println!(
-        "{readings} readings of {} series in {} requests of {LINES} lines over {CONNECTIONS} connections, {} bytes a line",
+        "{readings} readings of {} series in {} requests of {LINES} lines over {CONNECTIONS} connections, \
+         {} bytes a line",
         CONNECTIONS * ASSETS * SIGNALS.len(),
         requests * CONNECTIONS,
         bytes / readings
@@ -66,7 +70,8 @@ fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let ours = runtime.block_on(forewarn(&bodies));
     println!(
-        "  forewarn against a server that only reads: {:.3}; against write and fsync: {:.3}; to a file each: {:.3}",
+        "  forewarn against a server that only reads: {:.3}; against write and fsync: {:.3}; to a file \
+         each: {:.3}",
         ours / sink,
         ours / disk,
         ours / disks
@@ -239,12 +244,14 @@ async fn forewarn(bodies: &Bodies) -> f64 {
     let waiting = server.metric("forewarn_lake_tail_rows").await;
     let memory = server.peak_memory_bytes() / (1 << 20);
     println!(
-        "    after the last acknowledgement: all judged in {:.2} s, counted by SQL meanwhile in {:.2} s; peak memory {memory} MiB",
+        "    after the last acknowledgement: all judged in {:.2} s, counted by SQL meanwhile in {:.2} s; \
+         peak memory {memory} MiB",
         judged_in.as_secs_f64(),
         counted_in.as_secs_f64()
     );
     println!(
-        "    the table has {commits} entries in its Delta log; {waiting} rows of all tables wait for the next commit"
+        "    the table has {commits} entries in its Delta log; {waiting} rows of all tables wait for the \
+         next commit"
     );
     rate
 }

@@ -39,7 +39,10 @@ const PIPELINE: &str = r#"
 pipeline: bench
 rules:
   - { name: high, assets: "plant1/**", when: "vibration > 9.999", for: 10s, severity: major }
-  - { name: unusual, assets: "plant1/**", deviation: { signal: temperature, method: robust_z, baseline: "300", above: 8.0 }, severity: warning }
+  - name: unusual
+    assets: "plant1/**"
+    deviation: { signal: temperature, method: robust_z, baseline: "300", above: 8.0 }
+    severity: warning
 "#;
 
 /// What one connection has sent so far.
@@ -92,7 +95,8 @@ async fn show(server: &Server, what: &str, seconds: f64) -> (u64, u64) {
     let (tail, segments) =
         (server.metric("forewarn_lake_tail_rows").await, server.metric("forewarn_log_segments").await);
     println!(
-        "  {what:<24} {now:>6} MiB now  {peak:>6} MiB at most  {tail:>9} rows in the tail  {segments:>3} segments  {seconds:>7.1} s"
+        "  {what:<24} {now:>6} MiB now  {peak:>6} MiB at most  {tail:>9} rows in the tail  {segments:>3} \
+         segments  {seconds:>7.1} s"
     );
     (now, peak)
 }
@@ -135,7 +139,8 @@ async fn main() {
     let (first, second) = settled.split_at(settled.len() / 2);
     if first.is_empty() {
         println!(
-            "  too few readings to see whether memory grows: the windows of {WINDOW} readings a series are not full yet"
+            "  too few readings to see whether memory grows: the windows of {WINDOW} readings a series are \
+             not full yet"
         );
         return;
     }

@@ -142,7 +142,8 @@ fn check(pairs: &[Pair]) {
     let held = pairs.iter().filter(|pair| (pair.low..=pair.high).contains(&pair.truth)).count();
     let width = pairs.iter().map(|pair| pair.high - pair.low).sum::<f64>() / pairs.len() as f64;
     println!(
-        "C-MAPSS FD001: RMSE {rmse:.2} cycles, NASA score {score:.0}, the 90 % interval holds {held} of {}, mean width {width:.1}",
+        "C-MAPSS FD001: RMSE {rmse:.2} cycles, NASA score {score:.0}, the 90 % interval holds {held} of {}, \
+         mean width {width:.1}",
         pairs.len()
     );
     assert_eq!(pairs.len(), 100);

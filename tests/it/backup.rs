@@ -103,7 +103,8 @@ async fn a_backup_made_while_readings_stream_in_is_the_state_at_one_offset() {
     let copy = elsewhere.start().await;
     let rows = |at: String| {
         format!(
-            "SELECT asset, signal, time, value, late, \"offset\" FROM readings {at} ORDER BY \"offset\", asset, time"
+            "SELECT asset, signal, time, value, late, \"offset\" FROM readings {at} ORDER BY \"offset\", \
+             asset, time"
         )
     };
     let stored = server.sql(&rows(format!("WHERE \"offset\" < {offset}"))).await;
@@ -237,7 +238,7 @@ async fn a_lake_that_has_lost_its_data_folder_gets_a_new_one() {
         eventually("an alert", async || server.alerts(&filter).await.len() == 1).await;
     }
     let query = "SELECT asset, count(*) AS n, max(\"offset\") AS newest FROM readings \
-                 WHERE asset IN ('plant1/pump6', 'plant1/pump8') GROUP BY asset ORDER BY asset";
+        WHERE asset IN ('plant1/pump6', 'plant1/pump8') GROUP BY asset ORDER BY asset";
     let rows = server.sql(query).await;
     assert_eq!(
         rows.iter().map(|row| (row[0].as_str(), row[1].as_u64())).collect::<Vec<_>>(),
@@ -314,7 +315,10 @@ async fn check_readings(server: &Server) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crash_under_load_that_takes_the_data_folder_leaves_what_is_in_the_lake() {
     let mut site = Site::new();
-    site.settings.push_str("log: { segment_bytes: 4KB }\nbranch: { commit_rows: 200, commit_every: 100ms }\nsnapshot: { every: 300ms }\n");
+    site.settings.push_str(
+        "log: { segment_bytes: 4KB }\nbranch: { commit_rows: 200, commit_every: 100ms }\n\
+         snapshot: { every: 300ms }\n",
+    );
     let lake = site.path().join("lake");
     site.lake_url = Some(format!("file://{}", lake.display()));
     let server = site.start().await;

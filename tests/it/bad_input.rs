@@ -276,7 +276,8 @@ async fn announce(server: &Server, bytes: usize) -> String {
     let address = server.url.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     let head = format!(
-        "POST /v1/readings HTTP/1.1\r\nHost: {address}\r\nContent-Length: {bytes}\r\nExpect: 100-continue\r\n\r\n"
+        "POST /v1/readings HTTP/1.1\r\nHost: {address}\r\nContent-Length: {bytes}\r\n\
+         Expect: 100-continue\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.expect("the server reads");
     let mut answer = String::new();
@@ -442,8 +443,9 @@ async fn check_says_all_mistakes_of_a_tree_at_once_and_exits_with_1() {
     site.settings.clear();
     let config = site.config().display().to_string();
     let head = "pipeline: p\nsignals:\n  - { name: temperature, assets: \"**\" }\nrules:\n";
-    let rules = "  - { name: hot, assets: \"**\", when: \"temprature > 90.0\", severity: huge }\n  - { name: idle, assets: \"**\", severity: minor }\n";
-    site.write("pipelines/a.yaml", &format!("{head}{rules}"));
+    let rules = "  - { name: hot, assets: \"**\", when: \"temprature > 90.0\", severity: huge }\n";
+    let idle = "  - { name: idle, assets: \"**\", severity: minor }\n";
+    site.write("pipelines/a.yaml", &format!("{head}{rules}{idle}"));
     site.write("pipelines/b.yaml", "pipeline: [\n");
     site.write("models/m.yaml", "model: m\nkind: guess\n");
     let (code, output, mistakes) = site.run(&["check", "--config", &config]).await;

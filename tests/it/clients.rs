@@ -8,6 +8,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use forewarn_tests::peers;
+use forewarn_tests::readings::reading;
 use forewarn_tests::site::{Server, Site};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
@@ -103,7 +104,12 @@ async fn the_influxdb_client_of_python_writes_and_is_told_what_was_refused() {
     assert_eq!(told["refused"]["status"], 400, "{told}");
     let body = &told["refused"]["body"];
     assert_eq!((&body["accepted"], &body["rejected"][0]["line"]), (&json!(2), &json!(2)), "{told}");
-    let rows = server.sql("SELECT asset, signal, count(*), sum(value) FROM readings GROUP BY asset, signal ORDER BY asset, signal").await;
+    let rows = server
+        .sql(
+            "SELECT asset, signal, count(*), sum(value) FROM readings GROUP BY asset, signal \
+             ORDER BY asset, signal",
+        )
+        .await;
     let expected = [
         json!(["plant1/at-once", "pump_running", 500, 250.0]),
         json!(["plant1/at-once", "pump_starts", 500, 124_750.0]),
@@ -184,7 +190,7 @@ impl Curl {
 
 async fn measure(server: &Server, pump: usize, second: usize, temperature: f64) {
     let time = format!("2026-01-01T00:00:{second:02}Z");
-    let reading = json!({ "asset": format!("plant1/pump{pump}"), "signal": "temperature", "time": time, "value": temperature });
+    let reading = reading(format!("plant1/pump{pump}"), "temperature", time, temperature);
     assert_eq!(server.post("/v1/readings", &reading).await["accepted"], 1);
 }
 

@@ -10,11 +10,15 @@ const PIPELINE: &str = "\
 pipeline: p
 rules:
   - { name: hot, assets: \"plant1/**\", when: \"temperature > 90.0\", severity: critical }
-  - { name: silent, assets: \"plant1/silent*\", missing: { signal: temperature, longer_than: 1s }, severity: warning }
+  - name: silent
+    assets: \"plant1/silent*\"
+    missing: { signal: temperature, longer_than: 1s }
+    severity: warning
 jobs:
   - name: hottest
     schedule: \"0 * * * *\"
-    sql: \"SELECT asset, max(value) AS hottest FROM readings WHERE time >= :from AND time < :to GROUP BY asset\"
+    sql: >
+      SELECT asset, max(value) AS hottest FROM readings WHERE time >= :from AND time < :to GROUP BY asset
     into: hottest_hourly
 ";
 const SETTINGS: &str = "\

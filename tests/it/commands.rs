@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use forewarn_tests::readings::reading;
 use forewarn_tests::site::{Server, Site, binary};
 use forewarn_tests::{data, peers};
 use serde_json::{Value, json};
@@ -158,7 +159,12 @@ async fn tables_of_a_fleet_become_readings_and_lives() {
         json!(life),
         json!([["2000-01-01T00:00:00Z", "installed"], ["2000-01-09T00:00:00Z", "failed"]])
     );
-    let first = server.sql("SELECT time, value FROM readings WHERE asset = 'fd001/unit1' AND signal = 's2' ORDER BY time LIMIT 1").await;
+    let first = server
+        .sql(
+            "SELECT time, value FROM readings WHERE asset = 'fd001/unit1' AND signal = 's2' \
+             ORDER BY time LIMIT 1",
+        )
+        .await;
     assert_eq!(json!(first), json!([["2000-01-01T01:00:00Z", 641.82]]));
 }
 
@@ -216,8 +222,9 @@ async fn a_life_in_several_files_is_one_life() {
 async fn bad_lines_are_named_and_lose_none_of_the_others() {
     let site = Site::new();
     let server = site.start().await;
-    let text = "time;temperature;flow\n2026-01-01 00:00:00;70.5;100\n2026-01-01 00:01:00;warm;101\nnoon;71;102\n2026-01-01 00:03:00;72;\n\
-                2026-01-01 00:04:00;73\n2999-01-01 00:05:00;74;105\n2026-01-01 00:06:00;75;106\n";
+    let text = "time;temperature;flow\n2026-01-01 00:00:00;70.5;100\n2026-01-01 00:01:00;warm;101\n\
+        noon;71;102\n2026-01-01 00:03:00;72;\n2026-01-01 00:04:00;73\n\
+        2999-01-01 00:05:00;74;105\n2026-01-01 00:06:00;75;106\n";
     let path = file(&site, "bad.csv", text);
     let import = [
         "import",
@@ -360,9 +367,9 @@ async fn queries_are_answered_as_a_table_as_json_and_as_csv() {
     let query = "SELECT asset, time, value FROM readings ORDER BY time";
     let table = done(&server, &["sql", query]).await;
     let expected = "asset  time                   value\n\
-                    pump1  2026-01-01T00:00:00Z   71.50\n\
-                    pump2  2026-01-01T00:00:01Z  118.25\n\
-                    pump2  2026-01-01T00:00:02Z    9.00\n(3 rows)\n";
+        pump1  2026-01-01T00:00:00Z   71.50\n\
+        pump2  2026-01-01T00:00:01Z  118.25\n\
+        pump2  2026-01-01T00:00:02Z    9.00\n(3 rows)\n";
     assert_eq!(table, expected);
     let answer = done_json(&server, &["sql", query]).await;
     assert_eq!(answer["columns"], json!(["asset", "time", "value"]));
@@ -461,7 +468,8 @@ pipeline: p
 jobs:
   - name: hottest
     schedule: \"0 * * * *\"
-    sql: \"SELECT asset, max(value) AS hottest FROM readings WHERE time >= :from AND time < :to GROUP BY asset\"
+    sql: >
+      SELECT asset, max(value) AS hottest FROM readings WHERE time >= :from AND time < :to GROUP BY asset
     into: hottest_hourly
   - name: broken
     schedule: \"0 0 1 1 *\"
@@ -475,7 +483,7 @@ async fn jobs_are_listed_run_and_made_up_for() {
     site.pipeline(JOBS);
     let server = site.start().await;
     for hour in 0..3 {
-        let reading = json!({ "asset": "pump1", "signal": "t", "time": format!("2026-01-01T0{hour}:30:00Z"), "value": 60 + hour });
+        let reading = reading("pump1", "t", format!("2026-01-01T0{hour}:30:00Z"), 60 + hour);
         server.post("/v1/readings", &reading).await;
     }
     let listed = done(&server, &["job", "list"]).await;
@@ -504,7 +512,8 @@ async fn jobs_are_listed_run_and_made_up_for() {
     assert_says(
         &told,
         &[
-            "3 runs queued; `forewarn job runs hottest` shows them; 3 intervals computed already, or about to be",
+            "3 runs queued; `forewarn job runs hottest` shows them",
+            "3 intervals computed already, or about to be",
         ],
     );
     assert_eq!(
@@ -620,7 +629,11 @@ async fn models_are_trained_promoted_and_asked() {
 pub(crate) const HOT: &str = "\
 pipeline: p
 rules:
-  - { name: hot, assets: \"plant1/**\", when: \"temperature > 90.0\", severity: critical, action: \"Reduce speed\" }
+  - name: hot
+    assets: \"plant1/**\"
+    when: \"temperature > 90.0\"
+    severity: critical
+    action: \"Reduce speed\"
 ";
 
 pub(crate) async fn heat(server: &Server, pump: &str, value: f64) {
@@ -709,7 +722,10 @@ async fn definitions_are_checked_with_an_exit_code_for_scripts() {
     site.pipeline(&HOT.replace("critical", "fatal").replace("> 90.0", "> "));
     let (code, out, err) = site.run(&check).await;
     assert_eq!((code, out.as_str()), (1, ""), "{err}");
-    assert_says(&err, &["test.yaml:3:", "'fatal' is not one of critical", "the expression ends too early"]);
+    assert_says(
+        &err,
+        &["test.yaml:5:", "test.yaml:6:", "'fatal' is not one of critical", "the expression ends too early"],
+    );
     let (code, _, err) = site.run(&["check", "--config", "missing.yaml"]).await;
     assert_eq!(code, 2, "{err}");
     assert_says(&err, &["cannot read the settings missing.yaml"]);

@@ -246,7 +246,8 @@ async fn assert_complete(demo: &mut Demo) {
     // The plant runs on, and its newest failure may not be on record yet.
     let end = micros(&newest[0][0]) - DAY_US;
     let events = demo.sql("SELECT asset, event, time FROM life_events ORDER BY asset, time").await;
-    let counts = "SELECT asset, signal, count(*), count(DISTINCT time) FROM readings GROUP BY asset, signal ORDER BY asset, signal";
+    let counts = "SELECT asset, signal, count(*), count(DISTINCT time) FROM readings GROUP BY asset, signal \
+        ORDER BY asset, signal";
     let counts = demo.sql(&counts.replace("GROUP", &format!("WHERE time < '{}' GROUP", time(end)))).await;
     assert_eq!(counts.len(), 6 * 4, "{counts:?}");
     for row in counts {

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use forewarn_tests::readings::reading;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -70,9 +71,7 @@ fn run(program: &str, arguments: &[&str], path: &Path) -> Output {
 
 /// Readings that no other round has.
 fn body(round: u64) -> String {
-    let line = |n: u64| {
-        json!({ "asset": "plant1/pump0", "signal": "flow", "time": FIRST_MS + round * BATCH + n, "value": 1.5 }).to_string()
-    };
+    let line = |n: u64| reading("plant1/pump0", "flow", FIRST_MS + round * BATCH + n, 1.5).to_string();
     (0..BATCH).map(line).collect::<Vec<_>>().join("\n")
 }
 

@@ -2,6 +2,7 @@
 //! job and its rows, lives, a model and its predictions. What a server knows of it must be the same after
 //! whatever happens to its folders.
 
+use forewarn_tests::readings;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 
@@ -16,16 +17,20 @@ rules:
 jobs:
   - name: hottest
     schedule: \"0 0 1 1 *\"
-    sql: \"SELECT asset, max(value) AS hottest FROM readings WHERE time >= :from AND time < :to AND signal = 'temperature' GROUP BY asset\"
+    sql: >
+      SELECT asset, max(value) AS hottest FROM readings
+      WHERE time >= :from AND time < :to AND signal = 'temperature' GROUP BY asset
     into: hottest_daily
 ";
+const ALERT_FIELDS: [&str; 9] =
+    ["id", "rule", "asset", "state", "severity", "started", "ended", "value", "message"];
 /// Segments and commits are small, so that all of them are met.
 pub(crate) const SETTINGS: &str =
     "log: { segment_bytes: 4KB }\nbranch: { commit_rows: 500, commit_every: 100ms }\n";
 
 /// A reading of a pump's temperature.
 pub(crate) fn reading(pump: usize, second: i64, value: f64) -> Value {
-    json!({ "asset": format!("plant1/pump{pump}"), "signal": "temperature", "time": FIRST_MS + second * 1_000, "value": value })
+    readings::reading(format!("plant1/pump{pump}"), "temperature", FIRST_MS + second * 1_000, value)
 }
 
 /// The definitions of the plant.
@@ -93,16 +98,18 @@ pub(crate) async fn known(server: &Server) -> Value {
     };
     let list = |mut answer: Value, key: &str| answer[key].as_array_mut().map(std::mem::take).expect("a list");
     let alerts = server.alerts("&state=all").await;
-    let readings = "SELECT asset, signal, count(*) AS n, sum(value) AS total, min(time) AS oldest, max(time) AS newest, \
-                    sum(CASE WHEN late THEN 1 ELSE 0 END) AS late, \
-                    sum(CASE WHEN quality = 'bad' THEN 1 ELSE 0 END) AS bad FROM readings GROUP BY asset, signal ORDER BY asset, signal";
-    let events = "SELECT alert, rule, asset, transition, state, value, actor, comment, \"offset\" FROM alert_events ORDER BY \"offset\"";
+    let readings = "SELECT asset, signal, count(*) AS n, sum(value) AS total, min(time) AS oldest, \
+        max(time) AS newest, sum(CASE WHEN late THEN 1 ELSE 0 END) AS late, \
+        sum(CASE WHEN quality = 'bad' THEN 1 ELSE 0 END) AS bad FROM readings \
+        GROUP BY asset, signal ORDER BY asset, signal";
+    let events = "SELECT alert, rule, asset, transition, state, value, actor, comment, \"offset\" \
+        FROM alert_events ORDER BY \"offset\"";
     let runs = list(server.get("/v1/jobs/hottest/runs").await, "runs");
     let predictions = list(server.get("/v1/predictions").await, "predictions");
     json!({
         "readings": server.sql(readings).await,
         "events": server.sql(events).await,
-        "alerts": picked(alerts, &["id", "rule", "asset", "state", "severity", "started", "ended", "value", "message"]),
+        "alerts": picked(alerts, &ALERT_FIELDS),
         "hottest": server.sql("SELECT asset, hottest FROM hottest_daily ORDER BY asset").await,
         "runs": picked(runs, &["run", "state", "from", "to", "rows"]),
         "lives": server.sql("SELECT asset, time, event FROM life_events ORDER BY asset, time, event").await,

@@ -232,7 +232,8 @@ pub(crate) fn check_acknowledged(rows: &[Vec<Value>], stream: &Stream, acknowled
         let in_flight = (acknowledged + 1).min(stream[asset].len());
         assert!(
             found == after(acknowledged) || found == after(in_flight),
-            "asset {asset} has {found:?} after {acknowledged} acknowledged requests: {:?} or, with the next, {:?}",
+            "asset {asset} has {found:?} after {acknowledged} acknowledged requests: {:?} or, with the \
+             next, {:?}",
             after(acknowledged),
             after(in_flight)
         );
@@ -262,7 +263,8 @@ pub(crate) async fn check_totals(server: &Server, stream: &Stream) {
         .sql("SELECT count(*) AS n, sum(value) AS total FROM readings WHERE asset LIKE 'plant1/%'")
         .await[0];
     assert_eq!((row[0].as_u64(), row[1].as_f64()), (Some(all.count), Some(all.sum)));
-    let different = "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
+    let different = "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE \
+        asset LIKE 'plant1/%') AS different";
     assert_eq!(server.count(different).await, all.count);
     assert_eq!(
         server.count("SELECT count(*) AS n FROM readings WHERE late AND asset LIKE 'plant1/%'").await,

@@ -1,5 +1,6 @@
 //! `forewarn log` says what a log holds, also beside a server that runs, and what is damaged in it.
 
+use forewarn_tests::readings::reading;
 use forewarn_tests::site::Site;
 use serde_json::{Value, json};
 
@@ -19,7 +20,7 @@ async fn a_log_is_looked_into_and_its_damage_is_found() {
     site.settings.push_str(SETTINGS);
     let server = site.start().await;
     for index in 0..200_i64 {
-        let reading = json!({ "asset": "plant1/pump0", "signal": "flow", "time": 1_767_225_600_000_i64 + index * 1_000, "value": 1.5 });
+        let reading = reading("plant1/pump0", "flow", 1_767_225_600_000_i64 + index * 1_000, 1.5);
         server.post("/v1/readings", &reading).await;
     }
     let (code, out, err) = log(&site, &["verify"]).await;

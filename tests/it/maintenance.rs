@@ -1,5 +1,6 @@
 //! The lake is kept in order while readings stream in and while the server is killed, and no answer changes.
 
+use forewarn_tests::readings::reading;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ const TOTALS: &str = "SELECT count(*), count(DISTINCT time), sum(value) FROM rea
 async fn send(server: &Server, round: i64) {
     let line = |n: i64| {
         let time = FIRST_MS + round * READINGS + n + (n % 2) * DAY_MS;
-        json!({ "asset": format!("plant1/pump{}", n % 5), "signal": "flow", "time": time, "value": (n % 64) as f64 / 8.0 }).to_string()
+        reading(format!("plant1/pump{}", n % 5), "flow", time, (n % 64) as f64 / 8.0).to_string()
     };
     for part in (0..READINGS).map(line).collect::<Vec<_>>().chunks(250) {
         let (status, answer) = server.send("/v1/readings", part.join("\n")).await;

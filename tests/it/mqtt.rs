@@ -49,7 +49,8 @@ impl Broker {
             .port();
         let path = folder.path().display();
         let settings = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location {path}/\nmax_queued_messages 0\n"
+            "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\n\
+             persistence_location {path}/\nmax_queued_messages 0\n"
         );
         let file = folder.path().join("mosquitto.conf");
         std::fs::write(&file, settings).expect("the broker's settings");
@@ -201,7 +202,8 @@ fn readings() -> Vec<Reading> {
 async fn arrives(server: &Server, broker: &Broker, number: i64) {
     let payload = json!({ "v": 1.0, "t": number * 1_000 }).to_string();
     let query = format!(
-        "SELECT count(*) AS n FROM readings WHERE asset = 'probe/a/b' AND time = '1970-01-01T00:00:0{number}Z'"
+        "SELECT count(*) AS n FROM readings WHERE asset = 'probe/a/b' AND time = \
+         '1970-01-01T00:00:0{number}Z'"
     );
     let stored = async || {
         broker.publish("probe/a/b/temperature", &payload).await;
@@ -287,7 +289,8 @@ async fn kills_neither_lose_nor_repeat_what_paho_publishes() {
     site.settings =
         "branch: { commit_rows: 5000, commit_every: 1s }\nlog: { segment_bytes: 256KB }\n".to_owned();
     let source = format!(
-        "sources:\n  - mqtt: {{ url: \"mqtt://127.0.0.1:{}\", topic: \"+/+/+/+\", asset: \"{{1}}/{{2}}/{{3}}\", signal: \"{{4}}\", \
+        "sources:\n  - mqtt: {{ url: \"mqtt://127.0.0.1:{}\", topic: \"+/+/+/+\", asset: \
+         \"{{1}}/{{2}}/{{3}}\", signal: \"{{4}}\", \
          payload: json, value: $.v, time: $.t, quality: $.q }}\n",
         gate.port
     );
@@ -303,7 +306,8 @@ async fn kills_neither_lose_nor_repeat_what_paho_publishes() {
 
     let expected = plant::stored([&readings[..]])[0];
     assert_eq!((stored(&server).await, expected.count), (READINGS as u64, READINGS as u64));
-    let different = "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE asset LIKE 'plant1/%') AS different";
+    let different = "SELECT count(*) AS n FROM (SELECT DISTINCT asset, signal, time FROM readings WHERE \
+        asset LIKE 'plant1/%') AS different";
     assert_eq!(server.count(different).await, READINGS as u64);
     let total =
         &server.sql("SELECT sum(value) AS total FROM readings WHERE asset LIKE 'plant1/%'").await[0][0];
@@ -327,8 +331,10 @@ async fn single_readings_of_mosquitto_pub_arrive_as_json_and_as_bare_numbers() {
     let url = format!("mqtt://127.0.0.1:{}", broker.port);
     site.pipeline(&format!(
         "pipeline: plant\nsources:\n  \
-         - mqtt: {{ url: \"{url}\", client_id: one, topic: \"json/+/#\", asset: \"json/{{1}}\", signal: \"{{2}}\", payload: json, value: $.v, time: $.t }}\n  \
-         - mqtt: {{ url: \"{url}\", client_id: two, topic: \"bare/+\", asset: bare, signal: \"{{1}}\", payload: number }}\n"
+         - mqtt: {{ url: \"{url}\", client_id: one, topic: \"json/+/#\", asset: \"json/{{1}}\", signal: \
+         \"{{2}}\", payload: json, value: $.v, time: $.t }}\n  \
+         - mqtt: {{ url: \"{url}\", client_id: two, topic: \"bare/+\", asset: bare, signal: \"{{1}}\", \
+         payload: number }}\n"
     ));
     let server = site.start().await;
     let there = async |asset: &str| {

@@ -122,7 +122,8 @@ async fn outcome(server: &Server) -> Outcome {
     let mut listed: Vec<(String, String)> =
         server.alerts("").await.iter().map(|alert| (text(&alert["started"]), text(&alert["id"]))).collect();
     listed.sort();
-    let query = "SELECT time, alert, asset, rule FROM alert_events WHERE transition IN ('raised', 'reraised') ORDER BY \"offset\"";
+    let query = "SELECT time, alert, asset, rule FROM alert_events WHERE transition IN ('raised', \
+        'reraised') ORDER BY \"offset\"";
     let mut outcome = Outcome {
         onsets: Vec::new(),
         alerts: Vec::new(),
@@ -148,7 +149,8 @@ fn check_onsets(rows: &[(String, String)], windows: &[(String, String)], onsets:
     let learnt = &rows[rows.len() * LEARNING / 100].0;
     let outside = onsets.iter().filter(|onset| *onset >= learnt && !inside(onset)).count();
     println!(
-        "NAB machine temperature: {} onsets, {hit} of {} labelled windows hit, {outside} onsets outside after the first {LEARNING} % of rows",
+        "NAB machine temperature: {} onsets, {hit} of {} labelled windows hit, {outside} onsets outside \
+         after the first {LEARNING} % of rows",
         onsets.len(),
         windows.len()
     );

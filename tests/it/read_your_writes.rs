@@ -35,7 +35,8 @@ async fn write_and_read(server: Arc<Server>, writer: i64) -> i64 {
         let expected: f64 = (0..=round).map(|round| round as f64 + writer as f64 / 64.0).sum();
         if (round + writer) % 2 == 0 {
             let query = format!(
-                "SELECT count(*) AS n, count(DISTINCT time) AS times, sum(value) AS total, max(value) AS newest FROM readings WHERE asset = '{asset}'"
+                "SELECT count(*) AS n, count(DISTINCT time) AS times, sum(value) AS total, max(value) AS \
+                 newest FROM readings WHERE asset = '{asset}'"
             );
             let rows = server.sql(&query).await;
             assert_eq!(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use forewarn_tests::peers;
+use forewarn_tests::readings::reading;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -22,8 +23,7 @@ const READINGS: i64 = 6_000;
 async fn send(server: &Server, round: i64) {
     let line = |n: i64| {
         let time = FIRST_MS + round * READINGS + n + (n % 3) * DAY_MS;
-        json!({ "asset": format!("plant1/pump{}", n % 7), "signal": "temperature", "time": time, "value": (n % 400) as f64 / 4.0 })
-            .to_string()
+        reading(format!("plant1/pump{}", n % 7), "temperature", time, (n % 400) as f64 / 4.0).to_string()
     };
     let body: Vec<String> = (0..READINGS).map(line).collect();
     let (status, answer) = server.send("/v1/readings", body.join("\n")).await;
@@ -111,10 +111,7 @@ async fn send_young_and_old(server: &Server, number: i64) {
         let start = if n % 4 == 0 { FIRST_MS + (n % 3) * DAY_MS } else { YOUNG_MS + (n % 3) * DAY_MS };
         let value = ((number * 7 + n) % 4_000) as f64 / 4.0;
         let asset = format!("plant1/pump{}", n % 7);
-        format!(
-            "{}\n",
-            json!({ "asset": asset, "signal": "temperature", "time": start + number * 400 + n, "value": value })
-        )
+        format!("{}\n", reading(asset, "temperature", start + number * 400 + n, value))
     };
     let (status, answer) = server.send("/v1/readings", (0..400).map(line).collect::<String>()).await;
     assert_eq!((status, &answer["accepted"]), (200, &json!(400)), "{answer}");

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use forewarn_tests::peers;
 use forewarn_tests::plant::Dice;
+use forewarn_tests::readings::reading;
 use forewarn_tests::s3::{Behaviour, S3};
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
@@ -30,7 +31,10 @@ pipeline: plant
 rules:
   - { name: hot, assets: \"plant1/**\", when: \"temperature > 70.0\", severity: major }
 jobs:
-  - { name: health, schedule: \"0 2 1 1 *\", sql: \"SELECT asset, avg(value) AS score FROM readings WHERE asset = 'plant1/pump1' GROUP BY asset\", into: health }
+  - name: health
+    schedule: \"0 2 1 1 *\"
+    sql: \"SELECT asset, avg(value) AS score FROM readings WHERE asset = 'plant1/pump1' GROUP BY asset\"
+    into: health
 ";
 
 fn site(s3: &S3) -> Site {
@@ -46,7 +50,7 @@ fn site(s3: &S3) -> Site {
 fn batch(number: u64) -> String {
     let line = |n: u64| {
         let time = FIRST_MS + number * BATCH + n;
-        json!({ "asset": format!("plant1/pump{}", n % 5), "signal": "temperature", "time": time, "value": (n % 240) as f64 / 4.0 })
+        reading(format!("plant1/pump{}", n % 5), "temperature", time, (n % 240) as f64 / 4.0)
     };
     (0..BATCH).map(|n| line(n).to_string()).collect::<Vec<_>>().join("\n")
 }
@@ -118,7 +122,8 @@ async fn all_that_works_on_a_disk_works_in_a_bucket() {
     server.post("/v1/readings", &hot).await;
     eventually("an alert", async || !server.alerts("&state=all").await.is_empty()).await;
     job(&server, "health").await;
-    let history = "/v1/assets/plant1%2Fpump1/signals/temperature/readings?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z";
+    let history = "/v1/assets/plant1%2Fpump1/signals/temperature/readings\
+        ?from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z";
     let before = server.get(history).await;
     assert_eq!(before["readings"].as_array().map(Vec::len), usize::try_from(6 * BATCH / 5).ok(), "{before}");
     flushed(&server).await;
@@ -200,7 +205,8 @@ async fn models_predictions_snapshots_and_backups_live_in_a_bucket_too() {
 fn since(number: u64) -> String {
     let time = forewarn_time(FIRST_MS + number * BATCH);
     format!(
-        "SELECT count(*), count(DISTINCT time), sum(value) FROM readings WHERE asset LIKE 'plant1/%' AND time >= '{time}'"
+        "SELECT count(*), count(DISTINCT time), sum(value) FROM readings WHERE asset LIKE 'plant1/%' AND \
+         time >= '{time}'"
     )
 }
 

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use forewarn_tests::readings::reading;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ async fn work(server: &Server, stretch: usize) {
         let time = 1_767_225_600_000_i64
             + i64::try_from(stretch * READINGS + index).expect("a small number") * 1_000;
         let value = if index % 20 == 19 { 95.0 } else { 70.0 };
-        let reading = json!({ "asset": format!("plant1/pump{pump}"), "signal": "temperature", "time": time, "value": value });
+        let reading = reading(format!("plant1/pump{pump}"), "temperature", time, value);
         server.post("/v1/readings", &reading).await;
     }
 }
@@ -165,7 +166,7 @@ async fn rules_that_are_put_back_after_a_crash_are_in_force() {
     site.start().await.kill().await;
     site.pipeline(HOT);
     let server = site.start().await;
-    let reading = json!({ "asset": "plant1/other", "signal": "temperature", "time": 1_767_225_600_000_i64, "value": 95.0 });
+    let reading = reading("plant1/other", "temperature", 1_767_225_600_000_i64, 95.0);
     server.post("/v1/readings", &reading).await;
     let alerts = server.alerts("&asset=plant1/other").await;
     let rules: Vec<&Value> = alerts.iter().map(|alert| &alert["rule"]).collect();

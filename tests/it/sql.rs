@@ -26,7 +26,9 @@ async fn send(server: &Server, dice: &mut Dice, request: u64) {
     }
     let mut line = |(asset, signal, quality, after, behind): (String, String, String, u64, u64)| {
         let time = FIRST_MS + after + dice.below(1_000) - behind;
-        json!({ "asset": asset, "signal": signal, "quality": quality, "time": time, "value": dice.below(640) as f64 / 8.0 }).to_string()
+        let value = dice.below(640) as f64 / 8.0;
+        json!({ "asset": asset, "signal": signal, "quality": quality, "time": time, "value": value })
+            .to_string()
     };
     let body: Vec<String> = lines.into_iter().map(&mut line).collect();
     let (status, answer) = server.send("/v1/readings", body.join("\n")).await;

@@ -10,6 +10,7 @@
 pub mod data;
 pub mod peers;
 pub mod plant;
+pub mod readings;
 pub mod s3;
 pub mod site;
 

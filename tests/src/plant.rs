@@ -25,13 +25,30 @@ pub const RULES: &str = r#"
 signals:
   - { name: heat_margin, assets: "plant1/**", expr: "90.0 - temperature" }
 rules:
-  - { name: hot, assets: "plant1/**", when: "temperature > 80.0", for: 25m, until: "temperature < 70.0", clear_for: 25m, tolerance: 1h, severity: critical }
+  - name: hot
+    assets: "plant1/**"
+    when: "temperature > 80.0"
+    for: 25m
+    until: "temperature < 70.0"
+    clear_for: 25m
+    tolerance: 1h
+    severity: critical
   - { name: warm, assets: "plant1/**", when: "temperature > 75.0", for: 55m, severity: minor }
-  - { name: hot-and-shaking, assets: "plant1/**", when: "heat_margin < 12.0 && vibration > 4.5", tolerance: 1h, severity: major }
+  - name: hot-and-shaking
+    assets: "plant1/**"
+    when: "heat_margin < 12.0 && vibration > 4.5"
+    tolerance: 1h
+    severity: major
   - { name: jump, assets: "plant1/**", rate: { signal: temperature, above: 1.5, per: 1m }, severity: minor }
   - { name: surge, assets: "plant1/**", rate: { signal: pressure }, severity: minor }
-  - { name: unusual, assets: "plant1/**", deviation: { signal: vibration, method: learned_limits, sensitivity: high }, severity: major }
-  - { name: far, assets: "plant1/**", deviation: { signal: pressure, method: robust_z, baseline: "300", above: 5.0 }, severity: warning }
+  - name: unusual
+    assets: "plant1/**"
+    deviation: { signal: vibration, method: learned_limits, sensitivity: high }
+    severity: major
+  - name: far
+    assets: "plant1/**"
+    deviation: { signal: pressure, method: robust_z, baseline: "300", above: 5.0 }
+    severity: warning
 "#;
 
 /// How many rules [`RULES`] has.
@@ -91,7 +108,11 @@ impl Reading {
     /// As a line of NDJSON for `/v1/readings`.
     pub fn json(&self) -> String {
         let line = json!({
-            "asset": self.asset_path(), "signal": self.signal, "time": self.time_ms, "value": self.value, "quality": self.quality(),
+            "asset": self.asset_path(),
+            "signal": self.signal,
+            "time": self.time_ms,
+            "value": self.value,
+            "quality": self.quality(),
         });
         format!("{line}\n")
     }
@@ -225,10 +246,10 @@ impl History {
             // run.
             alert.as_object_mut().expect("an alert is an object").remove("offset");
         }
-        let transitions = "SELECT asset, rule, alert, time, transition, state, unknown, started, value, score, message, evidence \
-                           FROM alert_events ORDER BY asset, \"offset\"";
-        let readings = "SELECT asset, signal, time, value, quality, late FROM readings WHERE asset LIKE 'plant1/%' \
-                        ORDER BY asset, signal, time";
+        let transitions = "SELECT asset, rule, alert, time, transition, state, unknown, started, value, \
+            score, message, evidence FROM alert_events ORDER BY asset, \"offset\"";
+        let readings = "SELECT asset, signal, time, value, quality, late FROM readings \
+            WHERE asset LIKE 'plant1/%' ORDER BY asset, signal, time";
         Self { readings: server.sql(readings).await, alerts, transitions: server.sql(transitions).await }
     }
 

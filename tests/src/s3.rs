@@ -26,8 +26,9 @@ use crate::peers;
 /// The bucket that tests use.
 pub const BUCKET: &str = "plant";
 const CHUNK_BYTES: usize = 64 << 10;
-const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>SlowDown</Code><Message>Please reduce your request \
-                         rate.</Message><RequestId>0</RequestId></Error>";
+const SLOW_DOWN: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+    <Error><Code>SlowDown</Code>\
+    <Message>Please reduce your request rate.</Message><RequestId>0</RequestId></Error>";
 
 /// What the proxy does with what reaches it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,7 +244,8 @@ async fn refuse(mut client: TcpStream) {
         }
     }
     let head = format!(
-        "HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
         SLOW_DOWN.len()
     );
     // A client that has left needs no answer.

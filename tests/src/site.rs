@@ -103,7 +103,8 @@ impl Site {
         let root = self.path().display();
         let lake = self.lake_url.clone().unwrap_or_else(|| format!("file://{root}/data/lake"));
         let text = format!(
-            "listen: 127.0.0.1:0\ndata_dir: {root}/data\nlake: {lake}\npipelines: {root}/pipelines\nmodels: {root}/models\n{}",
+            "listen: 127.0.0.1:0\ndata_dir: {root}/data\nlake: {lake}\npipelines: {root}/pipelines\n\
+             models: {root}/models\n{}",
             self.settings
         );
         self.write("forewarn.yaml", &text);

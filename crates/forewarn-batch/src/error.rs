@@ -7,7 +7,8 @@ use forewarn_types::{JournalError, RunState, Timestamp};
 pub enum BatchError {
     /// A schedule cannot be understood, or never fires.
     #[error(
-        "the schedule {schedule:?} of job {job} cannot be used: {reason}; write five cron fields such as \"30 2 * * *\""
+        "the schedule {schedule:?} of job {job} cannot be used: {reason}; write five cron fields such as \
+         \"30 2 * * *\""
     )]
     BadSchedule {
         /// The job.
@@ -37,7 +38,8 @@ pub enum BatchError {
     /// The interval asked for ends in the future. It would be computed from part of its data, and count as
     /// done.
     #[error(
-        "the interval ends at {to}, which is still to come: it is {now}; leave out to for an interval that ends now"
+        "the interval ends at {to}, which is still to come: it is {now}; leave out to for an interval that \
+         ends now"
     )]
     NotYet {
         /// Its end.
@@ -50,7 +52,8 @@ pub enum BatchError {
     QueueFull(usize),
     /// A backfill over too many intervals at once.
     #[error(
-        "the backfill of job {job} covers more than {limit} intervals of its schedule; ask for a shorter stretch at a time"
+        "the backfill of job {job} covers more than {limit} intervals of its schedule; ask for a shorter \
+         stretch at a time"
     )]
     TooManyIntervals {
         /// The job.
@@ -75,7 +78,8 @@ pub enum BatchError {
     NoSchedule(String),
     /// Everything up to now is done, or waits to be done.
     #[error(
-        "job {job} has covered everything up to {until}, or is about to; give from and to for an earlier interval that was left out"
+        "job {job} has covered everything up to {until}, or is about to; give from and to for an earlier \
+         interval that was left out"
     )]
     NothingToDo {
         /// The job.
@@ -85,7 +89,8 @@ pub enum BatchError {
     },
     /// The rows of the interval are written.
     #[error(
-        "{by} of job {job} has written the rows from {from} to {to} already; rows are written once and stay as they are"
+        "{by} of job {job} has written the rows from {from} to {to} already; rows are written once and stay \
+         as they are"
     )]
     Computed {
         /// The job.
@@ -99,7 +104,8 @@ pub enum BatchError {
     },
     /// Some rows of the interval are written, or will be by a run in line, and would be there twice.
     #[error(
-        "the interval from {from} to {to} overlaps the one from {other_from} to {other_to} of {by} of job {job}, and no row may be written \
+        "the interval from {from} to {to} overlaps the one from {other_from} to {other_to} of {by} of job \
+         {job}, and no row may be written \
          twice; ask for what lies before or after it"
     )]
     Overlap {

@@ -12,7 +12,8 @@ use crate::core::{JobPast, MAX_HISTORY, Stretches};
 pub(crate) const MAX_RECORDS: usize = 4 * MAX_HISTORY;
 
 /// What is read of a record.
-const COLUMNS: &str = "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \"rows\", \"error\", \"details\", \"offset\"";
+const COLUMNS: &str = "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \
+    \"rows\", \"error\", \"details\", \"offset\"";
 
 /// The past of each of `jobs`. It sees every run that was on record when it was called.
 pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, LakeError> {
@@ -66,7 +67,8 @@ async fn runs(lake: &Lake, job: &str, name: &str) -> Result<Vec<JobRun>, LakeErr
 async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
     let ends = |column, step| {
         format!(
-            "SELECT \"{column}\" AS \"at\", {step} AS \"step\" FROM job_runs WHERE \"job\" = '{name}' AND \"kind\" = 'sql' \
+            "SELECT \"{column}\" AS \"at\", {step} AS \"step\" FROM job_runs WHERE \"job\" = '{name}' AND \
+             \"kind\" = 'sql' \
              AND \"state\" = 'succeeded' AND (\"rows\" > 0 OR \"rows\" IS NULL OR \"details\" IS NOT NULL)"
         )
     };
@@ -75,7 +77,8 @@ async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
     let mut after = Timestamp(0);
     loop {
         let sum = format!(
-            "SELECT \"at\", sum(\"step\") AS \"step\" FROM ({starts} UNION ALL {ends}) AS \"ends\" WHERE \"at\" > TIMESTAMP '{after}' \
+            "SELECT \"at\", sum(\"step\") AS \"step\" FROM ({starts} UNION ALL {ends}) AS \"ends\" WHERE \
+             \"at\" > TIMESTAMP '{after}' \
              GROUP BY \"at\" HAVING sum(\"step\") <> 0 ORDER BY \"at\""
         );
         let rows = query(lake, sum).await?;

@@ -60,7 +60,8 @@ impl SqlWork {
             .map_err(|error| format!("the query of job {} failed: {error}", self.job.name))?;
         if rows.truncated() {
             return Err(format!(
-                "the query of job {} yields more than the {} rows that one run may write from {} to {}; nothing was written: \
+                "the query of job {} yields more than the {} rows that one run may write from {} to {}; \
+                 nothing was written: \
                  aggregate more, or run it over shorter intervals",
                 self.job.name,
                 rows.row_count(),

@@ -11,7 +11,8 @@
 //! a 128-bit hash a record. Each figure is the median of `FOREWARN_BENCH_ROUNDS` rounds (default 5), in which
 //! all take turns. `FOREWARN_BENCH_ONLY=1024` measures groups of 1024 KiB only.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark measures, and a broken one may end")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark \
+    measures, and a broken one may end")]
 
 use std::fs::File;
 use std::io::Write as _;
@@ -21,7 +22,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use forewarn_log::{Compression, LocalLog, Log as _, LogOptions};
-use forewarn_types::{Journal as _, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp, encode_record};
+use forewarn_types::{
+    Journal as _, Quality, ReadingBatch, ReadingFlags, Record, SeriesId, Timestamp, encode_record,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use writeahead::{SimpleFile, WriteAhead, WriteAheadOptions};
@@ -37,7 +40,8 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
     report_cpu();
     let only = std::env::var("FOREWARN_BENCH_ONLY").ok();
-    for (bytes, count) in GROUPS.into_iter().filter(|(bytes, _)| only.as_ref().is_none_or(|only| *only == (bytes >> 10).to_string())) {
+    let wanted = |bytes: usize| only.as_ref().is_none_or(|only| *only == (bytes >> 10).to_string());
+    for (bytes, count) in GROUPS.into_iter().filter(|(bytes, _)| wanted(*bytes)) {
         let large = record(bytes / ROW_BYTES);
         let small = record((2 * bytes / SENDERS / ROW_BYTES).max(1));
         let one = Load { record: &large, senders: 1, each: count };
@@ -58,7 +62,8 @@ fn main() {
             note("forewarn, 2 senders", forewarn(&runtime, &dir.path().join("g"), two, Compression::None));
             note("writeahead, 2 senders", writeahead(&runtime, &dir.path().join("h"), two));
             note("forewarn, 64 senders", forewarn(&runtime, &dir.path().join("d"), many, Compression::None));
-            note("forewarn, 64 senders, lz4", forewarn(&runtime, &dir.path().join("e"), many, Compression::Lz4));
+            note("forewarn, 64 senders, \
+                lz4", forewarn(&runtime, &dir.path().join("e"), many, Compression::Lz4));
             note("writeahead, 64 senders", writeahead(&runtime, &dir.path().join("f"), many));
         }
         report(bytes, &mut found);
@@ -90,7 +95,8 @@ fn report(bytes: usize, found: &mut [(&str, Vec<f64>)]) {
     let limits = [median(&found[0].1), median(&found[1].1)];
     for (name, figures) in &*found {
         let rate = median(figures);
-        println!("  {name:<26} {rate:>9.2} MB/s   {:>6.3} of growing {:>6.3} of written before", rate / limits[0], rate / limits[1]);
+        println!("  {name:<26} {rate:>9.2} MB/s   {:>6.3} of growing {:>6.3} of written \
+            before", rate / limits[0], rate / limits[1]);
     }
 }
 
@@ -114,7 +120,8 @@ fn report_cpu() {
         std::hint::black_box(lz4_flex::block::compress(&bytes));
         bytes.len()
     });
-    println!("  {:<26} {:>9.3} of the bytes", "lz4 leaves", lz4_flex::block::compress(&bytes).len() as f64 / bytes.len() as f64);
+    println!("  {:<26} {:>9.3} of the bytes", "lz4 \
+        leaves", lz4_flex::block::compress(&bytes).len() as f64 / bytes.len() as f64);
 }
 
 /// Readings of some machines as they come: a second apart, their values noisy.
@@ -125,7 +132,8 @@ fn record(rows: usize) -> Record {
         noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let value = f64::from(noise >> 20) / 100.0;
         let time = Timestamp(1_767_225_600_000_000 + i64::try_from(row / 50).unwrap() * 1_000_000);
-        batch.push(SeriesId(u32::try_from(row % 50).unwrap()), time, value, ReadingFlags::new(Quality::Good, false));
+        let series = SeriesId(u32::try_from(row % 50).unwrap());
+        batch.push(series, time, value, ReadingFlags::new(Quality::Good, false));
     }
     Record::Readings(batch)
 }
@@ -178,7 +186,8 @@ fn forewarn(runtime: &Runtime, dir: &Path, load: Load<'_>, compression: Compress
 }
 
 fn writeahead(runtime: &Runtime, dir: &Path, load: Load<'_>) -> f64 {
-    let mut wal = WriteAhead::<SimpleFile>::with_options(WriteAheadOptions { log_dir: dir.to_owned(), ..Default::default() });
+    let options = WriteAheadOptions { log_dir: dir.to_owned(), ..Default::default() };
+    let mut wal = WriteAhead::<SimpleFile>::with_options(options);
     wal.start().unwrap();
     let start = Instant::now();
     runtime.block_on(async {

@@ -53,7 +53,12 @@ fn encoded(record: &Record) -> Vec<u8> {
 
 fn run(steps: Vec<Step>) {
     let (dir, judges) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    let options = || LogOptions { segment_bytes: 1_000, max_bytes: 1 << 20, cache_bytes: 0, ..LogOptions::new(dir.path()) };
+    let options = || LogOptions {
+        segment_bytes: 1_000,
+        max_bytes: 1 << 20,
+        cache_bytes: 0,
+        ..LogOptions::new(dir.path())
+    };
     let open = || LocalLog::open(LogOptions { compression: Compression::Lz4, ..options() }).unwrap();
     let (mut log, mut judge) = (open(), open_judge(judges.path()));
     let mut ids: Vec<RecordID> = Vec::new();
@@ -69,7 +74,9 @@ fn run(steps: Vec<Step>) {
                 drop((log, judge));
                 (log, judge) = (open(), open_judge(judges.path()));
             }
-            Step::Checkpoint(percent) => log.checkpoint("c", Offset(ids.len() as u64 * percent / 100)).unwrap(),
+            Step::Checkpoint(percent) => {
+                log.checkpoint("c", Offset(ids.len() as u64 * percent / 100)).unwrap();
+            }
         }
         let (start, end) = (log.start(), log.end());
         assert_eq!(end.0, ids.len() as u64);

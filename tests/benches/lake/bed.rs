@@ -62,7 +62,8 @@ impl Bed {
         stop.cancel();
         task.await.expect("the branch ends").expect("in order");
         println!(
-            "  branch to Parquet, fsync and commit: {:.2} M readings/s, {:.2} M/s a core (at least 2); peak memory {} MiB",
+            "  branch to Parquet, fsync and commit: {:.2} M readings/s, {:.2} M/s a core (at least 2); peak \
+             memory {} MiB",
             readings / elapsed / 1e6,
             readings / cpu / 1e6,
             peak_memory_mib("self")

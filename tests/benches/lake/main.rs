@@ -38,9 +38,10 @@ use source::{DAY_US, START, Source};
 
 const DEFAULT_READINGS: usize = 50_000_000;
 const RUNS: usize = 5;
-const BY_SERIES: &str = "SELECT asset, signal, count(*) AS n, avg(value) AS mean, min(value) AS low, max(value) AS high FROM readings GROUP BY asset, signal";
-const HOURLY: &str = "SELECT asset, signal, date_trunc('hour', time) AS hour, count(*) AS n, avg(value) AS mean, min(value) AS low, \
-                      max(value) AS high FROM readings GROUP BY asset, signal, hour";
+const BY_SERIES: &str = "SELECT asset, signal, count(*) AS n, avg(value) AS mean, min(value) AS low, \
+    max(value) AS high FROM readings GROUP BY asset, signal";
+const HOURLY: &str = "SELECT asset, signal, date_trunc('hour', time) AS hour, count(*) AS n, \
+    avg(value) AS mean, min(value) AS low, max(value) AS high FROM readings GROUP BY asset, signal, hour";
 
 fn main() {
     let readings = std::env::var("FOREWARN_BENCH_READINGS")
@@ -107,7 +108,8 @@ async fn aggregates(bed: &Bed) {
         assert_eq!(our_answer, their_answer, "{name}");
         let (ours, theirs) = (median(ours), median(theirs));
         println!(
-            "  aggregate {name}: {ours:.3} s, DuckDB {theirs:.3} s: ratio {:.2} (at most {bar}); peak memory {} MiB, DuckDB {} MiB",
+            "  aggregate {name}: {ours:.3} s, DuckDB {theirs:.3} s: ratio {:.2} (at most {bar}); peak \
+             memory {} MiB, DuckDB {} MiB",
             ours / theirs,
             peak_memory_mib("self"),
             peer.peak_memory_mib()
@@ -131,7 +133,8 @@ async fn points(bed: &Bed) {
     let (asset, signal) = bed.names(id);
     let (from, to) = (Timestamp(day), Timestamp(day + DAY_US));
     let query = format!(
-        "SELECT time, value FROM readings WHERE asset = '{asset}' AND signal = '{signal}' AND time >= '{from}' AND time < '{to}' ORDER BY time"
+        "SELECT time, value FROM readings WHERE asset = '{asset}' AND signal = '{signal}' AND time >= \
+         '{from}' AND time < '{to}' ORDER BY time"
     );
     let mut peer = DuckDb::over(&bed.table());
     let (mut sql, mut history, mut theirs) = (Vec::new(), Vec::new(), Vec::new());

@@ -164,7 +164,8 @@ impl Round<'_> {
                     if request % REQUESTS_PER_UPKEEP == 0 {
                         // It may be running already, and whether it ends well is seen in what it leaves
                         // behind.
-                        let _asked = http.post(format!("{url}/v1/jobs/maintain/run")).json(&json!({})).send().await;
+                        let upkeep = format!("{url}/v1/jobs/maintain/run");
+                        let _asked = http.post(upkeep).json(&json!({})).send().await;
                     }
                 } => {}
             }

@@ -3,6 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use forewarn_tests::readings::reading;
 use serde_json::json;
 
 /// 2025-01-01T00:00:00Z.
@@ -22,7 +23,8 @@ pub(super) fn settings() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right").as_millis();
     let days = (u64::try_from(now).expect("a time") - BORDER_MS) / DAY_MS;
     format!(
-        "maintenance: {{ file_bytes: 64KB, delete_after: 5s, keep_log: 1us, retain: {{ readings: {days}d }} }}\n"
+        "maintenance: {{ file_bytes: 64KB, delete_after: 5s, keep_log: 1us, retain: {{ readings: {days}d }} \
+         }}\n"
     )
 }
 
@@ -36,10 +38,8 @@ pub(super) struct OldReadings {
 impl OldReadings {
     /// Sends some once. They are different ones each time.
     pub(super) async fn send(&mut self, http: &reqwest::Client, url: &str) {
-        let line = |number: u64| {
-            let reading = json!({ "asset": "old/tank", "signal": "level", "time": FIRST_MS + number, "value": number % 64 });
-            format!("{reading}\n")
-        };
+        let line =
+            |number: u64| format!("{}\n", reading("old/tank", "level", FIRST_MS + number, number % 64));
         let body: String = (self.sent..self.sent + READINGS).map(line).collect();
         self.sent += READINGS;
         // Whoever is killed does not answer.

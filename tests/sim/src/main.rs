@@ -51,7 +51,8 @@ fn many(from: u64, seeds: u64) -> ExitCode {
     let crowd = thread::spawn(work);
     if let Err(stuck) = follow(&steps, seeds) {
         say(&format!(
-            "no seed ends any more; under way are {stuck:?}: make simulate TRACE=seed tells where it goes round in circles"
+            "no seed ends any more; under way are {stuck:?}: make simulate TRACE=seed tells where it goes \
+             round in circles"
         ));
         return ExitCode::FAILURE;
     }

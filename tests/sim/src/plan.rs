@@ -11,9 +11,17 @@ use crate::world::{NEW_YEAR, Weather};
 
 const RULES: &str = "pipeline: plant
 rules:
-  - { name: hot, assets: \"plant/**\", when: \"temperature > 95.0\", for: 2s, until: \"temperature < 90.0\", severity: critical }
+  - name: hot
+    assets: \"plant/**\"
+    when: \"temperature > 95.0\"
+    for: 2s
+    until: \"temperature < 90.0\"
+    severity: critical
   - { name: shaky, assets: \"plant/**\", when: \"vibration > 4.0\", severity: major }
-  - { name: silent, assets: \"plant/**\", missing: { signal: temperature, longer_than: 40s }, severity: warning }
+  - name: silent
+    assets: \"plant/**\"
+    missing: { signal: temperature, longer_than: 40s }
+    severity: warning
 ";
 
 /// For so long a file is left alone that no table has, µs.

@@ -89,7 +89,8 @@ impl Entry {
             }
             None => {
                 format!(
-                    "the server ended while this run was {was}, attempt {attempt} of {MAX_ATTEMPTS}; request the interval to try again"
+                    "the server ended while this run was {was}, attempt {attempt} of {MAX_ATTEMPTS}; \
+                     request the interval to try again"
                 )
             }
         });
@@ -120,7 +121,8 @@ impl Entry {
             }
         }
         let note = format!(
-            "more than {MAX_INTERVALS} intervals were missed; those from {} to {start} are left out: backfill them in stretches if they are needed",
+            "more than {MAX_INTERVALS} intervals were missed; those from {} to {start} are left out: \
+             backfill them in stretches if they are needed",
             self.cursor
         );
         tracing::warn!(job = self.job.name, "{note}");

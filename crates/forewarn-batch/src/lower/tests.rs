@@ -8,6 +8,11 @@ use proptest::prelude::*;
 use super::*;
 
 const SIGNALS: [&str; 4] = ["a", "b", "c", "d"];
+/// Functions of one number.
+const FUNCTIONS: [&str; 7] = ["abs", "sqrt", "floor", "ceil", "round", "ln", "exp"];
+/// Values at which arithmetic is special.
+const ODD_VALUES: [f64; 7] =
+    [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, f64::MIN_POSITIVE, f64::MAX];
 
 type Row = [Option<f64>; 4];
 
@@ -210,7 +215,7 @@ fn the_plan_grows_with_the_expression_and_no_faster() {
 fn value() -> impl Strategy<Value = Option<f64>> {
     prop_oneof![
         2 => Just(None),
-        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, f64::MIN_POSITIVE, f64::MAX]).prop_map(Some),
+        1 => prop::sample::select(&ODD_VALUES[..]).prop_map(Some),
         3 => prop::sample::select(vec![-2.0, -1.0, -0.5, 0.5, 1.0, 1.5, 2.0, 3.0]).prop_map(Some),
         2 => (-100.0..100.0).prop_map(Some),
     ]
@@ -229,27 +234,33 @@ fn texts() -> impl Strategy<Value = (String, String)> {
     let number = prop_oneof![4 => prop::sample::select(&SIGNALS[..]).prop_map(str::to_owned), 2 => literal()];
     let truth = prop_oneof![
         1 => prop::sample::select(vec!["true", "false"]).prop_map(str::to_owned),
-        8 => (prop::sample::select(&SIGNALS[..]), relation_text(), literal()).prop_map(|(a, op, b)| format!("{a} {op} {b}")),
-        2 => (prop::sample::select(&SIGNALS[..]), relation_text(), literal()).prop_map(|(a, op, b)| format!("{b} {op} {a}")),
+        8 => (prop::sample::select(&SIGNALS[..]), relation_text(), literal())
+            .prop_map(|(a, op, b)| format!("{a} {op} {b}")),
+        2 => (prop::sample::select(&SIGNALS[..]), relation_text(), literal())
+            .prop_map(|(a, op, b)| format!("{b} {op} {a}")),
     ];
     (number, truth).prop_recursive(6, 48, 3, |inner| {
         let number = prop_oneof![
             4 => (inner.clone(), prop::sample::select(vec!["+", "-", "*", "/", "%"]), inner.clone())
                 .prop_map(|(a, op, b)| format!("({} {op} {})", a.0, b.0)),
             1 => inner.clone().prop_map(|a| format!("-({})", a.0)),
-            2 => (prop::sample::select(vec!["abs", "sqrt", "floor", "ceil", "round", "ln", "exp"]), inner.clone())
+            2 => (prop::sample::select(&FUNCTIONS[..]), inner.clone())
                 .prop_map(|(f, a)| format!("{f}({})", a.0)),
             2 => (prop::sample::select(vec!["min", "max", "pow"]), inner.clone(), inner.clone())
                 .prop_map(|(f, a, b)| format!("{f}({}, {})", a.0, b.0)),
-            1 => (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("clamp({}, {}, {})", a.0, b.0, c.0)),
-            2 => (inner.clone(), inner.clone(), inner.clone()).prop_map(|(c, a, b)| format!("(({}) ? {} : {})", c.1, a.0, b.0)),
+            1 => (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(a, b, c)| format!("clamp({}, {}, {})", a.0, b.0, c.0)),
+            2 => (inner.clone(), inner.clone(), inner.clone())
+                .prop_map(|(c, a, b)| format!("(({}) ? {} : {})", c.1, a.0, b.0)),
         ];
         let truth = prop_oneof![
-            4 => (inner.clone(), relation_text(), inner.clone()).prop_map(|(a, op, b)| format!("({} {op} {})", a.0, b.0)),
+            4 => (inner.clone(), relation_text(), inner.clone())
+                .prop_map(|(a, op, b)| format!("({} {op} {})", a.0, b.0)),
             4 => (inner.clone(), prop::sample::select(vec!["&&", "||", "==", "!="]), inner.clone())
                 .prop_map(|(a, op, b)| format!("(({}) {op} ({}))", a.1, b.1)),
             2 => inner.clone().prop_map(|a| format!("!({})", a.1)),
-            1 => (inner.clone(), inner.clone(), inner).prop_map(|(c, a, b)| format!("(({}) ? ({}) : ({}))", c.1, a.1, b.1)),
+            1 => (inner.clone(), inner.clone(), inner)
+                .prop_map(|(c, a, b)| format!("(({}) ? ({}) : ({}))", c.1, a.1, b.1)),
         ];
         (number, truth)
     })

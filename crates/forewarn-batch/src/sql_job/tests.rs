@@ -76,7 +76,8 @@ async fn counts(lake: &Lake) -> Vec<(i64, i64)> {
 async fn each_interval_is_written_once_in_any_order() {
     let folder = tempfile::tempdir().unwrap();
     let lake = lake(folder.path(), 1_000).await;
-    let sql = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < :to GROUP BY asset";
+    let sql = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < \
+        :to GROUP BY asset";
     let work = SqlWork::new(lake.clone(), sql_job(sql));
     assert_eq!(work.run(context(1, 2)).await.unwrap(), Outcome { rows: 1, details: None });
     // An older interval after a newer one, as a backfill has it.
@@ -94,7 +95,8 @@ async fn each_interval_is_written_once_in_any_order() {
 async fn an_interval_that_was_empty_is_computed_again_when_its_data_has_come() {
     let folder = tempfile::tempdir().unwrap();
     let lake = lake(folder.path(), 1_000).await;
-    let empty = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < :to AND value > 99 GROUP BY asset";
+    let empty = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time \
+        < :to AND value > 99 GROUP BY asset";
     let work = SqlWork::new(lake.clone(), sql_job(empty));
     for _ in 0..2 {
         assert_eq!(work.run(context(0, 1)).await.unwrap(), Outcome { rows: 0, details: None });
