@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::store::ROOT;
+/// Where the lake is in the store.
+pub const ROOT: &str = "lake/";
 
 /// The tables as their Delta logs have them.
 #[derive(Debug, Default)]

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::disk::{Platter, SimDisk};
-use crate::store::{Objects, ROOT, SimStore};
+use crate::ledger::ROOT;
+use crate::store::{Objects, SimStore};
 use crate::world::World;
 
 /// The log's name for the real-time path.

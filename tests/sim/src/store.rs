@@ -22,9 +22,6 @@ use parking_lot::Mutex;
 use crate::ledger::{Ledger, Rewrite};
 use crate::world::{Device, Fate, World};
 
-/// Where the lake is in the store.
-pub const ROOT: &str = "lake/";
-
 /// No request is under way for longer, µs.
 pub const MAX_DELAY_US: i64 = 120_000_000;
 

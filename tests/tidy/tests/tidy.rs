@@ -1,160 +1,140 @@
-//! The rules of the house that neither rustfmt nor clippy knows: sizes, module docs, crate arrows, and
-//! documents that name every crate. Function length and `unwrap`, `expect` and `panic` are clippy's (see
+//! Runs the checks over this repository. Function length and `unwrap`, `expect` and `panic` are clippy's (see
 //! `clippy.toml` and the workspace lints).
 
-#![expect(clippy::expect_used, reason = "a test that cannot read the tree has failed")]
+use std::collections::BTreeSet;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use forewarn_tidy::tree::{Package, all_rust_files, crates, root, test_packages, text};
+use forewarn_tidy::{circles, dependencies, exceptions, floors, layout};
 
-const MAX_FILE_LINES: usize = 500;
 const MAX_ARCHITECTURE_LINES: usize = 300;
 const MAX_README_LINES: usize = 150;
 
-/// Which crates a crate may use. Arrows go down only.
-const ARROWS: [(&str, &[&str]); 11] = [
-    ("forewarn-types", &[]),
-    ("forewarn-spec", &["types"]),
-    ("forewarn-log", &["types"]),
-    ("forewarn-ingest", &["types", "spec", "log"]),
-    ("forewarn-engine", &["types", "spec"]),
-    ("forewarn-lake", &["types", "log"]),
-    ("forewarn-query", &["types", "lake"]),
-    ("forewarn-batch", &["types", "spec", "engine", "lake", "query"]),
-    ("forewarn-models", &["types", "spec", "lake"]),
-    ("forewarn-api", &["types", "spec", "log", "ingest", "engine", "lake", "batch", "models"]),
-    ("forewarn", &["types", "spec", "log", "ingest", "engine", "lake", "batch", "models", "api"]),
-];
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace root exists")
-}
-
-fn rust_files(dir: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).expect("the folder is readable") {
-        let path = entry.expect("the entry is readable").path();
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
-            rust_files(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
+/// Fails with all faults, apart from those of packages on the list of exceptions. An exception that is not
+/// needed is printed.
+fn settle(faults: Vec<(String, String)>, exceptions: &[&str]) {
+    let found: BTreeSet<&str> = faults.iter().map(|(package, _)| package.as_str()).collect();
+    for package in exceptions.iter().filter(|package| !found.contains(**package)) {
+        println!("{package} is free of this fault: take it off the list in tests/tidy/src/exceptions.rs");
     }
+    let rest: Vec<&str> = faults
+        .iter()
+        .filter(|(package, _)| !exceptions.contains(&package.as_str()))
+        .map(|(_, fault)| fault.as_str())
+        .collect();
+    assert!(rest.is_empty(), "{} faults:\n{}", rest.len(), rest.join("\n"));
 }
 
-fn all_rust_files() -> Vec<(PathBuf, String)> {
-    let mut files = Vec::new();
-    rust_files(&root().join("crates"), &mut files);
-    rust_files(&root().join("tests"), &mut files);
-    files
-        .into_iter()
-        .map(|path| (path.clone(), fs::read_to_string(path).expect("the file is UTF-8")))
-        .collect()
+fn by_package(packages: &[Package], check: impl Fn(&Package) -> Vec<String>) -> Vec<(String, String)> {
+    let of =
+        |package: &Package| check(package).into_iter().map(|fault| (package.name.clone(), fault)).collect();
+    packages.iter().flat_map(|package| -> Vec<_> { of(package) }).collect()
 }
 
-/// The names of a crate's normal dependencies.
-fn dependencies(manifest: &str) -> BTreeSet<String> {
-    let section = manifest.split("[dependencies]").nth(1).unwrap_or("").split("\n[").next().unwrap_or("");
-    section
-        .lines()
-        .filter_map(|line| line.split(['.', ' ', '=']).next())
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-fn manifests() -> BTreeMap<String, BTreeSet<String>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(root().join("crates")).expect("crates/ is readable") {
-        let path = entry.expect("the entry is readable").path();
-        let name =
-            path.file_name().and_then(|name| name.to_str()).expect("a crate's folder has a name").to_owned();
-        let manifest = fs::read_to_string(path.join("Cargo.toml")).expect("a crate has a manifest");
-        assert!(
-            manifest.contains(&format!("name = \"{name}\"")),
-            "crates/{name}: the folder's name must be the crate's name"
-        );
-        assert!(
-            manifest.contains("[lints]\nworkspace = true"),
-            "crates/{name}: the manifest must take the workspace's lints"
-        );
-        found.insert(name, dependencies(&manifest));
+fn by_file(check: impl Fn(&str, &str) -> Vec<String>) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (path, text) in all_rust_files() {
+        let inside = path.strip_prefix("crates/").and_then(|rest| rest.split('/').next());
+        let package = inside.unwrap_or("tests").to_owned();
+        faults.extend(check(&path, &text).into_iter().map(|fault| (package.clone(), fault)));
     }
-    found
+    faults
 }
 
 #[test]
 fn every_file_is_short_and_says_why_it_exists() {
-    let mut faults = Vec::new();
-    for (path, text) in all_rust_files() {
-        let code =
-            text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count();
-        if code > MAX_FILE_LINES {
-            faults.push(format!(
-                "{}: {code} lines of code, at most {MAX_FILE_LINES} are allowed: split the idea",
-                path.display()
-            ));
-        }
-        if !text.starts_with("//!") {
-            faults.push(format!(
-                "{}: begin the file with a //! comment that says why it exists",
-                path.display()
-            ));
-        }
-    }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    settle(by_file(layout::size_faults), exceptions::SIZE);
+}
+
+#[test]
+fn no_line_is_too_wide() {
+    settle(by_file(layout::width_faults), exceptions::WIDTH);
+}
+
+#[test]
+fn modules_stand_where_their_name_says() {
+    settle(by_file(layout::style_faults), exceptions::STYLE);
+}
+
+#[test]
+fn no_modules_of_a_crate_need_each_other() {
+    settle(by_package(&crates(), circles::faults), exceptions::CIRCLES);
+    settle(by_package(&test_packages(), circles::faults), &[]);
+}
+
+#[test]
+fn no_floor_of_a_crate_needs_a_higher_one() {
+    let faults = |package: &Package| {
+        let floors = floors::FLOORS.iter().find(|(name, _)| *name == package.name);
+        floors.map_or_else(Vec::new, |(_, floors)| floors::faults(package, floors))
+    };
+    settle(by_package(&crates(), faults), exceptions::FLOORS);
 }
 
 #[test]
 fn crates_use_only_what_lies_below_them() {
-    let manifests = manifests();
-    let known: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
-    for (name, uses) in &manifests {
-        assert!(known.contains(name.as_str()), "crates/{name} is not in the table of crates in {}", file!());
-        let allowed = ARROWS.iter().find(|(other, _)| other == name).map_or(&[][..], |(_, allowed)| allowed);
-        for used in uses.iter().filter_map(|used| used.strip_prefix("forewarn-")) {
-            assert!(
-                allowed.contains(&used),
-                "{name} must not use forewarn-{used}: arrows go down only (see ARCHITECTURE.md)"
-            );
-        }
+    let faults = |package: &Package| dependencies::arrow_faults(package, &dependencies::ARROWS);
+    settle(by_package(&crates(), faults), &[]);
+}
+
+#[test]
+fn every_dependency_is_named_by_the_code() {
+    settle(by_package(&crates(), dependencies::unused_faults), exceptions::UNUSED);
+    settle(by_package(&test_packages(), dependencies::unused_faults), &[]);
+    let (crates, tests) = (crates(), test_packages());
+    let workspace = text(&root().join("Cargo.toml"));
+    let faults = dependencies::untaken_faults(&workspace, crates.iter().chain(&tests));
+    settle(faults, exceptions::UNTAKEN);
+}
+
+#[test]
+fn manifests_name_their_folder_and_take_the_lints_of_the_workspace() {
+    for package in crates() {
+        let folder = root().join("crates").join(&package.name);
+        assert!(folder.is_dir(), "{}: the folder's name must be the crate's name", package.name);
+    }
+    for package in crates().iter().chain(&test_packages()) {
+        let takes = package.manifest.contains("[lints]\nworkspace = true");
+        assert!(takes, "{}: the manifest must take the workspace's lints", package.name);
     }
 }
 
 #[test]
 fn polars_stays_in_two_crates() {
-    for (name, uses) in manifests() {
-        let allowed = ["forewarn-lake", "forewarn-batch"].contains(&name.as_str());
+    for package in crates() {
+        let allowed = ["forewarn-lake", "forewarn-batch"].contains(&package.name.as_str());
+        let uses = dependencies::declared(&package.manifest, "dependencies").contains("polars");
         assert!(
-            allowed || !uses.contains("polars"),
-            "{name} uses polars, which belongs to forewarn-lake and forewarn-batch alone"
+            allowed || !uses,
+            "{} uses polars, which belongs to forewarn-lake and forewarn-batch alone",
+            package.name
         );
     }
 }
 
 #[test]
 fn the_engine_has_no_clock_no_io_and_no_async() {
-    let mut files = Vec::new();
-    rust_files(&root().join("crates/forewarn-engine/src"), &mut files);
-    let is_test = |path: &PathBuf| path.iter().any(|part| part == "tests" || part == "tests.rs");
-    for path in files.into_iter().filter(|path| !is_test(path)) {
-        let text = fs::read_to_string(&path).expect("the file is UTF-8");
+    let all = crates();
+    let engine = all.iter().find(|package| package.name == "forewarn-engine").expect("the engine is a crate");
+    let is_test = |path: &str| path.contains("/tests/") || path.ends_with("/tests.rs");
+    let files = engine.files.iter().filter(|(path, _)| path.starts_with("src/") && !is_test(path));
+    for (path, text) in files {
         for word in ["std::fs", "std::net", "std::time::", "tokio", "async fn", "rand::", "std::thread"] {
-            assert!(!text.contains(word), "{}: the engine is pure, it must not use {word}", path.display());
+            assert!(!text.contains(word), "{path}: the engine is pure, it must not use {word}");
         }
     }
 }
 
 #[test]
 fn documents_are_short_and_name_every_crate() {
-    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md exists");
-    let readme = fs::read_to_string(root().join("README.md")).expect("README.md exists");
+    let architecture = text(&root().join("ARCHITECTURE.md"));
+    let readme = text(&root().join("README.md"));
     assert!(
         architecture.lines().count() <= MAX_ARCHITECTURE_LINES,
         "ARCHITECTURE.md has more than {MAX_ARCHITECTURE_LINES} lines"
     );
     assert!(readme.lines().count() <= MAX_README_LINES, "README.md has more than {MAX_README_LINES} lines");
-    for name in manifests().keys() {
+    for package in crates() {
+        let name = &package.name;
         assert!(architecture.contains(&format!("`{name}`")), "ARCHITECTURE.md does not name `{name}`");
     }
 }
