@@ -24,7 +24,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use forewarn_tests::plant::Dice;
+use forewarn_tests::random::Random;
 use forewarn_tests::site::{Site, eventually};
 
 const LINES: usize = 5_000;
@@ -87,7 +87,7 @@ fn report(name: &str, readings: usize, elapsed: Duration) -> f64 {
 /// The requests of one connection. It has series of its own, so that nothing is late however connections
 /// overtake one another.
 fn bodies(connection: usize, requests: usize) -> Vec<String> {
-    let mut dice = Dice::new(connection as u64);
+    let mut random = Random::new(connection as u64);
     let mut lines = (0..).flat_map(move |second| {
         (0..ASSETS).flat_map(move |asset| {
             SIGNALS.map(move |signal| (START_S + second, connection * ASSETS + asset, signal))
@@ -96,7 +96,7 @@ fn bodies(connection: usize, requests: usize) -> Vec<String> {
     let mut body = || {
         let mut body = String::with_capacity(LINES * 80);
         for (second, asset, signal) in lines.by_ref().take(LINES) {
-            let value = dice.below(10_000) as f64 / 1_000.0;
+            let value = random.below(10_000) as f64 / 1_000.0;
             // Writing to a string cannot fail.
             let _ = writeln!(
                 body,
@@ -115,7 +115,7 @@ fn send(address: SocketAddr, bodies: &Bodies) -> Duration {
     thread::scope(|scope| {
         for bodies in bodies {
             scope.spawn(move || {
-                let stream = TcpStream::connect(address).expect("somebody listens");
+                let stream = TcpStream::connect(address).expect("the server listens");
                 stream.set_nodelay(true).expect("a socket option");
                 let mut answers = BufReader::new(stream.try_clone().expect("a second handle"));
                 let mut stream = stream;

@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use forewarn_tests::plant::Dice;
+use forewarn_tests::random::Random;
 use forewarn_tests::site::{Server, Site, eventually};
 use tokio::task::JoinSet;
 
@@ -50,7 +50,7 @@ struct Sender {
     connection: usize,
     /// Readings of its series.
     sent: usize,
-    dice: Dice,
+    random: Random,
 }
 
 impl Sender {
@@ -64,7 +64,7 @@ impl Sender {
                     (self.sent / (ASSETS * SIGNALS.len()), self.sent % (ASSETS * SIGNALS.len()));
                 let (asset, signal) =
                     (self.connection * ASSETS + series / SIGNALS.len(), SIGNALS[series % SIGNALS.len()]);
-                let value = self.dice.below(10_000) as f64 / 1_000.0;
+                let value = self.random.below(10_000) as f64 / 1_000.0;
                 // Writing to a string cannot fail.
                 let _ = writeln!(
                     body,
@@ -84,7 +84,7 @@ impl Sender {
 /// What the process has, and has had since it was last asked.
 fn memory(server: &Server) -> (u64, u64) {
     let (now, peak) = (server.memory_bytes(), server.peak_memory_bytes());
-    // This makes the kernel begin the peak anew.
+    // This makes the kernel begin a new peak.
     std::fs::write(format!("/proc/{}/clear_refs", server.pid()), "5")
         .expect("the kernel lets its owner do it");
     (now >> 20, peak >> 20)
@@ -112,7 +112,7 @@ async fn main() {
     let started = Instant::now();
     show(&server, "an empty server", 0.0).await;
     let mut senders: Vec<Sender> = (0..CONNECTIONS)
-        .map(|connection| Sender { connection, sent: 0, dice: Dice::new(connection as u64) })
+        .map(|connection| Sender { connection, sent: 0, random: Random::new(connection as u64) })
         .collect();
     let (mut total, mut peaks) = (0, Vec::new());
     while total < readings {

@@ -1,6 +1,10 @@
 //! The programs that tests talk to. In CI a missing one is a failure, elsewhere a skip that says so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::Command;
 
 /// A Python that has the packages of `requirements.txt`.
 ///
@@ -9,6 +13,25 @@ use std::path::PathBuf;
 pub fn python() -> Option<PathBuf> {
     let found = std::env::var_os("FOREWARN_PYTHON").map(PathBuf::from).filter(|path| path.exists());
     found.or_else(|| missing("FOREWARN_PYTHON, a Python with the packages of tests/requirements.txt"))
+}
+
+/// Runs a script of `tests/peers` and gives what it prints as JSON. `None`, after saying so, where there is
+/// no Python for it.
+///
+/// # Panics
+/// If the script fails.
+pub async fn script(name: &str, argument: &str) -> Option<Value> {
+    let python = python()?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name);
+    let output = Command::new(python)
+        .arg(script)
+        .arg(argument)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("Python starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).expect("the script prints JSON"))
 }
 
 /// A program, looked for on the path and in `/usr/sbin`.

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
+use crate::random::Random;
 use crate::site::Server;
 
 /// 2026-01-01T00:00:00Z.
@@ -53,36 +54,6 @@ rules:
 
 /// How many rules [`RULES`] has.
 pub const RULE_COUNT: usize = 7;
-
-/// Seeded numbers: `SplitMix64` (Steele, Lea, Flood 2014).
-#[derive(Debug, Clone)]
-pub struct Dice(u64);
-
-impl Dice {
-    /// Dice that always fall the same way for the same seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A number below `bound`.
-    pub const fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (word ^ (word >> 31)) % bound
-    }
-
-    /// True once in `n` times.
-    pub const fn once_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    /// A number from -1 to 1, a multiple of 1/64.
-    fn wobble(&mut self) -> f64 {
-        self.below(129) as f64 / 64.0 - 1.0
-    }
-}
 
 /// One reading as a sensor sends it.
 #[derive(Debug, Clone, PartialEq)]
@@ -148,40 +119,40 @@ pub enum Manner {
 
 /// What one asset sends, in the order it sends it.
 pub fn readings(seed: u64, asset: usize, steps: usize, manner: Manner) -> Vec<Reading> {
-    let mut dice = Dice::new(seed ^ (asset as u64) << 32);
+    let mut random = Random::new(seed ^ (asset as u64) << 32);
     let mut sent: Vec<Reading> = Vec::new();
     let (mut hot_left, mut shift, mut time_ms) = (0, 0.0, START_MS);
     for _ in 0..steps {
         time_ms += STEP_MS;
-        if hot_left == 0 && dice.once_in(40) {
-            hot_left = 1 + dice.below(12);
+        if hot_left == 0 && random.once_in(40) {
+            hot_left = 1 + random.below(12);
         }
         let heat = if hot_left > 0 { 22.0 } else { 0.0 };
         hot_left = hot_left.saturating_sub(1);
-        if dice.once_in(150) {
+        if random.once_in(150) {
             shift = if shift == 0.0 { 1.5 } else { 0.0 };
         }
-        let spike = if dice.once_in(90) { 9.0 } else { 0.0 };
+        let spike = if random.once_in(90) { 9.0 } else { 0.0 };
         let values = [
-            62.0 + 4.0 * dice.wobble() + heat,
-            3.0 + shift + dice.wobble() + heat / 16.0,
-            8.0 + dice.wobble() + spike,
+            62.0 + 4.0 * random.wobble() + heat,
+            3.0 + shift + random.wobble() + heat / 16.0,
+            8.0 + random.wobble() + spike,
         ];
         for (signal, value) in SIGNALS.into_iter().zip(values) {
-            sent.push(Reading { asset, signal, time_ms, value, bad: dice.once_in(120) });
+            sent.push(Reading { asset, signal, time_ms, value, bad: random.once_in(120) });
         }
-        if manner == Manner::Untidy && dice.once_in(12) {
-            let value = 50.0 + 40.0 * dice.wobble();
+        if manner == Manner::Untidy && random.once_in(12) {
+            let value = 50.0 + 40.0 * random.wobble();
             sent.push(Reading {
                 asset,
-                signal: SIGNALS[dice.below(2) as usize],
+                signal: SIGNALS[random.below(2) as usize],
                 time_ms: time_ms - LATE_MS,
                 value,
                 bad: false,
             });
         }
-        if manner == Manner::Untidy && dice.once_in(15) {
-            let again = sent.len() - 1 - dice.below(sent.len().min(40) as u64) as usize;
+        if manner == Manner::Untidy && random.once_in(15) {
+            let again = sent.len() - 1 - random.below(sent.len().min(40) as u64) as usize;
             sent.push(sent[again].clone());
         }
     }

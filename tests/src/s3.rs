@@ -42,7 +42,7 @@ pub enum Behaviour {
     /// It answers each request with `503 SlowDown`.
     Busy,
     /// It passes requests on, and ends the connection where one in so many answers should come: the store has
-    /// done what was asked, and nobody learns of it.
+    /// done what was asked, and its sender does not learn of it.
     LoseAnswers {
         /// One in so many.
         every: usize,
@@ -88,7 +88,7 @@ impl S3 {
             }
             said.push(line);
         };
-        // It writes a line for each request, which somebody must take.
+        // It writes a line for each request, which must be read.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         let made =
             crate::site::http().put(format!("http://{address}/{BUCKET}")).send().await.expect("moto answers");

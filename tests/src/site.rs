@@ -33,7 +33,7 @@ pub fn binary() -> PathBuf {
 /// # Panics
 /// If it does not come to hold.
 pub async fn eventually(what: &str, condition: impl AsyncFnMut() -> bool) {
-    assert!(comes_to_hold(condition).await, "waited in vain for {what}");
+    assert!(comes_to_hold(condition).await, "{what}: did not come within {PATIENCE:?}");
 }
 
 async fn comes_to_hold(mut condition: impl AsyncFnMut() -> bool) -> bool {
@@ -98,7 +98,7 @@ impl Site {
         self.write("pipelines/test.yaml", text);
     }
 
-    /// The settings file, written anew.
+    /// Writes the settings file and gives its path.
     pub fn config(&self) -> PathBuf {
         let root = self.path().display();
         let lake = self.lake_url.clone().unwrap_or_else(|| format!("file://{root}/data/lake"));
@@ -315,8 +315,8 @@ impl Server {
             match &page["next"] {
                 Value::Null => return alerts,
                 next => {
-                    cursor =
-                        format!("&cursor={}", next.as_str().map_or_else(|| next.to_string(), str::to_owned))
+                    let next = next.as_str().map_or_else(|| next.to_string(), str::to_owned);
+                    cursor = format!("&cursor={next}");
                 }
             }
         }

@@ -306,7 +306,7 @@ impl Worker {
                     return Ok(false);
                 }
                 Err(error @ JournalError::Refused(_)) => {
-                    tracing::error!(%error, "the state of a run is not on record")
+                    tracing::error!(%error, "the state of a run is not on record");
                 }
                 Err(error @ JournalError::Stopped(_)) => return Err(error.into()),
             }

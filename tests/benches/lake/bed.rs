@@ -147,7 +147,7 @@ fn cpu_seconds() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Lets the peak of a process's memory begin anew.
+/// Lets the peak of a process's memory begin again.
 pub(crate) fn reset_peak_memory(process: &str) {
     std::fs::write(format!("/proc/{process}/clear_refs"), "5").expect("the kernel lets its own user");
 }

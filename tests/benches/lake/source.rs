@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use forewarn_log::{Log, LogError, Ticket};
 use forewarn_tests::data;
-use forewarn_tests::plant::Dice;
+use forewarn_tests::random::Random;
 use forewarn_types::{
     BoxFuture, Journal, JournalError, Offset, Quality, ReadingBatch, ReadingFlags, Record, SeriesId,
     SeriesTable, Timestamp,
@@ -54,7 +54,7 @@ enum Records {
 /// The plant at one moment.
 struct Plant {
     next: usize,
-    dice: Dice,
+    random: Random,
     noise: Vec<f64>,
 }
 
@@ -69,7 +69,7 @@ impl Source {
             }
         }
         let count = readings.div_ceil(SERIES);
-        let plant = Plant { next: 0, dice: Dice::new(7), noise: vec![0.0; SERIES] };
+        let plant = Plant { next: 0, random: Random::new(7), noise: vec![0.0; SERIES] };
         let end = START + count as i64 * SWEEP_US;
         Self::new(series, Records::Made(Box::new(Mutex::new(plant))), count, count * SERIES, end)
     }
@@ -99,10 +99,10 @@ impl Plant {
         let good = ReadingFlags::new(Quality::Good, false);
         let swing = ((at % DAY_US) as f64 / DAY_US as f64 * std::f64::consts::TAU).sin();
         for asset in 0..ASSETS {
-            let time = at + asset as i64 * 60_000 + self.dice.below(4) as i64 * 1_000;
+            let time = at + asset as i64 * 60_000 + self.random.below(4) as i64 * 1_000;
             for (number, (_, mean, by_day, noise, parts)) in SIGNALS.into_iter().enumerate() {
                 let series = asset * SIGNALS.len() + number;
-                let word = self.dice.below(u64::MAX);
+                let word = self.random.below(u64::MAX);
                 // The sum of two even numbers is near enough to a bell.
                 let shock = f64::from(word as u32) + f64::from((word >> 32) as u32);
                 let wander = &mut self.noise[series];

@@ -358,7 +358,7 @@ impl Driver {
         self.listen(server.log.end(), server.is_stopped())
     }
 
-    /// The log writes, and whoever waits hears of it.
+    /// The log writes, and waiting senders get their answer.
     fn write(&mut self, server: &Server) -> Result<(), Failure> {
         server.log.write_waiting();
         self.listen(server.log.end(), false)?;

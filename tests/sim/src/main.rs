@@ -30,7 +30,7 @@ fn usage() -> ExitCode {
 }
 
 fn say(line: &str) {
-    // Nobody may be listening any more.
+    // The reader of the output may be gone.
     let _written = writeln!(std::io::stdout(), "{line}");
 }
 
@@ -44,7 +44,7 @@ fn many(from: u64, seeds: u64) -> ExitCode {
     let (sender, steps) = mpsc::channel();
     let work = move || {
         run_many(from, seeds, |step| {
-            // Whoever listens may have lost patience.
+            // The reader of the output may be gone.
             let _heard = sender.send(step);
         })
     };

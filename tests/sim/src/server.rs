@@ -230,7 +230,7 @@ async fn restore(
             intake.replay(offset, &record)?;
             match record.as_ref() {
                 Record::Alert(alert) => {
-                    runner.emitted = runner.emitted.max(Some((alert.cause, alert.ordinal)))
+                    runner.emitted = runner.emitted.max(Some((alert.cause, alert.ordinal)));
                 }
                 Record::Definitions(definitions) => in_force.clone_from(definitions),
                 _ => {}

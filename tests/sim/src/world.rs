@@ -327,7 +327,7 @@ impl Trace {
         self.hash = mix(self.hash, text.as_bytes());
         if self.loud {
             use std::io::Write as _;
-            // Whoever reads the trace may have seen enough.
+            // The reader of the trace may be gone.
             let _written = writeln!(std::io::stdout(), "{text}");
         }
     }

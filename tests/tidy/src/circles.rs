@@ -15,9 +15,9 @@ fn faults_of(name: &str, modules: &Modules) -> Vec<String> {
     let edges = modules.edges();
     let reach = reach(modules.all.len(), &edges);
     let mut faults = Vec::new();
-    for first in 0..modules.all.len() {
+    for (first, onward) in reach.iter().enumerate() {
         let group: Vec<usize> =
-            (0..modules.all.len()).filter(|other| reach[first][*other] && reach[*other][first]).collect();
+            (0..reach.len()).filter(|other| onward[*other] && reach[*other][first]).collect();
         if group.len() > 1 && group[0] == first {
             faults.push(describe(name, modules, &edges, &group));
         }
@@ -42,10 +42,11 @@ fn reach(count: usize, edges: &[Edge]) -> Vec<Vec<bool>> {
 
 fn describe(name: &str, modules: &Modules, edges: &[Edge], group: &[usize]) -> String {
     let names: Vec<String> = group.iter().map(|module| modules.name(*module)).collect();
-    let mut text = format!("{name}: {} modules need each other: {}", group.len(), names.join(", "));
+    let mut lines = vec![format!("{name}: {} modules need each other: {}", group.len(), names.join(", "))];
     for edge in edges.iter().filter(|edge| group.contains(&edge.from) && group.contains(&edge.to)) {
         let (from, to) = (modules.name(edge.from), modules.name(edge.to));
-        text += &format!("\n    {from} -> {to} by {} in line {}", edge.path, edge.line);
+        lines.push(format!("    {from} -> {to} by {} in line {}", edge.path, edge.line));
     }
-    text + "\n  move what both need into a module of its own, below them"
+    lines.push("  move what both need into a module of its own, below them".to_owned());
+    lines.join("\n")
 }

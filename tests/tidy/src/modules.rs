@@ -77,7 +77,7 @@ impl Modules {
     pub fn edges(&self) -> Vec<Edge> {
         let mut found = BTreeMap::new();
         for (from, module) in self.all.iter().enumerate() {
-            for (path, line) in self.needs(module) {
+            for (path, line) in needs(module) {
                 for to in self.targets(from, path) {
                     let (from, to) = (module.owner, self.all[to].owner);
                     if from != to {
@@ -87,18 +87,6 @@ impl Modules {
             }
         }
         found.into_values().collect()
-    }
-
-    /// The paths by which a module needs others.
-    fn needs<'a>(&'a self, module: &'a Module) -> impl Iterator<Item = (&'a [String], usize)> {
-        let begins = |name: &str| module.mentions.iter().any(|(path, _)| path[0] == name);
-        let imports = module.imports.iter().filter(move |import| {
-            let passed_on = import.public && !module.words.contains(&import.name);
-            // A module that is imported to name things in it is as good as the paths that name them.
-            !passed_on && !begins(&import.name)
-        });
-        let mentions = module.mentions.iter().map(|(path, line)| (path.as_slice(), *line));
-        imports.map(|import| (import.path.as_slice(), import.line)).chain(mentions)
     }
 
     /// The modules that define what a path names: one, or several if it names all of a facade.
@@ -121,10 +109,10 @@ impl Modules {
         let module = &self.all[from];
         match first.as_str() {
             _ if steps == 0 => None,
-            "crate" => self.descend(0, rest, steps),
-            "self" => self.descend(from, rest, steps),
+            "crate" => Some(self.descend(0, rest, steps)),
+            "self" => Some(self.descend(from, rest, steps)),
             "super" => self.descend_from_parent(from, rest, steps),
-            _ if module.children.contains_key(first) => self.descend(from, path, steps),
+            _ if module.children.contains_key(first) => Some(self.descend(from, path, steps)),
             _ => {
                 let import = module.imports.iter().find(|import| import.name == *first)?;
                 if import.path.len() == 1 && import.path[0] == *first {
@@ -140,12 +128,12 @@ impl Modules {
         let parent = self.all[from].parent?;
         match rest.split_first() {
             Some((next, rest)) if next == "super" => self.descend_from_parent(parent, rest, steps),
-            _ => self.descend(parent, rest, steps),
+            _ => Some(self.descend(parent, rest, steps)),
         }
     }
 
     /// Follows a path that begins in the module `at`: through its children, then to what defines the name.
-    fn descend(&self, mut at: usize, path: &[String], steps: usize) -> Option<usize> {
+    fn descend(&self, mut at: usize, path: &[String], steps: usize) -> usize {
         for (place, name) in path.iter().enumerate() {
             let module = &self.all[at];
             if let Some(child) = module.children.get(name) {
@@ -153,11 +141,11 @@ impl Modules {
                 continue;
             }
             if module.items.contains(name) {
-                return Some(at);
+                return at;
             }
-            return Some(self.passed_on(at, &path[place..], steps).unwrap_or(at));
+            return self.passed_on(at, &path[place..], steps).unwrap_or(at);
         }
-        Some(at)
+        at
     }
 
     /// What a name that the module `at` only re-exports leads to.
@@ -173,7 +161,19 @@ impl Modules {
             let source = self.resolve(at, &import.path[..import.path.len() - 1], steps)?;
             let names = &self.all[source];
             let known = names.items.contains(&path[0]) || names.children.contains_key(&path[0]);
-            if known { self.descend(source, path, steps) } else { self.passed_on(source, path, steps) }
+            if known { Some(self.descend(source, path, steps)) } else { self.passed_on(source, path, steps) }
         })
     }
+}
+
+/// The paths by which a module needs others.
+fn needs(module: &Module) -> impl Iterator<Item = (&[String], usize)> {
+    let begins = |name: &str| module.mentions.iter().any(|(path, _)| path[0] == name);
+    let imports = module.imports.iter().filter(move |import| {
+        let passed_on = import.public && !module.words.contains(&import.name);
+        // A module that is imported to name things in it is as good as the paths that name them.
+        !passed_on && !begins(&import.name)
+    });
+    let mentions = module.mentions.iter().map(|(path, line)| (path.as_slice(), *line));
+    imports.map(|import| (import.path.as_slice(), import.line)).chain(mentions)
 }

@@ -210,7 +210,10 @@ impl Cutter {
     /// A character, or a lifetime, which is no token here.
     fn quote(&mut self) {
         if self.at(1) == '\\' {
-            let end = (3..).find(|n| matches!(self.at(*n), '\'' | '\0')).unwrap_or(3);
+            let end = 3 + self.chars[self.chars.len().min(self.place + 3)..]
+                .iter()
+                .take_while(|c| **c != '\'')
+                .count();
             self.push(Kind::Literal, end + 1);
         } else if self.at(2) == '\'' {
             self.push(Kind::Literal, 3);
@@ -223,7 +226,7 @@ impl Cutter {
     fn word(&mut self) {
         let length = self.length_until(|c| !c.is_alphanumeric() && c != '_');
         let word: String = self.chars[self.place..self.place + length].iter().collect();
-        let hashes = (0..).take_while(|n| self.at(length + n) == '#').count();
+        let hashes = self.chars[self.place + length..].iter().take_while(|c| **c == '#').count();
         let is_prefix = ["r", "b", "c", "br", "cr"].contains(&word.as_str());
         if is_prefix && self.at(length + hashes) == '"' {
             let length =

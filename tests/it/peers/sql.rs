@@ -2,7 +2,7 @@
 //! part of the rows is in files and part in the log's tail.
 
 use forewarn_tests::peers;
-use forewarn_tests::plant::Dice;
+use forewarn_tests::random::Random;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -14,8 +14,9 @@ const COMMIT_ROWS: u64 = 160;
 
 /// Readings of twelve series over three days, out of order here and there, of every quality. Values are
 /// multiples of 1/8, whose sums are exact in any order.
-async fn send(server: &Server, dice: &mut Dice, request: u64) {
-    let mut pick = |of: &[&str]| of[usize::try_from(dice.below(of.len() as u64)).expect("small")].to_owned();
+async fn send(server: &Server, random: &mut Random, request: u64) {
+    let mut pick =
+        |of: &[&str]| of[usize::try_from(random.below(of.len() as u64)).expect("small")].to_owned();
     let mut lines = Vec::new();
     for n in 0..READINGS {
         let asset = pick(&["plant1/pump0", "plant1/pump1", "plant1/pump2", "plant2/fan0"]);
@@ -25,8 +26,8 @@ async fn send(server: &Server, dice: &mut Dice, request: u64) {
         lines.push((asset, signal, quality, (request * READINGS + n) * 250_000, behind));
     }
     let mut line = |(asset, signal, quality, after, behind): (String, String, String, u64, u64)| {
-        let time = FIRST_MS + after + dice.below(1_000) - behind;
-        let value = dice.below(640) as f64 / 8.0;
+        let time = FIRST_MS + after + random.below(1_000) - behind;
+        let value = random.below(640) as f64 / 8.0;
         json!({ "asset": asset, "signal": signal, "quality": quality, "time": time, "value": value })
             .to_string()
     };
@@ -41,18 +42,21 @@ async fn questions_are_answered_as_duckdb_answers_them() {
     let mut site = Site::new();
     site.settings = format!("branch: {{ commit_rows: {COMMIT_ROWS}, commit_every: 1h }}\n");
     let server = site.start().await;
-    let mut dice = Dice::new(7);
+    let mut random = Random::new(7);
     let mut requests = 0;
     let tail = async || server.metric("forewarn_lake_tail_rows").await;
     // The last ones find no company that would be enough for a commit.
     while requests < REQUESTS || tail().await == 0 {
-        send(&server, &mut dice, requests).await;
+        send(&server, &mut random, requests).await;
         requests += 1;
         eventually("commits that keep up", async || tail().await < COMMIT_ROWS).await;
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/compare_sql.py");
-    let output =
-        Command::new(python).args([script, &server.url, "1", "250"]).output().await.expect("Python starts");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/sql/compare.py");
+    let output = Command::new(python)
+        .args([script, &server.url, "1", "250", "basic"])
+        .output()
+        .await
+        .expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let compared: Value = serde_json::from_slice(&output.stdout).expect("the script prints JSON");
     assert_eq!((&compared["asked"], &compared["rows"]), (&json!(250), &json!(requests * READINGS)));

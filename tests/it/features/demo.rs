@@ -119,7 +119,7 @@ const EVENTS: [&str; 6] = ["ALERT", "returned", "normal", "predicted", "installe
 /// What does not depend on how often a demo was started.
 const FACTS: [&str; 4] = ["ALERT", "returned", "normal", "installed"];
 
-/// A demo that nobody disturbed, up to its end.
+/// An undisturbed demo, up to its end.
 async fn undisturbed() -> &'static Demo {
     static DEMO: OnceCell<Demo> = OnceCell::const_new();
     DEMO.get_or_init(to_its_end).await
@@ -133,7 +133,7 @@ async fn to_its_end() -> Demo {
     demo
 }
 
-/// The words in which a failure is told, up to what was predicted for it: a demo that is started again
+/// The words that announce a failure, up to what was predicted for it: a demo that is started again
 /// predicts once more.
 fn failure(line: &str) -> &str {
     line.split_once(';').map_or(line, |(failure, _)| failure)
@@ -267,16 +267,12 @@ fn steps<'a>(events: impl Iterator<Item = &'a Vec<Value>>, end: i64) -> i64 {
     let until = |time: i64| (time.min(end) + STEP_US - 1).div_euclid(STEP_US);
     for event in events {
         let time = micros(&event[2]);
-        match event[1].as_str() {
-            Some("installed") => {
-                assert_eq!(installed.replace(time), None, "a second life begins within one: {event:?}")
-            }
-            _ => {
-                steps += until(time)
-                    - until(
-                        installed.take().unwrap_or_else(|| panic!("a life that did not begin: {event:?}")),
-                    )
-            }
+        if event[1] == "installed" {
+            assert_eq!(installed.replace(time), None, "a second life begins within one: {event:?}");
+        } else {
+            let begun = installed.take();
+            let begun = begun.unwrap_or_else(|| panic!("a life that did not begin: {event:?}"));
+            steps += until(time) - until(begun);
         }
     }
     steps + installed.map_or(0, |installed| until(end) - until(installed))

@@ -12,8 +12,6 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
 
-use crate::clients::peer;
-
 const DAY_MS: i64 = 86_400_000;
 const FIRST_MS: i64 = 1_767_225_600_000;
 /// Readings of one request; they span several days, which are partitions of the table.
@@ -58,7 +56,7 @@ async fn deltalake_duckdb_and_polars_count_the_same_readings_as_the_api() {
         assert!(ended["state"] == "succeeded" && (round == 0 || merged >= Some(6)), "{ended}");
         let shown = server.sql("SELECT count(*), sum(value) FROM readings").await;
         assert_eq!(shown[0][0], (round + 1) * READINGS);
-        let Some(read) = peer("read_lake.py", &table.display().to_string()).await else { return };
+        let Some(read) = peers::script("read_lake.py", &table.display().to_string()).await else { return };
         let expected = Value::from(shown[0].clone());
         assert_eq!(
             read["counts"],
@@ -84,7 +82,7 @@ async fn polars_reads_answers_in_columns() {
             )
             .await;
     }
-    let Some(read) = peer("read_answers.py", &server.url).await else { return };
+    let Some(read) = peers::script("read_answers.py", &server.url).await else { return };
     let rows = json!([
         ["2026-01-01T00:00:00+00:00", "plant1/pumpé", 1.5],
         ["2026-01-01T00:01:00+00:00", "plant1/pumpé", -2.0]
@@ -117,7 +115,7 @@ async fn send_young_and_old(server: &Server, number: i64) {
     assert_eq!((status, &answer["accepted"]), (200, &json!(400)), "{answer}");
 }
 
-/// One script that reads when it is told to.
+/// One script that reads on request.
 struct Follower {
     _process: tokio::process::Child,
     say: tokio::process::ChildStdin,
@@ -145,6 +143,19 @@ impl Follower {
     }
 }
 
+/// Sends readings at the pace of a plant until it is `over`; how many requests there were with the first.
+async fn feed(server: Arc<Server>, over: Arc<AtomicBool>) -> i64 {
+    let mut number = 1;
+    // Not a wait for anything: the pace at which a plant sends.
+    let mut pace = tokio::time::interval(std::time::Duration::from_millis(40));
+    while !over.load(Ordering::SeqCst) {
+        pace.tick().await;
+        send_young_and_old(&server, number).await;
+        number += 1;
+    }
+    number
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_rounds_of_other_engines_agree_with_the_api_during_intake_upkeep_and_retention() {
     let Some(python) = peers::python() else { return };
@@ -156,18 +167,7 @@ async fn a_hundred_rounds_of_other_engines_agree_with_the_api_during_intake_upke
     send_young_and_old(&server, 0).await;
     flushed(&server).await;
     let done = Arc::new(AtomicBool::new(false));
-    let (feeding, over) = (Arc::clone(&server), Arc::clone(&done));
-    let intake = tokio::spawn(async move {
-        let mut number = 1;
-        // Not a wait for anything: the pace at which a plant sends.
-        let mut pace = tokio::time::interval(std::time::Duration::from_millis(40));
-        while !over.load(Ordering::SeqCst) {
-            pace.tick().await;
-            send_young_and_old(&feeding, number).await;
-            number += 1;
-        }
-        number
-    });
+    let intake = tokio::spawn(feed(Arc::clone(&server), Arc::clone(&done)));
     let mut follower = Follower::start(&python, &site.lake());
     let (mut versions, mut upkeep) = (Vec::new(), None);
     let (mut merged, mut dropped) = (0, 0);
@@ -231,7 +231,7 @@ async fn a_lake_of_an_earlier_version_opens_and_others_read_both_kinds_of_rows()
     let site = Site::new();
     let lake = site.lake();
     std::fs::create_dir_all(&lake).expect("a folder");
-    if peer("old_lake.py", &format!("make {}", lake.display())).await.is_none() {
+    if peers::script("old_lake.py", &format!("make {}", lake.display())).await.is_none() {
         return;
     }
     let server = site.start().await;
@@ -241,6 +241,7 @@ async fn a_lake_of_an_earlier_version_opens_and_others_read_both_kinds_of_rows()
     assert_eq!(server.sql("SELECT asset, comment FROM life_events ORDER BY asset").await, expected);
     flushed(&server).await;
     assert_eq!(server.sql("SELECT asset, comment FROM life_events ORDER BY asset").await, expected);
-    let read = peer("old_lake.py", &format!("read {}", lake.display())).await.expect("Python is there");
+    let read =
+        peers::script("old_lake.py", &format!("read {}", lake.display())).await.expect("Python is there");
     assert_eq!(read["rows"], json!(expected));
 }

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use forewarn_tests::peers;
-use forewarn_tests::plant::{self, Dice, History, Manner, RULE_COUNT, RULES, Reading};
+use forewarn_tests::plant::{self, History, Manner, RULE_COUNT, RULES, Reading};
+use forewarn_tests::random::Random;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::json;
 use tempfile::TempDir;
@@ -243,12 +244,15 @@ async fn send_and_kill(
     publisher: &mut Publisher,
     readings: &[Reading],
 ) -> Server {
-    let mut dice = Dice::new(SEED);
+    let mut random = Random::new(SEED);
     let part = readings.len() / PARTS;
     for (number, readings) in readings.chunks(part).enumerate() {
         let before = (number * part) as u64;
         let kill = if number % 2 == 0 {
-            Kill::After(before + 1 + dice.below(part as u64 / 2), Duration::from_micros(dice.below(20_000)))
+            Kill::After(
+                before + 1 + random.below(part as u64 / 2),
+                Duration::from_micros(random.below(20_000)),
+            )
         } else {
             gate.close();
             Kill::Unheard
@@ -262,7 +266,7 @@ async fn send_and_kill(
                 tokio::time::sleep(moment).await;
             }
             Kill::Unheard => {
-                eventually("acknowledgements", async || gate.withheld() >= IN_FLIGHT * PUBACK_BYTES).await
+                eventually("acknowledgements", async || gate.withheld() >= IN_FLIGHT * PUBACK_BYTES).await;
             }
         }
         server.kill().await;
@@ -340,7 +344,7 @@ async fn single_readings_of_mosquitto_pub_arrive_as_json_and_as_bare_numbers() {
     let there = async |asset: &str| {
         server.count(&format!("SELECT count(*) AS n FROM readings WHERE asset = '{asset}'")).await > 0
     };
-    // Until both subscriptions stand the broker has nobody to keep messages for.
+    // Until both subscriptions stand the broker keeps no messages.
     let subscribed = async || {
         broker.publish("json/probe/temperature", r#"{"v":1,"t":1000}"#).await;
         broker.publish("bare/probe", "1").await;

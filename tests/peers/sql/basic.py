@@ -1,19 +1,8 @@
-"""Asks the server and DuckDB the same questions about the table `readings`, made up by a seed, and compares the answers.
+"""Questions about one table: conditions, groups, aggregates, order, nested selects."""
 
-DuckDB is given the rows themselves, as the server gives them for `SELECT * FROM readings`; the server finds them in files and in the log's
-tail, skips what cannot matter, and counts while it reads.
-"""
-
-import json
-import math
 import random
-import sys
-import tempfile
-import urllib.error
-import urllib.request
-from datetime import datetime, timezone
 
-import duckdb
+from question import Question
 
 DAYS = ["2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2025-12-31"]
 ASSETS = ["plant1/pump0", "plant1/pump1", "plant1/pump2", "plant2/fan0", "none"]
@@ -29,7 +18,11 @@ class Questions:
     def time(self):
         day, hour, minute = self.random.choice(DAYS), self.random.randrange(24), self.random.choice([0, 0, 30, 17])
         return self.random.choice(
-            [f"'{day}T{hour:02}:{minute:02}:00Z'", f"'{day} {hour:02}:{minute:02}:00+00:00'", f"'{day}T{hour:02}:{minute:02}:00+02:00'"]
+            [
+                f"'{day}T{hour:02}:{minute:02}:00Z'",
+                f"'{day} {hour:02}:{minute:02}:00+00:00'",
+                f"'{day}T{hour:02}:{minute:02}:00+02:00'",
+            ]
         )
 
     def atom(self):
@@ -60,7 +53,7 @@ class Questions:
                 lambda: f"quality <> '{pick(['good', 'bad'])}'",
                 lambda: "value IS NULL",
                 lambda: "value IS NOT NULL",
-                lambda: f"\"offset\" {compare} {self.random.randrange(0, 60)}",
+                lambda: f'"offset" {compare} {self.random.randrange(0, 60)}',
             ]
         )()
 
@@ -91,17 +84,39 @@ class Questions:
         pick = self.random.choice
         return pick(
             [
-                "count(*)", "count(value)", "sum(value)", "avg(value)", "min(value)", "max(value)", "min(time)", "max(time)",
-                "min(asset)", "max(signal)", "count(DISTINCT asset)", "count(DISTINCT signal)", "sum(value * 2)", "max(value) - min(value)",
-                "sum(value) / count(value)", "count(*) - 6", "avg(value) + 1", "stddev(value)", "sum(CASE WHEN late THEN 1 ELSE 0 END)",
-                "sum(CASE WHEN value > 40 THEN value ELSE 0 END)", "max(\"offset\")", "median(value)", "min(value + 1)", "-max(value)",
+                "count(*)",
+                "count(value)",
+                "sum(value)",
+                "avg(value)",
+                "min(value)",
+                "max(value)",
+                "min(time)",
+                "max(time)",
+                "min(asset)",
+                "max(signal)",
+                "count(DISTINCT asset)",
+                "count(DISTINCT signal)",
+                "sum(value * 2)",
+                "max(value) - min(value)",
+                "sum(value) / count(value)",
+                "count(*) - 6",
+                "avg(value) + 1",
+                "stddev(value)",
+                "sum(CASE WHEN late THEN 1 ELSE 0 END)",
+                "sum(CASE WHEN value > 40 THEN value ELSE 0 END)",
+                'max("offset")',
+                "median(value)",
+                "min(value + 1)",
+                "-max(value)",
             ]
         )
 
     def grouped(self):
         keys = self.keys()
         wanted = [self.aggregate() for _ in range(self.random.randrange(1, 4))]
-        columns = [f"{key} AS {name}" for key, name in keys] + [f"{text} AS a{place}" for place, text in enumerate(wanted)]
+        columns = [f"{key} AS {name}" for key, name in keys] + [
+            f"{text} AS a{place}" for place, text in enumerate(wanted)
+        ]
         text = f"SELECT {', '.join(columns)} FROM readings{self.where()}"
         if keys:
             text += " GROUP BY " + ", ".join(self.random.choice([key, name]) for key, name in keys)
@@ -112,7 +127,10 @@ class Questions:
             names = [name for _, name in keys]
             self.random.shuffle(names)
             computed = {name: key for key, name in keys}
-            order = [f"{self.random.choice([name, name, computed[name]])} {self.random.choice(['ASC', 'DESC'])}" for name in names]
+            order = [
+                f"{self.random.choice([name, name, computed[name]])} {self.random.choice(['ASC', 'DESC'])}"
+                for name in names
+            ]
             if self.random.random() < 0.5:
                 order.insert(0, f"a0 {self.random.choice(['ASC', 'DESC'])} NULLS LAST")
             text += " ORDER BY " + ", ".join(order)
@@ -125,16 +143,31 @@ class Questions:
 
     def plain(self):
         columns = self.random.sample(
-            ["asset", "signal", "time", "value", "quality", "late", "value + 0.5 AS more", "\"offset\"", "upper(asset) AS big",
-             "CASE WHEN value > 40 THEN 'high' ELSE 'low' END AS word", "abs(value - 30) AS away", "floor(value) AS whole",
-             "extract(hour FROM time) AS h", "coalesce(value, 0) AS filled", "asset || '/' || signal AS path", "value > 30 AS hot"],
+            [
+                "asset",
+                "signal",
+                "time",
+                "value",
+                "quality",
+                "late",
+                "value + 0.5 AS more",
+                '"offset"',
+                "upper(asset) AS big",
+                "CASE WHEN value > 40 THEN 'high' ELSE 'low' END AS word",
+                "abs(value - 30) AS away",
+                "floor(value) AS whole",
+                "extract(hour FROM time) AS h",
+                "coalesce(value, 0) AS filled",
+                "asset || '/' || signal AS path",
+                "value > 30 AS hot",
+            ],
             self.random.randrange(1, 5),
         )
         distinct = "DISTINCT " if self.random.random() < 0.15 else ""
         text = f"SELECT {distinct}{', '.join(columns)} FROM readings{self.where()}"
         if not distinct and self.random.random() < 0.6:
             order = self.random.sample(["time", "time DESC", "value", "asset", "value DESC", "signal"], 3)
-            rest = ["\"offset\"", "asset", "signal", "time", "value"]
+            rest = ['"offset"', "asset", "signal", "time", "value"]
             text += " ORDER BY " + ", ".join(order + rest)
             if self.random.random() < 0.6:
                 text += f" LIMIT {self.random.randrange(0, 30)}"
@@ -154,78 +187,18 @@ class Questions:
                 "ON r.asset = t.asset WHERE r.value = t.top GROUP BY r.asset"
             ), False
         first, second = self.condition(1), self.condition(1)
-        return f"SELECT asset, value FROM readings WHERE {first} UNION ALL SELECT asset, value FROM readings WHERE {second}", False
+        return (
+            f"SELECT asset, value FROM readings WHERE {first} UNION ALL SELECT asset, value FROM readings WHERE {second}",
+            False,
+        )
 
     def grouped_simple(self):
         key = self.random.choice(["asset", "signal", "date_trunc('hour', time)"])
-        return f"SELECT {key} AS k, {self.random.choice(['sum(value)', 'max(value)', 'count(*)'])} AS a0 FROM readings{self.where()} GROUP BY {key}", False
+        return (
+            f"SELECT {key} AS k, {self.random.choice(['sum(value)', 'max(value)', 'count(*)'])} AS a0 FROM readings{self.where()} GROUP BY {key}",
+            False,
+        )
 
     def next(self):
-        return self.random.choices([self.grouped, self.plain, self.nested], [6, 3, 2])[0]()
-
-
-def plain(value):
-    """A value as both sides write it."""
-    if isinstance(value, datetime):
-        return value.astimezone(timezone.utc).timestamp() if value.tzinfo else value.replace(tzinfo=timezone.utc).timestamp()
-    if isinstance(value, str) and len(value) >= 20 and value[4] == "-" and value[10] == "T" and value.endswith("Z"):
-        return datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return value
-    value = float(value)
-    return None if math.isnan(value) else value
-
-
-def same(left, right):
-    if isinstance(left, float) and isinstance(right, float):
-        return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-9)
-    return left == right and type(left) is type(right)
-
-
-def order(row):
-    return [(value is not None, str(type(value)), round(value, 6) if isinstance(value, float) else value) for value in row]
-
-
-def alike(left, right, ordered):
-    if len(left) != len(right):
-        return False
-    if not ordered:
-        left, right = sorted(left, key=order), sorted(right, key=order)
-    return all(len(a) == len(b) and all(map(same, a, b)) for a, b in zip(left, right))
-
-
-def ask(url, query):
-    request = urllib.request.Request(f"{url}/v1/sql", json.dumps({"query": query}).encode(), {"content-type": "application/json"})
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer), None
-    except urllib.error.HTTPError as error:
-        return None, json.load(error)
-
-
-def main():
-    url, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    body = json.dumps({"query": "SELECT * FROM readings"}).encode()
-    headers = {"content-type": "application/json", "accept": "application/vnd.apache.parquet"}
-    duck = duckdb.connect()
-    duck.execute("SET TimeZone = 'UTC'")
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/sql", body, headers)) as answer, tempfile.NamedTemporaryFile() as file:
-        file.write(answer.read())
-        file.flush()
-        duck.execute("CREATE TABLE readings AS SELECT * FROM read_parquet($1)", [file.name])
-    questions, refused, different = Questions(seed), [], []
-    for _ in range(count):
-        query, ordered = questions.next()
-        expected = [[plain(value) for value in row] for row in duck.execute(query).fetchall()]
-        answer, problem = ask(url, query)
-        if problem:
-            refused.append({"query": query, "problem": problem})
-            continue
-        rows = [[plain(value) for value in row] for row in answer["rows"]]
-        if not alike(rows, expected, ordered):
-            different.append({"query": query, "server": rows[:4], "duckdb": expected[:4], "rows": [len(rows), len(expected)]})
-    print(json.dumps({"asked": count, "rows": duck.execute("SELECT count(*) FROM readings").fetchone()[0], "refused": refused, "different": different}))
-
-
-if __name__ == "__main__":
-    main()
+        text, ordered = self.random.choices([self.grouped, self.plain, self.nested], [6, 3, 2])[0]()
+        return Question("usual", text, ordered)

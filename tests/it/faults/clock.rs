@@ -73,7 +73,7 @@ async fn a_clock_that_is_set_back_an_hour_stops_nothing() {
         variable("LD_PRELOAD", &library.display().to_string()),
         variable("FAKETIME_TIMESTAMP_FILE", &clock.display().to_string()),
         variable("FAKETIME_NO_CACHE", "1"),
-        // Timers go by the monotonic clock, which nobody sets.
+        // Timers use the monotonic clock, which is never set.
         variable("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
     ];
     site.write("clock", "+0\n");

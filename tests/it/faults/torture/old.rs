@@ -4,7 +4,6 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use forewarn_tests::readings::reading;
-use serde_json::json;
 
 /// 2025-01-01T00:00:00Z.
 const FIRST_MS: u64 = 1_735_689_600_000;
@@ -42,7 +41,7 @@ impl OldReadings {
             |number: u64| format!("{}\n", reading("old/tank", "level", FIRST_MS + number, number % 64));
         let body: String = (self.sent..self.sent + READINGS).map(line).collect();
         self.sent += READINGS;
-        // Whoever is killed does not answer.
+        // A killed server does not answer.
         let _answer = http.post(format!("{url}/v1/readings")).body(body).send().await;
     }
 }

@@ -1,5 +1,5 @@
 //! The server is killed again and again while readings stream in. What was acknowledged must be there exactly
-//! once, and the alerts must be those of a run that nobody disturbed.
+//! once, and the alerts must be those of a run without any kill.
 //!
 //! Each asset has a sender of its own, which sends one request after the other and repeats it until it is
 //! acknowledged. So the order within an asset is the same in every run, and in flight there is always more
@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use forewarn_tests::plant::{self, Dice, History, Manner, RULE_COUNT, RULES, Reading, Stored};
+use forewarn_tests::plant::{self, History, Manner, RULE_COUNT, RULES, Reading, Stored};
+use forewarn_tests::random::Random;
 use forewarn_tests::site::{Server, Site};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -53,12 +54,12 @@ pub(crate) type Stream = Arc<Vec<Vec<Request>>>;
 
 /// What the assets send in `steps` steps, about `request_readings` readings at a time.
 pub(crate) fn stream(seed: u64, steps: usize, request_readings: usize) -> Stream {
-    let mut dice = Dice::new(seed);
+    let mut random = Random::new(seed);
     let requests = |asset| {
         let readings = plant::readings(seed, asset, steps, Manner::Untidy);
         let parts: Vec<&[Reading]> = readings.chunks(request_readings).collect();
         let stored = plant::stored(parts.iter().copied());
-        parts.iter().zip(stored).map(|(part, stored)| request(part, stored, dice.once_in(2))).collect()
+        parts.iter().zip(stored).map(|(part, stored)| request(part, stored, random.once_in(2))).collect()
     };
     Arc::new((0..ASSETS).map(requests).collect())
 }
@@ -160,7 +161,7 @@ async fn deliver(http: &reqwest::Client, request: &Request, server: &mut watch::
         let attempt = send(http, &url, request);
         let acknowledged = tokio::select! {
             acknowledged = attempt => acknowledged,
-            // Whoever might still answer is gone.
+            // The server that might still answer is gone.
             next = server.wait_for(|(newest, _)| *newest > number) => {
                 next.expect("the test runs");
                 continue;
@@ -184,7 +185,7 @@ async fn send(http: &reqwest::Client, url: &str, request: &Request) -> reqwest::
         StatusCode::SERVICE_UNAVAILABLE => return Ok(false),
         StatusCode::NO_CONTENT if request.path == LINES => return Ok(true),
         status => {
-            assert!(status == StatusCode::OK && request.path == JSON, "{} answers {status}", request.path)
+            assert!(status == StatusCode::OK && request.path == JSON, "{} answers {status}", request.path);
         }
     }
     let result: Value = serde_json::from_str(&answer.text().await?).expect("the answer is JSON");
@@ -272,8 +273,8 @@ pub(crate) async fn check_totals(server: &Server, stream: &Stream) {
     );
 }
 
-/// Sends the beginning of a request, whose readings nobody may ever see.
-async fn send_half(server: &Server, dice: &mut Dice) -> TcpStream {
+/// Sends the beginning of a request, whose readings must never be seen.
+async fn send_half(server: &Server, random: &mut Random) -> TcpStream {
     let address = server.url.trim_start_matches("http://");
     let body = "{\"asset\":\"plant1/half\",\"signal\":\"temperature\",\"time\":1767225600000,\"value\":1}\n"
         .repeat(40);
@@ -282,18 +283,18 @@ async fn send_half(server: &Server, dice: &mut Dice) -> TcpStream {
         body.len()
     );
     let mut connection = TcpStream::connect(address).await.expect("the server listens");
-    let part = 1 + usize::try_from(dice.below(request.len() as u64 - 1)).expect("a length");
+    let part = 1 + usize::try_from(random.below(request.len() as u64 - 1)).expect("a length");
     connection.write_all(&request.as_bytes()[..part]).await.expect("the server reads");
     connection
 }
 
 /// Lets a server that has just been killed be killed once more while it recovers.
-async fn kill_in_recovery(site: &Site, dice: &mut Dice) {
-    if dice.once_in(2) {
+async fn kill_in_recovery(site: &Site, random: &mut Random) {
+    if random.once_in(2) {
         let mut process = site.spawn();
         // This is the moment of the kill, not a wait for anything: wherever the server has got by then will
         // do.
-        tokio::time::sleep(Duration::from_micros(dice.below(300_000))).await;
+        tokio::time::sleep(Duration::from_micros(random.below(300_000))).await;
         process.kill().await.expect("the server can be killed");
     } else {
         site.launch().await.kill().await;
@@ -303,7 +304,7 @@ async fn kill_in_recovery(site: &Site, dice: &mut Dice) {
 /// The history of a server that is killed at seeded moments while it takes in the stream; how often it was
 /// killed, and how many requests it had stored and not answered.
 async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
-    let mut dice = Dice::new(!seed);
+    let mut random = Random::new(!seed);
     let site = site(SETTINGS);
     let mut server = site.start().await;
     let mut senders = Senders::start(stream);
@@ -313,17 +314,17 @@ async fn disturbed(stream: &Stream, seed: u64) -> (History, usize, usize) {
     while kills < KILLS {
         turn += 1;
         senders.announce(&server);
-        senders.next(usize::try_from(pace / 2 + dice.below(pace)).expect("a count")).await;
+        senders.next(usize::try_from(pace / 2 + random.below(pace)).expect("a count")).await;
         if turn % STOP_EVERY == 0 {
             assert!(server.stop().await.success(), "{}", site.log());
         } else {
-            let _half = if dice.once_in(3) { Some(send_half(&server, &mut dice).await) } else { None };
+            let _half = if random.once_in(3) { Some(send_half(&server, &mut random).await) } else { None };
             // Also the moment of the kill: somewhere in the work on the requests that are in flight.
-            tokio::time::sleep(Duration::from_micros(dice.below(40_000))).await;
+            tokio::time::sleep(Duration::from_micros(random.below(40_000))).await;
             server.kill().await;
             kills += 1;
-            if dice.once_in(4) {
-                kill_in_recovery(&site, &mut dice).await;
+            if random.once_in(4) {
+                kill_in_recovery(&site, &mut random).await;
                 kills += 1;
             }
         }

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use forewarn_tests::estate::{fill, furnish, known, known_in_full, reading};
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
-
-use crate::estate::{fill, furnish, known, known_in_full, reading};
 
 /// Runs `forewarn backup` of the server of `site` to `to`; exit code, and what it printed.
 async fn back_up(site: &Site, server: &Server, to: &Path) -> (i32, String, String) {

@@ -7,7 +7,7 @@ use forewarn_tests::readings::reading;
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 
-/// So small that several segments lie between two snapshots, and are trimmed as soon as nobody needs them.
+/// So small that several segments lie between two snapshots, and are trimmed as soon as they are not needed.
 const SETTINGS: &str = "log: { segment_bytes: 4KB }\nbranch: { commit_rows: 100, commit_every: 100ms }\n";
 const HOT: &str = "\
 pipeline: p
@@ -17,7 +17,7 @@ rules:
 /// Readings of one stretch of work; each is a record of its own.
 const READINGS: usize = 200;
 
-/// Sends the readings of a stretch, of which the first ones are of a pump that nobody has heard of before.
+/// Sends the readings of a stretch, of which the first ones are of a pump that is new.
 async fn work(server: &Server, stretch: usize) {
     for index in 0..READINGS {
         let pump = if index < 5 { stretch } else { 0 };

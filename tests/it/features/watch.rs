@@ -3,13 +3,13 @@
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
+use forewarn_tests::cli::{PATIENCE, assert_says, done};
+use forewarn_tests::heat::{HOT, heat, only_alert};
 use forewarn_tests::site::{Server, Site, binary};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
-
-use crate::commands::{HOT, PATIENCE, assert_says, done, heat, only_alert};
 
 /// `forewarn alert watch`. It is killed when this is dropped.
 struct Watch {
@@ -57,9 +57,9 @@ impl Door {
         let behind = Arc::clone(&door.behind);
         tokio::spawn(async move {
             while let Ok((mut visitor, _)) = listener.accept().await {
-                let address = behind.lock().expect("nobody panics with it").clone();
+                let address = behind.lock().expect("no thread panics with it").clone();
                 tokio::spawn(async move {
-                    // Where nobody listens behind it, the visitor finds the door closed again.
+                    // Where no server listens behind it, the visitor finds the door closed again.
                     if let Ok(mut server) = TcpStream::connect(address).await {
                         let _ = tokio::io::copy_bidirectional(&mut visitor, &mut server).await;
                     }
@@ -73,7 +73,7 @@ impl Door {
         server
             .url
             .trim_start_matches("http://")
-            .clone_into(&mut self.behind.lock().expect("nobody panics with it"));
+            .clone_into(&mut self.behind.lock().expect("no thread panics with it"));
     }
 }
 

@@ -1,45 +1,17 @@
 //! The clients that a plant already has: Telegraf, InfluxDB's own client, and curl on the stream of alerts.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use forewarn_tests::peers;
-use forewarn_tests::readings::reading;
+use forewarn_tests::readings::{gzip, reading};
 use forewarn_tests::site::{Server, Site};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// Runs a script of `tests/peers` and gives what it prints as JSON. `None`, after saying so, where there is
-/// no Python for it.
-///
-/// # Panics
-/// If the script fails.
-pub(crate) async fn peer(script: &str, argument: &str) -> Option<Value> {
-    let python = peers::python()?;
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
-    let output = Command::new(python)
-        .arg(script)
-        .arg(argument)
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .expect("Python starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Some(serde_json::from_slice(&output.stdout).expect("the script prints JSON"))
-}
-
-pub(crate) fn gzip(body: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(body).expect("a buffer takes all");
-    encoder.finish().expect("a buffer takes all")
-}
 
 /// What Telegraf sends in one flush of three inputs, with three lines that cannot become readings.
 const TELEGRAF: &str = "\
@@ -99,7 +71,7 @@ async fn a_gzip_body_of_telegraf_keeps_the_good_lines_and_names_the_bad_ones() {
 async fn the_influxdb_client_of_python_writes_and_is_told_what_was_refused() {
     let site = Site::new();
     let server = site.start().await;
-    let Some(told) = peer("influx_write.py", &server.url).await else { return };
+    let Some(told) = peers::script("influx_write.py", &server.url).await else { return };
     assert_eq!((&told["reachable"], &told["failed"]), (&json!(true), &json!([])), "{told}");
     assert_eq!(told["refused"]["status"], 400, "{told}");
     let body = &told["refused"]["body"];
@@ -174,7 +146,7 @@ impl Curl {
                 Some(("id", value)) => id = value.parse().ok(),
                 Some(("event", value)) => name = Some(value.to_owned()),
                 Some(("data", value)) => {
-                    data = Some(serde_json::from_str::<Value>(value).expect("the data is JSON"))
+                    data = Some(serde_json::from_str::<Value>(value).expect("the data is JSON"));
                 }
                 None if data.is_some() => break,
                 // Comments keep the connection alive.

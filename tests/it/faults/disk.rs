@@ -175,7 +175,7 @@ async fn a_server_on_a_full_disk_ends_when_it_is_asked_to() {
     let mut taken = 1;
     let waiting = send_until_one_waits(&server, &mut taken).await;
     assert!(!server.stop().await.success(), "the exit code says that not all was well");
-    assert_eq!(waiting.await.expect("a request"), 503, "who waits is told that it was in vain");
+    assert_eq!(waiting.await.expect("a request"), 503, "a waiting sender is refused");
     assert!(site.log().contains("No space left on device"), "{}", site.log());
     std::fs::remove_file(&ballast).expect("the ballast");
     let server = site.start().await;
@@ -238,7 +238,7 @@ async fn a_read_only_folder_ends_the_start_with_a_clear_word() {
 }
 
 /// A disk that can fail as disks do: the system finds that it cannot write to it any more and makes it
-/// read-only, whoever may have files open on it. (`mount -o remount,ro` does not: it is refused while there
+/// read-only, even while files are open on it. (`mount -o remount,ro` does not: it is refused while there
 /// are such files.)
 struct FailingMount {
     image: PathBuf,
@@ -275,8 +275,8 @@ impl FailingMount {
         refused(&run("mount", &["-o", "remount,abort"], &self.mount.0)).expect("the file system gives up");
     }
 
-    /// Nobody may have files open on it.
-    fn mend(&self) {
+    /// No file on it may be open.
+    fn repair(&self) {
         refused(&run("umount", &[], &self.mount.0)).expect("it is unmounted");
         refused(&Self::mount(&self.image, &self.mount.0)).expect("it is mounted again");
     }
@@ -309,7 +309,7 @@ async fn a_disk_that_becomes_read_only_under_the_server_costs_nothing_that_was_a
         site.run(&["log", "verify", "--config", &site.config().display().to_string()]).await;
     assert!(code == 0 && out.ends_with("whole\n"), "{out}{err}");
     assert!(!server.stop().await.success(), "the exit code says that not all was well");
-    disk.mend();
+    disk.repair();
     let server = site.start().await;
     assert_eq!(server.count(COUNT).await, 2 * BATCH, "after a restart");
     send(&server, 2).await;
@@ -371,7 +371,7 @@ async fn once_the_logs_disk_has_failed_nothing_is_taken_in_and_readers_are_serve
     site.environment.clear();
     let server = site.start().await;
     let found = server.count(COUNT).await;
-    // What was refused may be there or not: nobody was told that it is safe.
+    // What was refused may be there or not: its sender got no acknowledgement.
     assert!([1, 2].contains(&(found / BATCH)) && found.is_multiple_of(BATCH), "{found}");
     send(&server, 3).await;
     assert_eq!(server.count(COUNT).await, found + BATCH);

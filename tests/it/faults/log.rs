@@ -2,7 +2,7 @@
 
 use forewarn_tests::readings::reading;
 use forewarn_tests::site::Site;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Small segments, so that there are several.
 const SETTINGS: &str = "log: { segment_bytes: 4KB }\n";

@@ -1,6 +1,6 @@
 //! The kill matrix: one life of a server after the other on the same folder, each of which ends by `kill -9`
 //! at a named place in the program's own steps, or at any moment. Acknowledged must mean stored exactly once,
-//! and the alerts must be those of a run that nobody disturbed; an independent reader must find valid tables
+//! and the alerts must be those of a run without any kill; an independent reader must find valid tables
 //! after every death.
 //!
 //! A test of one round, in which every place kills at its first passage, is part of `make test`. `make
@@ -17,14 +17,15 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use forewarn_tests::plant::{Dice, History, RULE_COUNT};
+use forewarn_tests::plant::{History, RULE_COUNT};
+use forewarn_tests::random::Random;
 use forewarn_tests::site::{Server, Site};
 use serde_json::{Value, json};
 
 use self::old::OldReadings;
 use self::peer::Peer;
 use self::points::{BEGINNING, LIFE, Point, REPAIR, START, TORN};
-use crate::kill::{self, BY_ASSET, Senders, Stream, check_acknowledged, check_totals};
+use super::kill::{self, BY_ASSET, Senders, Stream, check_acknowledged, check_totals};
 
 const STEPS: usize = 500;
 /// Readings of one request.
@@ -252,31 +253,31 @@ async fn query(server: &Server, query: &str) -> Option<Vec<Vec<Value>>> {
 }
 
 /// The lives of one round.
-fn lives(dice: &mut Dice, full: bool) -> Vec<Life> {
-    let at = |(point, first, last): Point, dice: &mut Dice| {
-        End::At(point, if full { first + dice.below(last - first + 1) } else { first })
+fn lives(random: &mut Random, full: bool) -> Vec<Life> {
+    let at = |(point, first, last): Point, random: &mut Random| {
+        End::At(point, if full { first + random.below(last - first + 1) } else { first })
     };
-    let mut lives: Vec<End> = BEGINNING.iter().map(|point| at(*point, dice)).collect();
-    let mut others: Vec<End> = LIFE.iter().map(|point| at(*point, dice)).collect();
+    let mut lives: Vec<End> = BEGINNING.iter().map(|point| at(*point, random)).collect();
+    let mut others: Vec<End> = LIFE.iter().map(|point| at(*point, random)).collect();
     if full {
-        others.extend((0..MOMENTS).map(|_| End::Moment(dice.below(1_500_000))));
+        others.extend((0..MOMENTS).map(|_| End::Moment(random.below(1_500_000))));
     }
     while !others.is_empty() {
-        let next = usize::try_from(dice.below(others.len() as u64)).expect("an index");
+        let next = usize::try_from(random.below(others.len() as u64)).expect("an index");
         let end = others.swap_remove(next);
         lives.push(end);
         if name(end) == TORN {
-            lives.push(at(REPAIR, dice));
+            lives.push(at(REPAIR, random));
         }
-        if full && dice.once_in(4) {
+        if full && random.once_in(4) {
             // And once more before it has recovered.
-            let start = START[usize::try_from(dice.below(START.len() as u64)).expect("an index")];
-            lives.push(at(start, dice));
+            let start = START[usize::try_from(random.below(START.len() as u64)).expect("an index")];
+            lives.push(at(start, random));
         }
     }
     lives
         .into_iter()
-        .map(|end| Life { end, pace: usize::from(may_be_slow(end) && dice.once_in(2)) })
+        .map(|end| Life { end, pace: usize::from(may_be_slow(end) && random.once_in(2)) })
         .collect()
 }
 
@@ -293,8 +294,8 @@ async fn round(seed: u64, full: bool, peer: Option<&mut Peer>, tally: &mut Tally
     let stream = kill::stream(seed, STEPS, REQUEST_READINGS);
     let calm = kill::undisturbed(&stream).await;
     assert_eq!(calm.transitions_by_rule().len(), RULE_COUNT, "a rule that never speaks proves nothing");
-    let mut dice = Dice::new(!seed);
-    let lives = lives(&mut dice, full);
+    let mut random = Random::new(!seed);
+    let lives = lives(&mut random, full);
     let requests: usize = stream.iter().map(Vec::len).sum();
     let (site, settings) = (kill::site(""), format!("{SETTINGS}{}", old::settings()));
     let (senders, share) = (Senders::start_with(&stream, 0), requests / (lives.len() + 1));

@@ -5,13 +5,12 @@ use std::fmt::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use forewarn_tests::readings::gzip;
 use forewarn_tests::site::{Server, Site};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-use crate::clients::gzip;
 
 const GOOD: &str =
     r#"{"asset":"plant1/good","signal":"temperature","time":"2026-01-01T00:00:00Z","value":1.5}"#;

@@ -9,10 +9,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use forewarn_tests::estate::{fill, furnish, known, known_in_full, reading};
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
-
-use crate::estate::{fill, furnish, known, known_in_full, reading};
 
 /// A derived signal and a detector, whose states go on: the margin is that of the newest temperature, and the
 /// detector has learnt what is normal. The clock of the machine that runs this is far ahead of the readings.

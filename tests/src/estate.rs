@@ -2,14 +2,15 @@
 //! job and its rows, lives, a model and its predictions. What a server knows of it must be the same after
 //! whatever happens to its folders.
 
-use forewarn_tests::readings;
-use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 
-use crate::commands::{MODEL, done, file, wearing};
+use crate::cli::{done, file};
+use crate::readings;
+use crate::site::{Server, Site, eventually};
+use crate::wear::{MODEL, wearing};
 
 /// 2026-02-01T00:00:00Z, behind the lives that the model learns from.
-pub(crate) const FIRST_MS: i64 = 1_769_904_000_000;
+pub const FIRST_MS: i64 = 1_769_904_000_000;
 const PIPELINE: &str = "\
 pipeline: p
 rules:
@@ -25,23 +26,25 @@ jobs:
 const ALERT_FIELDS: [&str; 9] =
     ["id", "rule", "asset", "state", "severity", "started", "ended", "value", "message"];
 /// Segments and commits are small, so that all of them are met.
-pub(crate) const SETTINGS: &str =
-    "log: { segment_bytes: 4KB }\nbranch: { commit_rows: 500, commit_every: 100ms }\n";
+pub const SETTINGS: &str = "log: { segment_bytes: 4KB }\nbranch: { commit_rows: 500, commit_every: 100ms }\n";
 
 /// A reading of a pump's temperature.
-pub(crate) fn reading(pump: usize, second: i64, value: f64) -> Value {
+pub fn reading(pump: usize, second: i64, value: f64) -> Value {
     readings::reading(format!("plant1/pump{pump}"), "temperature", FIRST_MS + second * 1_000, value)
 }
 
 /// The definitions of the plant.
-pub(crate) fn furnish(site: &mut Site) {
+pub fn furnish(site: &mut Site) {
     site.settings.push_str(SETTINGS);
     site.pipeline(PIPELINE);
     site.write("models/wear.yaml", MODEL);
 }
 
 /// Fills the plant.
-pub(crate) async fn fill(site: &Site, server: &Server) {
+///
+/// # Panics
+/// If the server does not take it.
+pub async fn fill(site: &Site, server: &Server) {
     let import = ["--asset", "plant1/m{machine}", "--time", "time", "--lives"];
     let past = file(site, "past.csv", &wearing(0..12, usize::MAX));
     done(server, &[&["import", &past][..], &import, &["failed"]].concat()).await;
@@ -85,7 +88,10 @@ pub(crate) async fn fill(site: &Site, server: &Server) {
 }
 
 /// What must not change.
-pub(crate) async fn known(server: &Server) -> Value {
+///
+/// # Panics
+/// If the server does not say it.
+pub async fn known(server: &Server) -> Value {
     let picked = |list: Vec<Value>, keys: &[&str]| -> Vec<Value> {
         list.into_iter()
             .map(|item| {
@@ -119,7 +125,10 @@ pub(crate) async fn known(server: &Server) -> Value {
 }
 
 /// [`known`], which must have something of every kind.
-pub(crate) async fn known_in_full(server: &Server) -> Value {
+///
+/// # Panics
+/// If it has not.
+pub async fn known_in_full(server: &Server) -> Value {
     let known = known(server).await;
     let count = |kind: &str| known[kind].as_array().expect("a list").len();
     let counts = ["alerts", "hottest", "runs", "predictions"].map(count);

@@ -8,16 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use forewarn_tests::estate::{fill, furnish, known, known_in_full};
 use forewarn_tests::peers;
-use forewarn_tests::plant::Dice;
+use forewarn_tests::random::Random;
 use forewarn_tests::readings::reading;
 use forewarn_tests::s3::{Behaviour, S3};
 use forewarn_tests::site::{Server, Site, eventually};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Command;
-
-use crate::estate::{fill, furnish, known, known_in_full};
 
 /// Readings of one request.
 const BATCH: u64 = 240;
@@ -323,16 +322,16 @@ async fn kills_amid_commits_to_a_bucket_lose_nothing_and_repeat_nothing() {
     let mut site = site(&s3);
     site.settings =
         "branch: { commit_rows: 300, commit_every: 20ms }\nlog: { segment_bytes: 64KB }\n".to_owned();
-    let mut dice = Dice::new(20_260_101);
+    let mut random = Random::new(20_260_101);
     let mut server = site.start().await;
     let mut number = 0;
     for kill in 0..12 {
-        for _ in 0..2 + dice.below(4) {
+        for _ in 0..2 + random.below(4) {
             send(&server, number).await;
             number += 1;
         }
         // This is the moment of the kill, not a wait for anything.
-        tokio::time::sleep(Duration::from_micros(dice.below(120_000))).await;
+        tokio::time::sleep(Duration::from_micros(random.below(120_000))).await;
         server.kill().await;
         server = site.start().await;
         assert_eq!(server.sql(TOTALS).await, [totals(number)], "kill {kill}");

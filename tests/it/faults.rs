@@ -1,0 +1,13 @@
+//! What must hold whatever fails: kills, full disks, damaged files, clocks that are set back, bad input, an
+//! upgrade, a restore.
+
+mod backup;
+mod bad_input;
+mod clock;
+mod disk;
+mod kill;
+mod log;
+mod maintenance;
+mod snapshots;
+mod torture;
+mod upgrade;

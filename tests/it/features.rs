@@ -1,0 +1,6 @@
+//! What a user does with the program, from the command line and over HTTP.
+
+mod commands;
+mod demo;
+mod read_your_writes;
+mod watch;

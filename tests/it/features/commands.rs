@@ -1,0 +1,9 @@
+//! The command line as people use it: what each command prints, and the exit code it ends with.
+
+mod alert;
+mod check;
+mod import;
+mod job;
+mod model;
+mod server;
+mod sql;
