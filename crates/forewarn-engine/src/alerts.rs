@@ -3,21 +3,17 @@
 //! This stands apart from the shards that find the changes: a condition does not know whether anyone has
 //! acknowledged it, and the bound on open alerts holds over all shards.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+mod commands;
 
-use forewarn_types::{
-    AlertId, AlertState, AlertTransition, CommandAction, Evidence, Offset, OperatorCommand, Timestamp,
-    Transition,
-};
+use std::collections::BTreeMap;
+
+use forewarn_types::{AlertId, AlertState, AlertTransition, Evidence, Offset, Timestamp, Transition};
 use serde::{Deserialize, Serialize};
 
 use crate::dictionary::Dictionary;
 use crate::event::{Change, Event};
 use crate::program::{Program, RuleHead};
 
-/// Most alerts that may be shelved at once, those that are over included.
-const MAX_SHELVED: usize = 10_000;
 /// Most conditions beyond the bound of their rule that are kept in mind to be raised later.
 const MAX_REFUSED: usize = 10_000;
 
@@ -243,86 +239,6 @@ impl Alerts {
         }
     }
 
-    /// Carries out an operator's command.
-    ///
-    /// # Errors
-    /// A sentence for the operator, if the command makes no sense.
-    pub(crate) fn command(
-        &mut self,
-        command: &OperatorCommand,
-        bound: usize,
-        pen: &mut Pen<'_>,
-    ) -> Result<(), String> {
-        let id = command.alert;
-        let Some(key) = self.by_id.get(&id).copied() else {
-            if command.action == CommandAction::Unshelve && self.clear_shelf(id) {
-                return Ok(());
-            }
-            return Err(format!("the command of {} is for alert {id}, which is not open", command.actor));
-        };
-        let Some(alert) = self.open.get_mut(&key) else { return Ok(()) };
-        let was_shelved = alert.shelved_until.is_some();
-        let transition = match command.action {
-            CommandAction::Acknowledge => match alert.state {
-                AlertState::Unacknowledged | AlertState::Returned => Transition::Acknowledged,
-                AlertState::Pending => {
-                    return Err(format!(
-                        "alert {id} is pending and cannot be acknowledged before it is raised"
-                    ));
-                }
-                _ => return Err(format!("alert {id} has already been acknowledged")),
-            },
-            CommandAction::Shelve { until } if until <= command.time => {
-                return Err(format!("alert {id} cannot be shelved until {until}: that has passed"));
-            }
-            CommandAction::Shelve { .. }
-                if !was_shelved && self.shelved + self.shelves.len() >= MAX_SHELVED =>
-            {
-                return Err(format!("alert {id} cannot be shelved: {MAX_SHELVED} are, the most allowed"));
-            }
-            CommandAction::Shelve { until } => {
-                alert.shelved_until = Some(until);
-                Transition::Shelved
-            }
-            CommandAction::Unshelve if was_shelved => {
-                alert.shelved_until = None;
-                Transition::Unshelved
-            }
-            CommandAction::Unshelve => return Err(format!("alert {id} is not shelved")),
-            CommandAction::Comment => Transition::Commented,
-        };
-        let over = transition == Transition::Acknowledged && alert.state == AlertState::Returned;
-        if transition == Transition::Acknowledged {
-            alert.state = AlertState::Acknowledged;
-        }
-        match (was_shelved, alert.shelved_until.is_some()) {
-            (false, true) => self.shelved += 1,
-            (true, false) => self.shelved -= 1,
-            _ => {}
-        }
-        let mut alert = alert.clone();
-        pen.write(key, &alert, transition, command.time, command_words(command, transition, &alert));
-        if over {
-            alert.state = AlertState::Normal;
-            let words = Words {
-                message: "acknowledged after its condition had ended: over".to_owned(),
-                actor: Some(command.actor.clone()),
-                ..Words::default()
-            };
-            pen.write(key, &alert, Transition::Normal, command.time, words);
-            self.remove(key);
-            self.raise_refused(key.0, bound, pen);
-        }
-        Ok(())
-    }
-
-    /// Takes the shelf away from an alert that is over. Says whether there was one.
-    fn clear_shelf(&mut self, alert: AlertId) -> bool {
-        let before = self.shelves.len();
-        self.shelves.retain(|_, (id, _)| *id != alert);
-        self.shelves.len() < before
-    }
-
     /// Shows the alerts again whose shelving ends by `now`.
     pub(crate) fn unshelve(&mut self, now: Timestamp, pen: &mut Pen<'_>) {
         self.shelves.retain(|_, (_, until)| *until > now);
@@ -446,26 +362,4 @@ fn follow(alert: &mut Alert, change: Change, fresh: bool) -> Option<Transition> 
         || (alert.unknown && !matches!(change, Change::Known | Change::End));
     alert.state = state;
     Some(transition)
-}
-
-fn command_words(command: &OperatorCommand, transition: Transition, alert: &Alert) -> Words {
-    let mut message = format!("{} by {}", transition.as_str(), command.actor);
-    if let CommandAction::Shelve { until } = command.action {
-        let _ = write!(message, " until {until}");
-    }
-    if let Some(reason) = &command.reason {
-        let _ = write!(message, " ({reason})");
-    }
-    Words {
-        message,
-        actor: Some(command.actor.clone()),
-        comment: command.comment.clone(),
-        evidence: Evidence {
-            rule_version: String::new(),
-            from: alert.started,
-            to: alert.time,
-            values: Vec::new(),
-        },
-        ..Words::default()
-    }
 }

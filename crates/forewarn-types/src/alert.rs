@@ -1,5 +1,4 @@
-//! Alerts and their life cycle, after ISA-18.2 (IEC 62682): what an alert is, which states it takes, what an
-//! operator may do to it.
+//! Alerts and their life cycle, after ISA-18.2 (IEC 62682): what an alert is and which states it takes.
 
 use std::fmt;
 
@@ -271,38 +270,4 @@ pub struct EvidenceValue {
     pub time: Timestamp,
     /// Its value.
     pub value: f64,
-}
-
-/// What an operator does to an alert.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "action", rename_all = "lowercase")]
-pub enum CommandAction {
-    /// Seen, being dealt with.
-    Acknowledge,
-    /// Hide until a time.
-    Shelve {
-        /// When it is shown again.
-        until: Timestamp,
-    },
-    /// Show again.
-    Unshelve,
-    /// Leave a remark only.
-    Comment,
-}
-
-/// An operator's action on an alert; it takes effect when the engine reads it from the log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct OperatorCommand {
-    /// Which alert.
-    pub alert: AlertId,
-    /// What to do.
-    pub action: CommandAction,
-    /// Who does it.
-    pub actor: String,
-    /// What they say.
-    pub comment: Option<String>,
-    /// `true`, `nuisance` or `maintenance`: whether the alert was right.
-    pub reason: Option<String>,
-    /// When, by the server's clock.
-    pub time: Timestamp,
 }

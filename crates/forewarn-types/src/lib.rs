@@ -11,6 +11,7 @@ mod alert;
 mod batch;
 mod clock;
 mod codec;
+mod command;
 mod crash;
 mod error;
 mod journal;
@@ -19,13 +20,11 @@ mod record;
 mod series;
 mod time;
 
-pub use alert::{
-    AlertId, AlertState, AlertTransition, CommandAction, Evidence, EvidenceValue, OperatorCommand, Severity,
-    Transition,
-};
+pub use alert::{AlertId, AlertState, AlertTransition, Evidence, EvidenceValue, Severity, Transition};
 pub use batch::{Quality, ReadingBatch, ReadingFlags, ReadingRef};
 pub use clock::{Clock, ManualClock};
 pub use codec::{decode_record, encode_record, encoded_bytes};
+pub use command::{CommandAction, NotAllowed, OperatorCommand};
 pub use crash::{crash_point, crash_points_matter, on_crash_point};
 pub use error::TypesError;
 pub use journal::{BoxFuture, Journal, JournalError};

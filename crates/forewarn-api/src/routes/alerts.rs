@@ -102,6 +102,12 @@ pub(crate) fn detail(api: &ApiState, id: AlertId) -> Result<AlertDetail, Problem
     Ok(AlertDetail::new(alert, &api.definitions))
 }
 
+/// The state that an alert shows, from the read model.
+pub(crate) fn state_of(api: &ApiState, id: AlertId) -> Result<AlertState, Problem> {
+    let state = api.state.read();
+    state.alerts().get(id).map(|alert| alert.state).ok_or_else(|| unknown(&id.to_string()))
+}
+
 /// The id in a path; a text that is none names no alert.
 pub(crate) fn parse_id(text: &str) -> Result<AlertId, Problem> {
     AlertId::parse(text).ok_or_else(|| unknown(text))

@@ -9,7 +9,7 @@ use forewarn_types::{AlertState, CommandAction, OperatorCommand, Record, Timesta
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::alerts::{detail, parse_id};
+use super::alerts::{detail, parse_id, state_of};
 use crate::http::{ApiJson, PathParam, Problem, TimeInput};
 use crate::{AlertDetail, ApiState};
 
@@ -148,7 +148,7 @@ async fn act(api: &ApiState, id: &str, action: CommandAction, body: ActionBody) 
         time: api.clock.now(),
     };
     api.judged().await?;
-    check_state(detail(api, alert)?.alert.state, &command.action)?;
+    check_state(state_of(api, alert)?, &command.action)?;
     api.log.append(Record::Command(command)).await?;
     // The record is durable from here on, so what follows is no failure any more: at worst the effect is not
     // visible yet.
@@ -156,26 +156,12 @@ async fn act(api: &ApiState, id: &str, action: CommandAction, body: ActionBody) 
     Ok((status, Json(detail(api, alert)?)).into_response())
 }
 
-/// Refuses what cannot have an effect. The engine decides in the end; this only spares the operator a silent
-/// nothing.
-fn check_state(state: &str, action: &CommandAction) -> Result<(), Problem> {
-    let problem = match action {
-        CommandAction::Acknowledge | CommandAction::Shelve { .. } if state == AlertState::Normal.as_str() => {
-            "the alert is over"
-        }
-        CommandAction::Acknowledge | CommandAction::Shelve { .. }
-            if state == AlertState::Pending.as_str() =>
-        {
-            "the alert is not raised yet"
-        }
-        CommandAction::Acknowledge if state == AlertState::Acknowledged.as_str() => {
-            "the alert has been acknowledged already"
-        }
-        CommandAction::Unshelve if state != AlertState::Shelved.as_str() => "the alert is not shelved",
-        _ => return Ok(()),
-    };
-    Err(Problem::conflict(format!("{problem}: its state is {state}"))
-        .hint("leave a remark with POST …/comment instead"))
+/// Refuses what cannot have an effect. The engine decides in the end; this tells the operator at once.
+fn check_state(state: AlertState, action: &CommandAction) -> Result<(), Problem> {
+    state.allows(action).map_err(|why| {
+        Problem::conflict(format!("{why}: its state is {}", state.as_str()))
+            .hint("leave a remark with POST …/comment instead")
+    })
 }
 
 fn check_actor(actor: Option<String>) -> Result<String, Problem> {
