@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use forewarn_spec::CatchUp;
-use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
+use forewarn_types::{JobKind, JobRun, RunState, Timestamp, fingerprint_64};
 
 pub(crate) use seed::JobPast;
 pub(crate) use stretches::Stretches;
@@ -470,12 +470,8 @@ fn has_written(run: &JobRun) -> bool {
 /// Names a run: the job, the end of its interval, a fingerprint of both ends, the attempt. Only letters that
 /// a URL takes as they are.
 fn run_id(job: &str, from: Timestamp, to: Timestamp, attempt: u32) -> String {
-    // FNV-1a, 64 bits (offset basis and prime from draft-eastlake-fnv): stable over versions, unlike the
-    // standard library's hashes.
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in job.bytes().chain([0]).chain(from.0.to_le_bytes()).chain(to.0.to_le_bytes()) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
+    let bytes = job.bytes().chain([0]).chain(from.0.to_le_bytes()).chain(to.0.to_le_bytes());
+    let hash = fingerprint_64(bytes);
     let name: String =
         job.chars().map(|c| if c.is_ascii_alphanumeric() || "_.".contains(c) { c } else { '-' }).collect();
     format!("{name}-{}-{:08x}-{attempt}", to.to_utc().format("%Y%m%dT%H%M%S"), hash >> 32)

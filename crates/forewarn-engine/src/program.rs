@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use forewarn_spec::{AssetGlob, Baseline, Compiled, Condition, Definitions, Detector, Expr, Rule, Signal};
-use forewarn_types::{Severity, SignalName};
+use forewarn_spec::{
+    AssetGlob, Baseline, Compiled, Condition, DEFAULT_TOLERANCE_US, Definitions, Detector, Expr, Rule, Signal,
+};
+use forewarn_types::{Severity, SignalName, fingerprint};
 use serde::{Deserialize, Serialize};
-
-/// How old a value may be where no tolerance is given, as in derived signals and detectors, µs: the default
-/// tolerance of rules.
-pub(crate) const DEFAULT_TOLERANCE_US: i64 = 300_000_000;
 
 /// All rules and derived signals.
 #[derive(Default)]
@@ -168,17 +166,9 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
     let rests_on: String =
         compiled.signals().iter().filter_map(|signal| sources.get(signal).map(String::as_str)).collect();
     if !rests_on.is_empty() {
-        compiled.head.version = fingerprint(&format!("{}{rests_on}", rule.version));
+        compiled.head.version = fingerprint(format!("{}{rests_on}", rule.version).as_bytes());
     }
     compiled
-}
-
-/// 64-bit FNV-1a, in hexadecimal, as the versions of the definitions are.
-fn fingerprint(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }
 
 /// The derived signals, each after those it is computed from. The checked definitions hold no cycle; were

@@ -7,13 +7,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
+use forewarn_spec::DEFAULT_TOLERANCE_US;
 use forewarn_types::{Quality, ReadingFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::dictionary::Dictionary;
 use crate::event::Event;
 use crate::instance::{Instance, Sample, Scene, State};
-use crate::program::{DEFAULT_TOLERANCE_US, Program, RuleWatch};
+use crate::program::{Program, RuleWatch};
 use crate::when::{Passed, with_inputs};
 
 /// No such time.

@@ -1,7 +1,7 @@
 //! A trained model as it is stored: everything a prediction needs, and what it rests on.
 
 use forewarn_spec::Model;
-use forewarn_types::{Contribution, Timestamp};
+use forewarn_types::{Contribution, Timestamp, fingerprint};
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -202,12 +202,4 @@ pub(crate) fn definition_fingerprint(model: &Model) -> String {
         model.coverage,
     );
     fingerprint(text.as_bytes())
-}
-
-/// 64-bit FNV-1a (draft-eastlake-fnv), as 16 hexadecimal digits.
-pub(crate) fn fingerprint(bytes: &[u8]) -> String {
-    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }

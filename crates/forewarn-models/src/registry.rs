@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use forewarn_types::Timestamp;
+use forewarn_types::{Timestamp, fingerprint};
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
-use crate::artefact::{Artefact, fingerprint};
+use crate::artefact::Artefact;
 use crate::history::History;
 
 /// Reads and writes versions.

@@ -10,7 +10,6 @@ mod glob;
 mod load;
 mod model;
 mod schema;
-mod suggest;
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};

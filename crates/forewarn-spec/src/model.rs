@@ -113,6 +113,10 @@ pub struct Rule {
     pub version: String,
 }
 
+/// How old a value may be, in event time, where nothing is said about it: in rules without a `tolerance`,
+/// in derived signals and in detectors.
+pub const DEFAULT_TOLERANCE_US: i64 = 5 * 60 * 1_000_000;
+
 /// What a rule watches for. Durations are µs.
 #[derive(Debug, Clone)]
 pub enum Condition {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::fingerprint::fingerprint_128;
 use crate::{AssetPath, Offset, SignalName, Timestamp};
 
 /// How bad it is; ordered from the mildest.
@@ -158,8 +159,8 @@ impl Transition {
     }
 }
 
-/// Names one alert: a 128-bit FNV-1a hash of rule, asset and start, so that a replay gives the same alert the
-/// same id.
+/// Names one alert: a fingerprint of rule, asset and start, so that a replay gives the same alert the same
+/// id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlertId(pub u128);
 
@@ -167,15 +168,9 @@ impl AlertId {
     /// The id of the alert of `rule` on `asset` that began at `start` (the time its condition began to hold).
     #[must_use]
     pub fn derive(rule: &str, asset: &str, start: Timestamp) -> Self {
-        // FNV-1a, 128 bits: offset basis and prime from draft-eastlake-fnv.
-        let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
         let time = start.0.to_le_bytes();
         let bytes = rule.bytes().chain([0]).chain(asset.bytes()).chain([0]).chain(time);
-        for byte in bytes {
-            hash ^= u128::from(byte);
-            hash = hash.wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b);
-        }
-        Self(hash)
+        Self(fingerprint_128(bytes))
     }
 
     /// Reads the 32 hexadecimal digits that [`fmt::Display`] writes.

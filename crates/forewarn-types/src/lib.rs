@@ -14,10 +14,13 @@ mod codec;
 mod command;
 mod crash;
 mod error;
+mod fingerprint;
 mod journal;
 mod name;
+mod offset;
 mod record;
 mod series;
+mod suggest;
 mod time;
 
 pub use alert::{AlertId, AlertState, AlertTransition, Evidence, EvidenceValue, Severity, Transition};
@@ -27,13 +30,16 @@ pub use codec::{decode_record, encode_record, encoded_bytes};
 pub use command::{CommandAction, NotAllowed, OperatorCommand};
 pub use crash::{crash_point, crash_points_matter, on_crash_point};
 pub use error::TypesError;
+pub use fingerprint::{fingerprint, fingerprint_64};
 pub use journal::{BoxFuture, Journal, JournalError};
 pub use name::{
     AssetPath, MAX_ASSET_BYTES, MAX_ASSET_LEVELS, MAX_SIGNAL_BYTES, SignalName, check_asset, check_signal,
 };
+pub use offset::Offset;
 pub use record::{
-    Contribution, DefinitionFile, Definitions, JobKind, JobRun, LifeEvent, LifeEventKind, Offset, Prediction,
-    Record, RecordKind, RunState,
+    Contribution, DefinitionFile, Definitions, JobKind, JobRun, LifeEvent, LifeEventKind, Prediction, Record,
+    RecordKind, RunState,
 };
 pub use series::{SeriesDef, SeriesId, SeriesTable};
+pub use suggest::{did_you_mean, edit_distance};
 pub use time::{Timestamp, format_duration, parse_duration_us};

@@ -6,12 +6,11 @@
 
 use std::ops::Range;
 
-use forewarn_types::{SignalName, check_signal};
+use forewarn_types::{SignalName, check_signal, did_you_mean};
 
 use super::ast::{BinaryOp, Function, Node, Type};
 use super::lex::{Token, tokens};
 use super::{ExprError, MAX_SIGNALS};
-use crate::suggest::did_you_mean;
 
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 1_000;

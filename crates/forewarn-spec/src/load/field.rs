@@ -161,7 +161,7 @@ pub(super) fn choice<T: Choice>(text: &Chosen<T>, report: &mut Report<'_>) -> Op
                 Some(format!("use one of {listed}")),
             );
         } else {
-            let hint = crate::suggest::did_you_mean(&text.value, names)
+            let hint = forewarn_types::did_you_mean(&text.value, names)
                 .map(|name| format!("did you mean '{name}'?"));
             report.on(text, format!("'{}' is not one of {listed}", text.value), hint);
         }

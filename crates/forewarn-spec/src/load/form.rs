@@ -1,11 +1,11 @@
 //! Faults of a file's form, in the words of whoever writes the file: the YAML reader's own messages speak to
 //! programmers.
 
+use forewarn_types::did_you_mean;
 use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
 
 use super::field::UNSUPPORTED_KEYS;
-use crate::suggest::did_you_mean;
 
 type Said = (&'static str, &'static str);
 

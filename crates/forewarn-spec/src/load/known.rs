@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use forewarn_types::{SignalName, check_signal};
+use forewarn_types::{SignalName, check_signal, did_you_mean};
 
 use super::field::Text;
 use super::kinds::SignalText;
 use super::pipeline::RawSignal;
 use crate::diagnostics::Report;
-use crate::suggest::did_you_mean;
 use crate::{Expr, ExprError};
 
 /// The signals that somebody may name; anything goes until a signal is declared that a sensor sends.

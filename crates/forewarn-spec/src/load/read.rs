@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use forewarn_types::did_you_mean;
 use serde::de::value::{BorrowedStrDeserializer, Error};
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
@@ -13,7 +14,6 @@ use serde::{Deserializer, forward_to_deserialize_any};
 use super::form;
 use super::tree::{Key, Node, Value};
 use crate::diagnostics::{MAX_MISTAKES, Place, Report};
-use crate::suggest::did_you_mean;
 
 /// The name under which a value is asked for together with its place: the value, its line and its column, in
 /// this order.

@@ -1,6 +1,6 @@
 //! A rule of a pipeline.
 
-use forewarn_types::Severity;
+use forewarn_types::{Severity, fingerprint};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -11,9 +11,7 @@ use super::known::Known;
 use super::pipeline::expression;
 use super::{Names, duration, glob, positive_duration, positive_microseconds, timezone};
 use crate::diagnostics::Report;
-use crate::{Baseline, Condition, Detector, Rule};
-
-const DEFAULT_TOLERANCE_US: i64 = 5 * 60 * 1_000_000;
+use crate::{Baseline, Condition, DEFAULT_TOLERANCE_US, Detector, Rule};
 
 /// A rule: a condition to watch for on every asset that matches. It has exactly one of when, deviation,
 /// missing and rate.
@@ -191,7 +189,7 @@ pub(super) fn check(
     let assets = glob(&raw.assets, report);
     let condition = condition(raw, known, report);
     let (severity, assets, condition) = (severity?, assets?, condition?);
-    let version = fingerprint(&format!("{assets} {}", canonical(&condition)));
+    let version = fingerprint(format!("{assets} {}", canonical(&condition)).as_bytes());
     Some(Rule {
         name: raw.name.value.as_str().into(),
         pipeline: pipeline.to_owned(),
@@ -335,12 +333,4 @@ fn canonical(condition: &Condition) -> String {
         Condition::Missing { signal, longer_than_us } => format!("missing {signal} {longer_than_us}"),
         Condition::Rate { signal, above_per_s } => format!("rate {signal} {above_per_s:?}"),
     }
-}
-
-/// 64-bit FNV-1a, in hexadecimal.
-fn fingerprint(text: &str) -> String {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{hash:016x}")
 }
