@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_saphyr::Location;
 
-use crate::ExprError;
+use crate::expr::ExprError;
 
 /// Where something stands in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

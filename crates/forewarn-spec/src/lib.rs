@@ -10,6 +10,7 @@ mod glob;
 mod load;
 mod model;
 mod schema;
+mod yaml;
 
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};

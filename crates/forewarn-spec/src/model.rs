@@ -6,7 +6,8 @@ use std::fmt;
 use chrono_tz::Tz;
 use forewarn_types::{Severity, SignalName};
 
-use crate::{AssetGlob, Expr};
+use crate::expr::Expr;
+use crate::glob::AssetGlob;
 
 /// All definitions of a server.
 #[derive(Debug, Clone, Default)]

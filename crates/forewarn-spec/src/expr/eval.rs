@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use super::ast::{BinaryOp, Function, Node};
 
+/// Most signals one expression may name: the bits of [`Inputs::known`].
+pub const MAX_SIGNALS: usize = 64;
+
 /// The values of an expression's signals, in the order of [`crate::Expr::signals`], at most 64.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {

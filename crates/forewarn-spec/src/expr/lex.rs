@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use forewarn_types::parse_duration_us;
 
-use super::ExprError;
 use super::ast::BinaryOp;
+use super::error::ExprError;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token {

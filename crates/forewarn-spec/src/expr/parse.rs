@@ -9,8 +9,9 @@ use std::ops::Range;
 use forewarn_types::{SignalName, check_signal, did_you_mean};
 
 use super::ast::{BinaryOp, Function, Node, Type};
+use super::error::ExprError;
+use super::eval::MAX_SIGNALS;
 use super::lex::{Token, tokens};
-use super::{ExprError, MAX_SIGNALS};
 
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 1_000;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use forewarn_types::SignalName;
 
 use crate::diagnostics::{Place, Report};
-use crate::{AssetGlob, Pipeline};
+use crate::glob::AssetGlob;
+use crate::model::Pipeline;
 
 /// A derived signal where it is declared.
 pub(super) struct Derived {

@@ -5,13 +5,12 @@ use std::ops::Range;
 
 use forewarn_types::{SignalName, check_signal, did_you_mean};
 
-use super::field::Text;
-use super::kinds::SignalText;
-use super::pipeline::RawSignal;
 use crate::diagnostics::Report;
-use crate::{Expr, ExprError};
+use crate::expr::{Expr, ExprError};
+use crate::yaml::field::Text;
+use crate::yaml::kinds::SignalText;
 
-/// The signals that somebody may name; anything goes until a signal is declared that a sensor sends.
+/// The signals that definitions may name: any, until a signal is declared that a sensor sends.
 #[derive(Default)]
 pub(super) struct Known {
     names: BTreeSet<String>,
@@ -22,11 +21,11 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Adds the signals of a pipeline.
-    pub(super) fn add(&mut self, signals: &[RawSignal]) {
-        self.names.extend(signals.iter().map(|signal| signal.name().value.clone()));
-        self.declared |= signals.iter().any(|signal| !signal.is_derived());
-        self.incomplete |= signals.iter().any(|signal| signal.name().place.is_unknown());
+    /// Adds a signal that is declared; a `derived` one is computed from others.
+    pub(super) fn add(&mut self, name: &Text<SignalText>, derived: bool) {
+        self.names.insert(name.value.clone());
+        self.declared |= !derived;
+        self.incomplete |= name.place.is_unknown();
     }
 
     /// Says that a pipeline could not be read: what it declares is not known.

@@ -3,12 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::field::{Choice, Chosen, Placed, Text, choice};
-use super::kinds::{Assets, CronText, Name, PositiveDuration, SignalText, Zone};
 use super::known::Known;
-use super::{Names, cron, glob, positive_duration, timezone};
+use super::names::Names;
 use crate::diagnostics::Report;
-use crate::{Algorithm, Features, Model, Promote, Schedule, Statistic, Target, TimeUnit};
+use crate::model::{Algorithm, Features, Model, Promote, Schedule, Statistic, Target, TimeUnit};
+use crate::yaml::field::{Choice, Chosen, Placed, Text, choice};
+use crate::yaml::kinds::{Assets, CronText, Name, PositiveDuration, SignalText, Zone};
+use crate::yaml::values::{cron, glob, positive_duration, timezone};
 
 /// A model: what it learns from, what it predicts, and when. One file of the models folder.
 #[derive(Deserialize, JsonSchema)]

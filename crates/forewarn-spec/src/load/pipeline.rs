@@ -5,18 +5,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::derived::Derived;
-use super::field::{Choice, Chosen, Kind, Placed, Text, Unsupported, choice};
-use super::kinds::{
-    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic,
-    TopicTemplate, Truth, Words, Zone,
-};
+use super::formula::expression;
 use super::known::Known;
+use super::names::{Names, job_table};
 use super::rule::{self, RawRule};
-use super::{Names, cron, glob, job_table, timezone};
 use crate::diagnostics::Report;
-use crate::{
-    CatchUp, Expr, ExprError, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob, Type,
+use crate::expr::ExprError;
+use crate::model::{CatchUp, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob};
+use crate::yaml::field::{Choice, Chosen, Placed, Text, Unsupported, choice};
+use crate::yaml::kinds::{
+    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic,
+    TopicTemplate, Words, Zone,
 };
+use crate::yaml::values::{cron, glob, timezone};
 
 /// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One
 /// file of the pipelines folder.
@@ -48,8 +49,11 @@ pub(crate) struct RawPipeline {
 }
 
 impl RawPipeline {
-    pub(super) fn signals(&self) -> &[RawSignal] {
-        &self.signals
+    /// Adds the signals that the pipeline declares.
+    pub(super) fn declare(&self, known: &mut Known) {
+        for signal in &self.signals {
+            known.add(&signal.name, signal.is_derived());
+        }
     }
 }
 
@@ -101,7 +105,7 @@ fn keys_of_payloads() -> Value {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "SignalDeclaration")]
-pub(super) struct RawSignal {
+struct RawSignal {
     /// The name of the signal.
     name: Text<SignalText>,
     /// The assets that have it.
@@ -113,11 +117,7 @@ pub(super) struct RawSignal {
 }
 
 impl RawSignal {
-    pub(super) const fn name(&self) -> &Text<SignalText> {
-        &self.name
-    }
-
-    pub(super) const fn is_derived(&self) -> bool {
+    const fn is_derived(&self) -> bool {
         self.expr.is_some()
     }
 }
@@ -162,20 +162,6 @@ impl Choice for CatchUp {
         &[("all", Self::All), ("latest", Self::Latest), ("none", Self::None)];
 }
 
-/// A kind of expression.
-pub(super) trait Expression: Kind {
-    /// The type of its value.
-    const TYPE: Type;
-}
-
-impl Expression for Formula {
-    const TYPE: Type = Type::Number;
-}
-
-impl Expression for Truth {
-    const TYPE: Type = Type::Bool;
-}
-
 /// Checks a pipeline; `number` is that of its report. What concerns its derived signals among those of all
 /// pipelines is left to [`super::derived::check`].
 pub(super) fn check(
@@ -188,7 +174,7 @@ pub(super) fn check(
     let before = report.found.len();
     names.claim("pipeline", &raw.pipeline, report);
     let mut known = Known::default();
-    known.add(&raw.signals);
+    raw.declare(&mut known);
     raw.views.refuse(
         "views",
         "leave it out; a job computes such a table: its `sql` aggregates `readings`",
@@ -245,28 +231,6 @@ fn signals(
         signals.extend(assets.map(|assets| Signal { name, assets, unit, expr }));
     }
     signals
-}
-
-/// Reads an expression that must be of the type that its kind says.
-pub(super) fn expression<K: Expression>(
-    text: &Text<K>,
-    known: &Known,
-    report: &mut Report<'_>,
-) -> Option<Expr> {
-    match Expr::parse(&text.value) {
-        Ok(expr) if expr.ty() == K::TYPE => {
-            known.check_expr(text, &expr, report);
-            Some(expr)
-        }
-        Ok(expr) => {
-            report.on(text, format!("this must be a {}, but it is a {}", K::TYPE, expr.ty()), None);
-            None
-        }
-        Err(error) => {
-            report.inside(text, &error);
-            None
-        }
-    }
 }
 
 /// The sources. A broker knows one client by an identifier and throws out the other, so each source has one

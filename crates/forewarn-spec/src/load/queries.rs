@@ -4,8 +4,7 @@
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use crate::Diagnostics;
-use crate::diagnostics::{Place, Report};
+use crate::diagnostics::{Diagnostics, Place, Report};
 
 #[derive(Deserialize)]
 struct File {

@@ -5,13 +5,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::field::{Choice, Chosen, Placed, Text, Unsupported, choice};
-use super::kinds::{Assets, BaselineText, Duration, Name, PositiveDuration, SignalText, Truth, Words, Zone};
+use super::formula::expression;
 use super::known::Known;
-use super::pipeline::expression;
-use super::{Names, duration, glob, positive_duration, positive_microseconds, timezone};
+use super::names::Names;
 use crate::diagnostics::Report;
-use crate::{Baseline, Condition, DEFAULT_TOLERANCE_US, Detector, Rule};
+use crate::model::{Baseline, Condition, DEFAULT_TOLERANCE_US, Detector, Rule};
+use crate::yaml::field::{Choice, Chosen, Placed, Text, Unsupported, choice};
+use crate::yaml::kinds::{
+    Assets, BaselineText, Duration, Name, PositiveDuration, SignalText, Truth, Words, Zone,
+};
+use crate::yaml::values::{duration, glob, positive, positive_duration, positive_microseconds, timezone};
 
 /// A rule: a condition to watch for on every asset that matches. It has exactly one of when, deviation,
 /// missing and rate.
@@ -263,13 +266,6 @@ fn refuse_unsupported(raw: &RawRule, report: &mut Report<'_>) -> bool {
     let sequence =
         "write what must come together in one `when`, with a `tolerance` as long as the steps may lie apart";
     raw.stuck.refuse("stuck", stuck, report) | raw.sequence.refuse("sequence", sequence, report)
-}
-
-fn positive(number: &Placed<f64>, report: &mut Report<'_>) -> f64 {
-    if !(number.value > 0.0 && number.value.is_finite()) {
-        report.on(number, "this must be a number above zero", None);
-    }
-    number.value
 }
 
 fn detector(raw: &RawDeviation, report: &mut Report<'_>) -> Option<Detector> {

@@ -3,15 +3,16 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::field::{Choice, Chosen, Kind, Placed, Text, choice};
-use super::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table};
-use super::read::read;
-use super::{duration, job_table, positive_duration};
-use crate::diagnostics::Report;
-use crate::{
-    BranchConfig, Diagnostics, InfluxConfig, Limits, LogCompression, LogConfig, MaintenanceConfig,
-    ServerConfig, SnapshotConfig,
+use super::names::job_table;
+use crate::diagnostics::{Diagnostics, Report};
+use crate::model::{
+    BranchConfig, InfluxConfig, Limits, LogCompression, LogConfig, MaintenanceConfig, ServerConfig,
+    SnapshotConfig,
 };
+use crate::yaml::field::{Choice, Chosen, Kind, Placed, Text, choice};
+use crate::yaml::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table};
+use crate::yaml::read::read;
+use crate::yaml::values::{duration, positive_duration};
 
 /// The settings of a server; every key may be left out.
 #[derive(Deserialize, Default, JsonSchema)]

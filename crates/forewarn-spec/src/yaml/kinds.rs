@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use super::field::Kind;
 
 /// Tables that Forewarn writes itself.
-pub(super) const BUILT_IN_TABLES: [&str; 6] =
+pub(crate) const BUILT_IN_TABLES: [&str; 6] =
     ["readings", "alert_events", "job_runs", "predictions", "life_events", "commands"];
 
 /// The name of a pipeline, rule, job or model.
-pub(super) enum Name {}
+pub(crate) enum Name {}
 
 impl Kind for Name {
     const NAME: &'static str = "Name";
@@ -27,7 +27,7 @@ impl Kind for Name {
 }
 
 /// The name of a signal.
-pub(super) enum SignalText {}
+pub(crate) enum SignalText {}
 
 impl Kind for SignalText {
     const NAME: &'static str = "Signal";
@@ -41,7 +41,7 @@ impl Kind for SignalText {
 }
 
 /// A selector of assets.
-pub(super) enum Assets {}
+pub(crate) enum Assets {}
 
 impl Kind for Assets {
     const NAME: &'static str = "Assets";
@@ -56,7 +56,7 @@ impl Kind for Assets {
 }
 
 /// A duration that may be zero.
-pub(super) enum Duration {}
+pub(crate) enum Duration {}
 
 impl Kind for Duration {
     const NAME: &'static str = "Duration";
@@ -66,7 +66,7 @@ impl Kind for Duration {
 }
 
 /// A duration longer than zero.
-pub(super) enum PositiveDuration {}
+pub(crate) enum PositiveDuration {}
 
 impl Kind for PositiveDuration {
     const NAME: &'static str = "PositiveDuration";
@@ -78,7 +78,7 @@ impl Kind for PositiveDuration {
 }
 
 /// The memory of a running statistic.
-pub(super) enum BaselineText {}
+pub(crate) enum BaselineText {}
 
 impl Kind for BaselineText {
     const NAME: &'static str = "Baseline";
@@ -94,7 +94,7 @@ impl Kind for BaselineText {
 }
 
 /// A number of bytes.
-pub(super) enum Size {}
+pub(crate) enum Size {}
 
 impl Kind for Size {
     const NAME: &'static str = "Size";
@@ -110,7 +110,7 @@ impl Kind for Size {
 }
 
 /// A schedule.
-pub(super) enum CronText {}
+pub(crate) enum CronText {}
 
 impl Kind for CronText {
     const NAME: &'static str = "Cron";
@@ -121,7 +121,7 @@ impl Kind for CronText {
 }
 
 /// A time zone.
-pub(super) enum Zone {}
+pub(crate) enum Zone {}
 
 impl Kind for Zone {
     const NAME: &'static str = "TimeZone";
@@ -130,7 +130,7 @@ impl Kind for Zone {
 }
 
 /// An expression that is a number.
-pub(super) enum Formula {}
+pub(crate) enum Formula {}
 
 impl Kind for Formula {
     const NAME: &'static str = "Formula";
@@ -140,7 +140,7 @@ impl Kind for Formula {
 }
 
 /// An expression that is true or false.
-pub(super) enum Truth {}
+pub(crate) enum Truth {}
 
 impl Kind for Truth {
     const NAME: &'static str = "Condition";
@@ -150,7 +150,7 @@ impl Kind for Truth {
 }
 
 /// The name of a table a job writes.
-pub(super) enum Table {}
+pub(crate) enum Table {}
 
 impl Kind for Table {
     const NAME: &'static str = "Table";
@@ -165,7 +165,7 @@ impl Kind for Table {
 }
 
 /// A path into a JSON document.
-pub(super) enum PathText {}
+pub(crate) enum PathText {}
 
 impl Kind for PathText {
     const NAME: &'static str = "JsonPath";
@@ -176,7 +176,7 @@ impl Kind for PathText {
 }
 
 /// The address of a broker.
-pub(super) enum Broker {}
+pub(crate) enum Broker {}
 
 impl Kind for Broker {
     const NAME: &'static str = "Broker";
@@ -186,7 +186,7 @@ impl Kind for Broker {
 }
 
 /// A topic filter.
-pub(super) enum Topic {}
+pub(crate) enum Topic {}
 
 impl Kind for Topic {
     const NAME: &'static str = "Topic";
@@ -197,7 +197,7 @@ impl Kind for Topic {
 }
 
 /// A template over the levels of a topic.
-pub(super) enum TopicTemplate {}
+pub(crate) enum TopicTemplate {}
 
 impl Kind for TopicTemplate {
     const NAME: &'static str = "TopicTemplate";
@@ -208,7 +208,7 @@ impl Kind for TopicTemplate {
 }
 
 /// A query.
-pub(super) enum Sql {}
+pub(crate) enum Sql {}
 
 impl Kind for Sql {
     const NAME: &'static str = "Sql";
@@ -220,7 +220,7 @@ impl Kind for Sql {
 }
 
 /// Words for people.
-pub(super) enum Words {}
+pub(crate) enum Words {}
 
 impl Kind for Words {
     const NAME: &'static str = "Words";
@@ -229,7 +229,7 @@ impl Kind for Words {
 }
 
 /// An identifier that only the other side understands.
-pub(super) enum Identifier {}
+pub(crate) enum Identifier {}
 
 impl Kind for Identifier {
     const NAME: &'static str = "Identifier";
@@ -238,7 +238,7 @@ impl Kind for Identifier {
 }
 
 /// An address to listen at.
-pub(super) enum Address {}
+pub(crate) enum Address {}
 
 impl Kind for Address {
     const NAME: &'static str = "Address";
@@ -249,7 +249,7 @@ impl Kind for Address {
 }
 
 /// A text of the server's settings.
-pub(super) enum Setting {}
+pub(crate) enum Setting {}
 
 impl Kind for Setting {
     const NAME: &'static str = "Setting";

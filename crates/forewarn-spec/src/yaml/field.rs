@@ -14,9 +14,14 @@ use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::read::{PLACE_OF_KEY, PLACED};
-pub(super) use crate::diagnostics::Placed;
+pub(crate) use crate::diagnostics::Placed;
 use crate::diagnostics::{Place, Report};
+
+/// The name under which a value is asked for together with its place: the value, its line and its column, in
+/// this order.
+pub(crate) const PLACED: &str = "placed";
+/// The name under which the place of a key is asked for, whatever its value: line and column.
+pub(crate) const PLACE_OF_KEY: &str = "place of key";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Placed<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -60,7 +65,7 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
 }
 
 /// A text of kind `K`, with its place.
-pub(super) struct Text<K> {
+pub(crate) struct Text<K> {
     text: Placed<String>,
     kind: PhantomData<K>,
 }
@@ -103,7 +108,7 @@ impl<K: Kind> JsonSchema for Text<K> {
 }
 
 /// What a text is: how JSON Schema describes it.
-pub(super) trait Kind {
+pub(crate) trait Kind {
     /// Its name among the definitions of a schema.
     const NAME: &'static str;
     /// What it is and how it is written.
@@ -122,7 +127,7 @@ pub(super) trait Kind {
 }
 
 /// A type whose values have names.
-pub(super) trait Choice: Copy + 'static {
+pub(crate) trait Choice: Copy + 'static {
     /// Its name among the definitions of a schema.
     const NAME: &'static str;
     /// What is chosen.
@@ -134,10 +139,10 @@ pub(super) trait Choice: Copy + 'static {
 }
 
 /// The kind of the names of `T`'s values.
-pub(super) struct OneOf<T>(PhantomData<T>);
+pub(crate) struct OneOf<T>(PhantomData<T>);
 
 /// A text that names a value of `T`.
-pub(super) type Chosen<T> = Text<OneOf<T>>;
+pub(crate) type Chosen<T> = Text<OneOf<T>>;
 
 impl<T: Choice> Kind for OneOf<T> {
     const NAME: &'static str = T::NAME;
@@ -149,7 +154,7 @@ impl<T: Choice> Kind for OneOf<T> {
 }
 
 /// Reads a name of one of `T`'s values.
-pub(super) fn choice<T: Choice>(text: &Chosen<T>, report: &mut Report<'_>) -> Option<T> {
+pub(crate) fn choice<T: Choice>(text: &Chosen<T>, report: &mut Report<'_>) -> Option<T> {
     let found = T::CHOICES.iter().find(|(name, _)| *name == text.value).map(|(_, value)| *value);
     if found.is_none() {
         let names: Vec<&str> = T::CHOICES.iter().map(|(name, _)| *name).collect();
@@ -169,13 +174,10 @@ pub(super) fn choice<T: Choice>(text: &Chosen<T>, report: &mut Report<'_>) -> Op
     found
 }
 
-/// The keys of [`Unsupported`] values: they are not offered to somebody who mistyped a key.
-pub(super) const UNSUPPORTED_KEYS: [&str; 4] = ["views", "routes", "stuck", "sequence"];
-
 /// The place of a key that is reserved for what is not supported yet, if it is there. Its presence is a
 /// mistake, whatever its value.
 #[derive(Default)]
-pub(super) struct Unsupported(Option<Place>);
+pub(crate) struct Unsupported(Option<Place>);
 
 impl<'de> Deserialize<'de> for Unsupported {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -200,7 +202,7 @@ impl<'de> Deserialize<'de> for Unsupported {
 
 impl Unsupported {
     /// Reports the key if it is there, and says whether it is.
-    pub(super) fn refuse(&self, key: &str, instead: &str, report: &mut Report<'_>) -> bool {
+    pub(crate) fn refuse(&self, key: &str, instead: &str, report: &mut Report<'_>) -> bool {
         if let Some(place) = self.0 {
             report.at(place, format!("`{key}` is not supported yet"), Some(instead.to_owned()));
         }

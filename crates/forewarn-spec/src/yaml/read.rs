@@ -11,21 +11,16 @@ use serde::de::value::{BorrowedStrDeserializer, Error};
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
 
+use super::field::PLACE_OF_KEY;
 use super::form;
 use super::tree::{Key, Node, Value};
 use crate::diagnostics::{MAX_MISTAKES, Place, Report};
-
-/// The name under which a value is asked for together with its place: the value, its line and its column, in
-/// this order.
-pub(super) const PLACED: &str = "placed";
-/// The name under which the place of a key is asked for, whatever its value: line and column.
-pub(super) const PLACE_OF_KEY: &str = "place of key";
 
 /// Larger files are refused before they are read.
 const MAX_BYTES: usize = 8 << 20;
 
 /// Reads a file. Faults of form go into `report`; what they concern is neutral in the result.
-pub(super) fn read<T: DeserializeOwned>(text: &str, report: &mut Report<'_>) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(text: &str, report: &mut Report<'_>) -> Option<T> {
     if text.len() > MAX_BYTES {
         report.whole_file(format!("the file is larger than {} MiB", MAX_BYTES >> 20));
         return None;

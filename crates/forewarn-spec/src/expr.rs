@@ -5,6 +5,7 @@
 //! implicit conversions.
 
 mod ast;
+mod error;
 mod eval;
 mod lex;
 mod parse;
@@ -18,10 +19,8 @@ use std::sync::Arc;
 use forewarn_types::SignalName;
 
 pub use ast::{BinaryOp, Function, Node, Type};
-pub use eval::{Compiled, Inputs};
-
-/// Most signals one expression may name: the bits of [`Inputs::known`].
-pub const MAX_SIGNALS: usize = 64;
+pub use error::ExprError;
+pub use eval::{Compiled, Inputs, MAX_SIGNALS};
 
 /// A parsed and type-checked expression.
 #[derive(Debug, Clone)]
@@ -31,29 +30,6 @@ pub struct Expr {
     ty: Type,
     signals: Vec<SignalName>,
     spans: Vec<Range<usize>>,
-}
-
-/// Why a text is no expression.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct ExprError {
-    /// Where, in bytes of the text.
-    pub span: Range<usize>,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub hint: Option<String>,
-}
-
-impl ExprError {
-    fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), hint: None }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
 }
 
 impl Expr {

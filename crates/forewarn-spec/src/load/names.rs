@@ -1,0 +1,51 @@
+//! Names: what is one, and that none is given twice.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostics::Report;
+use crate::yaml::field::Text;
+use crate::yaml::kinds::{BUILT_IN_TABLES, Name, Table};
+
+/// Names that must be unique over all files: kind and name → where it was first.
+#[derive(Default)]
+pub(super) struct Names(BTreeMap<(&'static str, String), String>);
+
+impl Names {
+    pub(super) fn claim(&mut self, kind: &'static str, name: &Text<Name>, report: &mut Report<'_>) {
+        if !is_name(&name.value) {
+            report.on(
+                name,
+                format!("{:?} is no name", name.value),
+                Some("use letters, digits, _ and -, beginning with a letter".to_owned()),
+            );
+        }
+        let place = format!("{}:{}", report.file(), name.place.line);
+        if let Some(first) = self.0.insert((kind, name.value.clone()), place) {
+            report.on(
+                name,
+                format!("the {kind} '{}' is defined twice", name.value),
+                Some(format!("the other one is at {first}; rename one")),
+            );
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    text.len() <= 128
+        && text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+/// The table that a job writes: one of its own, and named as SQL names tables.
+pub(super) fn job_table(text: &Text<Table>, report: &mut Report<'_>) {
+    let table = &text.value;
+    if BUILT_IN_TABLES.contains(&table.as_str()) {
+        report.on(text, format!("'{table}' is a built-in table"), Some("choose another name".to_owned()));
+    } else if !is_name(table) || table.contains('-') || table.chars().any(char::is_uppercase) {
+        report.on(
+            text,
+            format!("'{table}' is no table name"),
+            Some("use lower-case letters, digits and _".to_owned()),
+        );
+    }
+}

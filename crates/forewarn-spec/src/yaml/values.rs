@@ -1,0 +1,74 @@
+//! What the texts of definitions stand for: durations, selectors, zones, schedules. A text that stands for
+//! nothing is reported, and something harmless takes its place.
+
+use chrono_tz::Tz;
+use forewarn_types::parse_duration_us;
+
+use super::field::{Kind, Placed, Text};
+use super::kinds::{Assets, CronText, Duration, PositiveDuration, Zone};
+use crate::diagnostics::Report;
+use crate::glob::AssetGlob;
+
+pub(crate) fn duration(text: &Text<Duration>, report: &mut Report<'_>) -> i64 {
+    microseconds(text, report)
+}
+
+pub(crate) fn positive_duration(text: &Text<PositiveDuration>, report: &mut Report<'_>) -> i64 {
+    positive_microseconds(text, report)
+}
+
+pub(crate) fn positive_microseconds<K: Kind>(text: &Text<K>, report: &mut Report<'_>) -> i64 {
+    let us = microseconds(text, report);
+    if us <= 0 {
+        report.on(text, "this duration must be longer than zero", None);
+    }
+    us.max(1)
+}
+
+fn microseconds<K: Kind>(text: &Text<K>, report: &mut Report<'_>) -> i64 {
+    parse_duration_us(&text.value).unwrap_or_else(|error| {
+        report.on(text, error.to_string(), None);
+        1
+    })
+}
+
+pub(crate) fn glob(text: &Text<Assets>, report: &mut Report<'_>) -> Option<AssetGlob> {
+    AssetGlob::parse(&text.value).map_err(|message| report.on(text, message, None)).ok()
+}
+
+pub(crate) fn timezone(text: Option<&Text<Zone>>, report: &mut Report<'_>) -> Tz {
+    let Some(text) = text else { return Tz::UTC };
+    text.value.parse().unwrap_or_else(|_| {
+        report.on(
+            text,
+            format!("unknown time zone '{}'", text.value),
+            Some("use a name such as UTC or Europe/Oslo".to_owned()),
+        );
+        Tz::UTC
+    })
+}
+
+pub(crate) fn cron(text: &Text<CronText>, report: &mut Report<'_>) -> String {
+    if text.value.split_whitespace().count() != 5 {
+        report.on(
+            text,
+            format!("'{}' is no schedule of five fields", text.value),
+            Some("minute hour day month weekday, as in `0 2 * * *`".to_owned()),
+        );
+    } else if let Err(error) = text.value.parse::<croner::Cron>() {
+        report.on(
+            text,
+            format!("'{}' is no schedule: {error}", text.value),
+            Some("minute hour day month weekday, as in `0 2 * * *`".to_owned()),
+        );
+    }
+    text.value.clone()
+}
+
+/// A number above zero.
+pub(crate) fn positive(number: &Placed<f64>, report: &mut Report<'_>) -> f64 {
+    if !(number.value > 0.0 && number.value.is_finite()) {
+        report.on(number, "this must be a number above zero", None);
+    }
+    number.value
+}
