@@ -3,6 +3,7 @@
 mod detectors;
 mod laws;
 mod lifecycle;
+mod upgrade;
 mod when;
 
 use std::sync::Arc;
