@@ -213,7 +213,7 @@ impl Instance {
             let RuleWatch::When(rule) = &scene.program.rules[number as usize].watch else { return };
             let passed = passed(Clock::latest(inputs, scene.slots));
             when.advance(rule, inputs, scene.slots, passed, &mut |step| {
-                events.push(scene.when_event(number, rule, inputs, step))
+                events.push(scene.when_event(number, rule, inputs, step));
             });
         } else if let Some(slot) = self.doubtful_slot().map(|slot| &scene.slots[slot as usize])
             && slot.stale_after() < passed(slot.clock).to

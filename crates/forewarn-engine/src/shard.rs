@@ -274,7 +274,7 @@ impl Shard {
                 let clock = Clock::latest(inputs, slots);
                 let at = clock.newest;
                 when.judge(rule, inputs, slots, at, &mut |step| {
-                    events.push(scene.when_event(number, rule, inputs, step))
+                    events.push(scene.when_event(number, rule, inputs, step));
                 });
                 if !when.is_idle() {
                     arm(state, clock.wall_time(when.due(rule, inputs, slots, at)), asset, armed);

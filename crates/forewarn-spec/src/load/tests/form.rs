@@ -53,6 +53,10 @@ fn faults_of_form_are_told_in_plain_words() {
         let [only] = &error.0[..] else { panic!("{text}\n{error}") };
         assert_eq!((only.line, only.message.as_str(), only.hint.as_deref()), (line, message, hint), "{text}");
     }
+}
+
+#[test]
+fn faults_of_settings_and_models_are_told_likewise() {
     for (text, message) in [
         ("limits: { max_series: many }\n", "a whole number, zero or above, is expected here"),
         ("limits: { max_series: -1 }\n", "a whole number, zero or above, is expected here"),
