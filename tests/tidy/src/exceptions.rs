@@ -10,8 +10,6 @@ pub const CIRCLES: &[&str] = &[
     "forewarn-lake",
     "forewarn-log",
     "forewarn-models",
-    "forewarn-spec",
-    "forewarn-types",
 ];
 /// Crates with arrows from a lower floor to a higher one.
 pub const FLOORS: &[&str] = &["forewarn-lake"];
@@ -20,7 +18,7 @@ pub const UNUSED: &[&str] = &["forewarn-query"];
 /// Dependencies of the workspace's table that no package takes.
 pub const UNTAKEN: &[&str] = &["forewarn-query"];
 /// Crates with files that are too long.
-pub const SIZE: &[&str] = &["forewarn-lake", "forewarn-spec"];
+pub const SIZE: &[&str] = &["forewarn-lake"];
 /// Crates with lines that are too wide.
 pub const WIDTH: &[&str] = &[
     "forewarn",
@@ -34,4 +32,4 @@ pub const WIDTH: &[&str] = &[
     "forewarn-types",
 ];
 /// Crates with `mod.rs` or `#[path]`.
-pub const STYLE: &[&str] = &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-lake", "forewarn-spec"];
+pub const STYLE: &[&str] = &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-lake"];

@@ -40,7 +40,7 @@ mod tests {
         let routes =
             ["/v1/alerts", "/v1/alerts/{id}", "/v1/alerts/{id}/acknowledge", "/v1/assets", "/healthz"];
         let check = |path: &str, expected: Option<&str>| {
-            assert_eq!(nearest(path, routes.into_iter()).as_deref(), expected, "{path}")
+            assert_eq!(nearest(path, routes.into_iter()).as_deref(), expected, "{path}");
         };
         check("/v1/alert", Some("/v1/alerts"));
         check("/v1/alerts/7f/acknowlege", Some("/v1/alerts/{id}/acknowledge"));

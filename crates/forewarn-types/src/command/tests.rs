@@ -1,3 +1,5 @@
+//! Which action each state allows.
+
 use super::*;
 
 /// Each action with the states that allow it, and what the other states answer.

@@ -1,3 +1,5 @@
+//! The fingerprints of the draft.
+
 use super::*;
 
 /// Values that the draft lists. A change of one would give every rule, run and alert another name.

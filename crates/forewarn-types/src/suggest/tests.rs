@@ -1,3 +1,5 @@
+//! Slips, swaps and long names.
+
 use super::*;
 
 #[test]
