@@ -1,5 +1,5 @@
-//! What can go wrong with the API as a stage. What goes wrong with one request is a [`crate::Problem`], which
-//! the client is told.
+//! What can go wrong with the API as a stage. What goes wrong with one request is a
+//! [`crate::Problem`], which the client gets as the answer.
 
 /// Why the API could not be built or run.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +9,8 @@ pub enum ApiError {
     Options(String),
     /// A snapshot of the read model cannot be written or read.
     #[error(
-        "the snapshot of the read model cannot be used: {0}; an older snapshot serves, or the program that wrote this one"
+        "the snapshot of the read model cannot be used: {0}; \
+         use an older snapshot, or the release that wrote this one"
     )]
     Snapshot(String),
     /// The listening socket failed.

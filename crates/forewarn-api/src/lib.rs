@@ -11,6 +11,7 @@ mod context;
 mod error;
 mod http;
 mod metrics;
+mod problem;
 mod problems;
 mod routes;
 mod server;
@@ -22,8 +23,8 @@ mod tests;
 
 pub use context::{ApiComponents, ApiState};
 pub use error::ApiError;
-pub use http::Problem;
 pub use metrics::{Counter, Exposition, Histogram, Metrics};
+pub use problem::Problem;
 pub use routes::backups::{SavedSnapshot, TakeSnapshot};
 pub use server::Api;
 pub use state::{

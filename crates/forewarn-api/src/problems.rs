@@ -5,7 +5,7 @@ use forewarn_ingest::IngestError;
 use forewarn_lake::LakeError;
 use forewarn_models::ModelError;
 
-use crate::Problem;
+use crate::problem::Problem;
 
 /// What a sender of readings is told.
 pub(crate) fn ingest(error: &IngestError) -> Problem {

@@ -70,7 +70,8 @@ impl Api {
         tokio::select! {
             served = async { serving.await } => Ok(served?),
             () = deadline => {
-                tracing::warn!(seconds = DRAIN.as_secs(), "requests still under way were cut off at shutdown");
+                let seconds = DRAIN.as_secs();
+                tracing::warn!(seconds, "requests still under way were cut off at shutdown");
                 Ok(())
             }
         }
@@ -81,7 +82,10 @@ fn not_found(request: &Request, templates: &[String]) -> Problem {
     let path: String = request.uri().path().chars().take(200).collect();
     let problem = Problem::not_found(format!("there is no route {} {path}", request.method()));
     if path.strip_prefix("/v1/assets/").is_some_and(|rest| rest.contains('/')) {
-        return problem.hint("an asset in a URL is its path percent-encoded: /v1/assets/plant1%2Fpump7; GET /v1/assets lists all");
+        return problem.hint(
+            "an asset in a URL is its path percent-encoded: /v1/assets/plant1%2Fpump7; \
+             GET /v1/assets lists all",
+        );
     }
     match hint::nearest(&path, templates.iter().map(String::as_str)) {
         Some(route) => problem.hint(format!("the nearest route is {route}; GET /openapi.json describes all")),

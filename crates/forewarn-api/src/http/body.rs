@@ -11,8 +11,8 @@ use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::Problem;
 use crate::ApiState;
+use crate::problem::Problem;
 
 /// A body that has not arrived by then will not: the sender is gone or holds the connection on purpose.
 const ARRIVAL: Duration = Duration::from_mins(1);

@@ -6,7 +6,7 @@ use forewarn_types::{AssetPath, Timestamp, check_asset};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
-use super::Problem;
+use crate::problem::Problem;
 
 /// Query parameters.
 pub(crate) struct Params<T>(pub T);

@@ -6,8 +6,8 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use super::Problem;
 use crate::ApiState;
+use crate::problem::Problem;
 
 /// Counts the request by route, method and status, and times it by route.
 pub(crate) async fn measure(State(api): State<ApiState>, request: Request, next: Next) -> Response {

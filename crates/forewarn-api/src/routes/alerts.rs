@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::params::{limit, time_range};
-use crate::http::{Params, PathParam, Problem, TimeInput};
+use crate::http::{Params, PathParam, TimeInput};
+use crate::problem::{Problem, sets};
 use crate::state::{AlertFilter, Cursor, StateFilter};
 use crate::{AlertDetail, AlertView, ApiState};
 
@@ -56,8 +57,7 @@ pub(crate) struct AlertPage {
 /// All open alerts are listed, and the newest 10,000 ended ones; older ones are in the table `alert_events`.
 #[utoipa::path(get, path = "/v1/alerts", tag = "alerts", params(AlertsQuery), responses(
     (status = 200, description = "The alerts", body = AlertPage),
-    (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters,
 ))]
 pub(crate) async fn list_alerts(
     Extract(api): Extract<ApiState>,
@@ -80,11 +80,10 @@ pub(crate) async fn list_alerts(
 }
 
 /// One alert with its history.
-#[utoipa::path(get, path = "/v1/alerts/{id}", tag = "alerts", params(("id" = String, Path, description = "The alert's id")), responses(
+#[utoipa::path(get, path = "/v1/alerts/{id}", tag = "alerts",
+    params(("id" = String, Path, description = "The alert's id")), responses(
     (status = 200, description = "The alert", body = AlertDetail),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing,
 ))]
 pub(crate) async fn get_alert(
     Extract(api): Extract<ApiState>,
@@ -116,7 +115,8 @@ pub(crate) fn parse_id(text: &str) -> Result<AlertId, Problem> {
 fn unknown(id: &str) -> Problem {
     let id: String = id.chars().take(64).collect();
     Problem::not_found(format!("there is no alert {id}")).hint(
-        "GET /v1/alerts lists all open alerts and the newest ended ones; POST /v1/sql over alert_events finds all that there ever were",
+        "GET /v1/alerts lists all open alerts and the newest ended ones; \
+         the table alert_events, to be asked with POST /v1/sql, has all that there ever were",
     )
 }
 
@@ -166,7 +166,8 @@ fn parse_states(text: &str) -> Result<StateFilter, Problem> {
     let parse = |name: &str| {
         AlertState::parse(name).ok_or_else(|| {
             Problem::bad_request(format!("state {:?} is not known", shorten(name))).hint(
-                "states are unacknowledged, acknowledged, returned, normal, shelved, suppressed, out-of-service, pending; or open, active, all",
+                "states are unacknowledged, acknowledged, returned, normal, shelved, suppressed, \
+                 out-of-service, pending; or open, active, all",
             )
         })
     };

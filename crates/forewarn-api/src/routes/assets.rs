@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::params::limit;
-use crate::http::{AssetParam, Params, PathParam, Problem};
+use crate::http::{AssetParam, Params, PathParam};
+use crate::problem::{Problem, sets};
 use crate::state::{Asset, State};
 use crate::{AlertView, ApiState, LifeEventView, PredictionView};
 
@@ -103,8 +104,7 @@ pub(crate) struct SignalView {
 /// Lists assets with their signals, flat or as a tree.
 #[utoipa::path(get, path = "/v1/assets", tag = "assets", params(AssetsQuery), responses(
     (status = 200, description = "The assets", body = AssetPage),
-    (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters,
 ))]
 pub(crate) async fn list_assets(
     Extract(api): Extract<ApiState>,
@@ -136,11 +136,10 @@ pub(crate) async fn list_assets(
 
 /// One asset: newest readings, open alerts, predictions, life events.
 #[utoipa::path(get, path = "/v1/assets/{asset}", tag = "assets",
-    params(("asset" = String, Path, description = "The asset's path, percent-encoded: plant1%2Fpump7")), responses(
+    params(("asset" = String, Path, description = "The asset's path, percent-encoded: plant1%2Fpump7")),
+    responses(
     (status = 200, description = "The asset", body = AssetDetail),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "Nothing is known about that asset", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing,
 ))]
 pub(crate) async fn get_asset(
     Extract(api): Extract<ApiState>,

@@ -20,7 +20,7 @@ use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
-use crate::http::Problem;
+use crate::problem::{Problem, sets};
 use crate::{ApiState, problems};
 
 /// Where the records are put that neither the tables nor the snapshot hold.
@@ -102,10 +102,9 @@ struct TableVersion {
 /// is copied; the lines that follow are empty. Meanwhile readings are taken in and queries answered as
 /// always, and the upkeep of the lake waits. `forewarn backup` uses this.
 #[utoipa::path(post, path = "/v1/backups", tag = "operation", responses(
-    (status = 200, description = "What to copy, then empty lines until the client closes the connection", body = BackupPoint,
-     content_type = "application/x-ndjson"),
-    (status = 409, description = "Another backup is being made", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The state cannot be held now", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "What to copy, then empty lines until the client closes the connection",
+     body = BackupPoint, content_type = "application/x-ndjson"),
+    sets::Refused, sets::Busy,
 ))]
 pub(crate) async fn hold_for_backup(Extract(api): Extract<ApiState>) -> Result<Response, Problem> {
     let permit = Arc::clone(&api.backups).try_acquire_owned();

@@ -4,13 +4,14 @@
 use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use forewarn_types::{AlertState, CommandAction, OperatorCommand, Record, Timestamp, parse_duration_us};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::alerts::{detail, parse_id, state_of};
-use crate::http::{ApiJson, PathParam, Problem, TimeInput};
+use crate::http::{ApiJson, PathParam, TimeInput};
+use crate::problem::{Problem, sets};
 use crate::{AlertDetail, ApiState};
 
 const MAX_ACTOR_BYTES: usize = 128;
@@ -49,45 +50,51 @@ pub(crate) struct ShelveBody {
     duration: Option<String>,
 }
 
-/// Acknowledges an alert: somebody has seen it and deals with it.
+/// The answer to an action.
+#[derive(utoipa::IntoResponses)]
+pub(crate) enum Acted {
+    /// The alert after the action
+    #[response(status = 200)]
+    Done(AlertDetail),
+    /// The action is stored and takes effect soon
+    #[response(status = 202)]
+    Stored(AlertDetail),
+}
+
+impl IntoResponse for Acted {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Done(alert) => Json(alert).into_response(),
+            Self::Stored(alert) => (StatusCode::ACCEPTED, Json(alert)).into_response(),
+        }
+    }
+}
+
+/// Acknowledges an alert: someone has seen it and deals with it.
 #[utoipa::path(post, path = "/v1/alerts/{id}/acknowledge", tag = "alerts", request_body = ActionBody,
     params(("id" = String, Path, description = "The alert's id")), responses(
-    (status = 200, description = "The alert after it", body = AlertDetail),
-    (status = 202, description = "Recorded; it will take effect soon", body = AlertDetail),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The alert is in a state that does not allow it", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    Acted,
+    sets::Body, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn acknowledge(
     Extract(api): Extract<ApiState>,
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ActionBody>,
-) -> Result<Response, Problem> {
+) -> Result<Acted, Problem> {
     act(&api, &id, CommandAction::Acknowledge, body).await
 }
 
 /// Hides an alert until a time.
 #[utoipa::path(post, path = "/v1/alerts/{id}/shelve", tag = "alerts", request_body = ShelveBody,
     params(("id" = String, Path, description = "The alert's id")), responses(
-    (status = 200, description = "The alert after it", body = AlertDetail),
-    (status = 202, description = "Recorded; it will take effect soon", body = AlertDetail),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The alert is in a state that does not allow it", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    Acted,
+    sets::Body, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn shelve(
     Extract(api): Extract<ApiState>,
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ShelveBody>,
-) -> Result<Response, Problem> {
+) -> Result<Acted, Problem> {
     let until = shelf_end(&body, api.clock.now())?;
     let body = ActionBody { actor: body.actor, comment: body.comment, reason: body.reason };
     act(&api, &id, CommandAction::Shelve { until }, body).await
@@ -96,48 +103,35 @@ pub(crate) async fn shelve(
 /// Shows a hidden alert again.
 #[utoipa::path(post, path = "/v1/alerts/{id}/unshelve", tag = "alerts", request_body = ActionBody,
     params(("id" = String, Path, description = "The alert's id")), responses(
-    (status = 200, description = "The alert after it", body = AlertDetail),
-    (status = 202, description = "Recorded; it will take effect soon", body = AlertDetail),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The alert is in a state that does not allow it", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    Acted,
+    sets::Body, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn unshelve(
     Extract(api): Extract<ApiState>,
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ActionBody>,
-) -> Result<Response, Problem> {
+) -> Result<Acted, Problem> {
     act(&api, &id, CommandAction::Unshelve, body).await
 }
 
 /// Leaves a remark on an alert.
 #[utoipa::path(post, path = "/v1/alerts/{id}/comment", tag = "alerts", request_body = ActionBody,
     params(("id" = String, Path, description = "The alert's id")), responses(
-    (status = 200, description = "The alert after it", body = AlertDetail),
-    (status = 202, description = "Recorded; it will take effect soon", body = AlertDetail),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such alert", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    Acted,
+    sets::Body, sets::Missing,
 ))]
 pub(crate) async fn comment(
     Extract(api): Extract<ApiState>,
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ActionBody>,
-) -> Result<Response, Problem> {
+) -> Result<Acted, Problem> {
     if body.comment.as_deref().is_none_or(|comment| comment.trim().is_empty()) {
         return Err(Problem::bad_request("a comment needs the field \"comment\""));
     }
     act(&api, &id, CommandAction::Comment, body).await
 }
 
-async fn act(api: &ApiState, id: &str, action: CommandAction, body: ActionBody) -> Result<Response, Problem> {
+async fn act(api: &ApiState, id: &str, action: CommandAction, body: ActionBody) -> Result<Acted, Problem> {
     let alert = parse_id(id)?;
     let command = OperatorCommand {
         alert,
@@ -152,8 +146,8 @@ async fn act(api: &ApiState, id: &str, action: CommandAction, body: ActionBody) 
     api.log.append(Record::Command(command)).await?;
     // The record is durable from here on, so what follows is no failure any more: at worst the effect is not
     // visible yet.
-    let status = if api.judged().await.is_ok() { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok((status, Json(detail(api, alert)?)).into_response())
+    let answer = if api.judged().await.is_ok() { Acted::Done } else { Acted::Stored };
+    detail(api, alert).map(answer)
 }
 
 /// Refuses what cannot have an effect. The engine decides in the end; this tells the operator at once.

@@ -9,7 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::assets::unknown;
 use crate::http::params::time_range;
-use crate::http::{AssetParam, Params, PathParam, Problem, TimeInput};
+use crate::http::{AssetParam, Params, PathParam, TimeInput};
+use crate::problem::{Problem, sets};
 use crate::{ApiState, problems};
 
 const MAX_POINTS: usize = 100_000;
@@ -95,9 +96,7 @@ pub(crate) struct Point {
         ("signal" = String, Path, description = "The signal"), HistoryQuery,
     ), responses(
     (status = 200, description = "The readings", body = History),
-    (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such signal", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing,
 ))]
 pub(crate) async fn get_readings(
     Extract(api): Extract<ApiState>,
@@ -386,7 +385,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn buckets_hold_every_reading_once(steps in prop::collection::vec((0_i64..5_000_000_000, -1e6_f64..1e6), 1..300), most in 1_usize..40) {
+        fn buckets_hold_every_reading_once(
+            steps in prop::collection::vec((0_i64..5_000_000_000, -1e6_f64..1e6), 1..300),
+            most in 1_usize..40,
+        ) {
             let mut thinner = Thinner::new(most);
             let mut time = 0;
             for (step, value) in &steps {
@@ -396,9 +398,11 @@ mod tests {
             let points = thinner.into_points();
             prop_assert!(points.len() <= most);
             prop_assert!(points.windows(2).all(|pair| pair[0].time <= pair[1].time));
-            prop_assert_eq!(points.iter().map(|point| point.count.unwrap_or(1)).sum::<u64>(), steps.len() as u64);
+            let count: u64 = points.iter().map(|point| point.count.unwrap_or(1)).sum();
+            prop_assert_eq!(count, steps.len() as u64);
             let lowest = steps.iter().map(|(_, value)| *value).fold(f64::INFINITY, f64::min);
-            let shown = points.iter().filter_map(|point| point.min.or(point.value)).fold(f64::INFINITY, f64::min);
+            let least = |point: &Point| point.min.or(point.value);
+            let shown = points.iter().filter_map(least).fold(f64::INFINITY, f64::min);
             prop_assert_eq!(lowest, shown);
         }
     }

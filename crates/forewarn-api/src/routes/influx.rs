@@ -1,5 +1,7 @@
-//! What clients of `InfluxDB` expect to find: both write routes, and the two by which they look whether
-//! somebody is there.
+//! What clients of `InfluxDB` expect to find: both write routes, and the two by which they check that a
+//! server is there.
+
+use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State as Extract;
@@ -9,17 +11,43 @@ use forewarn_ingest::Accepted;
 use forewarn_ingest::decode::line_protocol::{Precision, decode};
 use serde::Deserialize;
 use serde_json::json;
-use utoipa::IntoParams;
+use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::{Content, RefOr, ResponseBuilder};
+use utoipa::{IntoParams, IntoResponses};
 
 use super::readings::{WriteResult, store};
-use crate::http::{Params, Problem, RawBody};
+use crate::http::{Params, RawBody};
+use crate::problem::Problem;
+use crate::problem::kind::Kind;
 use crate::{ApiState, problems};
 
 /// The version of `InfluxDB` whose write routes these are like.
 const VERSION: &str = "2.7.0-forewarn";
 
+/// What both write routes answer, in the form that clients of `InfluxDB` read.
+pub(crate) enum WriteAnswers {}
+
+impl IntoResponses for WriteAnswers {
+    fn responses() -> BTreeMap<String, RefOr<utoipa::openapi::Response>> {
+        let error = |about: &str| {
+            let content = Content::new(Some(ObjectBuilder::new()));
+            ResponseBuilder::new().description(about).content("application/json", content).build()
+        };
+        let mut answers: BTreeMap<_, _> =
+            [Kind::Timeout, Kind::TooLarge, Kind::UnsupportedEncoding, Kind::Unavailable]
+                .map(Kind::words)
+                .map(|words| (words.status.as_str().to_owned(), error(words.about).into()))
+                .into();
+        let stored = "All lines are stored; fields that are texts are ignored";
+        answers.insert("204".into(), ResponseBuilder::new().description(stored).build().into());
+        let partial = "Some lines were refused; all others are stored";
+        answers.insert("400".into(), error(partial).into());
+        answers
+    }
+}
+
 /// Parameters of a write. Clients send many more, such as user and consistency; those have no meaning here
-/// and are passed over.
+/// and are ignored.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WriteQuery {
@@ -37,15 +65,8 @@ pub(crate) struct WriteQuery {
 }
 
 /// Stores line protocol, as `InfluxDB` 1 does.
-#[utoipa::path(post, path = "/write", tag = "readings", params(WriteQuery), request_body(content = String, content_type = "text/plain"),
-    responses(
-    (status = 204, description = "All lines are stored; fields that are texts are passed over"),
-    (status = 400, description = "Some lines were refused; all others are stored", body = Object),
-    (status = 408, description = "The body did not arrive in time", body = Object),
-    (status = 413, description = "The body is too large", body = Object),
-    (status = 415, description = "The body is compressed in an unknown way", body = Object),
-    (status = 503, description = "Not now; send it again", body = Object),
-))]
+#[utoipa::path(post, path = "/write", tag = "readings", params(WriteQuery),
+    request_body(content = String, content_type = "text/plain"), responses(WriteAnswers))]
 pub(crate) async fn write_v1(
     Extract(api): Extract<ApiState>,
     query: Result<Params<WriteQuery>, Problem>,
@@ -56,14 +77,7 @@ pub(crate) async fn write_v1(
 
 /// Stores line protocol, as `InfluxDB` 2 does.
 #[utoipa::path(post, path = "/api/v2/write", tag = "readings", params(WriteQuery),
-    request_body(content = String, content_type = "text/plain"), responses(
-    (status = 204, description = "All lines are stored; fields that are texts are passed over"),
-    (status = 400, description = "Some lines were refused; all others are stored", body = Object),
-    (status = 408, description = "The body did not arrive in time", body = Object),
-    (status = 413, description = "The body is too large", body = Object),
-    (status = 415, description = "The body is compressed in an unknown way", body = Object),
-    (status = 503, description = "Not now; send it again", body = Object),
-))]
+    request_body(content = String, content_type = "text/plain"), responses(WriteAnswers))]
 pub(crate) async fn write_v2(
     Extract(api): Extract<ApiState>,
     query: Result<Params<WriteQuery>, Problem>,
@@ -72,16 +86,20 @@ pub(crate) async fn write_v2(
     write(&api, query, body).await.unwrap_or_else(|problem| refused(&problem))
 }
 
-/// Answers clients of `InfluxDB` that somebody is there.
-#[utoipa::path(get, path = "/ping", tag = "operation", responses((status = 204, description = "Somebody is there")))]
+/// Answers the first request of many `InfluxDB` clients: is there a server?
+#[utoipa::path(get, path = "/ping", tag = "operation", responses(
+    (status = 204, description = "The server is there"),
+))]
 pub(crate) async fn ping() -> Response {
     let version = HeaderName::from_static("x-influxdb-version");
     let build = HeaderName::from_static("x-influxdb-build");
     (StatusCode::NO_CONTENT, [(version, VERSION), (build, "OSS")]).into_response()
 }
 
-/// Answers clients of `InfluxDB` that all is well.
-#[utoipa::path(get, path = "/health", tag = "operation", responses((status = 200, description = "All is well", body = Object)))]
+/// Answers the health check of `InfluxDB` clients.
+#[utoipa::path(get, path = "/health", tag = "operation", responses(
+    (status = 200, description = "The server takes writes", body = Object),
+))]
 pub(crate) async fn health() -> Json<serde_json::Value> {
     Json(json!({
         "name": "forewarn", "message": "ready for writes", "status": "pass", "checks": [],
@@ -118,7 +136,8 @@ fn partial(accepted: Accepted) -> serde_json::Value {
     let result = WriteResult::from(accepted);
     json!({
         "code": "invalid", "message": message, "error": message,
-        "accepted": result.accepted, "duplicate": result.duplicate, "rejected": result.rejected, "rejected_total": result.rejected_total,
+        "accepted": result.accepted, "duplicate": result.duplicate,
+        "rejected": result.rejected, "rejected_total": result.rejected_total,
     })
 }
 

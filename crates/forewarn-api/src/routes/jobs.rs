@@ -13,7 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::body::OptionalJson;
 use crate::http::params::limit;
-use crate::http::{ApiJson, Params, PathParam, Problem, TimeInput};
+use crate::http::{ApiJson, Params, PathParam, TimeInput};
+use crate::problem::{Problem, sets};
 use crate::{ApiState, problems};
 
 const LIMIT: usize = 100;
@@ -146,7 +147,7 @@ pub(crate) struct RunsQuery {
 /// Lists jobs with their schedules.
 #[utoipa::path(get, path = "/v1/jobs", tag = "jobs", responses(
     (status = 200, description = "The jobs", body = Jobs),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Busy,
 ))]
 pub(crate) async fn list_jobs(Extract(api): Extract<ApiState>) -> Result<Json<Jobs>, Problem> {
     // What jobs there are can be said without their past.
@@ -155,11 +156,10 @@ pub(crate) async fn list_jobs(Extract(api): Extract<ApiState>) -> Result<Json<Jo
 }
 
 /// Lists the newest runs of a job, newest first.
-#[utoipa::path(get, path = "/v1/jobs/{job}/runs", tag = "jobs", params(("job" = String, Path, description = "The job"), RunsQuery), responses(
+#[utoipa::path(get, path = "/v1/jobs/{job}/runs", tag = "jobs",
+    params(("job" = String, Path, description = "The job"), RunsQuery), responses(
     (status = 200, description = "The runs", body = RunPage),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing,
 ))]
 pub(crate) async fn list_runs(
     Extract(api): Extract<ApiState>,
@@ -179,13 +179,7 @@ pub(crate) async fn list_runs(
 #[utoipa::path(post, path = "/v1/jobs/{job}/run", tag = "jobs", request_body = Option<RunBody>,
     params(("job" = String, Path, description = "The job")), responses(
     (status = 202, description = "The run has been queued", body = RunStarted),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "There is nothing to compute, or its rows are written", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Body, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn run_job(
     Extract(api): Extract<ApiState>,
@@ -201,13 +195,7 @@ pub(crate) async fn run_job(
 #[utoipa::path(post, path = "/v1/jobs/{job}/backfill", tag = "jobs", request_body = BackfillBody,
     params(("job" = String, Path, description = "The job")), responses(
     (status = 202, description = "The runs have been queued", body = RunsStarted),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "There is nothing to compute, or its rows are written", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Body, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn backfill(
     Extract(api): Extract<ApiState>,
@@ -224,11 +212,10 @@ pub(crate) async fn backfill(
 }
 
 /// One run.
-#[utoipa::path(get, path = "/v1/jobs/runs/{id}", tag = "jobs", params(("id" = String, Path, description = "The run")), responses(
+#[utoipa::path(get, path = "/v1/jobs/runs/{id}", tag = "jobs",
+    params(("id" = String, Path, description = "The run")), responses(
     (status = 200, description = "The run", body = RunView),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing,
 ))]
 pub(crate) async fn get_run(
     Extract(api): Extract<ApiState>,
@@ -239,12 +226,10 @@ pub(crate) async fn get_run(
 }
 
 /// Cancels a run that is queued or running. It ends soon, not at once.
-#[utoipa::path(post, path = "/v1/jobs/runs/{id}/cancel", tag = "jobs", params(("id" = String, Path, description = "The run")), responses(
+#[utoipa::path(post, path = "/v1/jobs/runs/{id}/cancel", tag = "jobs",
+    params(("id" = String, Path, description = "The run")), responses(
     (status = 202, description = "It will be cancelled; this is how it stands", body = RunView),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such run", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "It has ended already", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn cancel_run(
     Extract(api): Extract<ApiState>,

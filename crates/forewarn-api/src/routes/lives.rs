@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 
 use super::assets::unknown;
 use super::commands::check_text;
-use crate::http::{ApiJson, AssetParam, PathParam, Problem, TimeInput};
+use crate::http::{ApiJson, AssetParam, PathParam, TimeInput};
+use crate::problem::{Problem, sets};
 use crate::{ApiState, LifeEventView};
 
 const MAX_ACTOR_BYTES: usize = 128;
@@ -44,11 +45,7 @@ pub(crate) struct LifeEvents {
 #[utoipa::path(post, path = "/v1/assets/{asset}/life-events", tag = "assets", request_body = LifeEventBody,
     params(("asset" = String, Path, description = "The asset's path, percent-encoded")), responses(
     (status = 201, description = "Recorded", body = LifeEventView),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Body,
 ))]
 pub(crate) async fn post_life_event(
     Extract(api): Extract<ApiState>,
@@ -82,9 +79,7 @@ pub(crate) async fn post_life_event(
 #[utoipa::path(get, path = "/v1/assets/{asset}/life-events", tag = "assets",
     params(("asset" = String, Path, description = "The asset's path, percent-encoded")), responses(
     (status = 200, description = "Its life events", body = LifeEvents),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "Nothing is known about that asset", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing,
 ))]
 pub(crate) async fn get_life_events(
     Extract(api): Extract<ApiState>,

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::jobs::{RunStarted, request};
-use crate::http::{ApiJson, PathParam, Problem};
+use crate::http::{ApiJson, PathParam};
+use crate::problem::{Problem, sets};
 use crate::{ApiState, problems};
 
 /// All models.
@@ -38,7 +39,9 @@ pub(crate) struct PromoteBody {
 }
 
 /// Lists models, each with the version it predicts with.
-#[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, description = "The models", body = Models)))]
+#[utoipa::path(get, path = "/v1/models", tag = "models", responses(
+    (status = 200, description = "The models", body = Models),
+))]
 pub(crate) async fn list_models(Extract(api): Extract<ApiState>) -> Json<Models> {
     Json(Models { models: api.models.models() })
 }
@@ -47,9 +50,7 @@ pub(crate) async fn list_models(Extract(api): Extract<ApiState>) -> Json<Models>
 #[utoipa::path(get, path = "/v1/models/{model}/versions", tag = "models",
     params(("model" = String, Path, description = "The model")), responses(
     (status = 200, description = "The versions", body = Versions),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing,
 ))]
 pub(crate) async fn list_versions(
     Extract(api): Extract<ApiState>,
@@ -63,10 +64,7 @@ pub(crate) async fn list_versions(
 #[utoipa::path(post, path = "/v1/models/{model}/train", tag = "models",
     params(("model" = String, Path, description = "The model")), responses(
     (status = 202, description = "The run has been queued: GET /v1/jobs/runs/{run}", body = RunStarted),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "There is nothing to do", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn train(
     Extract(api): Extract<ApiState>,
@@ -80,10 +78,7 @@ pub(crate) async fn train(
 #[utoipa::path(post, path = "/v1/models/{model}/predict", tag = "models",
     params(("model" = String, Path, description = "The model")), responses(
     (status = 202, description = "The run has been queued: GET /v1/jobs/runs/{run}", body = RunStarted),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such model", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "There is nothing to do", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn predict(
     Extract(api): Extract<ApiState>,
@@ -97,13 +92,7 @@ pub(crate) async fn predict(
 #[utoipa::path(post, path = "/v1/models/{model}/promote", tag = "models", request_body = PromoteBody,
     params(("model" = String, Path, description = "The model")), responses(
     (status = 200, description = "The versions after it", body = Versions),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is no such model or version", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "The version does not fit the definition", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Body, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn promote(
     Extract(api): Extract<ApiState>,

@@ -6,13 +6,14 @@ use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
-use forewarn_lake::CommitFailure;
-use forewarn_types::Record;
+use forewarn_lake::{CommitFailure, Lake};
+use forewarn_log::Log;
+use forewarn_types::{Offset, Record};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::Problem;
-use crate::{ApiState, Exposition};
+use crate::problem::Problem;
+use crate::{ApiState, Exposition, State};
 
 /// How far behind the log a stage may be for the server to count as ready; it waits this long for it.
 const READY_WITHIN: Duration = Duration::from_millis(500);
@@ -47,7 +48,9 @@ pub(crate) struct Check {
 }
 
 /// Says that the process is alive.
-#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "Alive", body = Object)))]
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses(
+    (status = 200, description = "Alive", body = Object),
+))]
 pub(crate) async fn healthz() -> Json<serde_json::Value> {
     Json(serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
@@ -99,7 +102,7 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
         return Json(Readiness { status: "ready", checks }).into_response();
     }
     let problem = Problem::unavailable(wrong.join("; "))
-        .hint("mend what is named; what is on record can still be asked for");
+        .hint("repair what is named; what is stored can still be queried");
     problem.clone().respond_with(&NotReady { problem, checks })
 }
 
@@ -126,7 +129,8 @@ async fn probe_log(api: &ApiState) -> Check {
 
 /// What the server counts, for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses(
-    (status = 200, description = "Metrics in Prometheus' text form", body = String, content_type = "text/plain"),
+    (status = 200, description = "Metrics in the text format of Prometheus", body = String,
+     content_type = "text/plain"),
 ))]
 pub(crate) async fn metrics(Extract(api): Extract<ApiState>) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], api.metrics.render())
@@ -134,7 +138,9 @@ pub(crate) async fn metrics(Extract(api): Extract<ApiState>) -> Response {
 }
 
 /// This description.
-#[utoipa::path(get, path = "/openapi.json", tag = "operation", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+#[utoipa::path(get, path = "/openapi.json", tag = "operation", responses(
+    (status = 200, description = "OpenAPI 3.1", body = Object),
+))]
 pub(crate) async fn openapi(Extract(api): Extract<ApiState>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], api.document()).into_response()
 }
@@ -154,32 +160,43 @@ pub(crate) fn register_metrics(api: &ApiState) {
     let streams = api.streams.clone();
     let most_streams = streams.available_permits();
     api.metrics.collect_with(move |out| {
-        let applied = state.applied();
-        let end = log.end();
-        out.gauge("forewarn_log_start_offset", "Oldest offset that the log keeps.", &[], log.start().0 as f64);
-        out.gauge("forewarn_log_end_offset", "End of the durable log.", &[], end.0 as f64);
-        out.gauge(
-            "forewarn_state_lag_records",
-            "Records that the read model is behind the log.",
-            &[],
-            (end.0 - applied.0.min(end.0)) as f64,
-        );
-        out.gauge("forewarn_lake_tail_rows", "Rows that are not yet committed to the lake.", &[], lake.tail_rows() as f64);
-        out.gauge("forewarn_lake_tail_bytes", "About how many bytes of memory these rows take.", &[], lake.tail_bytes() as f64);
-        for failure in lake.failures() {
-            let table = [("table", failure.table.as_str())];
-            let help = "Attempts to commit rows of a table that have failed since the last success; none while there is none.";
-            out.gauge("forewarn_lake_failed_commits", help, &table, failure.attempts as f64);
-        }
+        log_metrics(out, &*log, state.applied());
+        lake_metrics(out, &lake);
         let open_streams = most_streams.saturating_sub(streams.available_permits());
         out.gauge("forewarn_http_streams", "Open event streams.", &[], open_streams as f64);
         intake_metrics(out, &intake.metrics());
-        let state = state.read();
-        out.gauge("forewarn_series", "Known series.", &[], state.series_count() as f64);
-        out.gauge("forewarn_assets", "Known assets.", &[], state.assets().len() as f64);
-        out.gauge("forewarn_alerts_open", "Open alerts, pending ones included.", &[], state.alerts().open_count() as f64);
-        out.gauge("forewarn_state_holes", "Records that could not be placed since others are missing.", &[], state.holes() as f64);
+        state_metrics(out, &state.read());
     });
+}
+
+fn log_metrics(out: &mut Exposition, log: &dyn Log, applied: Offset) {
+    let (start, end) = (log.start(), log.end());
+    out.gauge("forewarn_log_start_offset", "Oldest offset in the log.", &[], start.0 as f64);
+    out.gauge("forewarn_log_end_offset", "End of the durable log.", &[], end.0 as f64);
+    let behind = end.0.saturating_sub(applied.0) as f64;
+    out.gauge("forewarn_state_lag_records", "Records that the read model is behind the log.", &[], behind);
+}
+
+fn lake_metrics(out: &mut Exposition, lake: &Lake) {
+    let (rows, bytes) = (lake.tail_rows() as f64, lake.tail_bytes() as f64);
+    out.gauge("forewarn_lake_tail_rows", "Rows that are not yet committed to the lake.", &[], rows);
+    out.gauge("forewarn_lake_tail_bytes", "Approximate memory of these rows, in bytes.", &[], bytes);
+    for failure in lake.failures() {
+        let help = "Failed attempts to commit rows of a table since the last success. \
+                    Absent while commits succeed.";
+        let table = [("table", failure.table.as_str())];
+        out.gauge("forewarn_lake_failed_commits", help, &table, failure.attempts as f64);
+    }
+}
+
+fn state_metrics(out: &mut Exposition, state: &State) {
+    let (series, assets) = (state.series_count() as f64, state.assets().len() as f64);
+    let (open, holes) = (state.alerts().open_count() as f64, state.holes() as f64);
+    out.gauge("forewarn_series", "Known series.", &[], series);
+    out.gauge("forewarn_assets", "Known assets.", &[], assets);
+    out.gauge("forewarn_alerts_open", "Open alerts, pending ones included.", &[], open);
+    let help = "Records that were not applied because earlier records are missing.";
+    out.gauge("forewarn_state_holes", help, &[], holes);
 }
 
 fn intake_metrics(out: &mut Exposition, counted: &forewarn_ingest::IntakeMetrics) {

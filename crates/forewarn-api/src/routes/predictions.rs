@@ -7,7 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::alerts::parse_glob;
 use crate::http::params::limit;
-use crate::http::{AssetParam, Params, PathParam, Problem};
+use crate::http::{AssetParam, Params, PathParam};
+use crate::problem::{Problem, sets};
 use crate::{ApiState, PredictionView};
 
 const LIMIT: usize = 1_000;
@@ -40,15 +41,14 @@ pub(crate) struct Predictions {
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PredictionQuery {
-    /// The model; left out: whichever spoke last.
+    /// The model; left out: the one that predicted last.
     model: Option<String>,
 }
 
 /// Lists the newest predictions, soonest failure first within a unit.
 #[utoipa::path(get, path = "/v1/predictions", tag = "predictions", params(PredictionsQuery), responses(
     (status = 200, description = "The predictions", body = Predictions),
-    (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters,
 ))]
 pub(crate) async fn list_predictions(
     Extract(api): Extract<ApiState>,
@@ -78,11 +78,10 @@ pub(crate) async fn list_predictions(
 
 /// The newest prediction about one asset.
 #[utoipa::path(get, path = "/v1/assets/{asset}/prediction", tag = "predictions",
-    params(("asset" = String, Path, description = "The asset's path, percent-encoded"), PredictionQuery), responses(
+    params(("asset" = String, Path, description = "The asset's path, percent-encoded"), PredictionQuery),
+    responses(
     (status = 200, description = "The prediction", body = PredictionView),
-    (status = 400, description = "The request is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "There is none", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters, sets::Missing,
 ))]
 pub(crate) async fn get_prediction(
     Extract(api): Extract<ApiState>,

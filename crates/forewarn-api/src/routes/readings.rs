@@ -8,8 +8,9 @@ use forewarn_ingest::{Accepted, IngestError, RawBatch, Rejected};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::RawBody;
 use crate::http::body::off_thread;
-use crate::http::{Problem, RawBody};
+use crate::problem::{Problem, sets};
 use crate::{ApiState, problems};
 
 /// What became of the readings.
@@ -64,11 +65,7 @@ pub(crate) struct ReadingInput {
 #[utoipa::path(post, path = "/v1/readings", tag = "readings",
     request_body(content((ReadingInput = "application/json"), (String = "application/x-ndjson"))), responses(
     (status = 200, description = "What became of the readings", body = WriteResult),
-    (status = 400, description = "The body holds nothing that can be read", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now; send it again", body = Problem, content_type = "application/problem+json"),
+    sets::Body,
 ))]
 pub(crate) async fn post_readings(
     Extract(api): Extract<ApiState>,

@@ -8,8 +8,9 @@ use forewarn_lake::{LakeError, ResultSet, SqlRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::http::ApiJson;
 use crate::http::body::off_thread;
-use crate::http::{ApiJson, Problem};
+use crate::problem::{Problem, sets};
 use crate::{ApiState, problems};
 
 /// A query.
@@ -65,12 +66,7 @@ impl Form {
         (Vec<u8> = "application/vnd.apache.parquet"),
         (Vec<u8> = "application/vnd.apache.arrow.stream")
     )),
-    (status = 400, description = "The query is not valid or asks for too much", body = Problem, content_type = "application/problem+json"),
-    (status = 406, description = "No form of the answer is accepted", body = Problem, content_type = "application/problem+json"),
-    (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "The body is compressed in an unknown way", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Not now", body = Problem, content_type = "application/problem+json"),
+    sets::Body, sets::Forms,
 ))]
 pub(crate) async fn post_sql(
     Extract(api): Extract<ApiState>,
@@ -119,8 +115,10 @@ fn wanted(headers: &HeaderMap) -> Result<Form, Problem> {
         }
     }
     let accept: String = accept.chars().take(80).collect();
-    Err(Problem::not_acceptable(format!("rows cannot be sent as {accept:?}"))
-        .hint("accept application/json, text/csv, application/vnd.apache.parquet or application/vnd.apache.arrow.stream"))
+    Err(Problem::not_acceptable(format!("rows cannot be sent as {accept:?}")).hint(
+        "accept application/json, text/csv, application/vnd.apache.parquet \
+             or application/vnd.apache.arrow.stream",
+    ))
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use utoipa::IntoParams;
 
 use super::alerts::{parse_glob, parse_severities};
-use crate::http::{Params, Problem};
+use crate::http::Params;
+use crate::problem::{Problem, sets};
 use crate::{AlertEvent, ApiState};
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -52,10 +53,10 @@ pub(crate) struct StreamQuery {
 /// beginning on; -1 is before all records. An event `gap` says that records the client has not seen are no
 /// longer in the log; `GET /v1/alerts` has them.
 #[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts",
-    params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Id of the last event seen")), responses(
+    params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Id of the last event seen")),
+    responses(
     (status = 200, description = "The events", body = AlertEvent, content_type = "text/event-stream"),
-    (status = 400, description = "A parameter is not valid", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "Too many streams are open", body = Problem, content_type = "application/problem+json"),
+    sets::Parameters,
 ))]
 pub(crate) async fn stream_alerts(
     Extract(api): Extract<ApiState>,

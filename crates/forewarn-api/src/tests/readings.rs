@@ -18,10 +18,14 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_accepted_is_seen_at_once() {
     let server = Server::start().await;
-    let lines = "{\"asset\":\"plant1/pump7\",\"signal\":\"temperature\",\"time\":\"2026-01-01T00:00:00Z\",\"value\":91.2}\n\
-                 {\"asset\":\"plant1/pump7\",\"signal\":\"temperature\"}\n\
-                 {\"asset\":\"plant1/pump7\",\"signal\":\"temperature\",\"time\":1767225660000,\"value\":92.5,\"quality\":\"uncertain\"}\n\
-                 {\"asset\":\"plant1/pump8\",\"signal\":\"flow\",\"value\":3}\n";
+    let of_pump7 = r#"{"asset":"plant1/pump7","signal":"temperature""#;
+    let lines = format!(
+        r#"{of_pump7},"time":"2026-01-01T00:00:00Z","value":91.2}}
+{of_pump7}}}
+{of_pump7},"time":1767225660000,"value":92.5,"quality":"uncertain"}}
+{{"asset":"plant1/pump8","signal":"flow","value":3}}
+"#
+    );
     let answer = server.post("/v1/readings", lines).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let result = answer.json();
@@ -37,7 +41,8 @@ async fn what_is_accepted_is_seen_at_once() {
     assert_eq!(history["readings"][1]["value"], 92.5);
     assert_eq!(history["readings"][1]["quality"], "uncertain");
 
-    let path = "/v1/assets/plant1%2Fpump7/signals/temperature/readings?from=2026-01-01T00:00:30%2B00:00&to=1767225720000";
+    let path = "/v1/assets/plant1%2Fpump7/signals/temperature/readings\
+                ?from=2026-01-01T00:00:30%2B00:00&to=1767225720000";
     assert_eq!(server.get(path).await.json()["readings"].as_array().unwrap().len(), 1);
     let coarse =
         server.get("/v1/assets/plant1%2Fpump7/signals/temperature/readings?max_points=1").await.json();
@@ -109,7 +114,9 @@ async fn influx_clients_are_understood() {
     assert_eq!(asset["signals"].as_array().unwrap().len(), 2, "{asset}");
 
     // What Telegraf's plugin `system` sends: InfluxDB takes it, so it is no partial write.
-    let texts = b"system,host=h uptime=5i,uptime_format=\"3:21\" 1767225600\nsystem,host=h uptime_format=\"3:21\" 1767225601\n".to_vec();
+    let texts = b"system,host=h uptime=5i,uptime_format=\"3:21\" 1767225600\n\
+                  system,host=h uptime_format=\"3:21\" 1767225601\n"
+        .to_vec();
     assert_eq!(server.send(write("/api/v2/write?precision=s", texts, "identity")).await.status, 204);
 
     let mixed = b"pump,site=plant1,unit=pump8 temperature=1 1767225600\npump temperature=\n".to_vec();

@@ -16,23 +16,36 @@ pub(crate) mod sql;
 pub(crate) mod stream;
 
 use utoipa::OpenApi as _;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ApiState;
+use crate::problem::{Problem, sets};
 
 #[derive(utoipa::OpenApi)]
-#[openapi(info(
-    title = "Forewarn",
-    description = "Watches machines: readings in, alerts and predictions out. Errors are problem details (RFC 9457). Times are RFC 3339 in \
-                   UTC; in requests also milliseconds since 1970.",
-    license(name = "Apache-2.0", identifier = "Apache-2.0")
-))]
+#[openapi(
+    info(
+        title = "Forewarn",
+        description = "Watches machines: readings in, alerts and predictions out. \
+                   Errors are problem details (RFC 9457). \
+                   Times are RFC 3339 in UTC; in requests also milliseconds since 1970.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(Problem))
+)]
 struct Document;
+
+/// What the description holds before any route is added.
+fn document() -> OpenApi {
+    let mut document = Document::openapi();
+    sets::describe(document.components.get_or_insert_default());
+    document
+}
 
 /// All routes with their description.
 pub(crate) fn all() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(document())
         .routes(routes!(readings::post_readings))
         .routes(routes!(influx::write_v1))
         .routes(routes!(influx::write_v2))

@@ -1,10 +1,15 @@
 //! Errors as clients see them: problem details after RFC 9457, always with a sentence that says what to do.
 
+pub(crate) mod kind;
+pub(crate) mod sets;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use forewarn_types::JournalError;
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use kind::Kind;
 
 const RETRY_AFTER_S: u32 = 2;
 
@@ -28,87 +33,73 @@ pub struct Problem {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), hint: None, retry_after_s: None }
+    fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        let words = kind.words();
+        Self {
+            kind: words.urn,
+            title: words.title,
+            status: words.status.as_u16(),
+            detail: detail.into(),
+            hint: None,
+            retry_after_s: None,
+        }
     }
 
     /// 400: the request cannot be understood or asks for something that is not allowed.
     #[must_use]
     pub fn bad_request(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "urn:forewarn:problem:bad-request", "Bad request", detail)
+        Self::new(Kind::BadRequest, detail)
     }
 
     /// 404: there is no such thing.
     #[must_use]
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "urn:forewarn:problem:not-found", "Not found", detail)
+        Self::new(Kind::NotFound, detail)
     }
 
     /// 405: the route exists, the method does not.
     #[must_use]
     pub fn method_not_allowed(detail: impl Into<String>) -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "urn:forewarn:problem:method-not-allowed",
-            "Method not allowed",
-            detail,
-        )
+        Self::new(Kind::MethodNotAllowed, detail)
     }
 
     /// 406: the answer does not exist in any form the client accepts.
     #[must_use]
     pub fn not_acceptable(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_ACCEPTABLE, "urn:forewarn:problem:not-acceptable", "Not acceptable", detail)
+        Self::new(Kind::NotAcceptable, detail)
     }
 
     /// 408: the request body did not arrive in time.
     #[must_use]
     pub fn timeout(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::REQUEST_TIMEOUT, "urn:forewarn:problem:timeout", "Request timeout", detail)
+        Self::new(Kind::Timeout, detail)
     }
 
     /// 409: the thing is in a state that does not allow it.
     #[must_use]
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "urn:forewarn:problem:conflict", "Conflict", detail)
+        Self::new(Kind::Conflict, detail)
     }
 
     /// 413: the request body is too large.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {
-        Self::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "urn:forewarn:problem:too-large",
-            "Request too large",
-            format!("the request body is larger than {limit} bytes (after decompression)"),
-        )
-        .hint("send it in parts, or raise limits.max_body_bytes")
+        let detail = format!("the request body is larger than {limit} bytes (after decompression)");
+        Self::new(Kind::TooLarge, detail).hint("send it in parts, or raise limits.max_body_bytes")
     }
 
     /// 415: the body is compressed in a way that is not known.
     #[must_use]
     pub fn unsupported_encoding(encoding: &str) -> Self {
         let encoding: String = encoding.chars().take(40).collect();
-        Self::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "urn:forewarn:problem:unsupported-encoding",
-            "Unsupported content encoding",
-            format!("Content-Encoding {encoding:?} is not known"),
-        )
-        .hint("send the body uncompressed or as gzip or deflate")
+        Self::new(Kind::UnsupportedEncoding, format!("Content-Encoding {encoding:?} is not known"))
+            .hint("send the body uncompressed, or as gzip or deflate")
     }
 
     /// 503: not now; the same request may succeed a little later.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {
-        let mut problem = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "urn:forewarn:problem:unavailable",
-            "Unavailable",
-            detail,
-        );
-        problem.retry_after_s = Some(RETRY_AFTER_S);
-        problem
+        Self { retry_after_s: Some(RETRY_AFTER_S), ..Self::new(Kind::Unavailable, detail) }
     }
 
     /// 500: a fault on this side. `error` goes to the server's log and not to the client.
@@ -121,13 +112,8 @@ impl Problem {
     /// 500, where the fault has been logged already.
     #[must_use]
     pub fn internal_silent() -> Self {
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "urn:forewarn:problem:internal",
-            "Internal error",
-            "the server could not answer this request",
-        )
-        .hint("see the server's log; trying again may help")
+        Self::new(Kind::Internal, "the server could not answer this request")
+            .hint("see the server's log; trying again may help")
     }
 
     /// Adds what to do about it.
@@ -170,7 +156,7 @@ impl Problem {
         let body = serde_json::to_vec(body).unwrap_or_default();
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(sets::MEDIA_TYPE));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -186,10 +172,8 @@ impl From<JournalError> for Problem {
             }
             JournalError::Stopped(_) => {
                 tracing::error!(%error, "the log takes no more records");
-                let problem = Self::unavailable("the log has stopped, nothing can be stored");
-                problem.hint(
-                    "whoever operates the server finds the reason at /readyz, mends the disk and restarts it",
-                )
+                Self::unavailable("the log has stopped, nothing can be stored")
+                    .hint("the reason is shown at /readyz; repair the disk and restart the server")
             }
             JournalError::Refused(reason) => Self::bad_request(format!("the log refuses this: {reason}")),
         }
