@@ -16,6 +16,7 @@ use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::Access;
 use crate::{ApiError, Metrics, Problem, SharedState, TakeSnapshot, problems};
 
 /// A read waits this long for the read model to catch up with the log, then it is refused rather than
@@ -47,6 +48,8 @@ pub struct ApiComponents {
     pub take_snapshot: TakeSnapshot,
     /// The definitions in force, for texts and units.
     pub definitions: Arc<Definitions>,
+    /// How the server finds out who asks.
+    pub access: Access,
     /// The server's clock.
     pub clock: Arc<dyn Clock>,
     /// Bounds.

@@ -7,6 +7,7 @@
 //!
 //! Every route is registered together with its description, so `/openapi.json` cannot leave one out.
 
+mod access;
 mod context;
 mod error;
 mod http;
@@ -21,6 +22,7 @@ mod views;
 #[cfg(test)]
 mod tests;
 
+pub use access::{Access, Principal, Role};
 pub use context::{ApiComponents, ApiState};
 pub use error::ApiError;
 pub use metrics::{Counter, Exposition, Histogram, Metrics};

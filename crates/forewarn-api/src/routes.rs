@@ -1,4 +1,4 @@
-//! The routes, one file a resource.
+//! The routes: one file a resource, and here the one place that says which group each belongs to.
 
 pub(crate) mod alerts;
 pub(crate) mod assets;
@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ApiState;
+use crate::access::{Access, Allows, group};
 use crate::problem::{Problem, sets};
 
 #[derive(utoipa::OpenApi)]
@@ -43,43 +44,77 @@ fn document() -> OpenApi {
     document
 }
 
-/// All routes with their description.
-pub(crate) fn all() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::with_openapi(document())
-        .routes(routes!(readings::post_readings))
-        .routes(routes!(influx::write_v1))
-        .routes(routes!(influx::write_v2))
+/// All routes with their description, grouped by what they allow.
+pub(crate) fn all(access: &Access) -> OpenApiRouter<ApiState> {
+    let groups = [
+        (Allows::Look, look()),
+        (Allows::Read, read()),
+        (Allows::Ingest, ingest()),
+        (Allows::Operate, operate()),
+        (Allows::Engineer, engineer()),
+        (Allows::Administer, administer()),
+    ];
+    groups.into_iter().fold(OpenApiRouter::with_openapi(document()), |all, (allows, routes)| {
+        all.merge(group(access, allows, routes))
+    })
+}
+
+fn look() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(ops::healthz))
+        .routes(routes!(ops::readyz))
+        .routes(routes!(ops::index))
+        .routes(routes!(ops::openapi))
         .routes(routes!(influx::ping))
         .routes(routes!(influx::health))
+}
+
+fn read() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(assets::list_assets))
         .routes(routes!(assets::get_asset))
         .routes(routes!(history::get_readings))
-        .routes(routes!(lives::get_life_events, lives::post_life_event))
+        .routes(routes!(lives::get_life_events))
         .routes(routes!(predictions::get_prediction))
         .routes(routes!(predictions::list_predictions))
         .routes(routes!(alerts::list_alerts))
         .routes(routes!(stream::stream_alerts))
         .routes(routes!(alerts::get_alert))
+        .routes(routes!(sql::post_sql))
+        .routes(routes!(jobs::list_jobs))
+        .routes(routes!(jobs::list_runs))
+        .routes(routes!(jobs::get_run))
+        .routes(routes!(models::list_models))
+        .routes(routes!(models::list_versions))
+        .routes(routes!(ops::metrics))
+}
+
+fn ingest() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(readings::post_readings))
+        .routes(routes!(influx::write_v1))
+        .routes(routes!(influx::write_v2))
+}
+
+fn operate() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(commands::acknowledge))
         .routes(routes!(commands::shelve))
         .routes(routes!(commands::unshelve))
         .routes(routes!(commands::comment))
-        .routes(routes!(sql::post_sql))
-        .routes(routes!(jobs::list_jobs))
-        .routes(routes!(jobs::list_runs))
+        .routes(routes!(lives::post_life_event))
+}
+
+fn engineer() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(jobs::run_job))
         .routes(routes!(jobs::backfill))
-        .routes(routes!(jobs::get_run))
         .routes(routes!(jobs::cancel_run))
-        .routes(routes!(models::list_models))
-        .routes(routes!(models::list_versions))
         .routes(routes!(models::train))
         .routes(routes!(models::predict))
         .routes(routes!(models::promote))
-        .routes(routes!(backups::hold_for_backup))
-        .routes(routes!(ops::healthz))
-        .routes(routes!(ops::readyz))
-        .routes(routes!(ops::metrics))
-        .routes(routes!(ops::index))
-        .routes(routes!(ops::openapi))
+}
+
+fn administer() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(backups::hold_for_backup))
 }

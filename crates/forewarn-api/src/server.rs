@@ -30,9 +30,9 @@ impl Api {
     /// [`ApiError::Options`] if the mapping of line protocol cannot work.
     pub fn build(components: ApiComponents) -> Result<Self, ApiError> {
         let shutdown = components.shutdown.clone();
+        let (router, document) = routes::all(&components.access).split_for_parts();
         let state = ApiState::new(components)?;
         routes::ops::register_metrics(&state);
-        let (router, document) = routes::all().split_for_parts();
         state.set_document(&document)?;
         let templates: Arc<[String]> = document.paths.paths.keys().cloned().collect();
         let router = router

@@ -1,6 +1,7 @@
 //! The API as a client sees it: the real log, intake and lake in a temporary folder, and a runner that folds
 //! the log and does for operators' commands what the engine would.
 
+mod access;
 mod alerts;
 mod disk;
 mod errors;
@@ -32,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::access::Access;
 use crate::{Api, ApiComponents, ApiError, Metrics, SharedState, State};
 use forewarn_batch::{CatchUp, Job, Outcome, RunContext, Scheduler, SchedulerHandle, Trigger, Work};
 
@@ -107,17 +109,22 @@ impl Server {
     }
 
     pub(crate) async fn on_disk(options: impl FnOnce(&mut LogOptions), disk: Arc<dyn Disk>) -> Self {
-        Self::with(options, disk, |_| {}).await
+        Self::with(options, disk, |_| {}, Access::open()).await
     }
 
     pub(crate) async fn with_lake(options: impl FnOnce(&mut LakeOptions)) -> Self {
-        Self::with(|_| {}, Arc::new(RealDisk), options).await
+        Self::with(|_| {}, Arc::new(RealDisk), options, Access::open()).await
+    }
+
+    pub(crate) async fn with_access(access: Access) -> Self {
+        Self::with(|_| {}, Arc::new(RealDisk), |_| {}, access).await
     }
 
     async fn with(
         options: impl FnOnce(&mut LogOptions),
         disk: Arc<dyn Disk>,
         of_lake: impl FnOnce(&mut LakeOptions),
+        access: Access,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap()));
@@ -169,6 +176,7 @@ impl Server {
             state,
             take_snapshot: Arc::new(|| Box::pin(async { Err("there are none here".into()) })),
             definitions: Arc::new(Definitions::default()),
+            access,
             clock,
             limits: limits(),
             influx: InfluxConfig { asset: "{tags}".into(), signal: "{measurement}_{field}".into() },
@@ -242,7 +250,8 @@ impl Server {
 /// methods that no route takes are not described.
 fn assert_described(method: &Method, path: &str, status: StatusCode) {
     static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-        serde_json::from_str(&crate::routes::all().split_for_parts().1.to_json().unwrap()).unwrap()
+        serde_json::from_str(&crate::routes::all(&Access::open()).split_for_parts().1.to_json().unwrap())
+            .unwrap()
     });
     let fits = |template: &&String| {
         let (template, path): (Vec<&str>, Vec<&str>) =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use forewarn_api::{Api, ApiComponents, Metrics, SavedSnapshot, SharedState, State};
+use forewarn_api::{Access, Api, ApiComponents, Metrics, SavedSnapshot, SharedState, State};
 use forewarn_batch::{Scheduler, SchedulerHandle};
 use forewarn_engine::{Engine, EngineOptions};
 use forewarn_ingest::mqtt::{MqttHandle, MqttStage};
@@ -145,6 +145,7 @@ impl Server {
             state: state.clone(),
             take_snapshot,
             definitions: Arc::new(definitions),
+            access: Access::open(),
             clock,
             limits: settings.limits,
             influx: settings.influx,

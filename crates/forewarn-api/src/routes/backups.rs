@@ -20,6 +20,7 @@ use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
+use crate::access::Principal;
 use crate::problem::{Problem, sets};
 use crate::{ApiState, problems};
 
@@ -106,11 +107,15 @@ struct TableVersion {
      body = BackupPoint, content_type = "application/x-ndjson"),
     sets::Refused, sets::Busy,
 ))]
-pub(crate) async fn hold_for_backup(Extract(api): Extract<ApiState>) -> Result<Response, Problem> {
+pub(crate) async fn hold_for_backup(
+    Extract(api): Extract<ApiState>,
+    principal: Principal,
+) -> Result<Response, Problem> {
     let permit = Arc::clone(&api.backups).try_acquire_owned();
     let permit = permit.map_err(|_| {
         Problem::conflict("another backup is being made").hint("wait until it is done, or end it")
     })?;
+    tracing::info!(actor = %principal, "a backup begins");
     let (point, held) = hold(&api).await?;
     let mut line = serde_json::to_vec(&point).map_err(|error| Problem::internal(&error))?;
     line.push(b'\n');

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::alerts::{detail, parse_id, state_of};
+use crate::access::Principal;
 use crate::http::{ApiJson, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
 use crate::{AlertDetail, ApiState};
@@ -78,10 +79,11 @@ impl IntoResponse for Acted {
 ))]
 pub(crate) async fn acknowledge(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ActionBody>,
 ) -> Result<Acted, Problem> {
-    act(&api, &id, CommandAction::Acknowledge, body).await
+    act(&api, &principal, &id, CommandAction::Acknowledge, body).await
 }
 
 /// Hides an alert until a time.
@@ -92,12 +94,13 @@ pub(crate) async fn acknowledge(
 ))]
 pub(crate) async fn shelve(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ShelveBody>,
 ) -> Result<Acted, Problem> {
     let until = shelf_end(&body, api.clock.now())?;
     let body = ActionBody { actor: body.actor, comment: body.comment, reason: body.reason };
-    act(&api, &id, CommandAction::Shelve { until }, body).await
+    act(&api, &principal, &id, CommandAction::Shelve { until }, body).await
 }
 
 /// Shows a hidden alert again.
@@ -108,10 +111,11 @@ pub(crate) async fn shelve(
 ))]
 pub(crate) async fn unshelve(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ActionBody>,
 ) -> Result<Acted, Problem> {
-    act(&api, &id, CommandAction::Unshelve, body).await
+    act(&api, &principal, &id, CommandAction::Unshelve, body).await
 }
 
 /// Leaves a remark on an alert.
@@ -122,21 +126,28 @@ pub(crate) async fn unshelve(
 ))]
 pub(crate) async fn comment(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ActionBody>,
 ) -> Result<Acted, Problem> {
     if body.comment.as_deref().is_none_or(|comment| comment.trim().is_empty()) {
         return Err(Problem::bad_request("a comment needs the field \"comment\""));
     }
-    act(&api, &id, CommandAction::Comment, body).await
+    act(&api, &principal, &id, CommandAction::Comment, body).await
 }
 
-async fn act(api: &ApiState, id: &str, action: CommandAction, body: ActionBody) -> Result<Acted, Problem> {
+async fn act(
+    api: &ApiState,
+    principal: &Principal,
+    id: &str,
+    action: CommandAction,
+    body: ActionBody,
+) -> Result<Acted, Problem> {
     let alert = parse_id(id)?;
     let command = OperatorCommand {
         alert,
         action,
-        actor: check_actor(body.actor)?,
+        actor: check_actor(principal, body.actor)?,
         comment: check_text("comment", body.comment, MAX_COMMENT_BYTES)?,
         reason: check_reason(body.reason)?,
         time: api.clock.now(),
@@ -158,12 +169,13 @@ fn check_state(state: AlertState, action: &CommandAction) -> Result<(), Problem>
     })
 }
 
-fn check_actor(actor: Option<String>) -> Result<String, Problem> {
+fn check_actor(principal: &Principal, given: Option<String>) -> Result<String, Problem> {
     let needed = || {
         Problem::bad_request("the field \"actor\" is missing or empty")
-            .hint("say who does it: {\"actor\":\"anna\"}")
+            .hint("say who acts: {\"actor\":\"anna\"}")
     };
-    check_text("actor", actor, MAX_ACTOR_BYTES)?.ok_or_else(needed)
+    let given = check_text("actor", given, MAX_ACTOR_BYTES)?;
+    principal.actor(given).ok_or_else(needed)
 }
 
 /// A text without blanks around it; an empty one counts as left out.

@@ -11,6 +11,7 @@ use forewarn_types::{JobRun, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Principal;
 use crate::http::body::OptionalJson;
 use crate::http::params::limit;
 use crate::http::{ApiJson, Params, PathParam, TimeInput};
@@ -183,11 +184,12 @@ pub(crate) async fn list_runs(
 ))]
 pub(crate) async fn run_job(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(job): PathParam<String>,
     OptionalJson(body): OptionalJson<RunBody>,
 ) -> Result<(StatusCode, Json<RunStarted>), Problem> {
     check(&api, &job)?;
-    request(&api, &job, body.from.map(|time| time.0), body.to.map(|time| time.0)).await
+    request(&api, &principal, &job, body.from.map(|time| time.0), body.to.map(|time| time.0)).await
 }
 
 /// Runs a job for every data interval of its schedule within a range, as far as it has passed and its rows
@@ -199,6 +201,7 @@ pub(crate) async fn run_job(
 ))]
 pub(crate) async fn backfill(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(job): PathParam<String>,
     ApiJson(body): ApiJson<BackfillBody>,
 ) -> Result<(StatusCode, Json<RunsStarted>), Problem> {
@@ -208,6 +211,7 @@ pub(crate) async fn backfill(
         return Err(Problem::bad_request(format!("from ({from}) must be earlier than to ({to})")));
     }
     let Backfill { runs, skipped } = answer(api.scheduler.backfill(&job, from, to)).await?;
+    tracing::info!(actor = %principal, job, runs = runs.len(), "a backfill was requested");
     Ok((StatusCode::ACCEPTED, Json(RunsStarted { runs, skipped })))
 }
 
@@ -233,6 +237,7 @@ pub(crate) async fn get_run(
 ))]
 pub(crate) async fn cancel_run(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(id): PathParam<String>,
 ) -> Result<(StatusCode, Json<RunView>), Problem> {
     api.past_known().await?;
@@ -245,12 +250,14 @@ pub(crate) async fn cancel_run(
         )));
     }
     api.scheduler.cancel(&id).map_err(|error| problems::batch(&error))?;
+    tracing::info!(actor = %principal, run = id, "the cancellation of a run was requested");
     Ok((StatusCode::ACCEPTED, Json(find(&api, &id)?.into())))
 }
 
 /// Asks for a run of `job`.
 pub(crate) async fn request(
     api: &ApiState,
+    principal: &Principal,
     job: &str,
     from: Option<Timestamp>,
     to: Option<Timestamp>,
@@ -261,6 +268,7 @@ pub(crate) async fn request(
         return Err(Problem::bad_request(format!("from ({from}) must be earlier than to ({to})")));
     }
     let run = answer(api.scheduler.request(job, from, to)).await?;
+    tracing::info!(actor = %principal, job, run, "a run was requested");
     Ok((StatusCode::ACCEPTED, Json(RunStarted { run })))
 }
 

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::assets::unknown;
 use super::commands::check_text;
+use crate::access::Principal;
 use crate::http::{ApiJson, AssetParam, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
 use crate::{ApiState, LifeEventView};
@@ -49,6 +50,7 @@ pub(crate) struct LifeEvents {
 ))]
 pub(crate) async fn post_life_event(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(AssetParam(asset)): PathParam<AssetParam>,
     ApiJson(body): ApiJson<LifeEventBody>,
 ) -> Result<(StatusCode, Json<LifeEventView>), Problem> {
@@ -68,7 +70,7 @@ pub(crate) async fn post_life_event(
         asset,
         event: kind,
         time,
-        actor: check_text("actor", body.actor, MAX_ACTOR_BYTES)?,
+        actor: principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?),
         comment: check_text("comment", body.comment, MAX_COMMENT_BYTES)?,
     };
     let offset = api.log.append(Record::LifeEvent(event.clone())).await?;

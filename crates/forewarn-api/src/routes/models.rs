@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::jobs::{RunStarted, request};
+use crate::access::Principal;
 use crate::http::{ApiJson, PathParam};
 use crate::problem::{Problem, sets};
 use crate::{ApiState, problems};
@@ -68,10 +69,11 @@ pub(crate) async fn list_versions(
 ))]
 pub(crate) async fn train(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(model): PathParam<String>,
 ) -> Result<(StatusCode, Json<RunStarted>), Problem> {
     check(&api, &model)?;
-    request(&api, &format!("train:{model}"), None, None).await
+    request(&api, &principal, &format!("train:{model}"), None, None).await
 }
 
 /// Has a model predict for all its assets.
@@ -82,10 +84,11 @@ pub(crate) async fn train(
 ))]
 pub(crate) async fn predict(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(model): PathParam<String>,
 ) -> Result<(StatusCode, Json<RunStarted>), Problem> {
     check(&api, &model)?;
-    request(&api, &format!("predict:{model}"), None, None).await
+    request(&api, &principal, &format!("predict:{model}"), None, None).await
 }
 
 /// Puts a version of a model in force.
@@ -96,10 +99,12 @@ pub(crate) async fn predict(
 ))]
 pub(crate) async fn promote(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(model): PathParam<String>,
     ApiJson(body): ApiJson<PromoteBody>,
 ) -> Result<Json<Versions>, Problem> {
     api.models.promote(&model, &body.version).await.map_err(|error| problems::model(&error))?;
+    tracing::info!(actor = %principal, model, version = body.version, "a version was promoted");
     list_versions(Extract(api), PathParam(model)).await
 }
 

@@ -1,0 +1,47 @@
+//! Who acts: what a request's body and its principal say, and what reaches the records.
+
+use forewarn_types::{AlertState, Transition};
+
+use super::Server;
+use crate::access::{Access, GROUP, Principal, Role};
+use crate::state::tests::step;
+
+fn anna() -> Access {
+    Access::of(Principal { name: Some("anna".into()), role: Role::Operator })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_action_has_the_name_in_its_body_or_else_that_of_the_principal() {
+    let server = Server::with_access(anna()).await;
+    let alert = step("hot", 1, Transition::Raised, AlertState::Unacknowledged);
+    let base = format!("/v1/alerts/{}", alert.alert);
+    server.alert(alert).await;
+    let after = server.post(&format!("{base}/acknowledge"), "{}").await.json();
+    assert_eq!(after["acknowledged_by"], "anna", "{after}");
+    let body = r#"{"actor":"bert","comment":"bearing ordered"}"#;
+    let after = server.post(&format!("{base}/comment"), body).await.json();
+    assert_eq!(after["transitions"][2]["actor"], "bert", "{after}");
+
+    let event = server.post("/v1/assets/a/life-events", r#"{"event":"installed"}"#).await.json();
+    assert_eq!(event["actor"], "anna", "{event}");
+    let event = server.post("/v1/assets/a/life-events", r#"{"event":"failed","actor":"bert"}"#).await.json();
+    assert_eq!(event["actor"], "bert", "{event}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_route_says_what_it_allows() {
+    let server = Server::start().await;
+    let document = server.get("/openapi.json").await.json();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let allows = operation[GROUP].as_str().unwrap_or_default();
+            let known = ["look", "read", "ingest", "operate", "engineer", "administer"].contains(&allows);
+            assert!(known, "{method} {path} allows {allows:?}");
+            let acts = ["operate", "engineer", "administer"].contains(&allows);
+            let reads = method == "get" || path == "/v1/sql";
+            assert_eq!(acts || allows == "ingest", !reads, "{method} {path} allows {allows:?}");
+        }
+    }
+    server.stop().await;
+}
