@@ -17,7 +17,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
-use crate::{ApiError, Metrics, Problem, SharedState, TakeSnapshot, problems};
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+use crate::problems;
+use crate::snapshot::TakeSnapshot;
+use crate::state::SharedState;
 
 /// A read waits this long for the read model to catch up with the log, then it is refused rather than
 /// answered wrongly.

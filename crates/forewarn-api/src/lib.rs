@@ -16,6 +16,7 @@ mod problem;
 mod problems;
 mod routes;
 mod server;
+mod snapshot;
 mod state;
 mod views;
 
@@ -27,8 +28,8 @@ pub use context::{ApiComponents, ApiState};
 pub use error::ApiError;
 pub use metrics::{Counter, Exposition, Histogram, Metrics};
 pub use problem::Problem;
-pub use routes::backups::{SavedSnapshot, TakeSnapshot};
 pub use server::Api;
+pub use snapshot::{SavedSnapshot, TakeSnapshot};
 pub use state::{
     Alert, AlertFilter, AlertStep, Alerts, Asset, Cursor, LastReading, MAX_ASSETS, MAX_LIFE_EVENTS,
     MAX_MODELS, Series, SharedState, State, StateFilter,

@@ -20,8 +20,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::ApiState;
 use crate::access::{Access, Allows, group};
+use crate::context::ApiState;
 use crate::problem::{Problem, sets};
 
 #[derive(utoipa::OpenApi)]

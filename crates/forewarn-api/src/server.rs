@@ -11,8 +11,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::context::{ApiComponents, ApiState};
+use crate::error::ApiError;
 use crate::http::{hint, watch};
-use crate::{ApiComponents, ApiError, ApiState, Problem, routes};
+use crate::problem::Problem;
+use crate::routes;
 
 /// After shutdown began, answers under way get this long.
 const DRAIN: Duration = Duration::from_secs(3);

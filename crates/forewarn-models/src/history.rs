@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use forewarn_types::{AssetPath, BoxFuture, LifeEventKind, Offset, SeriesId, SignalName, Timestamp};
 
-use crate::ModelError;
+use crate::error::ModelError;
 use crate::grid::{GridBuilder, LifeGrid};
 
 /// The questions. Time ranges are half-open.

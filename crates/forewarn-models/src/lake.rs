@@ -11,9 +11,10 @@ use forewarn_types::{
 };
 use parking_lot::RwLock;
 
+use crate::error::ModelError;
 use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
 use crate::service::EARLIEST;
-use crate::{ModelError, ModelService};
+use crate::service::ModelService;
 
 /// Most rows of one answer: there are as many as assets, or as life events.
 const MAX_ROWS: usize = 10_000_000;

@@ -23,6 +23,7 @@ mod linear;
 mod lives;
 mod predict;
 mod registry;
+mod remembered;
 mod ridge;
 mod service;
 mod train;

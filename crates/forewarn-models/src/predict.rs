@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use forewarn_types::{AssetPath, Offset, Prediction, Record, SeriesId, Timestamp};
 
-use crate::ModelError;
+use crate::error::ModelError;
 use crate::features::FeaturePlan;
 use crate::grid::{GridBuilder, MAX_CELLS, cells};
 use crate::history::{Extent, Reader, Told, Wanted};
+use crate::remembered::{Known, Remembered};
 use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
 use crate::train::{Latest, latest, plan_of};
 
@@ -15,24 +16,6 @@ use crate::train::{Latest, latest, plan_of};
 const GROUP: usize = 32;
 /// A prediction names at most so many contributions.
 const MAX_CONTRIBUTIONS: usize = 16;
-
-/// What is remembered between rounds. All of it can be asked of the lake again.
-#[derive(Debug, Default)]
-pub(crate) struct Predicting {
-    known: Option<Known>,
-    /// What was last said about each asset.
-    told: Option<HashMap<AssetPath, Told>>,
-}
-
-/// Where each asset's readings lie, as far as that is known.
-#[derive(Debug)]
-struct Known {
-    extents: HashMap<AssetPath, Extent>,
-    /// Readings before this time …
-    to: Timestamp,
-    /// … in records before this one are accounted for.
-    next: Offset,
-}
 
 /// An asset with a running life. Times are µs.
 struct Candidate {
@@ -105,7 +88,7 @@ impl Inner {
     async fn extents(
         &self,
         served: &Served,
-        memory: &mut Predicting,
+        memory: &mut Remembered,
         to: Timestamp,
     ) -> Result<HashMap<AssetPath, Extent>, ModelError> {
         let signals = &served.model.signals;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use forewarn_types::{Timestamp, fingerprint};
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
 use crate::artefact::Artefact;
+use crate::error::ModelError;
 use crate::history::History;
 
 /// Reads and writes versions.

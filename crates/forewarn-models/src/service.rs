@@ -9,12 +9,12 @@ use forewarn_types::{AssetPath, Clock, Journal, SeriesId, SeriesTable, Timestamp
 use parking_lot::RwLock;
 use serde::Serialize;
 
-use crate::ModelError;
 use crate::artefact::{Artefact, Summary, definition_fingerprint};
+use crate::error::ModelError;
 use crate::history::{Extent, History};
 use crate::lives::{Lives, lives_of};
-use crate::predict::Predicting;
 use crate::registry::Registry;
+use crate::remembered::Remembered;
 
 /// Earlier than any reading, and still a date that every table format can write.
 pub(crate) const EARLIEST: Timestamp = Timestamp::from_secs(-5_000_000_000);
@@ -43,7 +43,7 @@ pub(crate) struct Served {
     /// One training at a time.
     pub(crate) training: tokio::sync::Mutex<()>,
     /// One round of predictions at a time.
-    pub(crate) predicting: tokio::sync::Mutex<Predicting>,
+    pub(crate) predicting: tokio::sync::Mutex<Remembered>,
 }
 
 #[derive(Clone, Default)]

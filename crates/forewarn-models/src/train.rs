@@ -4,9 +4,9 @@
 use forewarn_spec::Model;
 use forewarn_types::{SignalName, Timestamp};
 
-use crate::ModelError;
 use crate::artefact::{Artefact, Parts, Statement, Summary};
 use crate::dataset::{Dataset, DatasetBuilder};
+use crate::error::ModelError;
 use crate::features::FeaturePlan;
 use crate::grid::{GridBuilder, LifeGrid};
 use crate::interval::Interval;

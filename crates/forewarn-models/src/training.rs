@@ -6,9 +6,9 @@ use forewarn_spec::{Model, Promote};
 use forewarn_types::{AssetPath, Offset, Timestamp};
 use serde::Serialize;
 
-use crate::ModelError;
 use crate::artefact::{Artefact, Summary, definition_fingerprint};
 use crate::dataset::DatasetBuilder;
+use crate::error::ModelError;
 use crate::grid::{GridBuilder, MAX_CELLS, cells};
 use crate::history::{Extent, NO_SERIES, Reader, Wanted};
 use crate::lives::{Lives, Outcome};

@@ -11,7 +11,7 @@ use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::ApiState;
+use crate::context::ApiState;
 use crate::problem::Problem;
 
 /// A body that has not arrived by then will not: the sender is gone or holds the connection on purpose.

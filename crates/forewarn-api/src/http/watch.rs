@@ -6,7 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-use crate::ApiState;
+use crate::context::ApiState;
 use crate::problem::Problem;
 
 /// Counts the request by route, method and status, and times it by route.

@@ -7,11 +7,12 @@ use forewarn_types::{AlertId, AlertState, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::context::ApiState;
 use crate::http::params::{limit, time_range};
 use crate::http::{Params, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
 use crate::state::{AlertFilter, Cursor, StateFilter};
-use crate::{AlertDetail, AlertView, ApiState};
+use crate::views::{AlertDetail, AlertView};
 
 const LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;

@@ -10,11 +10,12 @@ use forewarn_types::{AlertState, AssetPath, Offset, Timestamp, check_asset};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::context::ApiState;
 use crate::http::params::limit;
 use crate::http::{AssetParam, Params, PathParam};
 use crate::problem::{Problem, sets};
 use crate::state::{Asset, State};
-use crate::{AlertView, ApiState, LifeEventView, PredictionView};
+use crate::views::{AlertView, LifeEventView, PredictionView};
 
 const LIMIT: usize = 1_000;
 const MAX_LIMIT: usize = 10_000;

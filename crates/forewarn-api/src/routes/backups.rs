@@ -14,33 +14,22 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use forewarn_lake::Held;
-use forewarn_types::{BoxFuture, Offset};
+use forewarn_types::Offset;
 use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
 
 use crate::access::Principal;
+use crate::context::ApiState;
 use crate::problem::{Problem, sets};
-use crate::{ApiState, problems};
+use crate::problems;
+use crate::snapshot::SavedSnapshot;
 
 /// Where the records are put that neither the tables nor the snapshot hold.
 const FOLDER: &str = "_forewarn/backups";
 /// How often a line is sent that says nothing, so that a reader who has gone is noticed.
 const PULSE: Duration = Duration::from_secs(1);
-
-/// A snapshot of folded state in the lake's store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SavedSnapshot {
-    /// Every record before this one is folded in.
-    #[schema(value_type = u64)]
-    pub offset: Offset,
-    /// Where it is, below the lake's URL.
-    pub path: String,
-}
-
-/// Takes a snapshot now, or says why that cannot be done.
-pub type TakeSnapshot = Arc<dyn Fn() -> BoxFuture<'static, Result<SavedSnapshot, String>> + Send + Sync>;
 
 /// What a backup is made of. All paths are below the lake's URL.
 #[derive(Debug, Serialize, ToSchema)]

@@ -11,9 +11,10 @@ use utoipa::ToSchema;
 
 use super::alerts::{detail, parse_id, state_of};
 use crate::access::Principal;
+use crate::context::ApiState;
 use crate::http::{ApiJson, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
-use crate::{AlertDetail, ApiState};
+use crate::views::AlertDetail;
 
 const MAX_ACTOR_BYTES: usize = 128;
 const MAX_COMMENT_BYTES: usize = 4_000;

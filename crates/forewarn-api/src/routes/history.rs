@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::assets::unknown;
+use crate::context::ApiState;
 use crate::http::params::time_range;
 use crate::http::{AssetParam, Params, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
-use crate::{ApiState, problems};
+use crate::problems;
 
 const MAX_POINTS: usize = 100_000;
 const POINTS: usize = 1_000;

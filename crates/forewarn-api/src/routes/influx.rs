@@ -16,10 +16,11 @@ use utoipa::openapi::{Content, RefOr, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses};
 
 use super::readings::{WriteResult, store};
+use crate::context::ApiState;
 use crate::http::{Params, RawBody};
 use crate::problem::Problem;
 use crate::problem::kind::Kind;
-use crate::{ApiState, problems};
+use crate::problems;
 
 /// The version of `InfluxDB` whose write routes these are like.
 const VERSION: &str = "2.7.0-forewarn";

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::access::Principal;
+use crate::context::ApiState;
 use crate::http::body::OptionalJson;
 use crate::http::params::limit;
 use crate::http::{ApiJson, Params, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
-use crate::{ApiState, problems};
+use crate::problems;
 
 const LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1_000;

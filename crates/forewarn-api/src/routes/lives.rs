@@ -10,9 +10,10 @@ use utoipa::ToSchema;
 use super::assets::unknown;
 use super::commands::check_text;
 use crate::access::Principal;
+use crate::context::ApiState;
 use crate::http::{ApiJson, AssetParam, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
-use crate::{ApiState, LifeEventView};
+use crate::views::LifeEventView;
 
 const MAX_ACTOR_BYTES: usize = 128;
 const MAX_COMMENT_BYTES: usize = 4_000;

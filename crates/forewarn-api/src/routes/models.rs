@@ -9,9 +9,10 @@ use utoipa::ToSchema;
 
 use super::jobs::{RunStarted, request};
 use crate::access::Principal;
+use crate::context::ApiState;
 use crate::http::{ApiJson, PathParam};
 use crate::problem::{Problem, sets};
-use crate::{ApiState, problems};
+use crate::problems;
 
 /// All models.
 #[derive(Debug, Serialize, ToSchema)]

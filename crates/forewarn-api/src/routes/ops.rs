@@ -12,8 +12,10 @@ use forewarn_types::{Offset, Record};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::context::ApiState;
+use crate::metrics::Exposition;
 use crate::problem::Problem;
-use crate::{ApiState, Exposition, State};
+use crate::state::State;
 
 /// How far behind the log a stage may be for the server to count as ready; it waits this long for it.
 const READY_WITHIN: Duration = Duration::from_millis(500);

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::alerts::parse_glob;
+use crate::context::ApiState;
 use crate::http::params::limit;
 use crate::http::{AssetParam, Params, PathParam};
 use crate::problem::{Problem, sets};
-use crate::{ApiState, PredictionView};
+use crate::views::PredictionView;
 
 const LIMIT: usize = 1_000;
 const MAX_LIMIT: usize = 10_000;

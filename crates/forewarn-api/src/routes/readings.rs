@@ -8,10 +8,11 @@ use forewarn_ingest::{Accepted, IngestError, RawBatch, Rejected};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::context::ApiState;
 use crate::http::RawBody;
 use crate::http::body::off_thread;
 use crate::problem::{Problem, sets};
-use crate::{ApiState, problems};
+use crate::problems;
 
 /// What became of the readings.
 #[derive(Debug, Serialize, ToSchema)]

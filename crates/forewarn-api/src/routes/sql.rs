@@ -8,10 +8,11 @@ use forewarn_lake::{LakeError, ResultSet, SqlRequest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::context::ApiState;
 use crate::http::ApiJson;
 use crate::http::body::off_thread;
 use crate::problem::{Problem, sets};
-use crate::{ApiState, problems};
+use crate::problems;
 
 /// A query.
 #[derive(Debug, Deserialize, ToSchema)]

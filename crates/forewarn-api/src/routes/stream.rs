@@ -23,9 +23,10 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use utoipa::IntoParams;
 
 use super::alerts::{parse_glob, parse_severities};
+use crate::context::ApiState;
 use crate::http::Params;
 use crate::problem::{Problem, sets};
-use crate::{AlertEvent, ApiState};
+use crate::views::AlertEvent;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const RECONNECT: Duration = Duration::from_secs(2);
