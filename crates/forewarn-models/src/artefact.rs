@@ -2,13 +2,14 @@
 
 use forewarn_spec::Model;
 use forewarn_types::{Contribution, Timestamp, fingerprint};
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
+use crate::algorithms::{Candidate, Regressor};
 use crate::features::{Column, statistic_name};
 use crate::interval::Interval;
-use crate::linear::{CLIP, Linear, Scaler};
-use crate::validate::{Candidate, Metrics, Trial};
+use crate::scaler::Scaler;
+use crate::validate::{Metrics, Trial};
 
 /// A signal counts as outside what was trained on above this multiple of the largest distance seen in
 /// training.
@@ -31,7 +32,9 @@ pub(crate) struct Artefact {
     pub signals: Vec<String>,
     columns: Vec<StoredColumn>,
     scaler: Scaler,
-    linear: Linear,
+    /// Stored under the name of its form, such as `linear`.
+    #[serde(flatten)]
+    regressor: Regressor,
     interval: Interval,
     /// Per signal: the largest mean squared standardised value over its columns in training, times the
     /// margin.
@@ -99,7 +102,7 @@ pub(crate) struct Parts<'a> {
     /// Their standardisation.
     pub scaler: Scaler,
     /// The regression.
-    pub linear: Linear,
+    pub regressor: Regressor,
     /// The interval.
     pub interval: Interval,
     /// The table itself, for the distance limits.
@@ -122,7 +125,7 @@ impl Artefact {
             signals,
             columns: columns.collect(),
             scaler: parts.scaler,
-            linear: parts.linear,
+            regressor: parts.regressor,
             interval: parts.interval,
         };
         for row in parts.x.rows() {
@@ -142,21 +145,21 @@ impl Artefact {
 
     /// Predicts from the features of one row.
     pub(crate) fn state(&self, row: &[f64]) -> Statement {
-        let mut weights = vec![0.0; self.signals.len()];
-        let mut age = 0.0;
-        for (column, &value) in row.iter().enumerate() {
-            let part = self.linear.weights[column] * self.scaler.z(column, value).clamp(-CLIP, CLIP);
-            match self.columns[column].signal {
-                Some(signal) => weights[signal] += part,
-                None => age += part,
-            }
-        }
-        let predicted = self.linear.intercept + weights.iter().sum::<f64>() + age;
+        let z = self.scaler.apply(ArrayView1::from(row).insert_axis(Axis(0)));
+        let predicted = self.regressor.predict(z.view()).into_iter().sum();
+        // One group of columns for each signal, and one for the age.
+        let signals = self.signals.len();
+        let group_of: Vec<usize> =
+            self.columns.iter().map(|column| column.signal.unwrap_or(signals)).collect();
+        let weights = self.regressor.contributions(z.row(0), &group_of, signals + 1);
         let (p05, p50, p95) = self.interval.around(predicted);
-        let named = self.signals.iter().map(String::as_str).zip(weights);
-        let aged = self.columns.iter().any(|column| column.signal.is_none()).then_some(("age", age));
-        let mut contributions: Vec<Contribution> = named
+        let aged = group_of.contains(&signals).then_some("age");
+        let mut contributions: Vec<Contribution> = self
+            .signals
+            .iter()
+            .map(String::as_str)
             .chain(aged)
+            .zip(weights)
             .map(|(signal, weight)| Contribution { signal: signal.into(), weight })
             .collect();
         contributions.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));

@@ -1,5 +1,6 @@
 //! Tests over several modules.
 
+mod artefact;
 mod cmapss;
 pub(crate) mod core;
 mod lake;

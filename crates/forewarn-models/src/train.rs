@@ -4,13 +4,14 @@
 use forewarn_spec::Model;
 use forewarn_types::{SignalName, Timestamp};
 
+use crate::algorithms::Candidate;
 use crate::artefact::{Artefact, Parts, Statement, Summary};
 use crate::dataset::{Dataset, DatasetBuilder};
 use crate::error::ModelError;
 use crate::features::FeaturePlan;
 use crate::grid::{GridBuilder, LifeGrid};
 use crate::interval::Interval;
-use crate::validate::{candidates, cross_validate, fit, folds, normal_of};
+use crate::validate::{cross_validate, folds, training_rows};
 
 /// Fewer failed lives than this say too little about when the next one fails.
 pub const MIN_FAILED_LIVES: usize = 5;
@@ -168,10 +169,11 @@ pub(crate) fn train(
     }
     let cap = model.target.cap;
     let fold_of = folds(&data.lives, model.folds.clamp(2, complete));
-    let validation = cross_validate(&data, &fold_of, &candidates(&model.algorithms), cap).map_err(numeric)?;
+    let candidates: Vec<Candidate> = model.algorithms.iter().flat_map(|&kind| Candidate::of(kind)).collect();
+    let validation = cross_validate(&data, &fold_of, &candidates, cap).map_err(numeric)?;
     let (coverage, width) = Interval::assess(&validation.scored, model.coverage, cap);
-    let (scaler, normal) = normal_of(&data, cap, |_| true);
-    let linear = fit(validation.best.candidate, &normal).map_err(numeric)?;
+    let (scaler, training) = training_rows(&data, cap, |_| true);
+    let regressor = validation.best.candidate.fit(&training).map_err(numeric)?;
     let interval = Interval::of(&validation.scored, model.coverage, cap);
     let (kept, constant) = split_signals(model, &data);
     let summary = Summary {
@@ -193,7 +195,7 @@ pub(crate) fn train(
         model,
         kept,
         summary,
-        Parts { columns: &data.columns, scaler, linear, interval, x: data.x.view() },
+        Parts { columns: &data.columns, scaler, regressor, interval, x: data.x.view() },
     ))
 }
 

@@ -2,35 +2,16 @@
 //!
 //! Each fold's model is fitted to the other folds' lives, standardisation included, and predicts the held-out
 //! lives at 20 points from 30 % to 97 % of their rows. The candidate with the smallest error wins; its misses
-//! make the interval. The error told is that of the winner, so it is a little flattering where many
+//! make the interval. The error reported is that of the winner, so it is a little too good where many
 //! candidates are close.
 
-use forewarn_spec::Algorithm;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
+use crate::algorithms::{Candidate, TrainingRows};
 use crate::dataset::{Dataset, LifeExtent};
 use crate::interval::Scored;
-use crate::linear::{Linear, Normal, Scaler};
-use crate::{elastic_net, ridge};
-
-/// An algorithm with its settings.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "algorithm", rename_all = "snake_case")]
-pub enum Candidate {
-    /// Ridge regression in closed form.
-    Ridge {
-        /// Penalty on squared weights of standardised columns.
-        alpha: f64,
-    },
-    /// linfa's elastic net.
-    ElasticNet {
-        /// Penalty, in standard deviations of the target.
-        penalty: f64,
-        /// Share of the penalty on absolute weights.
-        l1_ratio: f64,
-    },
-}
+use crate::scaler::Scaler;
 
 /// How far predictions for unseen lives were off. Errors are in the target's unit, both sides capped.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -95,24 +76,6 @@ pub fn nasa_score(late_by: f64) -> f64 {
     if late_by < 0.0 { (-late_by / 13.0).exp_m1() } else { (late_by / 10.0).exp_m1() }
 }
 
-/// The candidates of `algorithms`.
-pub(crate) fn candidates(algorithms: &[Algorithm]) -> Vec<Candidate> {
-    let mut found = Vec::new();
-    for algorithm in algorithms {
-        match algorithm {
-            Algorithm::Ridge => {
-                found.extend([1e-4, 1e-3, 1e-2, 1e-1, 1.0].map(|alpha| Candidate::Ridge { alpha }))
-            }
-            Algorithm::ElasticNet => {
-                for penalty in [1e-3, 1e-2, 1e-1] {
-                    found.extend([0.1, 0.5, 0.9].map(|l1_ratio| Candidate::ElasticNet { penalty, l1_ratio }));
-                }
-            }
-        }
-    }
-    found
-}
-
 /// The fold of each life. Lives are dealt out in order of length, so that each fold has short and long ones;
 /// nothing depends on names or on the order in which lives are given.
 pub(crate) fn folds(lives: &[LifeExtent], folds: usize) -> Vec<usize> {
@@ -125,26 +88,19 @@ pub(crate) fn folds(lives: &[LifeExtent], folds: usize) -> Vec<usize> {
     fold_of
 }
 
-/// Fits `candidate`.
-///
-/// # Errors
-/// What is wrong with the numbers.
-pub(crate) fn fit(candidate: Candidate, normal: &Normal) -> Result<Linear, String> {
-    match candidate {
-        Candidate::Ridge { alpha } => ridge::fit(normal, alpha),
-        Candidate::ElasticNet { penalty, l1_ratio } => elastic_net::fit(normal, penalty, l1_ratio),
-    }
-}
-
-/// The normal equations of those training rows of `data` that `keep` wants, and their standardisation.
-pub(crate) fn normal_of(data: &Dataset, cap: f64, keep: impl Fn(usize) -> bool) -> (Scaler, Normal) {
+/// The training rows of `data` of those lives that `keep` wants, and their standardisation.
+pub(crate) fn training_rows(
+    data: &Dataset,
+    cap: f64,
+    keep: impl Fn(usize) -> bool,
+) -> (Scaler, TrainingRows) {
     let rows: Vec<usize> =
         (0..data.rows.len()).filter(|&row| data.rows[row].train && keep(data.rows[row].life)).collect();
     let x = data.x.select(Axis(0), &rows);
     let scaler = Scaler::of(x.view());
     let targets = rows.iter().map(|&row| data.rows[row].target).collect();
-    let normal = Normal::new(scaler.apply(x.view()), targets, cap);
-    (scaler, normal)
+    let training = TrainingRows::new(scaler.apply(x.view()), targets, cap);
+    (scaler, training)
 }
 
 /// Tries all candidates.
@@ -160,13 +116,13 @@ pub(crate) fn cross_validate(
     let mut scored: Vec<Vec<Scored>> = vec![Vec::new(); candidates.len()];
     let count = fold_of.iter().map(|fold| fold + 1).max().unwrap_or(0);
     for fold in 0..count {
-        let (scaler, normal) = normal_of(data, cap, |life| fold_of[life] != fold);
+        let (scaler, training) = training_rows(data, cap, |life| fold_of[life] != fold);
         let held: Vec<usize> = (0..data.rows.len())
             .filter(|&row| data.rows[row].evaluate && fold_of[data.rows[row].life] == fold)
             .collect();
         let z: Array2<f64> = scaler.apply(data.x.select(Axis(0), &held).view());
         for (candidate, scored) in candidates.iter().zip(&mut scored) {
-            let predicted = fit(*candidate, &normal)?.predict(z.view());
+            let predicted = candidate.fit(&training)?.predict(z.view());
             let outcomes = held.iter().zip(predicted);
             scored.extend(outcomes.map(|(&row, predicted)| Scored {
                 predicted: predicted.clamp(0.0, cap),

@@ -4,6 +4,7 @@
 //! Nothing behind this crate sees text that still needs to be understood. Every mistake of a definition tree
 //! is reported at once, with its place.
 
+mod algorithm;
 mod diagnostics;
 mod expr;
 mod glob;
@@ -12,6 +13,7 @@ mod model;
 mod schema;
 mod yaml;
 
+pub use algorithm::Algorithm;
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};
 pub use glob::AssetGlob;

@@ -6,6 +6,7 @@ use std::fmt;
 use chrono_tz::Tz;
 use forewarn_types::{Severity, SignalName};
 
+use crate::algorithm::Algorithm;
 use crate::expr::Expr;
 use crate::glob::AssetGlob;
 
@@ -320,26 +321,6 @@ impl fmt::Display for TimeUnit {
             Self::Days => "days",
             Self::Cycles => "cycles",
         })
-    }
-}
-
-/// A regression algorithm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
-    /// Ridge regression in closed form.
-    Ridge,
-    /// linfa's elastic net.
-    ElasticNet,
-}
-
-impl Algorithm {
-    /// The name used in definitions and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ridge => "ridge",
-            Self::ElasticNet => "elastic_net",
-        }
     }
 }
 

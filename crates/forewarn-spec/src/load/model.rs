@@ -30,7 +30,7 @@ pub(crate) struct RawModel {
     /// What is predicted.
     target: RawTarget,
     /// The candidates, of which the best by cross-validation wins.
-    #[schemars(extend("minItems" = 1, "default" = ["ridge", "elastic_net"]))]
+    #[schemars(extend("minItems" = 1, "default" = default_algorithms()))]
     algorithms: Option<Placed<Vec<Chosen<Algorithm>>>>,
     /// How candidates are judged.
     validate: Option<RawValidate>,
@@ -162,9 +162,8 @@ impl Choice for Statistic {
 impl Choice for Algorithm {
     const NAME: &'static str = "Algorithm";
     const ABOUT: &'static str = "A regression algorithm.";
-    const CHOICES: &'static [(&'static str, Self)] =
-        &[(Self::Ridge.as_str(), Self::Ridge), (Self::ElasticNet.as_str(), Self::ElasticNet)];
-    const LATER: &'static [&'static str] = &["random_fourier_ridge", "svr"];
+    const CHOICES: &'static [(&'static str, Self)] = Self::NAMED;
+    const LATER: &'static [&'static str] = Self::RESERVED;
 }
 
 impl Choice for Promote {
@@ -175,6 +174,10 @@ impl Choice for Promote {
 }
 
 const SECOND_US: i64 = 1_000_000;
+
+fn default_algorithms() -> Vec<&'static str> {
+    Algorithm::DEFAULT.iter().map(|algorithm| algorithm.as_str()).collect()
+}
 
 pub(super) fn check(
     raw: &RawModel,
@@ -197,7 +200,7 @@ pub(super) fn check(
     }
     let algorithms = match &raw.algorithms {
         Some(names) => chosen(names, "algorithm", report),
-        None => vec![Algorithm::Ridge, Algorithm::ElasticNet],
+        None => Algorithm::DEFAULT.to_vec(),
     };
     let (folds, coverage) = validation(raw, report);
     let train = raw.train.as_ref().map(|train| Schedule {
