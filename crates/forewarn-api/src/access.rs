@@ -18,7 +18,7 @@ use crate::problem::Problem;
 /// What a role may do; each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Looks.
+    /// Reads.
     Viewer,
     /// Works with alerts, and says what happened to machines.
     Operator,

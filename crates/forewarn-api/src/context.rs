@@ -24,8 +24,8 @@ use crate::problems;
 use crate::snapshot::TakeSnapshot;
 use crate::state::SharedState;
 
-/// A read waits this long for the read model to catch up with the log, then it is refused rather than
-/// answered wrongly.
+/// A read waits this long for the read model to catch up with the log. Then it is refused, as an answer would
+/// lack what was stored before.
 const CATCH_UP: Duration = Duration::from_secs(10);
 /// Most large bodies that are read and decoded at one time; others wait. With `limits.max_body_bytes` it
 /// bounds the memory they take.
@@ -47,7 +47,7 @@ pub struct ApiComponents {
     pub scheduler: SchedulerHandle,
     /// Models and their versions.
     pub models: ModelService,
-    /// The read model; somebody else feeds it.
+    /// The read model; another stage keeps it up to date.
     pub state: SharedState,
     /// Takes a snapshot of the read model and all else that is folded from the log.
     pub take_snapshot: TakeSnapshot,
@@ -150,8 +150,8 @@ impl Context {
         if self.state.applied() >= offset || self.state.wait(offset, CATCH_UP).await {
             return Ok(());
         }
-        Err(Problem::unavailable("the server has not caught up with what it has stored")
-            .hint("it is starting or overloaded; try again"))
+        Err(Problem::unavailable("the server has not yet processed all that it has stored")
+            .hint("it is starting or overloaded; try again later"))
     }
 
     /// Waits until the runs on record are known, which they are soon after the start; within it, why they

@@ -3,7 +3,7 @@
 //! Handlers are thin. What they answer comes from one of three places: the read model ([`State`], a fold over
 //! the log), the lake (with the log's tail), or another stage's handle. What they change goes into the log
 //! and nowhere else. A handler that reads first waits until the read model has reached the log's end as it
-//! was when the request came, so that whoever has been told that something is accepted also sees it.
+//! was when the request came, so that a client that got "accepted" as an answer also sees the effect.
 //!
 //! Every route is registered together with its description, so `/openapi.json` cannot leave one out.
 

@@ -1,4 +1,4 @@
-//! How the errors of other stages become problems: who can mend it decides the status.
+//! How the errors of other stages become problems. The status follows from who can correct the error.
 
 use forewarn_batch::BatchError;
 use forewarn_ingest::IngestError;
@@ -7,7 +7,7 @@ use forewarn_models::ModelError;
 
 use crate::problem::Problem;
 
-/// What a sender of readings is told.
+/// For the sender of readings.
 pub(crate) fn ingest(error: &IngestError) -> Problem {
     match error {
         IngestError::Log(error) => error.clone().into(),
@@ -19,7 +19,7 @@ pub(crate) fn ingest(error: &IngestError) -> Problem {
     }
 }
 
-/// What the author of a query is told.
+/// For the author of a query.
 pub(crate) fn lake(error: &LakeError) -> Problem {
     match error {
         LakeError::Query(_) | LakeError::TooLarge(_) | LakeError::Schema { .. } => {
@@ -31,13 +31,14 @@ pub(crate) fn lake(error: &LakeError) -> Problem {
         LakeError::Behind(_) => Problem::unavailable(error.to_string()),
         _ if error.is_retryable() => {
             tracing::error!(%error, "the lake failed");
-            Problem::unavailable("the lake cannot be read now").hint("see the server's log; try again later")
+            Problem::unavailable("the lake cannot be read now")
+                .hint("try again later; the server's log has the reason")
         }
         _ => Problem::internal(error),
     }
 }
 
-/// What the user of a model is told.
+/// For the user of a model.
 pub(crate) fn model(error: &ModelError) -> Problem {
     match error {
         ModelError::UnknownModel { .. } | ModelError::UnknownVersion { .. } => {
@@ -49,14 +50,14 @@ pub(crate) fn model(error: &ModelError) -> Problem {
         ModelError::Journal(error) => error.clone().into(),
         ModelError::Lake(_) | ModelError::Interrupted(_) => {
             tracing::error!(%error, "a model could not be served");
-            Problem::unavailable("the models' store cannot be read now")
-                .hint("see the server's log; try again later")
+            Problem::unavailable("the store of the models cannot be read now")
+                .hint("try again later; the server's log has the reason")
         }
         _ => Problem::internal(error),
     }
 }
 
-/// What the user of a job is told.
+/// For the user of a job.
 pub(crate) fn batch(error: &BatchError) -> Problem {
     match error {
         BatchError::UnknownJob(_) | BatchError::UnknownRun(_) => Problem::not_found(error.to_string()),

@@ -22,9 +22,9 @@ pub struct AlertView {
     /// `pending`, `unacknowledged`, `acknowledged`, `returned`, `normal`, `shelved`, `suppressed` or
     /// `out-of-service`.
     pub state: &'static str,
-    /// Whether the state is in doubt since inputs are missing or bad.
+    /// Whether the state is in doubt because inputs are missing or bad.
     pub unknown: bool,
-    /// Whether a re-run over the complete history found that it should not have been raised.
+    /// Whether a later run over the complete history found that it should not have been raised.
     pub withdrawn: bool,
     /// When its condition began to hold.
     #[schema(value_type = String, format = DateTime)]
@@ -41,16 +41,16 @@ pub struct AlertView {
     pub score: Option<f64>,
     /// What happened, with numbers.
     pub message: String,
-    /// What happens if nobody acts.
+    /// What happens if no action is taken.
     pub consequence: Option<String>,
     /// What to do.
     pub action: Option<String>,
     /// Who has acknowledged it.
     pub acknowledged_by: Option<String>,
-    /// Until when it is hidden.
+    /// Until when it is shelved.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub shelved_until: Option<Timestamp>,
-    /// What it rests on.
+    /// The rule version and the readings it is based on.
     #[schema(value_type = Object)]
     pub evidence: Evidence,
     /// The log's record of its newest transition.
@@ -139,7 +139,7 @@ pub struct TransitionView {
     pub message: String,
     /// Who did it.
     pub actor: Option<String>,
-    /// What that person said.
+    /// The comment of that person.
     pub comment: Option<String>,
 }
 
@@ -174,7 +174,7 @@ pub struct AlertEvent {
     pub time: Timestamp,
     /// Who did it.
     pub actor: Option<String>,
-    /// What that person said.
+    /// The comment of that person.
     pub comment: Option<String>,
 }
 
@@ -186,7 +186,7 @@ impl AlertEvent {
         let Record::Alert(step) = record else { return None };
         let mut alert =
             AlertView::new(&Alert::after_transition(offset, step, alerts.get(step.alert)), definitions);
-        // The words of this transition, whichever kind it is.
+        // The text of this transition, of every kind.
         alert.message.clone_from(&step.message);
         Some(Self {
             alert,
@@ -207,7 +207,7 @@ pub struct PredictionView {
     pub model: String,
     /// Its version.
     pub version: String,
-    /// Event time of the newest reading it rests on.
+    /// Event time of the newest reading it is based on.
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// When it was made, by the server's clock.
@@ -223,7 +223,7 @@ pub struct PredictionView {
     pub p50: f64,
     /// Time to failure: upper end of the interval.
     pub p95: f64,
-    /// The longest time to failure that the model tells apart.
+    /// The longest time to failure that the model predicts; longer ones all count as this.
     pub cap: f64,
     /// Whether `p50` is at the cap: failure is at least that far.
     pub at_cap: bool,
@@ -235,11 +235,11 @@ pub struct PredictionView {
     /// When the present life of the asset began.
     #[schema(value_type = String, format = DateTime)]
     pub life_started: Timestamp,
-    /// Event time of the oldest reading it rests on: the same version predicts the same again from the
-    /// readings from here to `time`.
+    /// Event time of the oldest reading it is based on: from the readings from here to `time` the same
+    /// version predicts the same again.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub from: Option<Timestamp>,
-    /// The share of truths that the interval from `p05` to `p95` is made to hold, such as 0.9.
+    /// The share of true values that the interval from `p05` to `p95` is meant to hold, such as 0.9.
     pub coverage: Option<f64>,
 }
 
@@ -279,9 +279,9 @@ pub struct LifeEventView {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
-    /// Who says so.
+    /// Who reported it.
     pub actor: Option<String>,
-    /// A remark.
+    /// A comment.
     pub comment: Option<String>,
     /// The log's record of it.
     #[schema(value_type = u64)]

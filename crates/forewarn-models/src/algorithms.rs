@@ -1,8 +1,8 @@
 //! Regression algorithms behind one interface, one file a kind.
 //!
-//! A definition names [`Algorithm`]s. Each stands for several [`Candidate`]s, the algorithm with its settings,
-//! of which cross-validation chooses one. Fitted to [`TrainingRows`], a candidate becomes a [`Regressor`],
-//! which an artefact stores. Validation, intervals, artefacts and explanations know these types only.
+//! A definition names [`Algorithm`]s. Each stands for several [`Candidate`]s, the algorithm with its
+//! settings, of which cross-validation chooses one. Fitted to [`TrainingRows`], a candidate becomes a
+//! [`Regressor`], which an artefact stores. Validation, intervals, artefacts and explanations know these types only.
 //!
 //! A new kind is a file with its settings, which implement [`interface::Settings`], and a line in the list
 //! below. If it fits something that no other kind does, it has a form of [`Regressor`] as well.

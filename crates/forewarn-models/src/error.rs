@@ -1,4 +1,4 @@
-//! What can go wrong with a model, in words that say what to do about it.
+//! What can go wrong with a model, and what to do about it.
 
 use forewarn_types::JournalError;
 
@@ -25,13 +25,14 @@ pub enum ModelError {
     },
     /// Nothing to predict with.
     #[error(
-        "model {0} has no version in force; train it, and promote a version if its definition says `promote: manually`"
+        "model {0} has no version in force; train it, \
+         and promote a version if its definition says `promote: manually`"
     )]
     NotTrained(String),
     /// The version in force was trained for another definition.
     #[error(
-        "version {version} of model {model} was trained for another definition (assets, signals, features, target or interval have \
-         changed since); train the model again"
+        "version {version} of model {model} was trained for another definition \
+         (assets, signals, features, target or interval have changed since); train the model again"
     )]
     DefinitionChanged {
         /// The model.
@@ -64,15 +65,15 @@ pub enum ModelError {
         problem: String,
     },
     /// The lake did not answer.
-    #[error("the lake did not answer a model's question: {0}")]
+    #[error("the lake did not answer the query of a model: {0}; try again")]
     Lake(String),
     /// An answer of the lake would not fit into memory.
-    #[error("the lake holds too much for one answer: {0}")]
+    #[error("an answer of the lake is too large for memory: {0}")]
     TooLarge(String),
     /// The log did not take a prediction.
-    #[error("a prediction could not be recorded: {0}")]
+    #[error("a prediction could not be stored: {0}")]
     Journal(#[from] JournalError),
-    /// A computation was cut short as the server shuts down.
-    #[error("the computation was cut short: {0}; run it again")]
+    /// A computation was interrupted because the server shuts down.
+    #[error("the computation was interrupted: {0}; run it again")]
     Interrupted(String),
 }

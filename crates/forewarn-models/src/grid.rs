@@ -2,8 +2,8 @@
 //!
 //! Slot k covers the time from k × spacing to (k + 1) × spacing after the start of the life. A signal's value
 //! there is the mean of its good readings in the slot, so that a dense and a sparse sensor weigh the same and
-//! noise is averaged out. A slot without a reading takes the value before it, but only so many slots long;
-//! behind that the value is unknown (NaN). A slot in which no signal has a reading is no row.
+//! noise is averaged out. A slot without a reading takes the value before it, for a limited number of slots;
+//! after that the value is unknown (NaN). A slot in which no signal has a reading is no row.
 
 /// What a grid is made of. Times are µs.
 #[derive(Debug, Clone, Copy)]

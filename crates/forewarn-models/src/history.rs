@@ -33,7 +33,7 @@ pub(crate) trait History: Send + Sync {
     ) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>>;
 
     /// Each asset's newest prediction of `model`.
-    fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>>;
+    fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Predicted>, ModelError>>;
 
     /// Stores an object. With `if_absent` an object that is already there stays as it is.
     fn put(&self, path: String, bytes: Vec<u8>, if_absent: bool) -> BoxFuture<'_, Result<(), ModelError>>;
@@ -70,16 +70,16 @@ pub(crate) struct Extent {
     pub newest: Offset,
 }
 
-/// What was last predicted for an asset.
+/// What the newest prediction for an asset is based on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Predicted {
     /// The asset.
     pub asset: AssetPath,
-    /// The version that spoke.
+    /// The version that made it.
     pub version: String,
-    /// Time of the newest reading it rests on, µs.
+    /// Time of the newest reading it is based on, µs.
     pub time: i64,
-    /// When the life began that it speaks about, µs.
+    /// When the life began that it is about, µs.
     pub life_started: i64,
 }
 

@@ -12,7 +12,7 @@ use forewarn_types::{
 use parking_lot::RwLock;
 
 use crate::error::ModelError;
-use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
+use crate::history::{Extent, GoodReadings, History, LifeEventRow, Predicted};
 use crate::service::EARLIEST;
 use crate::service::ModelService;
 
@@ -62,7 +62,8 @@ impl LakeHistory {
 impl History for LakeHistory {
     fn life_events(&self, to: Timestamp) -> BoxFuture<'_, Result<Vec<LifeEventRow>, ModelError>> {
         Box::pin(async move {
-            let query = r#"SELECT asset, time, event FROM life_events WHERE time >= :from AND time < :to ORDER BY time, "offset""#;
+            let query = r#"SELECT asset, time, event FROM life_events
+                           WHERE time >= :from AND time < :to ORDER BY time, "offset""#;
             let rows = self.rows(query.to_owned(), EARLIEST, to).await?;
             let mut events = Vec::with_capacity(rows.row_count());
             for row in 0..rows.row_count() {
@@ -89,7 +90,8 @@ impl History for LakeHistory {
     ) -> BoxFuture<'_, Result<Vec<Extent>, ModelError>> {
         let names: Vec<String> = signals.iter().map(|signal| quoted(signal)).collect();
         let query = format!(
-            r#"SELECT asset, min(time) AS first_time, max(time) AS last_time, max("offset") AS newest FROM readings
+            r#"SELECT asset, min(time) AS first_time, max(time) AS last_time, max("offset") AS newest
+               FROM readings
                WHERE time >= :from AND time < :to AND "offset" >= {since} AND signal IN ({}) GROUP BY asset"#,
             names.join(", ")
         );
@@ -123,20 +125,26 @@ impl History for LakeHistory {
         })
     }
 
-    fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>> {
+    fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Predicted>, ModelError>> {
         let query = format!(
-            r#"SELECT told.asset, told.version, told.time, told.life_started FROM predictions AS told
-               JOIN (SELECT max("offset") AS newest FROM predictions WHERE model = {} GROUP BY asset) AS spoken
-               ON told."offset" = spoken.newest"#,
+            r#"SELECT made.asset, made.version, made.time, made.life_started FROM predictions AS made
+               JOIN (SELECT max("offset") AS newest FROM predictions
+                     WHERE model = {} GROUP BY asset) AS last
+               ON made."offset" = last.newest"#,
             quoted(model)
         );
         Box::pin(async move {
             let rows = self.rows(query, EARLIEST, LATEST).await?;
-            let told = |row| {
+            let predicted = |row| {
                 let (asset, version) = (text(&rows, row, 0)?.into(), text(&rows, row, 1)?.to_owned());
-                Ok(Told { asset, version, time: time(&rows, row, 2)?, life_started: time(&rows, row, 3)? })
+                Ok(Predicted {
+                    asset,
+                    version,
+                    time: time(&rows, row, 2)?,
+                    life_started: time(&rows, row, 3)?,
+                })
             };
-            (0..rows.row_count()).map(told).collect()
+            (0..rows.row_count()).map(predicted).collect()
         })
     }
 

@@ -2,7 +2,8 @@
 //! trust.
 //!
 //! Life events cut each asset's history into lives ([`lives_of`]); the readings of a life are put on rows of
-//! fixed spacing, features are computed over trailing windows, and a regression is fitted to the failed lives.
+//! fixed spacing, features are computed over trailing windows, and a regression is fitted to the failed
+//! lives.
 //! Cross-validation that never splits a life chooses the algorithm and its settings, and its misses make the
 //! prediction interval. Versions are kept as JSON in the lake. [`ModelService`] does all of it for a server;
 //! [`Fitted`] does the numeric part alone, for benchmarks.

@@ -7,14 +7,14 @@ use forewarn_types::{AssetPath, Offset, Prediction, Record, SeriesId, Timestamp}
 use crate::error::ModelError;
 use crate::features::FeaturePlan;
 use crate::grid::{GridBuilder, MAX_CELLS, cells};
-use crate::history::{Extent, Reader, Told, Wanted};
+use crate::history::{Extent, Predicted, Reader, Wanted};
 use crate::remembered::{Known, Remembered};
 use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
 use crate::train::{Latest, latest, plan_of};
 
-/// So many assets share the queries to the lake, and are in memory at once if they have room there.
+/// Most assets that share the queries to the lake and are in memory at once.
 const GROUP: usize = 32;
-/// A prediction names at most so many contributions.
+/// Most contributions that a prediction names.
 const MAX_CONTRIBUTIONS: usize = 16;
 
 /// An asset with a running life. Times are µs.
@@ -28,7 +28,7 @@ struct Candidate {
 impl ModelService {
     /// Predicts, from readings up to and with `at`, for every asset of `model` that has a running life and
     /// any reading, and appends the predictions to the log. An asset without a new reading since this version
-    /// spoke about its life is passed over. Tells how many predictions were made.
+    /// predicted for the same life is left out. Returns how many predictions were made.
     ///
     /// # Errors
     /// [`ModelError::UnknownModel`], [`ModelError::NotTrained`], [`ModelError::DefinitionChanged`],
@@ -40,18 +40,18 @@ impl ModelService {
         let mut memory = served.predicting.lock().await;
         let to = at.plus_us(1);
         let extents = inner.extents(served, &mut memory, to).await?;
-        let mut told = match memory.told.take() {
-            Some(told) => told,
-            None => inner.told(model).await?,
+        let mut known = match memory.predicted.take() {
+            Some(known) => known,
+            None => inner.predicted(model).await?,
         };
         let mut candidates = inner.running(served, &version, to, &extents).await?;
         candidates.retain(|candidate| {
-            let told =
-                told.get(&candidate.asset.path).map(|told| (&told.version, told.time, told.life_started));
-            told != Some((&version.name, candidate.last, candidate.life_started))
+            let last = known.get(&candidate.asset.path);
+            let last = last.map(|last| (&last.version, last.time, last.life_started));
+            last != Some((&version.name, candidate.last, candidate.life_started))
         });
-        let made = inner.predict_all(served, &version, to, candidates, &mut told).await;
-        memory.told = Some(told);
+        let made = inner.predict_all(served, &version, to, candidates, &mut known).await;
+        memory.predicted = Some(known);
         made
     }
 
@@ -82,9 +82,9 @@ impl ModelService {
 }
 
 impl Inner {
-    /// Where the readings before `to` lie. What is remembered is brought up to date with what was stored
-    /// since, however old it is, and with what `to` lets in since; to look less far than before, everything
-    /// is asked anew.
+    /// Where the readings before `to` lie. What is remembered is completed with what was stored since,
+    /// however old it is, and with what lies between the former and the present `to`. If `to` is earlier than
+    /// before, everything is asked again.
     async fn extents(
         &self,
         served: &Served,
@@ -118,9 +118,9 @@ impl Inner {
         Ok(extents)
     }
 
-    async fn told(&self, model: &str) -> Result<HashMap<AssetPath, Told>, ModelError> {
+    async fn predicted(&self, model: &str) -> Result<HashMap<AssetPath, Predicted>, ModelError> {
         let newest = self.history.newest_predictions(model).await?;
-        Ok(newest.into_iter().map(|told| (told.asset.clone(), told)).collect())
+        Ok(newest.into_iter().map(|last| (last.asset.clone(), last)).collect())
     }
 
     /// The assets with a running life and all signals that `version` uses; those with old readings first, so
@@ -165,7 +165,7 @@ impl Inner {
         version: &Version,
         to: Timestamp,
         mut candidates: Vec<Candidate>,
-        told: &mut HashMap<AssetPath, Told>,
+        known: &mut HashMap<AssetPath, Predicted>,
     ) -> Result<u64, ModelError> {
         let mut reader = Reader::new();
         let mut made = 0;
@@ -174,18 +174,18 @@ impl Inner {
             let rest = candidates.split_off(candidates.len().min(size));
             let group = std::mem::replace(&mut candidates, rest);
             for prediction in self.predictions(served, version, to, &mut reader, group).await? {
-                let news = Told {
+                let news = Predicted {
                     asset: prediction.asset.clone(),
                     version: prediction.version.clone(),
                     time: prediction.time.0,
                     life_started: prediction.life_started.0,
                 };
-                if told.get(&news.asset) == Some(&news) {
+                if known.get(&news.asset) == Some(&news) {
                     continue;
                 }
                 self.journal.append(Record::Prediction(prediction)).await?;
                 made += 1;
-                told.insert(news.asset.clone(), news);
+                known.insert(news.asset.clone(), news);
             }
         }
         Ok(made)
@@ -257,7 +257,10 @@ fn is_finite(prediction: &Prediction) -> bool {
         .chain(contributions.iter().map(|part| &part.weight))
         .all(|number| number.is_finite());
     if !finite {
-        tracing::warn!(%model, %asset, p05, p50, p95, "a prediction is not finite and is dropped; check the asset's values");
+        tracing::warn!(
+            %model, %asset, p05, p50, p95,
+            "a prediction is not finite and is dropped; check the values of the asset"
+        );
     }
     finite
 }

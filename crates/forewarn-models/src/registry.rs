@@ -31,14 +31,14 @@ impl Registry {
         Self { history }
     }
 
-    /// Stores `artefact` as a new version and tells its name.
+    /// Stores `artefact` as a new version and returns its name.
     ///
     /// # Errors
     /// Those of the store.
     pub(crate) async fn save(&self, artefact: &Artefact) -> Result<String, ModelError> {
         let bytes = serde_json::to_vec(artefact).map_err(|error| ModelError::Numeric {
             model: artefact.model.clone(),
-            problem: format!("it cannot be written: {error}"),
+            problem: format!("the version cannot be written: {error}"),
         })?;
         let time = artefact.summary.trained.to_utc().format("%Y%m%dT%H%M%SZ");
         let version = format!("{time}-{}", &fingerprint(&bytes)[..8]);
@@ -63,7 +63,7 @@ impl Registry {
             return Err(damaged("has been changed since it was written".into()));
         }
         serde_json::from_slice(&bytes)
-            .map_err(|error| damaged(format!("is no model of this release: {error}")))
+            .map_err(|error| damaged(format!("was not written by a release that this one can read: {error}")))
     }
 
     /// The names of all versions of `model`, oldest first.

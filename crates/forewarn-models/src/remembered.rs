@@ -1,18 +1,18 @@
-//! What predicting remembers from one round to the next. All of it can be asked of the lake again.
+//! What predicting remembers from one round to the next. All of it can be read from the lake again.
 
 use std::collections::HashMap;
 
 use forewarn_types::{AssetPath, Offset, Timestamp};
 
-use crate::history::{Extent, Told};
+use crate::history::{Extent, Predicted};
 
 /// What is remembered about one model.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
     /// Where each asset's readings lie, as far as that is known.
     pub known: Option<Known>,
-    /// What was last said about each asset.
-    pub told: Option<HashMap<AssetPath, Told>>,
+    /// The newest prediction of each asset.
+    pub predicted: Option<HashMap<AssetPath, Predicted>>,
 }
 
 /// Where each asset's readings lie, as of some point of the log.

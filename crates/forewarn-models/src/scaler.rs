@@ -3,8 +3,8 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-/// Standardised values are clipped to this, so that a sensor far outside its range cannot carry the prediction
-/// arbitrarily far.
+/// Standardised values are clipped to this, so that a sensor far outside its range cannot carry the
+/// prediction arbitrarily far.
 const CLIP: f64 = 10.0;
 
 /// Mean and standard deviation of each column.

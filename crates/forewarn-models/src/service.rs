@@ -18,7 +18,7 @@ use crate::remembered::Remembered;
 
 /// Earlier than any reading, and still a date that every table format can write.
 pub(crate) const EARLIEST: Timestamp = Timestamp::from_secs(-5_000_000_000);
-/// So many versions are shown, the newest.
+/// Most versions that are shown, the newest ones.
 const MAX_VERSIONS: usize = 100;
 
 /// All models of a server. Cheap to clone.
@@ -66,13 +66,13 @@ pub(crate) struct Version {
 pub struct ModelStatus {
     /// Its name.
     pub model: String,
-    /// Which assets it speaks about.
+    /// Which assets it predicts for.
     pub assets: String,
-    /// The signals it looks at.
+    /// The signals it uses.
     pub signals: Vec<String>,
     /// Unit of its predictions.
     pub unit: String,
-    /// Longest time to failure that it tells apart, in `unit`.
+    /// Longest time to failure that it predicts, in `unit`; longer ones all count as this.
     pub cap: f64,
     /// The version in force.
     pub version: Option<VersionInfo>,
@@ -93,7 +93,7 @@ pub struct VersionInfo {
     pub summary: Summary,
 }
 
-/// An asset that a model may speak about.
+/// An asset that a model may predict for.
 #[derive(Debug, Clone)]
 pub(crate) struct Asset {
     /// Its path.

@@ -13,7 +13,7 @@ use crate::grid::{GridBuilder, LifeGrid};
 use crate::interval::Interval;
 use crate::validate::{cross_validate, folds, training_rows};
 
-/// Fewer failed lives than this say too little about when the next one fails.
+/// Fewer failed lives than this are too few to predict the next failure.
 pub const MIN_FAILED_LIVES: usize = 5;
 
 /// The readings of one life, from any source.
@@ -158,12 +158,13 @@ pub(crate) fn train(
         .count();
     if data.signals.is_empty() {
         return Err(short(
-            "none of its signals takes more than two distinct values; name signals that vary".into(),
+            "none of its signals has more than two distinct values; name signals that vary".into(),
         ));
     }
     if complete < MIN_FAILED_LIVES {
         return Err(short(format!(
-            "{complete} failed lives have rows in which all signals are known; training needs at least {MIN_FAILED_LIVES}: \
+            "{complete} failed lives have rows in which all signals are known; \
+             training needs at least {MIN_FAILED_LIVES}: \
              post life events for past failures and import the readings before them"
         )));
     }
@@ -203,9 +204,9 @@ fn split_signals(model: &Model, data: &Dataset) -> (Vec<String>, Vec<String>) {
     let (mut kept, mut constant) = (Vec::new(), Vec::new());
     for (index, signal) in model.signals.iter().enumerate() {
         if data.signals.contains(&index) {
-            kept.push(signal.to_string())
+            kept.push(signal.to_string());
         } else {
-            constant.push(signal.to_string())
+            constant.push(signal.to_string());
         }
     }
     (kept, constant)

@@ -15,9 +15,9 @@ use crate::lives::{Lives, Outcome};
 use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
 use crate::train::{Context, MIN_FAILED_LIVES, train};
 
-/// So many lives share the queries to the lake, and are in memory at once if they have room there.
+/// Most lives that share the queries to the lake and are in memory at once.
 const GROUP: usize = 16;
-/// So many warnings are told.
+/// Most warnings in a report.
 const MAX_WARNINGS: usize = 20;
 
 /// What came of a training.
@@ -33,7 +33,7 @@ pub struct TrainReport {
     pub reason: String,
     /// What it was trained on, and how well it does.
     pub summary: Summary,
-    /// What a person should look at, such as life events that fit nowhere.
+    /// What a person should check, such as life events that fit nowhere.
     pub warnings: Vec<String>,
 }
 
@@ -104,7 +104,8 @@ impl Inner {
                 count += 1;
                 let (Some(asset), Some(extent), Some(end)) = (assets.get(path), extents.get(path), life.end)
                 else {
-                    warnings.push(format!("{path} failed, but has no readings of this model's signals"));
+                    warnings
+                        .push(format!("{path} has failed, but has no readings of the signals of this model"));
                     continue;
                 };
                 let from = life.start.max(extent.first);
@@ -121,8 +122,9 @@ impl Inner {
         }
         if count < MIN_FAILED_LIVES {
             let problem = format!(
-                "{} has {count} failed lives among {} assets; training needs at least {MIN_FAILED_LIVES}: post life events \
-                 (POST /v1/assets/{{asset}}/life-events) for past failures, and import the readings before them",
+                "{} has {count} failed lives among {} assets; training needs at least {MIN_FAILED_LIVES}: \
+                 post life events (POST /v1/assets/{{asset}}/life-events) for past failures, \
+                 and import the readings before them",
                 model.name,
                 lives.len(),
             );
@@ -197,7 +199,8 @@ fn stray_events(lives: &BTreeMap<AssetPath, Lives>) -> Vec<String> {
         let (time, event) = lives.stray.first()?;
         let (time, event) = (Timestamp(*time), event.as_str());
         Some(format!(
-            "{asset}: `{event}` at {time} ends no life; post `installed` or `repaired` for when the life before it began"
+            "{asset}: `{event}` at {time} ends no life; \
+             post `installed` or `repaired` with the time at which that life began"
         ))
     };
     lives.iter().filter_map(stray).collect()

@@ -14,15 +14,14 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::context::ApiState;
 use crate::problem::Problem;
 
-/// A body that has not arrived by then will not: the sender is gone or holds the connection on purpose.
+/// A body gets this long to arrive. After that the sender is gone, or keeps the connection open on purpose.
 const ARRIVAL: Duration = Duration::from_mins(1);
-/// Of a body that is too large, so many times the limit are read and thrown away.
+/// Of a body that is too large, this many times the limit is read and dropped.
 const DISCARDED_LIMITS: usize = 4;
 /// Bodies larger than this are unpacked and parsed off the threads that serve connections.
 const SMALL_BYTES: usize = 64 << 10;
 
-/// A body as bytes, unpacked, and the leave to hold it in memory; to be kept for as long as the body is
-/// worked on.
+/// A body as bytes, unpacked, and the permit to hold it in memory; keep it as long as the body is in use.
 pub(crate) struct RawBody(pub Bytes, pub Option<OwnedSemaphorePermit>);
 
 impl FromRequest<ApiState> for RawBody {
@@ -36,7 +35,8 @@ impl FromRequest<ApiState> for RawBody {
             .get(header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|bytes| bytes > limit) {
-            // Who asked before sending (`Expect: 100-continue`) waits for this answer and sends nothing.
+            // A client that asks before sending (`Expect: 100-continue`) waits for this answer and sends
+            // nothing.
             if !request.headers().contains_key(header::EXPECT) {
                 let _late =
                     tokio::time::timeout(ARRIVAL, discard(request.into_body().into_data_stream(), limit))
@@ -44,8 +44,8 @@ impl FromRequest<ApiState> for RawBody {
             }
             return Err(Problem::too_large(limit));
         }
-        // Small bodies need no leave: connections bound them well enough, and a crowd of slow senders cannot
-        // block them.
+        // Small bodies need no permit: the number of connections bounds them well enough, and many slow
+        // senders of large bodies cannot block them.
         let permit = match announced {
             Some(bytes) if bytes <= SMALL_BYTES => None,
             _ => Arc::clone(&state.large_bodies).acquire_owned().await.ok(),
@@ -70,8 +70,8 @@ async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
     let mut stream = body.into_data_stream();
     let mut whole = Vec::new();
     while let Some(chunk) = stream.next().await {
-        let chunk =
-            chunk.map_err(|error| Problem::bad_request(format!("the request body broke off: {error}")))?;
+        let chunk = chunk
+            .map_err(|error| Problem::bad_request(format!("the request body ended too early: {error}")))?;
         if whole.len() + chunk.len() > limit {
             drop(whole);
             discard(stream, limit).await;
@@ -82,8 +82,8 @@ async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Problem> {
     Ok(whole.into())
 }
 
-/// Lets a body that is too large run out, as far as that is bearable: a connection that is closed while its
-/// sender still writes takes the answer with it.
+/// Reads a body that is too large to its end, within limits: if the connection is closed while its sender
+/// still writes, the sender never sees the answer.
 async fn discard(mut stream: axum::body::BodyDataStream, limit: usize) {
     let mut left = limit.saturating_mul(DISCARDED_LIMITS);
     while let Some(Ok(chunk)) = stream.next().await {
@@ -164,7 +164,8 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     })
 }
 
-/// Insists on JSON: a page in somebody's browser can post forms and plain text to this server, but not JSON.
+/// Accepts JSON only: a foreign page in a user's browser can post forms and plain text to this server, but
+/// not JSON.
 fn check_is_json(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let text = value.to_str().unwrap_or("?");

@@ -1,4 +1,4 @@
-//! What somebody who asked for a route that does not exist most likely meant.
+//! Which route a request for an unknown one most likely meant.
 
 use forewarn_types::edit_distance;
 

@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for TimeInput {
             }
 
             fn visit_f64<E: serde::de::Error>(self, ms: f64) -> Result<TimeInput, E> {
-                // The casts saturate, and nothing below a microsecond is told apart.
+                // The casts saturate, and fractions of a microsecond are dropped.
                 #[expect(clippy::cast_possible_truncation, reason = "saturation is what is wanted")]
                 let us = (ms * 1e3).round() as i64;
                 if ms.is_finite() {

@@ -25,8 +25,6 @@ pub(crate) struct Words {
     pub urn: &'static str,
     /// The title for people.
     pub title: &'static str,
-    /// The name in the description of the API.
-    pub name: &'static str,
     /// What the description of the API says about it.
     pub about: &'static str,
 }
@@ -49,76 +47,70 @@ impl Kind {
     /// How this kind is written.
     pub(crate) const fn words(self) -> Words {
         match self {
-            Self::BadRequest => Words {
-                status: StatusCode::BAD_REQUEST,
-                urn: "urn:forewarn:problem:bad-request",
-                title: "Bad request",
-                name: "BadRequest",
-                about: "The request is not valid, or asks for too much",
-            },
-            Self::NotFound => Words {
-                status: StatusCode::NOT_FOUND,
-                urn: "urn:forewarn:problem:not-found",
-                title: "Not found",
-                name: "NotFound",
-                about: "The path names something that does not exist",
-            },
-            Self::MethodNotAllowed => Words {
-                status: StatusCode::METHOD_NOT_ALLOWED,
-                urn: "urn:forewarn:problem:method-not-allowed",
-                title: "Method not allowed",
-                name: "MethodNotAllowed",
-                about: "The route does not take this method",
-            },
-            Self::NotAcceptable => Words {
-                status: StatusCode::NOT_ACCEPTABLE,
-                urn: "urn:forewarn:problem:not-acceptable",
-                title: "Not acceptable",
-                name: "NotAcceptable",
-                about: "The answer does not exist in any form that the client accepts",
-            },
-            Self::Timeout => Words {
-                status: StatusCode::REQUEST_TIMEOUT,
-                urn: "urn:forewarn:problem:timeout",
-                title: "Request timeout",
-                name: "RequestTimeout",
-                about: "The body did not arrive in time",
-            },
-            Self::Conflict => Words {
-                status: StatusCode::CONFLICT,
-                urn: "urn:forewarn:problem:conflict",
-                title: "Conflict",
-                name: "Conflict",
-                about: "The present state does not allow this, or there is nothing to do",
-            },
-            Self::TooLarge => Words {
-                status: StatusCode::PAYLOAD_TOO_LARGE,
-                urn: "urn:forewarn:problem:too-large",
-                title: "Request too large",
-                name: "RequestTooLarge",
-                about: "The body is too large",
-            },
-            Self::UnsupportedEncoding => Words {
-                status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                urn: "urn:forewarn:problem:unsupported-encoding",
-                title: "Unsupported content encoding",
-                name: "UnsupportedEncoding",
-                about: "The body is compressed in an unknown way",
-            },
-            Self::Internal => Words {
-                status: StatusCode::INTERNAL_SERVER_ERROR,
-                urn: "urn:forewarn:problem:internal",
-                title: "Internal error",
-                name: "InternalError",
-                about: "The server has a fault",
-            },
-            Self::Unavailable => Words {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                urn: "urn:forewarn:problem:unavailable",
-                title: "Unavailable",
-                name: "Unavailable",
-                about: "Not now; try again after the time in Retry-After",
-            },
+            Self::BadRequest => words(
+                StatusCode::BAD_REQUEST,
+                "urn:forewarn:problem:bad-request",
+                "Bad request",
+                "The request is not valid, or asks for too much",
+            ),
+            Self::NotFound => words(
+                StatusCode::NOT_FOUND,
+                "urn:forewarn:problem:not-found",
+                "Not found",
+                "The path names something that does not exist",
+            ),
+            Self::MethodNotAllowed => words(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "urn:forewarn:problem:method-not-allowed",
+                "Method not allowed",
+                "The route does not take this method",
+            ),
+            Self::NotAcceptable => words(
+                StatusCode::NOT_ACCEPTABLE,
+                "urn:forewarn:problem:not-acceptable",
+                "Not acceptable",
+                "The answer does not exist in any form that the client accepts",
+            ),
+            Self::Timeout => words(
+                StatusCode::REQUEST_TIMEOUT,
+                "urn:forewarn:problem:timeout",
+                "Request timeout",
+                "The body did not arrive in time",
+            ),
+            Self::Conflict => words(
+                StatusCode::CONFLICT,
+                "urn:forewarn:problem:conflict",
+                "Conflict",
+                "The present state does not allow this, or there is nothing to do",
+            ),
+            Self::TooLarge => words(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "urn:forewarn:problem:too-large",
+                "Request too large",
+                "The body is too large",
+            ),
+            Self::UnsupportedEncoding => words(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "urn:forewarn:problem:unsupported-encoding",
+                "Unsupported content encoding",
+                "The body is compressed in an unknown way",
+            ),
+            Self::Internal => words(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "urn:forewarn:problem:internal",
+                "Internal error",
+                "The server has a fault",
+            ),
+            Self::Unavailable => words(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "urn:forewarn:problem:unavailable",
+                "Unavailable",
+                "Not now; try again after the time in Retry-After",
+            ),
         }
     }
+}
+
+const fn words(status: StatusCode, urn: &'static str, title: &'static str, about: &'static str) -> Words {
+    Words { status, urn, title, about }
 }

@@ -43,15 +43,19 @@ sets! {
 }
 
 fn reference(kind: Kind) -> (String, RefOr<Response>) {
-    let words = kind.words();
-    (words.status.as_str().to_owned(), Ref::from_response_name(words.name).into())
+    (kind.words().status.as_str().to_owned(), Ref::from_response_name(name(kind)).into())
+}
+
+/// The name under which the response stands.
+fn name(kind: Kind) -> String {
+    format!("{kind:?}")
 }
 
 /// Adds the responses that the sets refer to.
 pub(crate) fn describe(components: &mut Components) {
-    for words in Kind::ALL.map(Kind::words) {
+    for kind in Kind::ALL {
         let content = Content::new(Some(Ref::from_schema_name("Problem")));
-        let response = ResponseBuilder::new().description(words.about).content(MEDIA_TYPE, content);
-        components.responses.insert(words.name.to_owned(), response.build().into());
+        let response = ResponseBuilder::new().description(kind.words().about).content(MEDIA_TYPE, content);
+        components.responses.insert(name(kind), response.build().into());
     }
 }

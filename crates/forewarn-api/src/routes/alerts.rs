@@ -40,7 +40,7 @@ pub(crate) struct AlertsQuery {
     to: Option<TimeInput>,
     /// Most alerts in the answer, 1 to 1000; default 100.
     limit: Option<usize>,
-    /// `next` of the answer before.
+    /// `next` of the previous answer.
     cursor: Option<String>,
 }
 
@@ -117,7 +117,7 @@ fn unknown(id: &str) -> Problem {
     let id: String = id.chars().take(64).collect();
     Problem::not_found(format!("there is no alert {id}")).hint(
         "GET /v1/alerts lists all open alerts and the newest ended ones; \
-         the table alert_events, to be asked with POST /v1/sql, has all that there ever were",
+         the table alert_events has all of them (POST /v1/sql)",
     )
 }
 
@@ -189,7 +189,7 @@ fn parse_cursor(text: &str) -> Result<Cursor, Problem> {
             Some(Cursor { started: Timestamp(started.parse().ok()?), id: AlertId::parse(id)? })
         })
         .ok_or_else(|| {
-            Problem::bad_request("the cursor is not one that this server gave")
-                .hint("take it from `next` of the page before")
+            Problem::bad_request("the cursor is not one that this server has issued")
+                .hint("take it from `next` of the previous page")
         })
 }

@@ -32,7 +32,7 @@ pub(crate) struct AssetsQuery {
     tree: bool,
     /// Most assets in the answer, 1 to 10000; default 1000.
     limit: Option<usize>,
-    /// `next` of the answer before.
+    /// `next` of the previous answer.
     cursor: Option<String>,
 }
 
@@ -88,7 +88,7 @@ pub(crate) struct AssetDetail {
 pub(crate) struct SignalView {
     /// Its name.
     signal: String,
-    /// Its unit, where a pipeline declares one.
+    /// Its unit, if a pipeline declares one.
     unit: Option<String>,
     /// Time of the newest reading.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -167,10 +167,10 @@ pub(crate) async fn get_asset(
     }))
 }
 
-/// The problem of an asset nothing is known about.
+/// The problem of an asset that is not known.
 pub(crate) fn unknown(path: &str) -> Problem {
-    Problem::not_found(format!("nothing is known about asset {path}"))
-        .hint("GET /v1/assets lists all; an asset begins with its first reading")
+    Problem::not_found(format!("asset {path} is not known"))
+        .hint("GET /v1/assets lists all; an asset exists from its first reading on")
 }
 
 fn signals(api: &ApiState, state: &State, path: &str, asset: &Asset) -> Vec<SignalView> {

@@ -1,8 +1,8 @@
-//! A state of the server that stays as it is while somebody copies it.
+//! A state of the server that stays as it is while a client copies it.
 //!
-//! The server does not copy by itself: whoever makes a backup has a right to write where it goes, and whoever
-//! may talk to the server has none. So the answer names what is to be copied, and the server keeps all of it
-//! for as long as the answer is being read.
+//! The server does not write the copy. A client that may talk to the server has no right to make it write to
+//! other places, and the user who makes a backup has their own right to do so. So the answer names what is to
+//! be copied, and the server keeps all of it for as long as the answer is being read.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -48,8 +48,8 @@ pub(crate) struct BackupPoint {
     records: Records,
     /// The tables, each at one version.
     tables: Vec<TableVersion>,
-    /// What lies in the lake as a table and is no part of this, as the server could not open it, or another
-    /// program made it meanwhile.
+    /// Tables in the lake that are not part of the backup: the server could not open them, or another program
+    /// has made them meanwhile.
     left_out: Vec<TableLeftOut>,
 }
 
@@ -102,7 +102,7 @@ pub(crate) async fn hold_for_backup(
 ) -> Result<Response, Problem> {
     let permit = Arc::clone(&api.backups).try_acquire_owned();
     let permit = permit.map_err(|_| {
-        Problem::conflict("another backup is being made").hint("wait until it is done, or end it")
+        Problem::conflict("another backup is being made").hint("wait until it is done, or stop it")
     })?;
     tracing::info!(actor = %principal, "a backup begins");
     let (point, held) = hold(&api).await?;

@@ -1,4 +1,4 @@
-//! What operators do to alerts. An action is a record in the log; it takes effect when the engine reads it
+//! What operators do with alerts. An action is a record in the log; it takes effect when the engine reads it
 //! there.
 
 use axum::Json;
@@ -18,7 +18,7 @@ use crate::views::AlertDetail;
 
 const MAX_ACTOR_BYTES: usize = 128;
 const MAX_COMMENT_BYTES: usize = 4_000;
-/// ISA-18.2 wants every shelving to end by itself.
+/// ISA-18.2 asks that every shelving has an end.
 const MAX_SHELF_US: i64 = 31 * 86_400_000_000;
 const REASONS: [&str; 3] = ["true", "nuisance", "maintenance"];
 
@@ -26,22 +26,22 @@ const REASONS: [&str; 3] = ["true", "nuisance", "maintenance"];
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActionBody {
-    /// Who does it.
+    /// Who acts.
     #[schema(example = "anna")]
     actor: Option<String>,
-    /// What they say; needed to comment.
+    /// A comment; required by the action `comment`.
     comment: Option<String>,
     /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
     reason: Option<String>,
 }
 
-/// An operator hides an alert for a while.
+/// An operator shelves an alert for a while.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ShelveBody {
-    /// Who does it.
+    /// Who acts.
     actor: Option<String>,
-    /// What they say.
+    /// A comment.
     comment: Option<String>,
     /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
     reason: Option<String>,
@@ -87,7 +87,7 @@ pub(crate) async fn acknowledge(
     act(&api, &principal, &id, CommandAction::Acknowledge, body).await
 }
 
-/// Hides an alert until a time.
+/// Shelves an alert until a time: it is not shown as open until then.
 #[utoipa::path(post, path = "/v1/alerts/{id}/shelve", tag = "alerts", request_body = ShelveBody,
     params(("id" = String, Path, description = "The alert's id")), responses(
     Acted,
@@ -104,7 +104,7 @@ pub(crate) async fn shelve(
     act(&api, &principal, &id, CommandAction::Shelve { until }, body).await
 }
 
-/// Shows a hidden alert again.
+/// Ends the shelving of an alert.
 #[utoipa::path(post, path = "/v1/alerts/{id}/unshelve", tag = "alerts", request_body = ActionBody,
     params(("id" = String, Path, description = "The alert's id")), responses(
     Acted,
@@ -119,7 +119,7 @@ pub(crate) async fn unshelve(
     act(&api, &principal, &id, CommandAction::Unshelve, body).await
 }
 
-/// Leaves a remark on an alert.
+/// Adds a comment to an alert.
 #[utoipa::path(post, path = "/v1/alerts/{id}/comment", tag = "alerts", request_body = ActionBody,
     params(("id" = String, Path, description = "The alert's id")), responses(
     Acted,
@@ -166,7 +166,7 @@ async fn act(
 fn check_state(state: AlertState, action: &CommandAction) -> Result<(), Problem> {
     state.allows(action).map_err(|why| {
         Problem::conflict(format!("{why}: its state is {}", state.as_str()))
-            .hint("leave a remark with POST …/comment instead")
+            .hint("to add a comment only, use POST …/comment")
     })
 }
 

@@ -52,7 +52,7 @@ pub(crate) struct History {
     asset: String,
     /// The signal.
     signal: String,
-    /// Its unit, where a pipeline declares one.
+    /// Its unit, if a pipeline declares one.
     unit: Option<String>,
     /// `raw`, or `buckets`.
     resolution: &'static str,
@@ -68,8 +68,7 @@ pub(crate) struct Point {
     /// Event time of the reading, or where the bucket begins.
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
-    /// The value, or the mean of the bucket; readings of bad quality do not count, null if there are only
-    /// those.
+    /// The value, or the mean of the bucket without readings of bad quality; null if there are no others.
     value: Option<f64>,
     /// The quality; of a bucket the worst.
     quality: &'static str,

@@ -69,7 +69,7 @@ pub(crate) struct RunView {
     rows: Option<u64>,
     /// Why it failed, and what to do.
     error: Option<String>,
-    /// What else is known of it, such as a model's metrics.
+    /// More about it, such as a model's metrics.
     #[schema(value_type = Option<Object>)]
     details: Option<serde_json::Value>,
 }
@@ -95,28 +95,28 @@ impl From<JobRun> for RunView {
     }
 }
 
-/// A run that was asked for.
+/// A run that was requested.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RunStarted {
     /// Names it: `GET /v1/jobs/runs/{run}`.
     run: String,
 }
 
-/// Runs that were asked for.
+/// Runs that were requested.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RunsStarted {
-    /// One for each data interval, oldest first.
+    /// One run for each data interval, oldest first.
     runs: Vec<String>,
-    /// How many intervals need no run, as their rows are written or a run is in line or at work for them.
+    /// How many intervals need no run: their rows are written, or a run for them is queued or running.
     skipped: usize,
 }
 
 /// The data interval of a run. A SQL job writes its rows once: the interval must not overlap one whose rows
-/// are written. One that yielded no rows may be computed again.
+/// are written. An interval without rows may be computed again.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunBody {
-    /// Its start; left out: as the schedule would have it.
+    /// Its start; left out: where the rows of a SQL job end so far, for other jobs 1970.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<TimeInput>,
     /// Its end, which must not lie in the future; left out: now.
@@ -124,8 +124,8 @@ pub(crate) struct RunBody {
     to: Option<TimeInput>,
 }
 
-/// The range whose data intervals shall be computed. What a SQL job has written rows for is left out, models
-/// compute again.
+/// The range whose data intervals are to be computed. Intervals for which a SQL job has written rows are left
+/// out; models compute them again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackfillBody {
@@ -193,8 +193,7 @@ pub(crate) async fn run_job(
     request(&api, &principal, &job, body.from.map(|time| time.0), body.to.map(|time| time.0)).await
 }
 
-/// Runs a job for every data interval of its schedule within a range, as far as it has passed and its rows
-/// are missing.
+/// Runs a job for every past data interval of its schedule within a range whose rows are missing.
 #[utoipa::path(post, path = "/v1/jobs/{job}/backfill", tag = "jobs", request_body = BackfillBody,
     params(("job" = String, Path, description = "The job")), responses(
     (status = 202, description = "The runs have been queued", body = RunsStarted),
@@ -233,7 +232,7 @@ pub(crate) async fn get_run(
 /// Cancels a run that is queued or running. It ends soon, not at once.
 #[utoipa::path(post, path = "/v1/jobs/runs/{id}/cancel", tag = "jobs",
     params(("id" = String, Path, description = "The run")), responses(
-    (status = 202, description = "It will be cancelled; this is how it stands", body = RunView),
+    (status = 202, description = "It will be cancelled; this is its present state", body = RunView),
     sets::Parameters, sets::Missing, sets::Refused,
 ))]
 pub(crate) async fn cancel_run(
@@ -278,8 +277,8 @@ pub(crate) async fn request(
 async fn answer<T>(asked: impl Future<Output = Result<T, BatchError>>) -> Result<T, Problem> {
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(answer) => answer.map_err(|error| problems::batch(&error)),
-        Err(_) => Err(Problem::unavailable("the scheduler does not answer yet")
-            .hint("it is starting; GET /v1/jobs/{job}/runs shows what became of the request")),
+        Err(_) => Err(Problem::unavailable("the scheduler does not answer")
+            .hint("it is starting; GET /v1/jobs/{job}/runs shows whether the request was taken")),
     }
 }
 

@@ -25,12 +25,12 @@ pub(crate) struct LifeEventBody {
     /// `installed`, `repaired`, `failed` or `retired`.
     #[schema(example = "failed")]
     event: String,
-    /// When; left out: now.
+    /// When it happened; left out: now.
     #[schema(value_type = Option<String>, format = DateTime)]
     time: Option<TimeInput>,
-    /// Who says so.
+    /// Who reports it.
     actor: Option<String>,
-    /// A remark.
+    /// A comment.
     comment: Option<String>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) async fn post_life_event(
     let time = body.time.map_or(now, |time| time.0);
     if time.0 < 0 || time.since_us(now) > api.limits.max_future_us {
         return Err(Problem::bad_request(format!(
-            "the time {time} lies before 1970 or in the future; the server's clock shows {now}"
+            "the time {time} is before 1970 or in the future; the server's clock shows {now}"
         )));
     }
     let event = LifeEvent {

@@ -1,4 +1,4 @@
-//! For whoever operates the server: is it alive, is it ready, what does it count, what can it do.
+//! For the operation of the server: is it alive, is it ready, what does it count, which routes does it have.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ pub(crate) struct Check {
     detail: String,
 }
 
-/// Says that the process is alive.
+/// Whether the process is alive.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses(
     (status = 200, description = "Alive", body = Object),
 ))]
@@ -57,7 +57,7 @@ pub(crate) async fn healthz() -> Json<serde_json::Value> {
     Json(serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
 }
 
-/// Says whether the server can take readings and answer questions.
+/// Whether the server can take readings and answer queries.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, description = "Ready", body = Readiness),
     (status = 503, description = "Not ready", body = NotReady, content_type = "application/problem+json"),
@@ -70,18 +70,19 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
         tokio::time::timeout(READY_WITHIN, api.lake.wait_applied(end))
     );
     let applied = api.state.applied();
-    let state = Check { name: "state", ok: state, detail: format!("offset {applied} of {end} is folded in") };
+    let state =
+        Check { name: "state", ok: state, detail: format!("processed up to offset {applied} of {end}") };
     let lake = match lake {
         Ok(Ok(())) => Check {
             name: "lake",
             ok: true,
-            detail: format!("offset {end} of {end} is visible{}", uncommitted(&api)),
+            detail: format!("visible up to offset {end} of {end}{}", uncommitted(&api)),
         },
         Ok(Err(error)) => Check { name: "lake", ok: false, detail: error.to_string() },
-        Err(_) => Check { name: "lake", ok: false, detail: format!("it has not reached offset {end} yet") },
+        Err(_) => Check { name: "lake", ok: false, detail: format!("it has not yet reached offset {end}") },
     };
-    // Readings, alerts and queries need no jobs: that their past cannot be read is told, and no reason to
-    // send nobody here.
+    // Readings, alerts and queries do not need jobs. If past runs cannot be read, the answer says so, but the
+    // server stays ready.
     let (ok, detail) = match tokio::time::timeout(READY_WITHIN, api.scheduler.past_known()).await {
         Ok(Ok(())) => (true, "the runs on record are known".to_owned()),
         Ok(Err(error)) => (true, format!("jobs wait: {error}")),
@@ -111,20 +112,20 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
 /// What the lake cannot commit for now. As long as the tail has room for it, the server takes readings and
 /// answers questions.
 fn uncommitted(api: &ApiState) -> String {
-    let told = |failure: CommitFailure| {
+    let shown = |failure: CommitFailure| {
         format!("; {} cannot be committed since {}: {}", failure.table, failure.since, failure.problem)
     };
-    api.lake.failures().into_iter().map(told).collect()
+    api.lake.failures().into_iter().map(shown).collect()
 }
 
-/// Appends a record without content, of a kind that is refused as soon as readings are: the one proof that
-/// the log accepts.
+/// Appends an empty record, of a kind that is refused as soon as readings are: the only proof that the log
+/// accepts records.
 async fn probe_log(api: &ApiState) -> Check {
     let appended = tokio::time::timeout(READY_WITHIN, api.log.append(Record::Series(Vec::new()))).await;
     let (ok, detail) = match appended {
         Ok(Ok(offset)) => (true, format!("offset {offset} is durable")),
         Ok(Err(error)) => (false, error.to_string()),
-        Err(_) => (false, "the disk does not answer in time".into()),
+        Err(_) => (false, "the disk did not answer in time".into()),
     };
     Check { name: "log", ok, detail }
 }
@@ -139,7 +140,7 @@ pub(crate) async fn metrics(Extract(api): Extract<ApiState>) -> Response {
         .into_response()
 }
 
-/// This description.
+/// The description of all routes.
 #[utoipa::path(get, path = "/openapi.json", tag = "operation", responses(
     (status = 200, description = "OpenAPI 3.1", body = Object),
 ))]
@@ -147,7 +148,7 @@ pub(crate) async fn openapi(Extract(api): Extract<ApiState>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], api.document()).into_response()
 }
 
-/// A page that says where things are.
+/// A start page with links.
 #[utoipa::path(get, path = "/", tag = "operation", responses(
     (status = 200, description = "A page for people", body = String, content_type = "text/html"),
 ))]
@@ -155,7 +156,7 @@ pub(crate) async fn index() -> Html<&'static str> {
     Html(include_str!("index.html"))
 }
 
-/// Shows what the API's components count beside what they are asked for.
+/// Adds to the metrics what the components of the API count.
 pub(crate) fn register_metrics(api: &ApiState) {
     let (state, log, intake, lake) =
         (api.state.clone(), api.log.clone(), api.intake.clone(), api.lake.clone());

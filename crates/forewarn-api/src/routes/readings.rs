@@ -14,14 +14,14 @@ use crate::http::body::off_thread;
 use crate::problem::{Problem, sets};
 use crate::problems;
 
-/// What became of the readings.
+/// The result of a write.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WriteResult {
     /// Readings that are now stored.
     pub accepted: u64,
-    /// Readings that had been stored before, exactly so; they are not stored again.
+    /// Readings that were stored before with the same value; they are not stored again.
     pub duplicate: u64,
-    /// Of the accepted: not newer than their series' newest.
+    /// Of the accepted: those not newer than the newest of their series.
     pub late: u64,
     /// The refused lines, the first hundred of them.
     #[schema(value_type = Vec<RejectedLine>)]
@@ -65,7 +65,7 @@ pub(crate) struct ReadingInput {
 /// others. After 503 the same request may be sent again: what had been stored of it counts as duplicate.
 #[utoipa::path(post, path = "/v1/readings", tag = "readings",
     request_body(content((ReadingInput = "application/json"), (String = "application/x-ndjson"))), responses(
-    (status = 200, description = "What became of the readings", body = WriteResult),
+    (status = 200, description = "What was stored, and which lines were refused", body = WriteResult),
     sets::Body,
 ))]
 pub(crate) async fn post_readings(

@@ -101,7 +101,7 @@ fn encode(rows: &ResultSet, form: Form) -> Result<Bytes, LakeError> {
     Ok(out.into())
 }
 
-/// The first form in `Accept` that exists. Weights are passed over: clients that care name one form.
+/// The first form in `Accept` that exists. Weights are ignored: clients that care name one form.
 fn wanted(headers: &HeaderMap) -> Result<Form, Problem> {
     let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
         return Ok(Form::Json);

@@ -42,16 +42,16 @@ pub(crate) struct StreamQuery {
     severity: Option<String>,
     /// Asset path, or a glob over paths: `plant1/**`.
     asset: Option<String>,
-    /// Begin behind the event with this id. The header `Last-Event-ID` goes before it. Without either the
-    /// stream begins at the present.
+    /// Begin after the event with this id. The header `Last-Event-ID` has precedence. Without either the
+    /// stream begins now.
     after: Option<i64>,
 }
 
 /// Streams alerts as they happen.
 ///
 /// Server-sent events: `event: alert`, `id` the log's offset, `data` the alert after the transition, with the
-/// transition. The first event has an `id` and no `data`: resuming behind it misses nothing from the stream's
-/// beginning on; -1 is before all records. An event `gap` says that records the client has not seen are no
+/// transition. The first event has an `id` and no `data`: resuming after it misses nothing since the
+/// stream began; -1 is before all records. An event `gap` says that records the client has not seen are no
 /// longer in the log; `GET /v1/alerts` has them.
 #[utoipa::path(get, path = "/v1/alerts/stream", tag = "alerts",
     params(StreamQuery, ("Last-Event-ID" = Option<i64>, Header, description = "Id of the last event seen")),
@@ -98,7 +98,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        Problem::bad_request("Last-Event-ID is not an id that this server gave; ids are numbers")
+        Problem::bad_request("Last-Event-ID is not an id that this server has sent; ids are numbers")
     })
 }
 
@@ -119,7 +119,7 @@ impl Filter {
 struct Feed {
     api: ApiState,
     filter: Filter,
-    /// The first record that the client has not been given or spared.
+    /// The first record that the client has neither got nor filtered out.
     next: Offset,
     /// Up to here records are read from the log; behind it they come by `live`.
     log_until: Offset,

@@ -40,7 +40,8 @@ impl Settings for ElasticNet {
     fn fit(&self, training: &TrainingRows) -> Result<Linear, String> {
         let factor = training.normal().factor(JITTER)?;
         let scale = (factor.nrows() as f64).sqrt();
-        // Transposed, the factor lies column by column in memory: the order in which coordinate descent walks.
+        // Transposed, the factor lies column by column in memory: the order in which coordinate descent
+        // reads it.
         let rows = (&factor * scale).reversed_axes();
         let deviation = training.target_deviation();
         if deviation <= 0.0 {

@@ -96,7 +96,8 @@ fn turbofans_are_predicted_within_the_bars() {
         / statements.len() as f64;
     let odd = statements.iter().filter(|statement| statement.out_of_distribution).count();
     println!(
-        "FD001 test: RMSE {rmse:.2}, NASA score {score:.0}, {held} of {} held, mean width {width:.1}, {odd} out of distribution",
+        "FD001 test: RMSE {rmse:.2}, NASA score {score:.0}, {held} of {} held, mean width {width:.1}, \
+         {odd} out of distribution",
         pairs.len()
     );
     assert!(rmse <= 16.0, "RMSE {rmse}");

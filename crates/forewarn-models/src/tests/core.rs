@@ -134,7 +134,8 @@ proptest! {
         level in prop::sample::select(vec![0.0, 1e6]),
     ) {
         let plan = plan(&[i64::try_from(window).unwrap()], &ALL);
-        let values: Vec<f64> = values.iter().map(|value| value.map_or(f64::NAN, |value| value + level)).collect();
+        let known = |value: &Option<f64>| value.map_or(f64::NAN, |value| value + level);
+        let values: Vec<f64> = values.iter().map(known).collect();
         let times: Vec<i64> = (0..values.len()).map(|slot| i64::try_from(slot).unwrap() * HOUR).collect();
         let grid = LifeGrid { start: 0, values: vec![values.clone()], oldest: times.clone(), newest: times };
         let slots: Vec<usize> = (0..values.len()).collect();
@@ -154,14 +155,16 @@ proptest! {
             let k_mean = seen.iter().map(|seen| seen.0).sum::<f64>() / n;
             let spread: f64 = seen.iter().map(|seen| (seen.0 - k_mean).powi(2)).sum();
             let cross: f64 = seen.iter().map(|seen| (seen.0 - k_mean) * (seen.1 - mean)).sum();
-            let slope = if seen.len() < window.clamp(3, 8) { 0.0 } else { cross / spread * (slot + 1 - from) as f64 };
+            let covered = (slot + 1 - from) as f64;
+            let slope = if seen.len() < window.clamp(3, 8) { 0.0 } else { cross / spread * covered };
             let least = seen.iter().map(|seen| seen.1).fold(f64::INFINITY, f64::min);
             let most = seen.iter().map(|seen| seen.1).fold(f64::NEG_INFINITY, f64::max);
             // The variance of prefix sums loses digits to the square of the largest excursion, so its root is
             // compared loosely.
             prop_assert!((row[2] - std).abs() < 1e-3, "std {} {}", row[2], std);
-            for (actual, expected) in [(row[0], values[slot]), (row[1], mean), (row[3], least), (row[4], most), (row[5], slope)] {
-                prop_assert!(close(actual, expected, level + 1e3), "{actual} {expected} at {slot}");
+            let expected = [values[slot], mean, least, most, slope];
+            for (actual, expected) in [row[0], row[1], row[3], row[4], row[5]].iter().zip(&expected) {
+                prop_assert!(close(*actual, *expected, level + 1e3), "{actual} {expected} at {slot}");
             }
         }
     }
@@ -197,11 +200,16 @@ proptest! {
     }
 
     #[test]
-    fn folds_never_split_a_life_and_are_even(rows in prop::collection::vec(1_usize..500, 5..60), count in 2_usize..6) {
-        let lives: Vec<LifeExtent> = rows.iter().zip(0..).map(|(&rows, end)| LifeExtent { end, rows }).collect();
+    fn folds_never_split_a_life_and_are_even(
+        rows in prop::collection::vec(1_usize..500, 5..60),
+        count in 2_usize..6,
+    ) {
+        let life = |(&rows, end)| LifeExtent { end, rows };
+        let lives: Vec<LifeExtent> = rows.iter().zip(0..).map(life).collect();
         let fold_of = folds(&lives, count);
         prop_assert_eq!(fold_of.len(), lives.len(), "one fold a life");
-        let sizes: Vec<usize> = (0..count).map(|fold| fold_of.iter().filter(|&&of| of == fold).count()).collect();
+        let size = |fold| fold_of.iter().filter(|&&of| of == fold).count();
+        let sizes: Vec<usize> = (0..count).map(size).collect();
         prop_assert!(sizes.iter().max().unwrap() - sizes.iter().min().unwrap() <= 1, "{:?}", sizes);
         let mut reversed = lives.clone();
         reversed.reverse();

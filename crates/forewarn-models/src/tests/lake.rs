@@ -81,7 +81,9 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     assert_eq!((one.time, one.life_started), (Timestamp(now), Timestamp(start)));
     assert!(one.p50 < 40.0 && one.p05 <= 10.0, "ten hours before it fails: {one:?}");
 
-    let query = "SELECT asset FROM predictions WHERE from_time < time AND coverage = 0.9 AND life_started < from_time".into();
+    let query = "SELECT asset FROM predictions \
+                 WHERE from_time < time AND coverage = 0.9 AND life_started < from_time"
+        .into();
     let rows = lake
         .sql(SqlRequest { query, max_rows: Some(9), internal: true, ..SqlRequest::default() })
         .await

@@ -10,7 +10,7 @@ use forewarn_types::{
 use parking_lot::{Mutex, RwLock};
 
 use crate::ModelError;
-use crate::history::{Extent, GoodReadings, History, LifeEventRow, Told};
+use crate::history::{Extent, GoodReadings, History, LifeEventRow, Predicted};
 
 /// Time, value, and which [`Memory::add`] brought it.
 type Reading = (i64, f64, Offset);
@@ -146,12 +146,15 @@ impl History for Memory {
         ready(found)
     }
 
-    fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Told>, ModelError>> {
-        let mut newest: BTreeMap<AssetPath, Told> = BTreeMap::new();
+    fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Predicted>, ModelError>> {
+        let mut newest: BTreeMap<AssetPath, Predicted> = BTreeMap::new();
         for Prediction { asset, version, time, life_started, .. } in
-            self.predictions().into_iter().filter(|told| told.model == model)
+            self.predictions().into_iter().filter(|made| made.model == model)
         {
-            newest.insert(asset.clone(), Told { asset, version, time: time.0, life_started: life_started.0 });
+            newest.insert(
+                asset.clone(),
+                Predicted { asset, version, time: time.0, life_started: life_started.0 },
+            );
         }
         ready(newest.into_values().collect())
     }
