@@ -2,17 +2,19 @@
 //!
 //! A definition names [`Algorithm`]s. Each stands for several [`Candidate`]s, the algorithm with its
 //! settings, of which cross-validation chooses one. Fitted to [`TrainingRows`], a candidate becomes a
-//! [`Regressor`], which an artefact stores. Validation, intervals, artefacts and explanations know these types only.
+//! [`Regressor`], which an artefact stores. Validation, intervals, artefacts and explanations know these
+//! types only.
 //!
-//! A new kind is a file with its settings, which implement [`interface::Settings`], and a line in the list
+//! A new kind is a file with its settings, which implement [`settings::Settings`], and a line in the list
 //! below. If it fits something that no other kind does, it has a form of [`Regressor`] as well.
 
 mod elastic_net;
-mod interface;
 mod linear;
 mod normal;
+mod regression;
 mod ridge;
 mod rows;
+mod settings;
 
 #[cfg(test)]
 mod tests;
@@ -21,9 +23,10 @@ use forewarn_spec::Algorithm;
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use interface::{Regression, Settings as _};
 use linear::Linear;
+use regression::Regression;
 pub(crate) use rows::TrainingRows;
+use settings::Settings as _;
 
 /// Makes [`Candidate`] of the list of kinds: their name, which is that of an [`Algorithm`], and settings.
 macro_rules! kinds {

@@ -2,15 +2,8 @@
 //! is to be taken off its list.
 
 /// Crates with circles between modules.
-pub const CIRCLES: &[&str] = &[
-    "forewarn",
-    "forewarn-api",
-    "forewarn-engine",
-    "forewarn-ingest",
-    "forewarn-lake",
-    "forewarn-log",
-    "forewarn-models",
-];
+pub const CIRCLES: &[&str] =
+    &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-ingest", "forewarn-lake", "forewarn-log"];
 /// Crates with arrows from a lower floor to a higher one.
 pub const FLOORS: &[&str] = &["forewarn-lake"];
 /// Crates with dependencies that no code names.
@@ -27,7 +20,6 @@ pub const WIDTH: &[&str] = &[
     "forewarn-ingest",
     "forewarn-lake",
     "forewarn-log",
-    "forewarn-models",
     "forewarn-spec",
     "forewarn-types",
 ];

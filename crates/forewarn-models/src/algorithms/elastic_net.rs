@@ -11,9 +11,9 @@ use linfa_linalg::triangular::{SolveTriangularInplace, UPLO};
 use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::interface::Settings;
 use super::linear::Linear;
 use super::rows::TrainingRows;
+use super::settings::Settings;
 
 /// Keeps the factor of collinear columns positive definite; far below any penalty of use.
 const JITTER: f64 = 1e-8;

@@ -3,7 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use super::interface::Regression;
+use super::regression::Regression;
 
 /// A linear model on standardised columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,9 +8,9 @@ use linfa_linalg::triangular::{SolveTriangularInplace, UPLO};
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
-use super::interface::Settings;
 use super::linear::Linear;
 use super::rows::TrainingRows;
+use super::settings::Settings;
 
 /// Settings of ridge regression.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

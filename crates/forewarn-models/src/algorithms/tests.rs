@@ -4,8 +4,9 @@ use forewarn_spec::Algorithm;
 use ndarray::{Array1, Array2, ArrayView2};
 
 use super::elastic_net::ElasticNet;
-use super::interface::{Regression, Settings as _};
+use super::regression::Regression;
 use super::ridge::Ridge;
+use super::settings::Settings as _;
 use super::{Candidate, TrainingRows};
 use crate::scaler::Scaler;
 use crate::tests::core::{Noise, close};

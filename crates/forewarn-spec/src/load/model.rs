@@ -5,8 +5,9 @@ use serde::Deserialize;
 
 use super::known::Known;
 use super::names::Names;
+use crate::algorithm::Algorithm;
 use crate::diagnostics::Report;
-use crate::model::{Algorithm, Features, Model, Promote, Schedule, Statistic, Target, TimeUnit};
+use crate::model::{Features, Model, Promote, Schedule, Statistic, Target, TimeUnit};
 use crate::yaml::field::{Choice, Chosen, Placed, Text, choice};
 use crate::yaml::kinds::{Assets, CronText, Name, PositiveDuration, SignalText, Zone};
 use crate::yaml::values::{cron, glob, positive_duration, timezone};

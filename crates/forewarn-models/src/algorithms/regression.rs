@@ -1,23 +1,6 @@
-//! What every kind of algorithm brings.
+//! What every kind of algorithm brings once it is fitted.
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
-
-use super::rows::TrainingRows;
-
-/// An algorithm with its settings, before it is fitted.
-pub(super) trait Settings: Sized {
-    /// What a fit yields.
-    type Fitted: Regression;
-
-    /// The settings that cross-validation tries.
-    fn candidates() -> Vec<Self>;
-
-    /// Fits to `rows`.
-    ///
-    /// # Errors
-    /// What is wrong with the numbers.
-    fn fit(&self, rows: &TrainingRows) -> Result<Self::Fitted, String>;
-}
 
 /// What has been fitted. It gets standardised rows: a column that is 0 has its mean in training.
 pub(super) trait Regression {
