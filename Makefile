@@ -7,7 +7,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help tools demo build test torture simulate lint fmt tidy bench bench-accuracy clean
+.PHONY: help tools demo build test torture simulate compare-sql fuzz-sql lint fmt tidy bench bench-accuracy clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -36,6 +36,12 @@ torture: build ## Kill the server some 600 times, at every step of its work; abo
 simulate: tools ## Simulate a failing disk and store: SEEDS=10000 seeds from FROM=0 on; TRACE=7 tells what seed 7 does; PROFILE=release is faster.
 	$(CARGO) build --workspace --locked --bin simulate $(if $(filter release,$(PROFILE)),--release)
 	$(TARGET)/$(if $(filter release,$(PROFILE)),release,debug)/simulate $(if $(TRACE),--trace $(TRACE),$(FROM) $(SEEDS))
+
+compare-sql: build ## Ask the server and DuckDB the same questions: QUESTIONS=10000 of SEED=1; needs FOREWARN_PYTHON (see .ci/run).
+	FOREWARN_QUESTIONS=$(or $(QUESTIONS),10000) FOREWARN_SEED=$(or $(SEED),1) $(CARGO) test --workspace --locked --test it -- questions_are_answered --nocapture
+
+fuzz-sql: build ## Ask the server broken and hostile questions: SECONDS=600 of SEED, or of the clock's.
+	FOREWARN_FUZZ_SECONDS=$(if $(filter command line,$(origin SECONDS)),$(SECONDS),600) FOREWARN_SEED=$(or $(SEED),$$(date +%s)) $(CARGO) test --workspace --locked --test it -- no_question_harms --nocapture --include-ignored
 
 lint: tools ## Check formatting, clippy without warnings, and the rules of the house.
 	$(CARGO) fmt --all --check

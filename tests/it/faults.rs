@@ -9,5 +9,6 @@ mod kill;
 mod log;
 mod maintenance;
 mod snapshots;
+mod sql_fuzz;
 mod torture;
 mod upgrade;

@@ -10,6 +10,7 @@
 pub mod cli;
 pub mod data;
 pub mod estate;
+pub mod fuzz;
 pub mod heat;
 pub mod peers;
 pub mod plant;
