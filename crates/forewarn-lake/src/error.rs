@@ -1,7 +1,7 @@
 //! What can go wrong in the lake, by what the caller can do about it.
 
-/// Why the lake refused or failed. [`LakeError::is_callers_mistake`] and [`LakeError::is_retryable`] say who
-/// can mend it.
+/// Why the lake refused or failed. [`LakeError::is_callers_mistake`] and [`LakeError::is_retryable`] say what
+/// the caller can do.
 #[derive(Debug, thiserror::Error)]
 pub enum LakeError {
     /// The configured URL names no usable store.
@@ -30,7 +30,8 @@ pub enum LakeError {
     },
     /// Rows do not fit the table they are meant for.
     #[error(
-        "table {table} of the lake has other columns than the rows: {problem}; write to another table or change the query"
+        "table {table} of the lake has other columns than the rows: {problem}; write to another table or \
+         change the query"
     )]
     Schema {
         /// The table.

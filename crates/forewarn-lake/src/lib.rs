@@ -8,47 +8,42 @@
 //!
 //! Tables are written through the Delta kernel with Parquet files of our own, so any Delta reader can read
 //! them; SQL is polars'.
+//!
+//! The crate is built in floors, and each uses only those below it. From the lowest to the highest:
+//!
+//! 1. `error` and `options`;
+//! 2. `store`: files in a folder or a bucket;
+//! 3. `table`: Delta tables of such files;
+//! 4. `tail`: the records of the log that no file has yet, and their rows;
+//! 5. `read`: lake and tail as one;
+//! 6. `write`: what adds rows, and shows them to readers in the same step;
+//! 7. `upkeep`: what rearranges and deletes;
+//! 8. `lake`: the facade;
+//! 9. `sql`: queries.
 
-mod branch;
-mod column;
-mod compact;
-mod crash;
-mod damage;
 mod error;
-mod failures;
-mod files;
-#[cfg(test)]
-mod foreign_tests;
-mod history;
-mod hold;
 mod lake;
-mod maintain;
-#[cfg(test)]
-mod odd_store;
-mod others;
-mod parquet;
-mod records;
-mod result;
-mod scan;
-mod schema;
+mod options;
+mod read;
 mod sql;
 mod store;
 mod table;
 mod tail;
 #[cfg(test)]
 mod testing;
-mod view;
+mod upkeep;
+mod write;
 
-pub use branch::{Branch, CONSUMER};
-pub use column::{Cell, ColumnData};
-pub use compact::{CompactOptions, Compacted};
 pub use error::LakeError;
-pub use failures::CommitFailure;
-pub use history::{ReadingsQuery, SeriesReadings};
-pub use hold::{Held, HeldTable, LeftOut, Paused};
-pub use lake::{Lake, LakeOptions, found};
-pub use maintain::{Retained, Vacuumed};
-pub use result::ResultSet;
-pub use schema::{ColumnInfo, ColumnType, TableInfo};
+pub use lake::Lake;
+pub use options::LakeOptions;
+pub use read::{ReadingsQuery, ResultSet, SeriesReadings};
 pub use sql::{SqlRequest, check_query};
 pub use store::{ObjectFiles, StoredFile};
+pub use table::{
+    Bounds, Cell, ColumnData, ColumnInfo, ColumnType, DataFile, Deleted, Limit, MinMax, TableInfo,
+    TableSchema,
+};
+pub use tail::READINGS;
+pub use upkeep::{CompactOptions, Compacted, Held, HeldTable, LeftOut, Paused, Retained, Vacuumed};
+pub use write::{Branch, CONSUMER, CommitFailure, found};

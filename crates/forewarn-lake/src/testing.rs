@@ -1,5 +1,7 @@
 //! What the tests share: a log in memory, a lake in a temporary folder, and a branch between them.
 
+mod odd_store;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +15,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::odd_store::OddStore;
 use crate::{Branch, Cell, Lake, LakeError, LakeOptions, ResultSet, SqlRequest};
 
 /// 2026-01-01T00:00:00Z.

@@ -28,7 +28,8 @@ pub enum TypesError {
     Duration(String),
     /// The bound on the number of series is reached.
     #[error(
-        "the limit of {0} series is reached; raise limits.max_series or check the sender for names that never repeat"
+        "the limit of {0} series is reached; raise limits.max_series or check the sender for names that \
+         never repeat"
     )]
     TooManySeries(usize),
     /// A record that could be written, but not read back.

@@ -8,10 +8,9 @@
 //! This crate does no I/O and reads no clock: time arrives as data.
 
 mod alert;
-mod batch;
+mod body;
 mod clock;
 mod codec;
-mod command;
 mod crash;
 mod error;
 mod fingerprint;
@@ -23,11 +22,9 @@ mod series;
 mod suggest;
 mod time;
 
-pub use alert::{AlertId, AlertState, AlertTransition, Evidence, EvidenceValue, Severity, Transition};
-pub use batch::{Quality, ReadingBatch, ReadingFlags, ReadingRef};
+pub use alert::{AlertId, AlertState, Severity, Transition};
 pub use clock::{Clock, ManualClock};
-pub use codec::{decode_record, encode_record, encoded_bytes};
-pub use command::{CommandAction, NotAllowed, OperatorCommand};
+pub use codec::{decode_record, encode_record};
 pub use crash::{crash_point, crash_points_matter, on_crash_point};
 pub use error::TypesError;
 pub use fingerprint::{fingerprint, fingerprint_64};
@@ -37,8 +34,9 @@ pub use name::{
 };
 pub use offset::Offset;
 pub use record::{
-    Contribution, DefinitionFile, Definitions, JobKind, JobRun, LifeEvent, LifeEventKind, Prediction, Record,
-    RecordKind, RunState,
+    AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence, EvidenceValue,
+    JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand, Prediction, Quality,
+    ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, RunState, encoded_bytes,
 };
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use suggest::{did_you_mean, edit_distance};

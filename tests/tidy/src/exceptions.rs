@@ -5,7 +5,7 @@
 pub const CIRCLES: &[&str] =
     &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-ingest", "forewarn-lake", "forewarn-log"];
 /// Crates with arrows from a lower floor to a higher one.
-pub const FLOORS: &[&str] = &["forewarn-lake"];
+pub const FLOORS: &[&str] = &[];
 /// Crates with dependencies that no code names.
 pub const UNUSED: &[&str] = &["forewarn-query"];
 /// Dependencies of the workspace's table that no package takes.
@@ -21,7 +21,6 @@ pub const WIDTH: &[&str] = &[
     "forewarn-lake",
     "forewarn-log",
     "forewarn-spec",
-    "forewarn-types",
 ];
 /// Crates with `mod.rs` or `#[path]`.
 pub const STYLE: &[&str] = &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-lake"];

@@ -129,7 +129,7 @@ impl Visitor for Columns {
             match expr {
                 Expr::Function(function) if is_aggregate(function) => self.aggregates = true,
                 Expr::Identifier(_) | Expr::CompoundIdentifier(_) if self.column.is_none() => {
-                    self.column = Some(expr.to_string())
+                    self.column = Some(expr.to_string());
                 }
                 _ => {}
             }

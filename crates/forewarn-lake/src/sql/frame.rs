@@ -8,15 +8,14 @@ use polars::prelude as pl;
 use polars::prelude::{IntoLazy as _, IntoSeries as _};
 use polars_plan::dsl::{DslPlan, ExtraColumnsPolicy, MissingColumnsPolicy};
 
-use super::prune::Limit;
-use super::watch::Running;
-use crate::files::{self, Excerpt};
+use super::excerpt::{self, Excerpt};
+use super::polars::to_polars;
+use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::scan::Scan;
-use crate::schema::{ColumnType, DATE, READINGS, TableSchema};
+use crate::read::{Running, Scan};
 use crate::store::{local_path, runtime};
-use crate::table::DataFile;
-use crate::{LakeError, records, tail};
+use crate::table::{ColumnType, DATE, DataFile, Limit, TableSchema};
+use crate::tail::{self, READINGS};
 
 /// Files of a store that are looked into, or fetched, at the same time.
 const CONCURRENT_FETCHES: usize = 8;
@@ -89,7 +88,7 @@ fn of_files(
         return Ok(None);
     }
     let sources =
-        if lake.inner.files.is_local() { Some(mapped(scan)) } else { fetched(lake, scan, wanted, running)? };
+        if lake.reader.store.is_local() { Some(mapped(scan)) } else { fetched(lake, scan, wanted, running)? };
     let frame = sources.map(|sources| of_sources(sources, scan, wanted)).transpose();
     frame.map_err(|error| LakeError::table(&scan.table.schema.name, error))
 }
@@ -149,7 +148,7 @@ fn fetched(
         table.columns.iter().map(|column| column.name.as_str()).filter(|name| read(name)).collect();
     let look = |file: &Arc<DataFile>| {
         let (file, names) = (Arc::clone(file), &names);
-        async move { files::excerpt(lake, &file, |name| names.contains(name), scan.bounds).await }
+        async move { excerpt::excerpt(lake, &file, |name| names.contains(name), scan.bounds).await }
     };
     let fetch = async {
         let looked =
@@ -229,11 +228,11 @@ fn of_tail(lake: &Lake, scan: &Scan<'_>, wanted: &dyn Fn(&str) -> bool) -> Resul
     let failed = |error: pl::PolarsError| LakeError::table(&schema.name, error);
     let stored = |column: &str| wanted(column) || (column == "time" && wanted(DATE));
     let columns = if schema.name == READINGS {
-        let columns = scan.tail_readings(&lake.inner.series);
-        let series = tail::series_of(&columns, &lake.inner.series)?;
-        tail::to_polars(schema, &columns, &series, stored)?
+        let columns = scan.tail_readings(&lake.reader.series);
+        let series = tail::series_of(&columns, &lake.reader.series)?;
+        to_polars(schema, &columns, &series, stored)?
     } else {
-        let data = records::columns(schema, scan.tail_records());
+        let data = tail::columns(schema, scan.tail_records());
         let named = schema.columns.iter().zip(&data).filter(|(column, _)| stored(&column.name));
         named.map(|(column, data)| data.to_polars(&column.name)).collect()
     };

@@ -1,7 +1,7 @@
 //! That what is fetched of a file is what is read of it.
 
 use super::*;
-use crate::sql::Bounds;
+use crate::table::Bounds;
 use crate::testing::{NEW_YEAR, Plant};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,10 +19,10 @@ async fn only_what_a_query_needs_is_fetched_and_it_reads_the_same() {
     let lake = running.lake.clone();
     let text = |text: &str| Limit::Text(BTreeSet::from([text.to_owned()]));
     let check = move |bounds: Vec<(&str, Limit)>, columns: &[&str], sources: usize, rows: usize| {
-        let view = lake.inner.view.read().clone();
+        let view = lake.reader.view();
         let bounds =
             Bounds { columns: bounds.into_iter().map(|(name, limit)| (name.to_owned(), limit)).collect() };
-        let scan = lake.scan(&view, &view.tables[READINGS], &bounds);
+        let scan = lake.reader.scan(&view, &view.tables[READINGS], &bounds);
         let wanted = |column: &str| columns.contains(&column);
         let collect = |sources| {
             of_sources(sources, &scan, &wanted)
@@ -31,7 +31,7 @@ async fn only_what_a_query_needs_is_fetched_and_it_reads_the_same() {
                 .unwrap()
                 .unwrap_single()
         };
-        let fetched = fetched(&lake, &scan, &wanted, &lake.inner.watch.begin()).unwrap();
+        let fetched = fetched(&lake, &scan, &wanted, &lake.queries.watch.begin()).unwrap();
         let found = fetched.as_ref().map_or(0, pl::ScanSources::len);
         assert_eq!(found, sources, "{bounds:?}");
         let expected = collect(mapped(&scan));
@@ -69,8 +69,8 @@ async fn a_row_group_that_cannot_matter_is_not_fetched() {
         let bounds = Bounds {
             columns: [("asset".to_owned(), Limit::Text(BTreeSet::from([asset.to_owned()])))].into(),
         };
-        let file = Arc::clone(&running.lake.inner.view.read().tables[READINGS].files[0]);
-        files::excerpt(&running.lake, &file, wanted, &bounds)
+        let file = Arc::clone(&running.lake.reader.view.read().tables[READINGS].files[0]);
+        excerpt::excerpt(&running.lake, &file, wanted, &bounds)
             .await
             .unwrap()
             .map_or(0, |excerpt| excerpt.bytes())
@@ -78,7 +78,7 @@ async fn a_row_group_that_cannot_matter_is_not_fetched() {
     let (one, other) = (bytes("a", |_| true).await, bytes("b", |_| true).await);
     assert!(one > 0 && other > 0 && bytes("a", |name| name == "value").await < one / 2);
     assert_eq!(bytes("aa", |_| true).await, 0, "no group has it");
-    let size = running.lake.inner.view.read().tables[READINGS].files[0].size_bytes;
+    let size = running.lake.reader.view.read().tables[READINGS].files[0].size_bytes;
     assert!(one + other < size, "each has its own");
     running.shut_down().await;
 }

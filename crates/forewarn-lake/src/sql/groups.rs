@@ -15,14 +15,11 @@ use polars::prelude::{IntoColumn as _, NewChunkedArray as _};
 use tokio_util::sync::CancellationToken;
 
 use super::partial::{BUCKET, FIRST, HIGH, LAST, LOW, Partial, ROWS, SUM};
-use super::watch::Running;
-use crate::LakeError;
-use crate::files::{self, Portion};
+use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::scan::Scan;
-use crate::schema::DATE;
+use crate::read::{Portion, Running, Scan, broken, open};
 use crate::store::runtime;
-use crate::table::DataFile;
+use crate::table::{DATE, DataFile};
 use crate::tail::{self, Columns};
 
 /// Rows of a file that one thread works on at a time, about.
@@ -134,11 +131,11 @@ fn read(
     let columns = groups.columns();
     let portion = Portion { columns: &columns, bounds: scan.bounds, part, batch_rows: BATCH_ROWS };
     let take = async {
-        let Some(mut batches) = files::open(lake, &scan.table.schema, file, portion).await? else {
+        let Some(mut batches) = open(&lake.reader.store, &scan.table.schema, file, portion).await? else {
             return Ok(());
         };
         while let Some(batch) = batches.next().await {
-            let batch = batch.map_err(|error| files::broken(file, &error))?;
+            let batch = batch.map_err(|error| broken(file, &error))?;
             running.check(batch.get_array_memory_size())?;
             groups.take(&batch)?;
         }
@@ -151,8 +148,8 @@ fn read(
 
 /// The groups of the readings behind the files.
 fn of_tail<'a>(lake: &Lake, scan: &Scan<'_>, partial: &'a Partial) -> Result<Groups<'a>, Unfit> {
-    let readings = scan.tail_readings(&lake.inner.series);
-    let series = tail::series_of(&readings, &lake.inner.series)?;
+    let readings = scan.tail_readings(&lake.reader.series);
+    let series = tail::series_of(&readings, &lake.reader.series)?;
     let mut groups = Groups::new(partial);
     let mut names = vec![(0, 0); series.last().map_or(0, |def| def.id.index() + 1)];
     for def in series {

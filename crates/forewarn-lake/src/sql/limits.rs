@@ -10,7 +10,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 use tokio::sync::oneshot;
 
-use crate::LakeError;
+use crate::error::LakeError;
 
 /// Most operators in a row.
 pub(super) const MAX_CHAIN: usize = 150;

@@ -7,35 +7,34 @@
 //! pushing the query's own filter down.
 
 mod aggregates;
+mod excerpt;
 mod frame;
 mod groups;
 mod joins;
 mod limits;
 mod names;
 mod partial;
+mod polars;
 mod prune;
 mod rewrite;
 mod time;
-mod watch;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::polars::prelude as pl;
+use ::polars::prelude::IntoLazy as _;
+use ::polars::sql::SQLContext;
 use forewarn_types::Timestamp;
-use polars::prelude as pl;
-use polars::prelude::IntoLazy as _;
-use polars::sql::SQLContext;
 
+use crate::error::LakeError;
 use crate::lake::Lake;
-use crate::schema::READINGS;
-use crate::view::View;
-use crate::{LakeError, ResultSet};
+use crate::read::{ResultSet, Running, View};
+use crate::table::Bounds;
+use crate::tail::READINGS;
 
 use partial::Partial;
-
-pub(crate) use prune::{Bounds, Limit};
-pub(crate) use watch::{Running, Watch};
 
 /// A query and what stands in for its parameters.
 #[derive(Debug, Clone, Default)]
@@ -71,14 +70,14 @@ impl Lake {
     /// long, [`LakeError::Behind`] if the lake does not come up with the log in that time,
     /// [`LakeError::Stopped`] if the branch has ended.
     pub async fn sql(&self, request: SqlRequest) -> Result<ResultSet, LakeError> {
-        let limit = self.inner.options.sql_timeout;
+        let limit = self.reader.options.sql_timeout;
         let timeout =
             request.timeout.map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
-        let held = self.inner.log_end.read().as_ref().map(|end| *end.borrow());
+        let held = self.reader.progress.log_end();
         match tokio::time::timeout(timeout, self.answer(request)).await {
             Ok(outcome) => outcome,
             // The time went by waiting for the branch; the query is not to blame.
-            Err(_) if held.is_some_and(|held| self.inner.progress.borrow().applied < held) => {
+            Err(_) if held.is_some_and(|held| self.reader.progress.applied() < held) => {
                 Err(LakeError::behind(timeout))
             }
             Err(_) => Err(LakeError::Timeout(timeout.as_secs())),
@@ -87,22 +86,22 @@ impl Lake {
 
     async fn answer(&self, request: SqlRequest) -> Result<ResultSet, LakeError> {
         // Refuse what can be refused before anything is waited for.
-        let slots = if request.internal { &self.inner.internal_queries } else { &self.inner.queries };
-        let limit = self.inner.options.sql_max_rows;
+        let slots = if request.internal { &self.queries.internal } else { &self.queries.users };
+        let limit = self.reader.options.sql_max_rows;
         let max_rows = request
             .max_rows
             .map_or(limit, |wanted| if request.internal { wanted } else { wanted.min(limit) });
-        let (lake, now) = (self.clone(), self.inner.clock.now());
+        let (lake, now) = (self.clone(), self.writer.clock.now());
         let plan = limits::on_deep_stack(move || {
-            let view = lake.inner.view.read().clone();
+            let view = lake.reader.view();
             Plan::new(&request, &view, now)
         });
         let plan = plan.await?;
-        self.wait_current().await?;
+        self.reader.progress.wait_current().await?;
         let slot = Arc::clone(slots).acquire_owned().await;
         let slot = slot.map_err(|_| LakeError::Stopped("it has been closed".into()))?;
-        let (lake, view) = (self.clone(), self.inner.view.read().clone());
-        let running = self.inner.watch.begin();
+        let (lake, view) = (self.clone(), self.reader.view());
+        let running = self.queries.watch.begin();
         let _waiting = running.waiting();
         let run = move || {
             // A query that was given up keeps its slot until it has ended.
@@ -177,7 +176,10 @@ impl Plan {
         let needed = |column: &str| self.names.as_ref().is_none_or(|names| names.contains(column));
         for (name, bounds) in &self.tables {
             let Some(table) = view.tables.get(name) else { continue };
-            context.register(name, frame::build(lake, &lake.scan(view, table, bounds), &needed, running)?);
+            context.register(
+                name,
+                frame::build(lake, &lake.reader.scan(view, table, bounds), &needed, running)?,
+            );
         }
         Ok(context)
     }
@@ -193,7 +195,8 @@ impl Plan {
         let (Some(partial), Some(table)) = (&self.partial, view.tables.get(READINGS)) else {
             return Ok(None);
         };
-        let Some(groups) = groups::frame(lake, &lake.scan(view, table, &partial.bounds), partial, running)?
+        let Some(groups) =
+            groups::frame(lake, &lake.reader.scan(view, table, &partial.bounds), partial, running)?
         else {
             return Ok(None);
         };
@@ -224,7 +227,7 @@ impl Plan {
         let tables = self.tables.iter().filter_map(|(name, bounds)| Some((view.tables.get(name)?, bounds)));
         let mut damages = tables.map(|(table, bounds)| {
             let files = table.files.iter().map(|file| &**file).filter(|file| bounds.may_match(file));
-            let find = async { lake.find_damage(&table.schema.name, files).await.map_or(Ok(()), Err) };
+            let find = async { lake.reader.find_damage(&table.schema.name, files).await.map_or(Ok(()), Err) };
             runtime.block_on(running.unless_ended(find)).err()
         });
         damages.find_map(|damage| damage).unwrap_or(error)

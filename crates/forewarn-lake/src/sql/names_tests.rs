@@ -7,7 +7,7 @@ async fn filled() -> (Plant, Running) {
     let plant = Plant::new();
     let running = plant.start().await;
     plant.push(&[("a", "s", 0, 1.0), ("a", "t", 1, 5.0), ("b", "s", 2, 3.0)]);
-    running.lake.wait_current().await.unwrap();
+    running.lake.reader.progress.wait_current().await.unwrap();
     (plant, running)
 }
 
@@ -90,7 +90,7 @@ async fn keys_that_are_named_twice_or_computed_from_one_column_are_no_fault() {
     }
     // The name may be that of a column of the subquery, by which it must not be grouped.
     plant.push(&[("b", "s", 3_600_000_000, 9.0)]);
-    running.lake.wait_current().await.unwrap();
+    running.lake.reader.progress.wait_current().await.unwrap();
     let query = "WITH h AS (SELECT asset, date_trunc('hour', time) AS hour, max(value) AS m FROM readings GROUP BY asset, hour) \
                  SELECT date_trunc('day', hour) AS hour, date_trunc('week', hour) AS w, count(*) AS n FROM h GROUP BY date_trunc('day', hour), w";
     assert_eq!(

@@ -13,9 +13,10 @@ use sqlparser::ast::{
     SelectItem, SetExpr, TableFactor, TableWithJoins, Value, ValueWithSpan, VisitMut as _, VisitorMut,
 };
 
-use super::prune::{self, Bounds};
+use super::prune;
 use super::rewrite::{bucket, name_of, origin, parse_expr};
-use crate::schema::{DATE, READINGS, TableSchema};
+use crate::table::{Bounds, DATE, TableSchema};
+use crate::tail::READINGS;
 
 /// The columns of the rows of groups: their names hold a blank, so that no query means them by chance.
 pub(super) const BUCKET: &str = "of bucket";

@@ -121,9 +121,9 @@ const QUERIES: [&str; 10] = [
 
 /// Both answers to `query`.
 fn both(running: &Running, query: &str) -> (String, String) {
-    let view = running.lake.inner.view.read().clone();
+    let view = running.lake.reader.view();
     let answer = |plan: &Plan| {
-        let watched = std::sync::Arc::new(running.lake.inner.watch.begin());
+        let watched = std::sync::Arc::new(running.lake.queries.watch.begin());
         let result = plan
             .run(&running.lake, &view, 1_000, &watched)
             .unwrap_or_else(|error| panic!("{query}: {error}"));
@@ -157,7 +157,7 @@ proptest! {
                     running.lake.flush().await.unwrap();
                 }
             }
-            running.lake.wait_current().await.unwrap();
+            running.lake.reader.progress.wait_current().await.unwrap();
             for query in QUERIES {
                 let (over_groups, over_rows) = both(&running, query);
                 assert_eq!(over_groups, over_rows, "{query}");

@@ -5,7 +5,7 @@
 //! in the answer, whatever joins and windows follow. A table that is read in several places needs what any of
 //! them needs. Whatever is not understood says nothing, so that at worst too much is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
@@ -15,108 +15,8 @@ use sqlparser::ast::{
 
 use super::rewrite::{Relations, name_of};
 use super::time::{literal_value, parse_naive};
-use crate::parquet::Bounds as FileBounds;
-use crate::schema::{ColumnType, DATE, TableSchema};
-use crate::table::DataFile;
-use crate::view::View;
-
-/// More texts than this in an IN list are not worth comparing with each file.
-const MAX_TEXTS: usize = 64;
-const DAY_US: i64 = 86_400_000_000;
-
-/// What is known of the values a column must have.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Limit {
-    /// µs UTC, both ends included.
-    Time(i64, i64),
-    /// Both ends included.
-    Int(i64, i64),
-    /// One of these.
-    Text(BTreeSet<String>),
-}
-
-/// What is known of a table's columns; one that is not named may have any value.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Bounds {
-    pub(crate) columns: BTreeMap<String, Limit>,
-}
-
-impl Bounds {
-    /// Readings of these assets and signals, both ends of the time included.
-    pub(crate) fn of_readings(
-        assets: BTreeSet<String>,
-        signals: BTreeSet<String>,
-        first: i64,
-        last: i64,
-    ) -> Self {
-        let names = [
-            ("asset", Limit::Text(assets)),
-            ("signal", Limit::Text(signals)),
-            ("time", Limit::Time(first, last)),
-        ];
-        Self { columns: names.into_iter().map(|(name, limit)| (name.to_owned(), limit)).collect() }
-    }
-
-    /// Whether `file` may hold a row within these bounds.
-    pub(crate) fn may_match(&self, file: &DataFile) -> bool {
-        file.bounds.iter().all(|(name, bounds)| match (self.columns.get(name), bounds) {
-            (Some(Limit::Time(low, high)), FileBounds::Time(first, last))
-            | (Some(Limit::Int(low, high)), FileBounds::Int(first, last)) => first <= high && last >= low,
-            (Some(Limit::Text(texts)), FileBounds::Text(first, last)) => {
-                texts.iter().any(|text| **first <= **text && **text <= **last)
-            }
-            _ => true,
-        })
-    }
-
-    pub(crate) fn time(&self, column: &str) -> Option<(i64, i64)> {
-        match self.columns.get(column) {
-            Some(Limit::Time(low, high)) => Some((*low, *high)),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn int(&self, column: &str) -> Option<(i64, i64)> {
-        match self.columns.get(column) {
-            Some(Limit::Int(low, high)) => Some((*low, *high)),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn texts(&self, column: &str) -> Option<&BTreeSet<String>> {
-        match self.columns.get(column) {
-            Some(Limit::Text(texts)) => Some(texts),
-            _ => None,
-        }
-    }
-
-    /// Both hold.
-    fn and(&mut self, column: &str, limit: Limit) {
-        let merged = match (self.columns.remove(column), limit) {
-            (Some(Limit::Time(a, b)), Limit::Time(c, d)) => Limit::Time(a.max(c), b.min(d)),
-            (Some(Limit::Int(a, b)), Limit::Int(c, d)) => Limit::Int(a.max(c), b.min(d)),
-            (Some(Limit::Text(a)), Limit::Text(b)) => Limit::Text(a.intersection(&b).cloned().collect()),
-            (_, limit) => limit,
-        };
-        self.columns.insert(column.to_owned(), merged);
-    }
-
-    /// Either holds.
-    fn or(self, other: &Self) -> Self {
-        let both = self.columns.into_iter().filter_map(|(name, limit)| {
-            let merged = match (limit, other.columns.get(&name)?) {
-                (Limit::Time(a, b), Limit::Time(c, d)) => Limit::Time(a.min(*c), b.max(*d)),
-                (Limit::Int(a, b), Limit::Int(c, d)) => Limit::Int(a.min(*c), b.max(*d)),
-                (Limit::Text(a), Limit::Text(b)) => Limit::Text(a.union(b).cloned().collect()),
-                _ => return None,
-            };
-            // polars takes more than linear time over a condition of many names.
-            let many = matches!(&merged, Limit::Text(texts) if texts.len() > MAX_TEXTS);
-            (!many).then_some((name, merged))
-        });
-        Self { columns: both.collect() }
-    }
-}
+use crate::read::View;
+use crate::table::{Bounds, ColumnType, DATE, DAY_US, Limit, MAX_TEXTS, TableSchema};
 
 /// What `select`, which reads nothing but `table` as `alias`, says about it, if that is all it says.
 pub(super) fn whole_condition(
@@ -393,7 +293,7 @@ impl Visitor for Names {
                 self.found.insert(ident.value.clone());
             }
             Expr::CompoundIdentifier(parts) => {
-                self.found.extend(parts.last().map(|ident| ident.value.clone()))
+                self.found.extend(parts.last().map(|ident| ident.value.clone()));
             }
             Expr::Wildcard(_) | Expr::QualifiedWildcard(..) => return ControlFlow::Break(()),
             Expr::Function(Function { name, .. }) if name_of(name).eq_ignore_ascii_case("columns") => {

@@ -21,9 +21,9 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
 use super::time::{interval_us, literal, literal_value, parse_any, parse_naive, parse_zoned, unit_us};
 use super::{aggregates, distance, joins, limits, names, nearest};
-use crate::LakeError;
-use crate::schema::ColumnType;
-use crate::view::View;
+use crate::error::LakeError;
+use crate::read::View;
+use crate::table::ColumnType;
 
 /// Queries longer than this are refused before they are parsed.
 const MAX_QUERY_BYTES: usize = 64 * 1024;

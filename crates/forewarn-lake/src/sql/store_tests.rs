@@ -3,9 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::lake::MAX_QUERIES;
-use crate::odd_store::OddStore;
-use crate::testing::{Plant, sql};
+use crate::read::MAX_QUERIES;
+use crate::testing::{OddStore, Plant, sql};
 
 const DAY_US: i64 = 86_400_000_000;
 /// One query that goes over rows and one that goes over groups.
@@ -32,7 +31,7 @@ async fn a_query_that_waits_for_the_store_ends_once_nobody_waits_for_it() {
         waits(&store, |requests| requests > 0).await;
         waiting.abort();
         assert!(waiting.await.unwrap_err().is_cancelled());
-        let queries = &running.lake.inner.queries;
+        let queries = &running.lake.queries.users;
         drop(queries.acquire_many(u32::try_from(MAX_QUERIES).unwrap()).await.unwrap());
         assert_eq!(store.odd.waiting.load(Ordering::SeqCst), 0, "{query}: its requests are dropped");
         *store.odd.silent.lock() = None;
@@ -58,11 +57,12 @@ async fn threads_of_a_query_stop_once_one_of_them_gives_up() {
     *store.odd.silent.lock() = Some("date=2026-01-1");
     let lake = running.lake.clone();
     let groups = move || {
-        let view = lake.inner.view.read().clone();
+        let view = lake.reader.view();
         let table = &view.tables[READINGS];
         let partial = partial::plan(&rewrite::parse(BOTH_WAYS[1]).unwrap(), &table.schema).unwrap();
         let bounds = Bounds::default();
-        groups::frame(&lake, &lake.scan(&view, table, &bounds), &partial, &lake.inner.watch.begin()).map(drop)
+        groups::frame(&lake, &lake.reader.scan(&view, table, &bounds), &partial, &lake.queries.watch.begin())
+            .map(drop)
     };
     let error = tokio::task::spawn_blocking(groups).await.unwrap().unwrap_err().to_string();
     assert!(error.contains("a broken disk"), "{error}");

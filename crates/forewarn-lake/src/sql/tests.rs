@@ -1,10 +1,10 @@
 //! What SQL may say, what it is turned into, and what it answers.
 
 use super::*;
-use crate::lake::MAX_QUERIES;
-use crate::schema::{TableSchema, built_in};
+use crate::read::{MAX_QUERIES, TableView, Watch};
+use crate::table::TableSchema;
+use crate::tail::built_in;
 use crate::testing::{NEW_YEAR, Plant, Running, csv};
-use crate::view::TableView;
 use crate::{Branch, LakeOptions};
 use forewarn_log::Log;
 use forewarn_types::{Clock, Offset};
@@ -393,7 +393,7 @@ async fn a_query_that_nobody_waits_for_ends_and_frees_its_slot() {
         }
         None
     };
-    Arc::get_mut(&mut lake.inner).unwrap().watch = Watch::with_probe(1, Box::new(probe));
+    Arc::get_mut(&mut lake.queries).unwrap().watch = Watch::with_probe(1, Box::new(probe));
     let running = plant.run(lake);
     for file in 0..i64::try_from(FILES).unwrap() {
         plant.push(&[("a", "t", file, 1.0)]);
@@ -411,7 +411,7 @@ async fn a_query_that_nobody_waits_for_ends_and_frees_its_slot() {
         waiting.abort();
         assert!(waiting.await.unwrap_err().is_cancelled());
         drop(open);
-        let queries = &running.lake.inner.queries;
+        let queries = &running.lake.queries.users;
         drop(queries.acquire_many(u32::try_from(MAX_QUERIES).unwrap()).await.unwrap());
         assert!(checks.load(Ordering::Relaxed) < FILES / 2, "{query}: {checks:?} of {FILES} files were read");
         while has_begun.lock().try_recv().is_ok() {}
@@ -435,7 +435,7 @@ async fn a_query_that_takes_too_much_memory_is_told_what_to_narrow() {
             "{text}"
         );
     }
-    assert_eq!(running.lake.inner.queries.available_permits(), MAX_QUERIES);
+    assert_eq!(running.lake.queries.users.available_permits(), MAX_QUERIES);
     running.shut_down().await;
 }
 
@@ -515,7 +515,7 @@ async fn the_servers_own_queries_have_limits_and_slots_of_their_own() {
     let options = crate::LakeOptions { sql_max_rows: 1, ..plant.options() };
     let running = plant.run(plant.open(options).await);
     plant.push(&[("a", "t", 0, 1.0), ("a", "t", 1, 2.0)]);
-    let queries = Arc::clone(&running.lake.inner.queries);
+    let queries = Arc::clone(&running.lake.queries.users);
     let taken = queries.acquire_many(u32::try_from(queries.available_permits()).unwrap()).await.unwrap();
     let query = |internal, max_rows| SqlRequest {
         query: "SELECT value FROM readings".into(),

@@ -11,8 +11,8 @@ use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectMeta, ObjectStoreExt as _, Result};
 
-use super::ObjectFiles;
-use super::upload::PART_BYTES;
+use super::files::ObjectFiles;
+use super::room::PART_BYTES;
 
 impl ObjectFiles {
     /// The object at `location`, whole. If it may be larger than one part, as `size_bytes` says, the store is
@@ -48,7 +48,7 @@ impl ObjectFiles {
 
     /// The answer to one request, which has about so many bytes.
     async fn request(&self, location: &Path, options: GetOptions, size_bytes: u64) -> Result<Bytes> {
-        let _room = self.room(usize::try_from(size_bytes).unwrap_or(usize::MAX)).await;
+        let _room = self.room.take(usize::try_from(size_bytes).unwrap_or(usize::MAX)).await;
         self.store.get_opts(location, options).await?.bytes().await
     }
 }

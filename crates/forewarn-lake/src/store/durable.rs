@@ -10,8 +10,9 @@ use std::path::{Path as FsPath, PathBuf};
 
 use object_store::path::Path;
 
-use super::{CONCURRENT_WRITES, ObjectFiles, local_path};
-use crate::LakeError;
+use super::files::{CONCURRENT_WRITES, ObjectFiles};
+use super::layout::local_path;
+use crate::error::LakeError;
 
 /// Fewer files than this are not worth a thread.
 const FEWEST_SYNCS: usize = 8;
@@ -66,27 +67,5 @@ impl ObjectFiles {
         #[cfg(test)]
         self.disk.sync(path).map_err(failed)?;
         std::fs::File::open(path).and_then(|file| file.sync_all()).map_err(failed)
-    }
-}
-
-/// What a test is told of the disk, and tells it to do.
-#[cfg(test)]
-#[derive(Debug, Default)]
-pub(crate) struct Disk {
-    /// Whatever would outlast a power cut.
-    pub(crate) synced: parking_lot::Mutex<BTreeSet<PathBuf>>,
-    /// Every fsync of a file below `_delta_log` fails.
-    pub(crate) fails: std::sync::atomic::AtomicBool,
-}
-
-#[cfg(test)]
-impl Disk {
-    fn sync(&self, path: &FsPath) -> std::io::Result<()> {
-        let of_log = path.parent().is_some_and(|folder| folder.ends_with("_delta_log"));
-        if of_log && self.fails.load(std::sync::atomic::Ordering::Relaxed) {
-            return Err(std::io::Error::other("the disk is sick"));
-        }
-        self.synced.lock().insert(path.to_path_buf());
-        Ok(())
     }
 }

@@ -10,28 +10,20 @@ use futures::stream;
 use futures::{Stream, TryStreamExt as _};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt as _, PutOptions};
-use tokio::sync::SemaphorePermit;
 
-use super::ObjectFiles;
-use crate::LakeError;
+use super::files::ObjectFiles;
+use super::room::PART_BYTES;
+use crate::error::LakeError;
 
-/// Stores want parts of one size, of at least 5 MiB, and at most 10,000 of them.
-pub(super) const PART_BYTES: usize = 8 << 20;
 /// Parts of one object that are sent at a time.
 const CONCURRENT_PARTS: usize = 4;
-/// All bytes that are on the way at a time, in either direction: a line of 9 Mbit/s carries them in 30 s.
-const UNDER_WAY_BYTES: usize = CONCURRENT_PARTS * PART_BYTES;
-/// What is counted as one.
-const UNIT_BYTES: usize = 1 << 16;
-/// Permits for them.
-pub(super) const UNDER_WAY: usize = UNDER_WAY_BYTES / UNIT_BYTES;
 
 impl ObjectFiles {
     /// Writes an object, in place of one that may be there, in as many requests as it takes. Messages call it
     /// `name`.
     pub(super) async fn upload(&self, location: &Path, bytes: Bytes, name: &str) -> Result<(), LakeError> {
         if self.local || bytes.len() <= PART_BYTES {
-            let _room = self.room(bytes.len()).await;
+            let _room = self.room.take(bytes.len()).await;
             let put = self.store.put_opts(location, bytes.into(), PutOptions::default()).await;
             return put.map(drop).map_err(|error| LakeError::store(format!("writing {name}"), error));
         }
@@ -53,7 +45,7 @@ impl ObjectFiles {
             let bytes = part.len();
             let request = upload.put_part(part.into());
             async move {
-                let _room = self.room(bytes).await;
+                let _room = self.room.take(bytes).await;
                 request.await.map_err(failed)
             }
         });
@@ -70,15 +62,7 @@ impl ObjectFiles {
         }
         done
     }
-
-    /// Waits until so many bytes more may be on the way.
-    pub(super) async fn room(&self, bytes: usize) -> Option<SemaphorePermit<'_>> {
-        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES).min(UNDER_WAY)).unwrap_or(u32::MAX);
-        // It is never closed.
-        self.under_way.acquire_many(units).await.ok()
-    }
 }
 
 #[cfg(test)]
-#[path = "upload_tests.rs"]
 mod tests;

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use forewarn_types::RecordKind;
+
 use crate::diagnostics::Report;
 use crate::yaml::field::Text;
-use crate::yaml::kinds::{BUILT_IN_TABLES, Name, Table};
+use crate::yaml::kinds::{Name, Table};
 
 /// Names that must be unique over all files: kind and name → where it was first.
 #[derive(Default)]
@@ -39,7 +41,7 @@ fn is_name(text: &str) -> bool {
 /// The table that a job writes: one of its own, and named as SQL names tables.
 pub(super) fn job_table(text: &Text<Table>, report: &mut Report<'_>) {
     let table = &text.value;
-    if BUILT_IN_TABLES.contains(&table.as_str()) {
+    if RecordKind::tables().any(|built_in| built_in == table) {
         report.on(text, format!("'{table}' is a built-in table"), Some("choose another name".to_owned()));
     } else if !is_name(table) || table.contains('-') || table.chars().any(char::is_uppercase) {
         report.on(

@@ -1,5 +1,6 @@
 //! `forewarn.yaml`.
 
+use forewarn_types::RecordKind;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -151,6 +152,21 @@ struct RawRetain {
     life_events: Option<Text<PositiveDuration>>,
     /// Tables that jobs write.
     tables: Vec<RawRetained>,
+}
+
+impl RawRetain {
+    /// How long the rows of records of the kind `kind` are kept, if an entry says so.
+    const fn of(&self, kind: RecordKind) -> Option<&Text<PositiveDuration>> {
+        match kind {
+            RecordKind::Readings => self.readings.as_ref(),
+            RecordKind::Alert => self.alert_events.as_ref(),
+            RecordKind::Prediction => self.predictions.as_ref(),
+            RecordKind::JobRun => self.job_runs.as_ref(),
+            RecordKind::Command => self.commands.as_ref(),
+            RecordKind::LifeEvent => self.life_events.as_ref(),
+            RecordKind::Series | RecordKind::Tick | RecordKind::Definitions => None,
+        }
+    }
 }
 
 /// How long rows of a table that a job writes are kept, by its column `time`.
@@ -320,17 +336,9 @@ fn maintenance(raw: &RawMaintenance, report: &mut Report<'_>) -> MaintenanceConf
     let (every_us, delete_after_us) =
         (duration(raw.every.as_ref(), 60 * MINUTE_US), duration(raw.delete_after.as_ref(), 7 * DAY_US));
     let keep_log_us = duration(raw.keep_log.as_ref(), 30 * DAY_US);
-    let RawRetain { readings, alert_events, predictions, job_runs, commands, life_events, tables } =
-        &raw.retain;
-    let built_in = [
-        ("readings", readings),
-        ("alert_events", alert_events),
-        ("predictions", predictions),
-        ("job_runs", job_runs),
-        ("commands", commands),
-        ("life_events", life_events),
-    ];
-    let built_in = built_in.into_iter().filter_map(|(table, age)| Some((table.to_owned(), age.as_ref()?)));
+    let kinds = RecordKind::ALL.iter();
+    let built_in = kinds.filter_map(|kind| Some((kind.table()?.to_owned(), raw.retain.of(*kind)?)));
+    let tables = &raw.retain.tables;
     let of_jobs = tables.iter().map(|retained| (retained.table.value.clone(), &retained.keep));
     let retain_us = built_in.chain(of_jobs).map(|(table, age)| (table, duration(Some(age), 0))).collect();
     for RawRetained { table, .. } in tables {

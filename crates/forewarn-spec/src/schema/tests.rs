@@ -100,6 +100,17 @@ fn the_files_in_docs_are_those_of_this_version() {
 }
 
 #[test]
+fn every_built_in_table_has_a_retention() {
+    let server = schema("server");
+    let keys = server["$defs"]["Retain"]["properties"].as_object().unwrap().keys();
+    let mut tables: Vec<&str> = forewarn_types::RecordKind::tables().chain(["tables"]).collect();
+    tables.sort_unstable();
+    let mut keys: Vec<&str> = keys.map(String::as_str).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, tables);
+}
+
+#[test]
 fn broken_files_are_not_valid() {
     for (kind, pointer, value) in [
         ("pipeline", "/rulez", json!([])),

@@ -4,13 +4,10 @@
 //! They refuse nothing that the loader takes, a `+` before a whole number aside, and leave to it what a
 //! pattern cannot know: calendars, signals, overflows.
 
+use forewarn_types::RecordKind;
 use serde_json::{Value, json};
 
 use super::field::Kind;
-
-/// Tables that Forewarn writes itself.
-pub(crate) const BUILT_IN_TABLES: [&str; 6] =
-    ["readings", "alert_events", "job_runs", "predictions", "life_events", "commands"];
 
 /// The name of a pipeline, rule, job or model.
 pub(crate) enum Name {}
@@ -160,7 +157,7 @@ impl Kind for Table {
     const PATTERN: &'static str = r"^[^\sA-Z!-@\[-^`{-~][^\sA-Z!-/:-@\[-^`{-~]*$";
 
     fn more() -> Vec<(&'static str, Value)> {
-        vec![("maxLength", 128.into()), ("not", json!({ "enum": BUILT_IN_TABLES }))]
+        vec![("maxLength", 128.into()), ("not", json!({ "enum": RecordKind::tables().collect::<Vec<_>>() }))]
     }
 }
 

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence,
-    EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality, RunState,
-    SeriesDef, Severity, Transition,
+    EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality,
+    ReadingBatch, ReadingFlags, RunState, SeriesDef, SeriesId, Severity, Timestamp, Transition,
 };
 
 fn round_trip(record: &Record) -> Record {
@@ -22,7 +22,13 @@ fn time() -> impl Strategy<Value = Timestamp> {
     prop_oneof![
         4 => 0i64..4_102_444_800_000_000,
         1 => any::<i64>(),
-        1 => prop::sample::select(vec![i64::MIN, -62_167_219_200_000_001, -62_167_219_200_000_000, 253_402_300_799_999_999, i64::MAX]),
+        1 => prop::sample::select(vec![
+            i64::MIN,
+            -62_167_219_200_000_001,
+            -62_167_219_200_000_000,
+            253_402_300_799_999_999,
+            i64::MAX,
+        ]),
     ]
     .prop_map(Timestamp)
 }
@@ -31,7 +37,14 @@ fn time() -> impl Strategy<Value = Timestamp> {
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
         6 => any::<i32>().prop_map(|quarters| f64::from(quarters) / 4.0),
-        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, -0.0]),
+        1 => prop::sample::select(vec![
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            f64::MAX,
+            f64::MIN_POSITIVE,
+            -0.0,
+        ]),
     ]
 }
 
@@ -213,7 +226,9 @@ fn rare() -> impl Strategy<Value = Record> {
 
 proptest! {
     #[test]
-    fn readings_round_trip(rows in prop::collection::vec((any::<u32>(), any::<i64>(), -1e300..1e300f64, 0u8..6), 0..50)) {
+    fn readings_round_trip(
+        rows in prop::collection::vec((any::<u32>(), any::<i64>(), -1e300..1e300f64, 0u8..6), 0..50),
+    ) {
         let mut batch = ReadingBatch { arrived: Timestamp(5), ..ReadingBatch::default() };
         for (series, time, value, flags) in rows {
             let quality = [Quality::Good, Quality::Uncertain, Quality::Bad][usize::from(flags % 3)];
@@ -270,10 +285,69 @@ fn a_newer_version_is_refused_with_advice() {
 
 #[test]
 fn a_prediction_without_the_later_fields_is_read() {
-    let body = r#"{"model":"m","version":"1","asset":"p/1","time":"1970-01-01T00:00:05Z","made":"1970-01-01T00:00:06Z",
+    let body = r#"{"model":"m","version":"1","asset":"p/1","time":"1970-01-01T00:00:05Z",
+        "made":"1970-01-01T00:00:06Z",
         "unit":"hours","p05":1.0,"p50":2.0,"p95":3.0,"cap":9.0,"contributions":[],"out_of_distribution":false,
         "life_started":"1970-01-01T00:00:00Z"}"#;
     let bytes = [&[RecordKind::Prediction as u8, VERSION], body.as_bytes()].concat();
     let Record::Prediction(read) = decode_record(Offset(0), &bytes).unwrap() else { panic!("another kind") };
     assert_eq!((read.time, read.from, read.coverage), (Timestamp::from_secs(5), None, None));
+}
+
+/// What the log of an earlier version holds is read, and what is written is what it reads.
+#[test]
+fn the_encodings_stay_as_they_are() {
+    let mut batch = ReadingBatch { arrived: Timestamp(5), ..ReadingBatch::default() };
+    batch.push(SeriesId(3), Timestamp(7), 1.0, ReadingFlags::new(Quality::Uncertain, true));
+    let time = Timestamp(1_767_225_600_000_001);
+    let series = SeriesDef { id: SeriesId(3), asset: "p/1".into(), signal: "t".into() };
+    let file = DefinitionFile { path: "a.yaml".to_owned(), text: "pipeline: a".into() };
+    let (alert, none) = (AlertId(10), None);
+    let command = OperatorCommand {
+        alert,
+        action: CommandAction::Shelve { until: time },
+        actor: "ann".to_owned(),
+        comment: none,
+        reason: Some("true".to_owned()),
+        time,
+    };
+    let event = LifeEvent {
+        asset: "p/1".into(),
+        event: LifeEventKind::Installed,
+        time,
+        actor: None,
+        comment: Some("new".to_owned()),
+    };
+    let check = |record: Record, kind: u8, body: &[u8]| {
+        let mut bytes = Vec::new();
+        encode_record(&record, &mut bytes).unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&bytes),
+            String::from_utf8_lossy(&[&[kind, 1], body].concat()),
+            "{record:?}"
+        );
+        assert_eq!(decode_record(Offset(0), &bytes).unwrap(), record);
+    };
+    let columns = [
+        &5_i64.to_le_bytes()[..],
+        &1_u32.to_le_bytes(),
+        &3_u32.to_le_bytes(),
+        &7_i64.to_le_bytes(),
+        &1_f64.to_le_bytes(),
+        &[5],
+    ];
+    check(Record::Readings(batch), 1, &columns.concat());
+    check(Record::Series(vec![series]), 2, br#"[{"id":3,"asset":"p/1","signal":"t"}]"#);
+    check(Record::Tick(time), 3, &1_767_225_600_000_001_i64.to_le_bytes());
+    let definitions = Record::Definitions(Definitions { files: vec![file] });
+    check(definitions, 4, br#"{"files":[{"path":"a.yaml","text":"pipeline: a"}]}"#);
+    let at = r#""2026-01-01T00:00:00.000001Z""#;
+    let body = format!(
+        r#"{{"alert":"0000000000000000000000000000000a","action":{},"actor":"ann",{}{at}}}"#,
+        format_args!(r#"{{"action":"shelve","until":{at}}}"#),
+        r#""comment":null,"reason":"true","time":"#
+    );
+    check(Record::Command(command), 5, body.as_bytes());
+    let body = format!(r#"{{"asset":"p/1","event":"installed","time":{at},"actor":null,"comment":"new"}}"#);
+    check(Record::LifeEvent(event), 9, body.as_bytes());
 }
