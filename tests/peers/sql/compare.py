@@ -61,8 +61,9 @@ def compare(url, duck, question):
     rows = expected(duck, question)
     body, problem = post(url, question.server)
     if problem:
-        refusal = 400 <= problem["status"] < 500
-        if refusal and (rows is None or question.refusable):
+        if problem["status"] >= 500:
+            return "different", {"query": question.server, "problem": problem}
+        if rows is None or question.refusable:
             return None
         return "refused", {"query": question.server, "problem": problem}
     answer = [[judge.plain(value) for value in row] for row in json.loads(body)["rows"]]

@@ -628,14 +628,13 @@ class Questions(basic.Questions):
     def newest(self):
         key = self.random.choice(["asset", "signal", "asset, signal"])
         if self.chance(0.5):
-            return Question(
-                "word",
-                f"SELECT DISTINCT ON ({key}) {key}, time, value FROM readings{self.where()} ORDER BY {key}, {TOTAL.replace('time', 'time DESC', 1)}",
-            )
-        return Question(
-            "word",
-            f"SELECT * FROM (SELECT asset, signal, time, value, row_number() OVER (PARTITION BY {key} ORDER BY time DESC, {TOTAL}) AS n FROM readings{self.where()}) AS t WHERE n <= 2",
-        )
+            rest = ", ".join(name for name in TOTAL.split(", ")[1:] if name not in key.split(", "))
+            order = f"{key}, time DESC, {rest}"
+            columns = f"{key}, time, value"
+            return Question("word", f"SELECT DISTINCT ON ({key}) {columns} FROM readings{self.where()} ORDER BY {order}")
+        place = f"row_number() OVER (PARTITION BY {key} ORDER BY time DESC, {TOTAL}) AS n"
+        ranked = f"SELECT asset, signal, time, value, {place} FROM readings{self.where()}"
+        return Question("word", f"SELECT * FROM ({ranked}) AS t WHERE n <= 2")
 
     def usual(self):
         return super().next()
