@@ -3,12 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::detect::{LearnedLimits, RateOfChange, RobustZ};
+use crate::detect::Detector;
 use crate::dictionary::Dictionary;
-use crate::instance::{Episode, Instance, Missing, State};
+use crate::episode::Episode;
+use crate::instance::Instance;
+use crate::missing::Missing;
 use crate::program::{CompiledRule, Program, RuleWatch};
-use crate::shard::{AssetState, DerivedInstance, Shard, Slot};
-use crate::when::{NO_SLOT, WhenState};
+use crate::shard::{AssetState, DerivedInstance, Shard};
+use crate::slot::{NO_SLOT, Slot};
+use crate::state::State;
+use crate::when::WhenState;
 
 impl Shard {
     /// The place of a signal of an asset, which is added if it is new. `asset` is the number within the
@@ -47,8 +51,12 @@ impl Shard {
             if self.assets[asset as usize].derived.iter().any(exists) {
                 continue;
             }
-            let inputs: Option<Box<[u32]>> =
-                definition.signals.iter().map(|signal| self.find_named(names, asset, signal)).collect();
+            let inputs: Option<Box<[u32]>> = definition
+                .node
+                .signals()
+                .iter()
+                .map(|signal| self.find_named(names, asset, signal))
+                .collect();
             if let Some(inputs) = inputs {
                 touched.extend(inputs.iter().copied());
                 let signal = names.intern_signal(&definition.name);
@@ -139,11 +147,7 @@ impl Shard {
         touched.extend(inputs.iter().copied());
         let state = match &rule.watch {
             RuleWatch::When(_) => State::When(inputs, WhenState::new()),
-            RuleWatch::LearnedLimits { tolerance, timezone, .. } => {
-                State::LearnedLimits(Episode::new(slot), Box::new(LearnedLimits::new(*tolerance, *timezone)))
-            }
-            RuleWatch::RobustZ { .. } => State::RobustZ(Episode::new(slot), RobustZ::new()),
-            RuleWatch::Rate { .. } => State::Rate(Episode::new(slot), RateOfChange::new()),
+            RuleWatch::Detector { params, .. } => State::Detector(Episode::new(slot), Detector::new(params)),
             RuleWatch::Missing { .. } => {
                 // A rule that is new to a series that has spoken starts counting at its newest reading.
                 State::Missing(Missing::new(slot, self.slots[slot as usize].clock.arrived))

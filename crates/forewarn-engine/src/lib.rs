@@ -4,21 +4,29 @@
 //! no I/O, no randomness and no concurrency in here: wall-clock time is a record like any other, so the same
 //! log gives the same alerts, bit for bit, live, after a crash, in a backtest and in a test.
 //!
-//! A reading runs through a [shard](shard), which finds how the conditions of rules change; the [life
-//! cycle](alerts) makes transitions of that and of operators' commands. [`detect`] judges single series.
+//! A reading runs through a [shard](shard), where [nodes](node) compute signals from others and rules find how
+//! their conditions change; the [life cycle](alerts) makes transitions of that and of operators' commands.
+//! [`detect`] judges single series.
 
 mod alerts;
 mod build;
 pub mod detect;
 mod dictionary;
 mod engine;
+mod episode;
 mod error;
 mod event;
+mod inputs;
 mod instance;
 mod message;
+mod missing;
+mod node;
 mod program;
+mod scene;
 mod shard;
+mod slot;
 mod snapshot;
+mod state;
 mod when;
 
 #[cfg(test)]

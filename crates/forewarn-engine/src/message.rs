@@ -1,10 +1,10 @@
-//! The words of an alert: what happened, with numbers and units, for a person to read.
+//! The words of an alert that are not those of one detector: what happened, with numbers and units, for a
+//! person to read.
 
 use std::fmt::Write as _;
 
 use forewarn_types::format_duration;
 
-use crate::detect::{Aspect, RateOfChange, RobustZ, Stray};
 use crate::event::Change;
 
 /// A number with about four digits that count.
@@ -46,65 +46,6 @@ pub(crate) fn detector(change: Change, signal: &str, value: f64, unit: &str) -> 
         Change::Known => format!("{signal}: readings are usable again, {value}{unit}"),
         _ => format!("{signal} {value}{unit} is back to what is usual"),
     }
-}
-
-/// An onset of `learned_limits`.
-pub(crate) fn learned_limits(signal: &str, unit: &str, value: f64, stray: &Stray, tolerance: f64) -> String {
-    let side = if stray.number > stray.high { "above" } else { "below" };
-    let (widths, low, high) = (number(stray.widths), number(stray.low), number(stray.high));
-    let seen = match stray.aspect {
-        Aspect::Value => {
-            format!(
-                "{signal} {}{unit} is {widths} widths {side} its learnt range {low} … {high}{unit} (value)",
-                number(value)
-            )
-        }
-        Aspect::ShortTermLevel => format!(
-            "{signal} {}{unit}, averaged {}{unit}, is {widths} widths {side} its learnt range {low} … {high}{unit} (short-term level)",
-            number(value),
-            number(stray.number)
-        ),
-        Aspect::WeeklyProfile => format!(
-            "{signal} {}{unit} lies {}{unit} off what this hour of the week is used to, {widths} widths {side} the learnt range {low} … \
-             {high}{unit} (weekly profile)",
-            number(value),
-            number(stray.number)
-        ),
-    };
-    format!("{seen}, limit {}", number(tolerance))
-}
-
-/// An onset of `robust_z`, from the state before the reading was learnt.
-pub(crate) fn robust_z(signal: &str, unit: &str, value: f64, before: &RobustZ, limit: f64) -> String {
-    let deviation = before.scale(value);
-    let side = if value > before.median() { "above" } else { "below" };
-    format!(
-        "{signal} {}{unit} is {} deviations {side} its running median {}{unit} (one deviation: {}{unit}), limit {}",
-        number(value),
-        number((value - before.median()).abs() / deviation),
-        number(before.median()),
-        number(deviation),
-        number(limit)
-    )
-}
-
-/// An onset of `rate`, from the state before the reading was learnt.
-pub(crate) fn rate(
-    signal: &str,
-    unit: &str,
-    value: f64,
-    time_us: i64,
-    before: &RateOfChange,
-    limit: Option<f64>,
-) -> String {
-    let rate = before.rate(time_us, value);
-    let origin = if limit.is_some() { "" } else { " (ten times its running mean)" };
-    format!(
-        "{signal} changes by {}{unit} a second, limit {}{unit} a second{origin}; now {}{unit}",
-        number(rate),
-        number(before.limit(limit, rate)),
-        number(value)
-    )
 }
 
 /// A series has fallen silent, sends bad readings only, or speaks again.

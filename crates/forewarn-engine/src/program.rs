@@ -1,12 +1,12 @@
 //! The definitions in force, compiled: what a rule watches, on which assets, and how signals are derived.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use forewarn_spec::{
-    AssetGlob, Baseline, Compiled, Condition, DEFAULT_TOLERANCE_US, Definitions, Detector, Expr, Rule, Signal,
-};
+use forewarn_spec::{AssetGlob, Compiled, Condition, Definitions, Detector, Expr, Rule, Signal};
 use forewarn_types::{Severity, SignalName, fingerprint};
 use serde::{Deserialize, Serialize};
+
+use crate::node::Node;
 
 /// All rules and derived signals.
 #[derive(Default)]
@@ -46,9 +46,7 @@ pub(crate) struct Outline {
 /// What a rule watches.
 pub(crate) enum RuleWatch {
     When(WhenRule),
-    LearnedLimits { signal: SignalName, tolerance: f64, timezone: chrono_tz::Tz },
-    RobustZ { signal: SignalName, baseline: Baseline, above: f64 },
-    Rate { signal: SignalName, above_per_s: Option<f64> },
+    Detector { signal: SignalName, params: Detector },
     Missing { signal: SignalName, longer_than_us: i64 },
 }
 
@@ -70,13 +68,10 @@ pub(crate) struct WhenRule {
 pub(crate) struct DerivedSignal {
     pub(crate) name: SignalName,
     pub(crate) assets: AssetGlob,
-    pub(crate) expr: Compiled,
-    pub(crate) signals: Vec<SignalName>,
-    pub(crate) tolerance_us: i64,
+    pub(crate) node: Node,
     /// Its name, assets and text, and those of the derived signals it rests on: when this changes it is
     /// computed anew.
     key: String,
-    source: String,
 }
 
 impl CompiledRule {
@@ -84,10 +79,9 @@ impl CompiledRule {
     pub(crate) fn signals(&self) -> &[SignalName] {
         match &self.watch {
             RuleWatch::When(rule) => &rule.signals,
-            RuleWatch::LearnedLimits { signal, .. }
-            | RuleWatch::RobustZ { signal, .. }
-            | RuleWatch::Rate { signal, .. }
-            | RuleWatch::Missing { signal, .. } => std::slice::from_ref(signal),
+            RuleWatch::Detector { signal, .. } | RuleWatch::Missing { signal, .. } => {
+                std::slice::from_ref(signal)
+            }
         }
     }
 }
@@ -148,17 +142,11 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
                 tolerance_us: *tolerance_us,
             })
         }
-        Condition::Deviation { signal, detector: Detector::LearnedLimits { tolerance, timezone } } => {
-            RuleWatch::LearnedLimits { signal: signal.clone(), tolerance: *tolerance, timezone: *timezone }
-        }
-        Condition::Deviation { signal, detector: Detector::RobustZ { baseline, above } } => {
-            RuleWatch::RobustZ { signal: signal.clone(), baseline: *baseline, above: *above }
+        Condition::Detector { signal, detector } => {
+            RuleWatch::Detector { signal: signal.clone(), params: detector.clone() }
         }
         Condition::Missing { signal, longer_than_us } => {
             RuleWatch::Missing { signal: signal.clone(), longer_than_us: *longer_than_us }
-        }
-        Condition::Rate { signal, above_per_s } => {
-            RuleWatch::Rate { signal: signal.clone(), above_per_s: *above_per_s }
         }
     };
     let head = RuleHead { name: rule.name.clone(), severity: rule.severity, version: rule.version.clone() };
@@ -174,25 +162,23 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
 /// The derived signals, each after those it is computed from. The checked definitions hold no cycle; were
 /// there one, its members would be left out.
 fn derived_in_order(signals: &[&Signal]) -> Vec<DerivedSignal> {
-    let mut waiting: Vec<(&Signal, &Expr)> =
-        signals.iter().filter_map(|signal| signal.expr.as_ref().map(|expr| (*signal, expr))).collect();
+    let mut waiting: Vec<DerivedSignal> = signals
+        .iter()
+        .filter_map(|signal| {
+            let (name, assets) = (signal.name.clone(), signal.assets.clone());
+            Some(DerivedSignal { name, assets, node: Node::compile(signal)?, key: String::new() })
+        })
+        .collect();
     let mut ordered = Vec::with_capacity(waiting.len());
     loop {
-        let (ready, rest): (Vec<_>, Vec<_>) = waiting.iter().partition(|(_, expr)| {
-            !expr.signals().iter().any(|input| waiting.iter().any(|(other, _)| other.name == *input))
-        });
+        let names: BTreeSet<SignalName> = waiting.iter().map(|signal| signal.name.clone()).collect();
+        let (ready, rest): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|signal| !signal.node.signals().iter().any(|input| names.contains(input)));
         if ready.is_empty() {
             return ordered;
         }
-        ordered.extend(ready.into_iter().map(|(signal, expr)| DerivedSignal {
-            name: signal.name.clone(),
-            assets: signal.assets.clone(),
-            expr: expr.compile(),
-            signals: expr.signals().to_vec(),
-            tolerance_us: DEFAULT_TOLERANCE_US,
-            key: String::new(),
-            source: expr.source().to_owned(),
-        }));
+        ordered.extend(ready);
         waiting = rest;
     }
 }
@@ -201,8 +187,9 @@ fn derived_in_order(signals: &[&Signal]) -> Vec<DerivedSignal> {
 fn name_sources(derived: &mut [DerivedSignal]) -> BTreeMap<SignalName, String> {
     let mut sources: BTreeMap<SignalName, String> = BTreeMap::new();
     for signal in derived {
-        let inner: String = signal.signals.iter().filter_map(|input| sources.get(input).cloned()).collect();
-        let text = format!("|{}@{}={}{inner}", signal.name, signal.assets.as_str(), signal.source);
+        let inner: String =
+            signal.node.signals().iter().filter_map(|input| sources.get(input).cloned()).collect();
+        let text = format!("|{}@{}={}{inner}", signal.name, signal.assets.as_str(), signal.node.source());
         sources.entry(signal.name.clone()).or_default().push_str(&text);
         signal.key = text;
     }

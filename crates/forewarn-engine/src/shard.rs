@@ -7,114 +7,20 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use forewarn_spec::DEFAULT_TOLERANCE_US;
 use forewarn_types::{Quality, ReadingFlags};
 use serde::{Deserialize, Serialize};
 
+use crate::detect::Sample;
 use crate::dictionary::Dictionary;
 use crate::event::Event;
-use crate::instance::{Instance, Sample, Scene, State};
+use crate::instance::Instance;
+use crate::missing::longer_than_us;
+use crate::node::Output;
 use crate::program::{Program, RuleWatch};
-use crate::when::{Passed, with_inputs};
-
-/// No such time.
-pub(crate) const NO_TIME: i64 = i64::MIN;
-const NEVER: i64 = i64::MAX;
-
-/// How far event time has come, and when that was heard. Each signal has a clock of its own, and what rests
-/// on several signals goes by the latest of theirs: across series nothing is promised, so a signal that runs
-/// ahead must not move time for rules that do not watch it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) struct Clock {
-    /// Event time of the newest reading, usable or not; [`NO_TIME`] before the first.
-    pub(crate) newest: i64,
-    /// When that reading arrived, by the wall clock; [`NO_TIME`] before the first.
-    pub(crate) arrived: i64,
-}
-
-impl Clock {
-    const UNHEARD: Self = Self { newest: NO_TIME, arrived: NO_TIME };
-
-    /// The latest of the clocks of `inputs`.
-    pub(crate) fn latest(inputs: &[u32], slots: &[Slot]) -> Self {
-        inputs
-            .iter()
-            .filter_map(|slot| slots.get(*slot as usize))
-            .map(|slot| slot.clock)
-            .max()
-            .unwrap_or(Self::UNHEARD)
-    }
-
-    /// Event time when the wall clock shows `now`.
-    pub(crate) fn event_time(self, now: i64) -> i64 {
-        self.newest.saturating_add(now.saturating_sub(self.arrived).max(0))
-    }
-
-    /// What the wall clock shows at event time `at`.
-    fn wall_time(self, at: i64) -> i64 {
-        if at == NEVER { NEVER } else { self.arrived.saturating_add(at.saturating_sub(self.newest)) }
-    }
-}
-
-/// The last value of a signal of an asset, and who wants to know of a new one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Slot {
-    pub(crate) value: f64,
-    /// Event time of `value`; of a derived value, that of its oldest input. [`NO_TIME`] before the first.
-    pub(crate) time: i64,
-    /// Of a derived signal, the latest clock of its inputs. A late reading does not move it.
-    pub(crate) clock: Clock,
-    pub(crate) asset: u32,
-    pub(crate) signal: u32,
-    /// Whether the newest reading was usable.
-    pub(crate) known: bool,
-    /// Event time between the last values, µs: the newest such gap and the one before; 0 where there was
-    /// none.
-    gaps: [i64; 2],
-    /// Derived signals that a reading changes, each after what it rests on.
-    pub(crate) derived: Box<[u32]>,
-    /// Instances that judge after a reading, by rule.
-    pub(crate) watchers: Box<[u32]>,
-}
-
-impl Slot {
-    pub(crate) fn new(asset: u32, signal: u32) -> Self {
-        Self {
-            value: 0.0,
-            time: NO_TIME,
-            clock: Clock::UNHEARD,
-            asset,
-            signal,
-            known: false,
-            gaps: [0; 2],
-            derived: Box::default(),
-            watchers: Box::default(),
-        }
-    }
-
-    /// Whether the value may be used at event time `at`.
-    pub(crate) fn is_known_at(&self, at: i64, tolerance_us: i64) -> bool {
-        self.known && at.saturating_sub(self.time) <= tolerance_us
-    }
-
-    /// A usable value takes the place of the last one.
-    fn take(&mut self, value: f64, time: i64) {
-        if self.time != NO_TIME && time > self.time {
-            self.gaps = [time.saturating_sub(self.time), self.gaps[0]];
-        }
-        self.value = value;
-        self.time = time;
-        self.known = true;
-    }
-
-    /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from
-    /// the value. A slow series is given time for three readings. The shorter of two gaps counts, so that one
-    /// outage does not make a fast series a slow one.
-    pub(crate) fn stale_after(&self) -> i64 {
-        let rhythm = self.gaps[0].min(self.gaps[1]);
-        self.time.saturating_add(DEFAULT_TOLERANCE_US.max(rhythm.saturating_mul(3)))
-    }
-}
+use crate::scene::Scene;
+use crate::slot::{Clock, NEVER, NO_TIME, Slot};
+use crate::state::State;
+use crate::when::Passed;
 
 /// One asset of the shard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -283,21 +189,22 @@ impl Shard {
             }
             let Some(slot) = instance.slot() else { continue };
             let source = &slots[slot as usize];
-            let (time, value) =
+            let (time_us, value) =
                 if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
-            if matches!(instance.state, State::Missing(_)) {
-                let deadline = row.arrived.saturating_add(longer_than_us(program, instance.rule));
+            if let State::Missing(missing) = &mut instance.state {
+                let deadline = row.arrived.saturating_add(longer_than_us(program, number));
                 // What rests on other signals has not been heard before it had a value.
                 let queue = if source.known {
-                    instance.spoke(&scene, row.arrived, deadline, events)
+                    missing.spoke(&scene, number, (row.arrived, deadline), events)
                 } else {
-                    instance.muttered(&scene, row.arrived, (slot == row.slot).then_some(deadline), events)
+                    let first = (slot == row.slot).then_some(deadline);
+                    missing.muttered(&scene, number, (row.arrived, first), events)
                 };
                 if queue {
                     deadlines.push(Reverse((deadline, index)));
                 }
             } else if source.known {
-                if instance.detect(&scene, Sample { slot, time, value, late: false }, events) {
+                if instance.detect(&scene, Sample { time_us, value, late: false }, events) {
                     arm(state, source.clock.wall_time(source.stale_after()), asset, armed);
                 }
             } else {
@@ -322,17 +229,14 @@ impl Shard {
             if instance.slot() != Some(row.slot) {
                 continue;
             }
-            if matches!(instance.state, State::Missing(_)) {
-                let deadline = row.arrived.saturating_add(longer_than_us(program, instance.rule));
-                if usable && instance.spoke(&scene, row.arrived, deadline, events) {
+            let number = instance.rule;
+            if let State::Missing(missing) = &mut instance.state {
+                let deadline = row.arrived.saturating_add(longer_than_us(program, number));
+                if usable && missing.spoke(&scene, number, (row.arrived, deadline), events) {
                     deadlines.push(Reverse((deadline, index)));
                 }
             } else if usable
-                && instance.detect(
-                    &scene,
-                    Sample { slot: row.slot, time: row.time, value: row.value, late: true },
-                    events,
-                )
+                && instance.detect(&scene, Sample { time_us: row.time, value: row.value, late: true }, events)
             {
                 let source = &slots[row.slot as usize];
                 arm(&mut assets[asset as usize], source.clock.wall_time(source.stale_after()), asset, armed);
@@ -340,24 +244,14 @@ impl Shard {
         }
     }
 
-    /// Computes a derived signal from the last values of its inputs.
+    /// Computes a derived signal and puts the result into its slot.
     fn derive(&mut self, program: &Program, derived: u32) {
         let DerivedInstance { definition, slot, inputs } = &self.derived[derived as usize];
-        let definition = &program.derived[*definition as usize];
-        let clock = Clock::latest(inputs, &self.slots);
-        let at = clock.newest;
-        let value = with_inputs(inputs, &self.slots, at, definition.tolerance_us, |inputs| {
-            definition.expr.eval_number(inputs)
-        });
-        let known = inputs
-            .iter()
-            .map(|input| &self.slots[*input as usize])
-            .filter(|input| input.is_known_at(at, definition.tolerance_us));
-        let oldest = known.map(|input| input.time).min().unwrap_or(at);
+        let Output { value, clock } = program.derived[*definition as usize].node.compute(inputs, &self.slots);
         let slot = &mut self.slots[*slot as usize];
         slot.clock = clock;
-        match value.filter(|value| value.is_finite()) {
-            Some(value) => slot.take(value, oldest),
+        match value {
+            Some((value, time)) => slot.take(value, time),
             None => slot.known = false,
         }
     }
@@ -427,7 +321,7 @@ impl Shard {
         let deadline = missing.arrived.saturating_add(longer_than_us(program, instance.rule));
         if deadline < now {
             let asset = assets[instance.asset as usize].id;
-            instance.silent(&Scene { program, names, slots, asset, row: 0 }, deadline, events);
+            missing.silent(&Scene { program, names, slots, asset, row: 0 }, instance.rule, deadline, events);
         } else {
             missing.queued = deadline;
             deadlines.push(Reverse((deadline, index)));
@@ -441,14 +335,6 @@ fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
     if state.due != NEVER && !state.armed {
         state.armed = true;
         armed.push(asset);
-    }
-}
-
-fn longer_than_us(program: &Program, rule: u32) -> i64 {
-    if let RuleWatch::Missing { longer_than_us, .. } = program.rules[rule as usize].watch {
-        longer_than_us
-    } else {
-        NEVER
     }
 }
 

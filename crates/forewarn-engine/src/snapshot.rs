@@ -12,7 +12,10 @@ use crate::program::Outline;
 use crate::{Engine, EngineError};
 
 const MAGIC: &[u8; 4] = b"FWEN";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+/// The oldest version that is read. What it holds in another way is read where it stands: see
+/// [`State`](crate::state::State).
+const OLDEST: u8 = 2;
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -48,7 +51,7 @@ impl Engine {
         let broken = |what: &str| EngineError::NotASnapshot(what.to_owned());
         let body = bytes.strip_prefix(MAGIC).ok_or_else(|| broken("they do not begin with FWEN"))?;
         let (version, body) = body.split_first().ok_or_else(|| broken("they end after FWEN"))?;
-        if *version != VERSION {
+        if !(OLDEST..=VERSION).contains(version) {
             return Err(EngineError::UnknownVersion { found: *version, known: VERSION });
         }
         let Read { outline, mut engine } =

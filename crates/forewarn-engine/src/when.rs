@@ -6,16 +6,13 @@
 //! reading (or up to a tick). While inputs are unknown no hold elapses: a condition already pending stays
 //! pending and its hold goes on where it stood, and an end that was being waited for must be waited for anew.
 
-use forewarn_spec::{Compiled, Inputs};
+use forewarn_spec::Compiled;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Change;
+use crate::inputs::with_inputs;
 use crate::program::WhenRule;
-use crate::shard::Slot;
-
-/// Stands for an input the asset does not have yet.
-pub(crate) const NO_SLOT: u32 = u32::MAX;
-const NEVER: i64 = i64::MAX;
+use crate::slot::{NEVER, Slot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
@@ -273,41 +270,4 @@ impl WhenState {
 /// Evaluates a condition over the values of `inputs` that are known at `at`.
 fn evaluate(expr: &Compiled, inputs: &[u32], slots: &[Slot], at: i64, tolerance_us: i64) -> Option<bool> {
     with_inputs(inputs, slots, at, tolerance_us, |inputs| expr.eval_bool(inputs))
-}
-
-/// Hands the values of `inputs` to `use_them`. Most expressions have few inputs, and clearing 64 numbers
-/// costs more than they do.
-pub(crate) fn with_inputs<T>(
-    inputs: &[u32],
-    slots: &[Slot],
-    at: i64,
-    tolerance_us: i64,
-    use_them: impl FnOnce(&Inputs<'_>) -> T,
-) -> T {
-    if inputs.len() <= 4 {
-        gather::<4, T>(inputs, slots, at, tolerance_us, use_them)
-    } else {
-        gather::<64, T>(inputs, slots, at, tolerance_us, use_them)
-    }
-}
-
-fn gather<const N: usize, T>(
-    inputs: &[u32],
-    slots: &[Slot],
-    at: i64,
-    tolerance_us: i64,
-    use_them: impl FnOnce(&Inputs<'_>) -> T,
-) -> T {
-    let mut values = [0.0; N];
-    let mut known = 0u64;
-    for (index, (value, slot)) in values.iter_mut().zip(inputs).enumerate() {
-        if let Some(slot) = slots.get(*slot as usize)
-            && slot.is_known_at(at, tolerance_us)
-        {
-            *value = slot.value;
-            known |= 1 << index;
-        }
-    }
-    let count = inputs.len().min(N);
-    use_them(&Inputs { values: &values[..count], known })
 }

@@ -5,6 +5,7 @@
 //! is reported at once, with its place.
 
 mod algorithm;
+mod detector;
 mod diagnostics;
 mod expr;
 mod glob;
@@ -14,6 +15,7 @@ mod schema;
 mod yaml;
 
 pub use algorithm::Algorithm;
+pub use detector::{Baseline, Detector, LearnedLimitsParams, RateParams, RobustZParams};
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};
 pub use glob::AssetGlob;

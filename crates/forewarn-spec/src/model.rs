@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use forewarn_types::{Severity, SignalName};
 
 use crate::algorithm::Algorithm;
+use crate::detector::Detector;
 use crate::expr::Expr;
 use crate::glob::AssetGlob;
 
@@ -135,11 +136,11 @@ pub enum Condition {
         /// A value older than this, in event time, is unknown.
         tolerance_us: i64,
     },
-    /// One series strays from what it has been.
-    Deviation {
+    /// A detector judges one series.
+    Detector {
         /// The signal watched.
         signal: SignalName,
-        /// How straying is judged.
+        /// How it is judged.
         detector: Detector,
     },
     /// A series has fallen silent.
@@ -149,42 +150,6 @@ pub enum Condition {
         /// Silent for longer than this, in wall-clock time.
         longer_than_us: i64,
     },
-    /// A series changes too fast.
-    Rate {
-        /// The signal watched.
-        signal: SignalName,
-        /// Largest |dx/dt| allowed, per second; `None`: ten times its running mean.
-        above_per_s: Option<f64>,
-    },
-}
-
-/// A detector of deviation on one series.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Detector {
-    /// Three self-learnt envelopes.
-    LearnedLimits {
-        /// How far outside the envelope, in envelope widths, scores 1. Rungs: high 0.04, medium 0.10, low
-        /// 0.20.
-        tolerance: f64,
-        /// Time zone of the hour-of-week profile.
-        timezone: Tz,
-    },
-    /// Distance from a running median in running absolute deviations.
-    RobustZ {
-        /// How much past the running median and deviation remember.
-        baseline: Baseline,
-        /// The limit: this many (1.4826 × median absolute deviation).
-        above: f64,
-    },
-}
-
-/// The memory of a running statistic.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Baseline {
-    /// So many readings.
-    Readings(u32),
-    /// So long, µs of event time.
-    Duration(i64),
 }
 
 /// A SQL job of a pipeline.

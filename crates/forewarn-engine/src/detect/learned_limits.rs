@@ -9,11 +9,16 @@
 //! slowest rate is 7e-5, and an `f32` mean would stop moving long before it arrives. They are allocated at
 //! the first reading.
 
+mod version_2;
+
 use chrono::{Offset, TimeZone};
 use chrono_tz::Tz;
+use forewarn_spec::LearnedLimitsParams;
 use serde::{Deserialize, Serialize};
 
-use super::{Judgement, is_usable};
+use super::judge::{Judge, Sample, Subject, Verdict, is_usable};
+use crate::message::number;
+pub(crate) use version_2::Version2;
 
 /// Readings before the first score.
 const WARMUP: u32 = 200;
@@ -176,11 +181,24 @@ impl Rates {
     }
 }
 
-/// The state of one series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LearnedLimits {
-    tolerance: f64,
+/// How far a time zone is ahead of UTC, for the quarter of an hour that was asked for last; no zone in use
+/// changes within one.
+#[derive(Debug, Clone, PartialEq)]
+struct ZoneOffset {
     zone: Tz,
+    block: i64,
+    offset_us: i64,
+}
+
+impl Default for ZoneOffset {
+    fn default() -> Self {
+        Self { zone: Tz::UTC, block: i64::MIN, offset_us: 0 }
+    }
+}
+
+/// The state of one series.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct LearnedLimits {
     seen: u32,
     last_us: i64,
     /// Value, short-term level, residual.
@@ -190,57 +208,32 @@ pub struct LearnedLimits {
     profile: Profile,
     /// The rates of the last spacing: most series keep theirs, and the powers cost more than all the rest.
     rates: Rates,
-    /// The quarter of an hour whose zone offset is known, and that offset; no zone in use changes within one.
-    zone_block: i64,
-    zone_offset_us: i64,
     quiet: u32,
     peak: f64,
     open: bool,
     /// Readings learnt since the last score of 1.
     calm: u32,
+    /// Found again after a restart.
+    #[serde(skip)]
+    offset: ZoneOffset,
 }
 
-impl LearnedLimits {
-    /// A series that has seen nothing. `tolerance` is how far outside its envelope, in widths, scores 1;
-    /// `zone` is the time zone of the weekly profile.
-    #[must_use]
-    pub fn new(tolerance: f64, zone: Tz) -> Self {
-        Self {
-            tolerance,
-            zone,
-            seen: 0,
-            last_us: 0,
-            envelopes: [Envelope::default(); 3],
-            short: 0.0,
-            residual: 0.0,
-            profile: Profile::default(),
-            rates: Rates::default(),
-            zone_block: i64::MIN,
-            zone_offset_us: 0,
-            quiet: 0,
-            peak: 0.0,
-            open: false,
-            calm: 0,
-        }
-    }
+impl Judge for LearnedLimits {
+    type Params = LearnedLimitsParams;
+    type Reason = Stray;
 
-    /// Judges the reading `x` at `time_us` (µs UTC), then learns from it. A time that is not newer than the
-    /// last is judged only.
-    pub fn step(&mut self, time_us: i64, x: f64) -> Judgement {
-        self.judge(time_us, x, false).0
-    }
-
-    /// As [`Self::step`], with the words' numbers; a `late` reading is judged only.
-    pub fn judge(&mut self, time_us: i64, x: f64, late: bool) -> (Judgement, Stray) {
+    /// A late reading, or one whose time is not newer than the last, is judged only.
+    fn judge(&mut self, params: &LearnedLimitsParams, sample: Sample) -> (Verdict, Stray) {
+        let Sample { time_us, value: x, late } = sample;
         if !is_usable(x) {
-            return (Judgement::default(), Stray::default());
+            return (Verdict::default(), Stray::default());
         }
         let first = self.seen == 0;
         if first && late {
-            return (Judgement::default(), Stray::default());
+            return (Verdict::default(), Stray::default());
         }
         let learn = first || (!late && time_us > self.last_us);
-        let hour = self.hour_of_week(time_us);
+        let hour = self.hour_of_week(params.timezone, time_us);
         let residual = if first { 0.0 } else { x - self.profile.predict(hour) };
         let short = self.ewma(self.short, x, SHORT_READINGS);
         let residual = self.ewma(self.residual, residual, RESIDUAL_READINGS);
@@ -249,10 +242,32 @@ impl LearnedLimits {
         if learn {
             self.learn(time_us, hour, numbers);
         }
-        let score = scored.map(|stray| stray.widths / self.tolerance);
+        let score = scored.map(|stray| stray.widths / params.tolerance);
         (self.episode(score, learn), scored.unwrap_or_default())
     }
 
+    fn words(params: &LearnedLimitsParams, about: &Subject<'_>, stray: &Stray) -> String {
+        let Subject { signal, unit, sample } = about;
+        let side = if stray.number > stray.high { "above" } else { "below" };
+        let [value, seen, widths] = [sample.value, stray.number, stray.widths].map(number);
+        let range = format!("{} … {}{unit}", number(stray.low), number(stray.high));
+        let what = match stray.aspect {
+            Aspect::Value => format!("is {widths} widths {side} its learnt range {range}"),
+            Aspect::ShortTermLevel => {
+                format!(", averaged {seen}{unit}, is {widths} widths {side} its learnt range {range}")
+            }
+            Aspect::WeeklyProfile => format!(
+                "lies {seen}{unit} off what this hour of the week is used to, {widths} widths {side} the \
+                 learnt range {range}"
+            ),
+        };
+        let blank = if what.starts_with(',') { "" } else { " " };
+        let (aspect, limit) = (stray.aspect.as_str(), number(params.tolerance));
+        format!("{signal} {value}{unit}{blank}{what} ({aspect}), limit {limit}")
+    }
+}
+
+impl LearnedLimits {
     /// Whether an episode is under way.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -305,8 +320,8 @@ impl LearnedLimits {
 
     /// What the score makes of the episode. Only readings that are learnt count as calm: late ones are of the
     /// past and end nothing.
-    fn episode(&mut self, score: Option<f64>, learnt: bool) -> Judgement {
-        let mut judgement = Judgement { score, ..Judgement::default() };
+    fn episode(&mut self, score: Option<f64>, learnt: bool) -> Verdict {
+        let mut verdict = Verdict { score, ..Verdict::default() };
         if self.quiet > 0 {
             self.quiet -= 1;
         } else {
@@ -315,7 +330,7 @@ impl LearnedLimits {
         match score {
             Some(score) if score >= 1.0 => {
                 if self.quiet == 0 || score > ESCALATION * self.peak {
-                    judgement.onset = true;
+                    verdict.onset = true;
                     self.quiet = QUIET_READINGS;
                     self.open = true;
                 }
@@ -326,24 +341,24 @@ impl LearnedLimits {
                 self.calm += 1;
                 if self.calm >= QUIET_READINGS {
                     self.open = false;
-                    judgement.clear = true;
+                    verdict.clear = true;
                 }
             }
             _ => {}
         }
-        judgement
+        verdict
     }
 
-    fn hour_of_week(&mut self, time_us: i64) -> usize {
-        let local_us = if self.zone == Tz::UTC {
+    fn hour_of_week(&mut self, zone: Tz, time_us: i64) -> usize {
+        let local_us = if zone == Tz::UTC {
             time_us
         } else {
             let block = time_us.div_euclid(ZONE_BLOCK_US);
-            if block != self.zone_block {
-                self.zone_offset_us = zone_offset_us(self.zone, block * ZONE_BLOCK_US);
-                self.zone_block = block;
+            if block != self.offset.block || zone != self.offset.zone {
+                let offset_us = zone_offset_us(zone, block * ZONE_BLOCK_US);
+                self.offset = ZoneOffset { zone, block, offset_us };
             }
-            time_us.saturating_add(self.zone_offset_us)
+            time_us.saturating_add(self.offset.offset_us)
         };
         usize::try_from(local_us.div_euclid(HOUR_US).rem_euclid(WEEK_HOURS)).unwrap_or(0)
     }

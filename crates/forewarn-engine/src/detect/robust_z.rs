@@ -6,10 +6,11 @@
 //! duration T, and never below 1/n for the n-th reading. While the score is 1 or more, |d| enters as at most
 //! 4 · 1.4826 · mad: an outlier teaches little, a lasting shift is learnt in time.
 
-use forewarn_spec::Baseline;
+use forewarn_spec::{Baseline, RobustZParams};
 use serde::{Deserialize, Serialize};
 
-use super::{Judgement, SCALE_FLOOR, WARMUP_READINGS, is_usable};
+use super::judge::{Judge, SCALE_FLOOR, Sample, Subject, Verdict, WARMUP_READINGS, is_usable};
+use crate::message::number;
 
 /// Makes the median absolute deviation of normal noise its standard deviation.
 const NORMAL: f64 = 1.4826;
@@ -28,47 +29,67 @@ pub struct RobustZ {
     mad: f64,
 }
 
+/// What a reading is held against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Deviation {
+    /// The running median.
+    pub median: f64,
+    /// One running deviation.
+    pub scale: f64,
+}
+
 impl Default for RobustZ {
     fn default() -> Self {
-        Self::new()
+        Self { seen: 0, open: false, last_us: i64::MIN, median: 0.0, mad: 0.0 }
+    }
+}
+
+impl Judge for RobustZ {
+    type Params = RobustZParams;
+    type Reason = Deviation;
+
+    /// A late reading is judged only: it may begin an episode and ends none.
+    fn judge(&mut self, params: &RobustZParams, sample: Sample) -> (Verdict, Deviation) {
+        let Sample { time_us, value: x, late } = sample;
+        let reason = Deviation { median: self.median, scale: self.scale(x) };
+        if !is_usable(x) {
+            return (Verdict::default(), reason);
+        }
+        let learn = !late && (self.seen == 0 || time_us > self.last_us);
+        let distance = x - self.median;
+        let score = (self.seen >= WARMUP_READINGS)
+            .then(|| if distance == 0.0 { 0.0 } else { distance.abs() / (params.above * reason.scale) });
+        let mut verdict = Verdict { score, ..Verdict::default() };
+        if let Some(score) = score {
+            verdict.onset = score >= 1.0 && !self.open;
+            verdict.clear = score < CLEAR_BELOW && self.open && learn;
+            self.open = (self.open || verdict.onset) && !verdict.clear;
+        }
+        if learn {
+            let strays = score.is_some_and(|score| score >= 1.0);
+            let clip = if strays { CLIP * reason.scale } else { f64::INFINITY };
+            self.learn(params.baseline, time_us, x, clip);
+        }
+        (verdict, reason)
+    }
+
+    fn words(params: &RobustZParams, about: &Subject<'_>, reason: &Deviation) -> String {
+        let Subject { signal, unit, sample: Sample { value, .. } } = about;
+        let Deviation { median, scale } = *reason;
+        let side = if *value > median { "above" } else { "below" };
+        format!(
+            "{signal} {}{unit} is {} deviations {side} its running median {}{unit} (one deviation: {}{unit}), \
+             limit {}",
+            number(*value),
+            number((value - median).abs() / scale),
+            number(median),
+            number(scale),
+            number(params.above)
+        )
     }
 }
 
 impl RobustZ {
-    /// A series that has seen nothing.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { seen: 0, open: false, last_us: i64::MIN, median: 0.0, mad: 0.0 }
-    }
-
-    /// Judges the reading `x` at `time_us` (µs UTC) against `limit` deviations, then learns from it. A `late`
-    /// reading is judged only: it may begin an episode and ends none.
-    pub fn step(&mut self, baseline: Baseline, limit: f64, time_us: i64, x: f64, late: bool) -> Judgement {
-        if !is_usable(x) {
-            return Judgement::default();
-        }
-        let learn = !late && (self.seen == 0 || time_us > self.last_us);
-        let distance = x - self.median;
-        let scale = self.scale(x);
-        let score = (self.seen >= WARMUP_READINGS)
-            .then(|| if distance == 0.0 { 0.0 } else { distance.abs() / (limit * scale) });
-        let mut judgement = Judgement { score, ..Judgement::default() };
-        if let Some(score) = score {
-            judgement.onset = score >= 1.0 && !self.open;
-            judgement.clear = score < CLEAR_BELOW && self.open && learn;
-            self.open = (self.open || judgement.onset) && !judgement.clear;
-        }
-        if learn {
-            self.learn(
-                baseline,
-                time_us,
-                x,
-                if score.is_some_and(|score| score >= 1.0) { CLIP * scale } else { f64::INFINITY },
-            );
-        }
-        judgement
-    }
-
     /// The running median.
     #[must_use]
     pub const fn median(&self) -> f64 {

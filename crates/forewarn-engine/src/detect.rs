@@ -1,0 +1,76 @@
+//! Detectors: single-pass judges of one series.
+//!
+//! They are public so that a backtest and a test can look at every score, not only at the alerts that come of
+//! them. All share the same manners: a score of 1 is the limit, a reading that is late (or repeats a time) is
+//! scored and teaches nothing, a value that is not finite is neither scored nor learnt.
+//!
+//! A kind is a file of its own, with its message beside it, and its lines in the list below. Its parameters
+//! are those of the definitions; the state holds none of them.
+
+mod judge;
+mod learned_limits;
+mod rate;
+mod robust_z;
+
+#[cfg(test)]
+mod tests;
+
+use forewarn_spec::Detector as Params;
+use serde::{Deserialize, Serialize};
+
+pub use judge::{Judge, MEMORY_READINGS, Sample, Subject, Verdict, WARMUP_READINGS};
+pub(crate) use learned_limits::Version2 as LearnedLimitsVersion2;
+pub use learned_limits::{Aspect, LearnedLimits, Stray};
+pub use rate::{Change, RateOfChange};
+pub use robust_z::{Deviation, RobustZ};
+
+/// The state of a detector on one series: the list of all kinds. Large states are boxed, so that they do not
+/// widen the small ones.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Detector {
+    LearnedLimits(Box<LearnedLimits>),
+    RobustZ(RobustZ),
+    Rate(RateOfChange),
+}
+
+impl Detector {
+    /// A detector that has seen nothing.
+    pub(crate) fn new(params: &Params) -> Self {
+        match params {
+            Params::LearnedLimits(_) => Self::LearnedLimits(Box::default()),
+            Params::RobustZ(_) => Self::RobustZ(RobustZ::default()),
+            Params::Rate(_) => Self::Rate(RateOfChange::default()),
+        }
+    }
+
+    /// Judges a reading, then learns from it. An onset comes with its words; `about` is asked for then only.
+    #[inline]
+    pub(crate) fn judge<'a>(
+        &mut self,
+        params: &Params,
+        sample: Sample,
+        about: impl FnOnce() -> Subject<'a>,
+    ) -> (Verdict, Option<String>) {
+        match (self, params) {
+            (Self::LearnedLimits(detector), Params::LearnedLimits(params)) => {
+                told(&mut **detector, params, sample, about)
+            }
+            (Self::RobustZ(detector), Params::RobustZ(params)) => told(detector, params, sample, about),
+            (Self::Rate(detector), Params::Rate(params)) => told(detector, params, sample, about),
+            // A rule whose detector is of another kind starts with a new state, so these do not meet.
+            (Self::LearnedLimits(_) | Self::RobustZ(_) | Self::Rate(_), _) => (Verdict::default(), None),
+        }
+    }
+}
+
+#[inline]
+fn told<'a, J: Judge>(
+    detector: &mut J,
+    params: &J::Params,
+    sample: Sample,
+    about: impl FnOnce() -> Subject<'a>,
+) -> (Verdict, Option<String>) {
+    let (verdict, reason) = detector.judge(params, sample);
+    let words = verdict.onset.then(|| J::words(params, &about(), &reason));
+    (verdict, words)
+}

@@ -1,0 +1,45 @@
+//! A signal that an expression over others gives.
+
+use forewarn_spec::{Compiled, DEFAULT_TOLERANCE_US, Expr};
+use forewarn_types::SignalName;
+
+use super::output::Output;
+use crate::inputs::with_inputs;
+use crate::slot::{Clock, Slot};
+
+/// The expression of a signal.
+pub(crate) struct Expression {
+    expr: Compiled,
+    source: String,
+    signals: Vec<SignalName>,
+}
+
+impl Expression {
+    pub(super) fn compile(expr: &Expr) -> Self {
+        Self { expr: expr.compile(), source: expr.source().to_owned(), signals: expr.signals().to_vec() }
+    }
+
+    pub(super) fn signals(&self) -> &[SignalName] {
+        &self.signals
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// The value over the inputs that are known at the latest of their clocks. It is as old as the oldest of
+    /// them.
+    #[inline]
+    pub(super) fn compute(&self, inputs: &[u32], slots: &[Slot]) -> Output {
+        let clock = Clock::latest(inputs, slots);
+        let at = clock.newest;
+        let value =
+            with_inputs(inputs, slots, at, DEFAULT_TOLERANCE_US, |inputs| self.expr.eval_number(inputs));
+        let known = inputs
+            .iter()
+            .map(|input| &slots[*input as usize])
+            .filter(|input| input.is_known_at(at, DEFAULT_TOLERANCE_US));
+        let oldest = known.map(|input| input.time).min().unwrap_or(at);
+        Output { value: value.filter(|value| value.is_finite()).map(|value| (value, oldest)), clock }
+    }
+}

@@ -1,0 +1,12 @@
+//! What every kind of node gives.
+
+use crate::slot::Clock;
+
+/// What a node makes of its inputs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Output {
+    /// The value, and the time it is as old as; `None` if the inputs do not give one.
+    pub(crate) value: Option<(f64, i64)>,
+    /// How far event time has come for it.
+    pub(crate) clock: Clock,
+}

@@ -1,0 +1,106 @@
+//! The last value of each signal of an asset, and the clock of the signal.
+
+use forewarn_spec::DEFAULT_TOLERANCE_US;
+use serde::{Deserialize, Serialize};
+
+/// Stands for a slot that the asset does not have yet.
+pub(crate) const NO_SLOT: u32 = u32::MAX;
+/// No such time.
+pub(crate) const NO_TIME: i64 = i64::MIN;
+/// The end of time.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+/// How far event time has come, and when that was heard. Each signal has a clock of its own, and what rests
+/// on several signals follows the latest of theirs: across series nothing is promised, so a signal that runs
+/// ahead must not move time for rules that do not watch it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Clock {
+    /// Event time of the newest reading, usable or not; [`NO_TIME`] before the first.
+    pub(crate) newest: i64,
+    /// When that reading arrived, by the wall clock; [`NO_TIME`] before the first.
+    pub(crate) arrived: i64,
+}
+
+impl Clock {
+    const UNHEARD: Self = Self { newest: NO_TIME, arrived: NO_TIME };
+
+    /// The latest of the clocks of `inputs`.
+    pub(crate) fn latest(inputs: &[u32], slots: &[Slot]) -> Self {
+        inputs
+            .iter()
+            .filter_map(|slot| slots.get(*slot as usize))
+            .map(|slot| slot.clock)
+            .max()
+            .unwrap_or(Self::UNHEARD)
+    }
+
+    /// Event time when the wall clock shows `now`.
+    pub(crate) fn event_time(self, now: i64) -> i64 {
+        self.newest.saturating_add(now.saturating_sub(self.arrived).max(0))
+    }
+
+    /// What the wall clock shows at event time `at`.
+    pub(crate) fn wall_time(self, at: i64) -> i64 {
+        if at == NEVER { NEVER } else { self.arrived.saturating_add(at.saturating_sub(self.newest)) }
+    }
+}
+
+/// The last value of a signal of an asset, and who wants to know of a new one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Slot {
+    pub(crate) value: f64,
+    /// Event time of `value`; of a derived value, that of its oldest input. [`NO_TIME`] before the first.
+    pub(crate) time: i64,
+    /// Of a derived signal, the latest clock of its inputs. A late reading does not move it.
+    pub(crate) clock: Clock,
+    pub(crate) asset: u32,
+    pub(crate) signal: u32,
+    /// Whether the newest reading was usable.
+    pub(crate) known: bool,
+    /// Event time between the last values, µs: the newest such gap and the one before; 0 where there was
+    /// none.
+    gaps: [i64; 2],
+    /// Derived signals that a reading changes, each after what it rests on.
+    pub(crate) derived: Box<[u32]>,
+    /// Instances that judge after a reading, by rule.
+    pub(crate) watchers: Box<[u32]>,
+}
+
+impl Slot {
+    pub(crate) fn new(asset: u32, signal: u32) -> Self {
+        Self {
+            value: 0.0,
+            time: NO_TIME,
+            clock: Clock::UNHEARD,
+            asset,
+            signal,
+            known: false,
+            gaps: [0; 2],
+            derived: Box::default(),
+            watchers: Box::default(),
+        }
+    }
+
+    /// Whether the value may be used at event time `at`.
+    pub(crate) fn is_known_at(&self, at: i64, tolerance_us: i64) -> bool {
+        self.known && at.saturating_sub(self.time) <= tolerance_us
+    }
+
+    /// A usable value takes the place of the last one.
+    pub(crate) fn take(&mut self, value: f64, time: i64) {
+        if self.time != NO_TIME && time > self.time {
+            self.gaps = [time.saturating_sub(self.time), self.gaps[0]];
+        }
+        self.value = value;
+        self.time = time;
+        self.known = true;
+    }
+
+    /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from
+    /// the value. A slow series is given time for three readings. The shorter of two gaps counts, so that one
+    /// outage does not make a fast series a slow one.
+    pub(crate) fn stale_after(&self) -> i64 {
+        let rhythm = self.gaps[0].min(self.gaps[1]);
+        self.time.saturating_add(DEFAULT_TOLERANCE_US.max(rhythm.saturating_mul(3)))
+    }
+}
