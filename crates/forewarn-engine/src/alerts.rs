@@ -66,6 +66,19 @@ struct Ended {
     alert: Alert,
     /// Whether no rule of the name is left.
     removed: bool,
+    /// Why the rule does not load, if it does not.
+    #[serde(default)]
+    refused: Option<String>,
+}
+
+/// What became of a rule of which the alerts end.
+pub(crate) enum Fate {
+    /// It has another condition.
+    Changed,
+    /// No rule of the name is left.
+    Removed,
+    /// It is there and does not load, for this reason.
+    Refused(String),
 }
 
 /// Where transitions go, and what is needed to write them.
@@ -256,13 +269,13 @@ impl Alerts {
     }
 
     /// Ends the alerts of rules that are gone or changed, and renumbers the others. `old` are the rules so
-    /// far, `map` gives each its new number; `removed` says of an old rule whether none of its name is left.
+    /// far, `map` gives each its new number; `fate` says what became of an old rule.
     /// [`Self::tell_ended`] then tells.
     pub(crate) fn retain_rules(
         &mut self,
         old: &[RuleHead],
         map: &[Option<u32>],
-        removed: impl Fn(&str) -> bool,
+        fate: impl Fn(&str) -> Fate,
     ) {
         let new_number = |rule: u32| map.get(rule as usize).copied().flatten();
         let Self { open, shelves, refused, ended, .. } = std::mem::take(self);
@@ -275,7 +288,12 @@ impl Alerts {
                 self.open.insert((number, asset), alert);
             } else {
                 let rule = old[rule as usize].clone();
-                self.ended.push(Ended { removed: removed(&rule.name), rule, asset, alert });
+                let (removed, refused) = match fate(&rule.name) {
+                    Fate::Changed => (false, None),
+                    Fate::Removed => (true, None),
+                    Fate::Refused(why) => (false, Some(why)),
+                };
+                self.ended.push(Ended { rule, asset, alert, removed, refused });
             }
         }
         let renumbered = |(rule, asset): Key| new_number(rule).map(|number| (number, asset));
@@ -292,9 +310,13 @@ impl Alerts {
 
     /// Tells of the alerts that ended with their rules.
     pub(crate) fn tell_ended(&mut self, pen: &mut Pen<'_>) {
-        for Ended { rule, asset, mut alert, removed } in self.ended.drain(..) {
+        for Ended { rule, asset, mut alert, removed, refused } in self.ended.drain(..) {
             alert.state = AlertState::Normal;
-            let message = if removed { "the rule was removed" } else { "the rule was changed" };
+            let message = match (&refused, removed) {
+                (Some(why), _) => why,
+                (None, true) => "the rule was removed",
+                (None, false) => "the rule was changed",
+            };
             let time = alert.time;
             pen.write_for(
                 &rule,

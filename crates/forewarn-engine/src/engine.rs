@@ -7,7 +7,7 @@ use forewarn_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::{Alerts, Pen};
+use crate::alerts::{Alerts, Fate, Pen};
 use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
@@ -205,19 +205,17 @@ impl Engine {
     }
 
     fn definitions(&mut self, offset: Offset, definitions: &Definitions, actions: &mut Actions) {
-        match load(&definitions.files) {
-            Ok(program) => {
-                self.files.clone_from(&definitions.files);
-                let old = std::mem::replace(&mut self.program, program).outline();
-                self.carry_over(&old);
-                self.tell_ended(offset, actions);
-            }
-            Err(problem) => {
-                actions
-                    .problems
-                    .push(format!("the new definitions do not load, the old ones stay in force:\n{problem}"));
-            }
-        }
+        let old = std::mem::replace(&mut self.program, Program::load(&definitions.files)).outline();
+        self.files.clone_from(&definitions.files);
+        actions.problems.extend(self.refused());
+        self.carry_over(&old);
+        self.tell_ended(offset, actions);
+    }
+
+    /// What of the definitions in force no longer loads, a sentence each.
+    #[must_use]
+    pub fn refused(&self) -> Vec<String> {
+        self.program.refused.iter().map(ToString::to_string).collect()
     }
 
     /// Carries state over from the `old` definitions to those in force. A rule whose condition is the same
@@ -237,8 +235,12 @@ impl Engine {
             new.derived.iter().enumerate().map(|(index, key)| (key.as_str(), index_u32(index))).collect();
         let derived: Vec<Option<u32>> =
             old.derived.iter().map(|key| derived.get(key.as_str()).copied()).collect();
-        self.alerts
-            .retain_rules(&old.rules, &rules, |name| !new.rules.iter().any(|rule| *rule.name == *name));
+        self.alerts.retain_rules(&old.rules, &rules, |name| {
+            if let Some(refused) = self.program.refused_rule(name) {
+                return Fate::Refused(refused.to_string());
+            }
+            if new.rules.iter().any(|rule| *rule.name == *name) { Fate::Changed } else { Fate::Removed }
+        });
         for shard in &mut self.shards {
             shard.retain(&rules, &derived);
         }
@@ -287,16 +289,4 @@ pub fn is_news(transition: &AlertTransition, newest: &mut Option<(Offset, u32)>)
         *newest = key;
     }
     news
-}
-
-/// Compiles definition texts.
-///
-/// # Errors
-/// All mistakes, as a text for the person who wrote them.
-pub(crate) fn load(files: &[DefinitionFile]) -> Result<Program, String> {
-    let pipelines: Vec<(String, String)> =
-        files.iter().map(|file| (file.path.clone(), file.text.to_string())).collect();
-    let definitions =
-        forewarn_spec::load_definitions(&pipelines, &[]).map_err(|diagnostics| diagnostics.to_string())?;
-    Ok(Program::compile(&definitions))
 }

@@ -20,10 +20,4 @@ pub enum EngineError {
         /// The version this program writes.
         known: u8,
     },
-    /// The definitions in the snapshot do not load in this program.
-    #[error(
-        "the engine snapshot holds definitions that this program does not load; run the program that wrote it, mend the definitions there, \
-         stop it and start this one:\n{0}"
-    )]
-    Definitions(String),
 }

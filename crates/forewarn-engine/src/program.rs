@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use forewarn_spec::{AssetGlob, Compiled, Condition, Definitions, Detector, Expr, Rule, Signal};
-use forewarn_types::{Severity, SignalName, fingerprint};
+use forewarn_spec::{
+    AssetGlob, Compiled, Condition, Definitions, Detector, Diagnostics, Expr, Refused, Rule, Signal,
+};
+use forewarn_types::{DefinitionFile, Severity, SignalName, fingerprint};
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
@@ -14,6 +16,8 @@ pub(crate) struct Program {
     pub(crate) rules: Vec<CompiledRule>,
     /// In an order in which each comes after what it is computed from.
     pub(crate) derived: Vec<DerivedSignal>,
+    /// What of the definitions does not load, and is not among the rules and signals.
+    pub(crate) refused: Vec<Refused>,
     units: Vec<(SignalName, AssetGlob, String)>,
 }
 
@@ -87,8 +91,26 @@ impl CompiledRule {
 }
 
 impl Program {
+    /// Compiles what loads of definition texts. They were in force, or were checked before they were written
+    /// to the log; a program that is stricter than the one that took them leaves out what it does not load.
+    pub(crate) fn load(files: &[DefinitionFile]) -> Self {
+        let pipelines: Vec<(String, String)> =
+            files.iter().map(|file| (file.path.clone(), file.text.to_string())).collect();
+        let stored = forewarn_spec::load_stored(&pipelines, &[], &Diagnostics::default());
+        Self { refused: stored.refused, ..Self::compile(&stored.definitions) }
+    }
+
+    /// Why the rule `name` is left out, if it is: by itself or with its file, of which the rules are not known.
+    pub(crate) fn refused_rule(&self, name: &str) -> Option<&Refused> {
+        if self.rules.iter().any(|rule| *rule.head.name == *name) {
+            return None;
+        }
+        let by_name = self.refused.iter().find(|one| one.list == "rules" && one.name == name);
+        by_name.or_else(|| self.refused.iter().find(|one| one.list.is_empty()))
+    }
+
     /// Compiles checked definitions.
-    pub(crate) fn compile(definitions: &Definitions) -> Self {
+    fn compile(definitions: &Definitions) -> Self {
         let signals: Vec<&Signal> =
             definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals).collect();
         let units = signals
@@ -105,7 +127,7 @@ impl Program {
             .flat_map(|pipeline| &pipeline.rules)
             .map(|rule| compile_rule(rule, &sources))
             .collect();
-        Self { rules, derived, units }
+        Self { rules, derived, refused: Vec::new(), units }
     }
 
     /// The unit of `signal` on `asset`, with a blank before it, or nothing.

@@ -7,8 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::load;
-use crate::program::Outline;
+use crate::program::{Outline, Program};
 use crate::{Engine, EngineError};
 
 const MAGIC: &[u8; 4] = b"FWEN";
@@ -42,11 +41,11 @@ impl Engine {
     }
 
     /// An engine that goes on where the one that wrote the snapshot stood. Alerts of rules that this program
-    /// reads differently end; the next step tells of them.
+    /// reads differently or does not load end; the next step tells of them. [`Engine::refused`] says what does
+    /// not load.
     ///
     /// # Errors
-    /// [`EngineError`] if the bytes are no snapshot, are of another version, or hold definitions that this
-    /// program does not load.
+    /// [`EngineError`] if the bytes are no snapshot, or are of another version.
     pub fn restore(bytes: &[u8]) -> Result<Self, EngineError> {
         let broken = |what: &str| EngineError::NotASnapshot(what.to_owned());
         let body = bytes.strip_prefix(MAGIC).ok_or_else(|| broken("they do not begin with FWEN"))?;
@@ -56,9 +55,7 @@ impl Engine {
         }
         let Read { outline, mut engine } =
             rmp_serde::from_slice(body).map_err(|error| broken(&error.to_string()))?;
-        if !engine.files.is_empty() {
-            engine.program = load(&engine.files).map_err(EngineError::Definitions)?;
-        }
+        engine.program = Program::load(&engine.files);
         for shard in &mut engine.shards {
             shard.rebuild_index();
             shard.rebuild_deadlines(&engine.program);

@@ -7,7 +7,7 @@ use serde_saphyr::Location;
 use crate::expr::ExprError;
 
 /// Where something stands in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     /// Line, from 1; 0 if the place is unknown.
     pub(crate) line: usize,

@@ -19,6 +19,6 @@ pub use detector::{Baseline, Detector, LearnedLimitsParams, RateParams, RobustZP
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};
 pub use glob::AssetGlob;
-pub use load::{check_queries, load_definitions, parse_server_config};
+pub use load::{Refused, Stored, check_queries, load_definitions, load_stored, parse_server_config};
 pub use model::*;
 pub use schema::schemas;

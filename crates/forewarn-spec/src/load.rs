@@ -1,6 +1,7 @@
 //! YAML to checked definitions: raw structs that mirror the files, then a validation that collects every
 //! mistake.
 
+mod check;
 mod derived;
 mod formula;
 mod known;
@@ -10,20 +11,21 @@ mod pipeline;
 mod queries;
 mod rule;
 mod server;
+mod stored;
 #[cfg(test)]
 mod tests;
 
-use self::known::Known;
-use self::names::Names;
+use self::check::check;
 use crate::diagnostics::{Diagnostics, Report};
 use crate::model::Definitions;
-use crate::yaml::read::read;
+use crate::yaml::read::Document;
 
 pub(crate) use self::model::RawModel;
 pub(crate) use self::pipeline::RawPipeline;
 pub use self::queries::check_queries;
 pub(crate) use self::server::RawServer;
 pub use self::server::parse_server_config;
+pub use self::stored::{Refused, Stored, load_stored};
 
 /// Reads pipelines and models, given as `(path, text)`; the path is for messages only.
 ///
@@ -33,28 +35,16 @@ pub fn load_definitions(
     pipelines: &[(String, String)],
     models: &[(String, String)],
 ) -> Result<Definitions, Diagnostics> {
-    let mut definitions = Definitions::default();
-    let mut names = Names::default();
-    let mut known = Known::default();
-    let mut derived = Vec::new();
-    let mut reports: Vec<Report<'_>> = pipelines.iter().map(|(path, text)| Report::new(path, text)).collect();
-    for (number, ((_, text), report)) in pipelines.iter().zip(&mut reports).enumerate() {
-        match read::<RawPipeline>(text, report) {
-            Some(raw) => {
-                raw.declare(&mut known);
-                definitions.pipelines.extend(pipeline::check(&raw, number, &mut names, &mut derived, report));
-            }
-            None => known.lose(),
-        }
-    }
-    derived::check(&derived, &mut definitions.pipelines, &mut reports);
-    for (path, text) in models {
-        let mut report = Report::new(path, text);
-        if let Some(raw) = read(text, &mut report) {
-            definitions.models.extend(model::check(&raw, &known, &mut names, &mut report));
-        }
-        reports.push(report);
-    }
+    let mut reports: Vec<Report<'_>> =
+        pipelines.iter().chain(models).map(|(path, text)| Report::new(path, text)).collect();
+    let documents: Vec<Option<Document<'_>>> = pipelines
+        .iter()
+        .chain(models)
+        .zip(&mut reports)
+        .map(|((_, text), report)| Document::parse(text, report))
+        .collect();
+    let (of_pipelines, of_models) = documents.split_at(pipelines.len());
+    let definitions = check(of_pipelines, of_models, &mut reports);
     let diagnostics = Diagnostics::sorted(reports.into_iter().flat_map(|report| report.found).collect());
     if diagnostics.0.is_empty() { Ok(definitions) } else { Err(diagnostics) }
 }

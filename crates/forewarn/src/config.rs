@@ -4,7 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use forewarn_spec::{Diagnostics, ServerConfig, check_queries, load_definitions, parse_server_config};
+use forewarn_spec::{
+    Diagnostics, Refused, ServerConfig, Stored, check_queries, load_definitions, load_stored,
+    parse_server_config,
+};
 use forewarn_types::{DefinitionFile, Definitions};
 
 /// A definition tree that has been read and checked.
@@ -15,6 +18,9 @@ pub(crate) struct Tree {
     pub(crate) definitions: forewarn_spec::Definitions,
     /// The pipelines' texts, as the log takes them.
     pub(crate) texts: Definitions,
+    /// What was left out of the definitions since it does not load. That is in order only for files that are
+    /// in force as they stand.
+    pub(crate) refused: Vec<Refused>,
 }
 
 /// Reads the settings at `config` and the folders they name. The inner error holds every mistake of the tree.
@@ -45,9 +51,7 @@ pub(crate) fn read_settings(config: &Path) -> Result<Result<ServerConfig, Diagno
 pub(crate) fn read_folders(settings: ServerConfig) -> Result<Result<Tree, Diagnostics>> {
     let pipelines = yaml_files("pipelines", &settings.pipelines)?;
     let models = yaml_files("models", &settings.models)?;
-    let mut mistakes = check_queries(&pipelines, |query| {
-        forewarn_lake::check_query(query).map_err(|error| error.to_string())
-    });
+    let mut mistakes = query_mistakes(&pipelines);
     let definitions = match load_definitions(&pipelines, &models) {
         Ok(definitions) if mistakes.0.is_empty() => definitions,
         others => {
@@ -56,9 +60,34 @@ pub(crate) fn read_folders(settings: ServerConfig) -> Result<Result<Tree, Diagno
             return Ok(Err(mistakes));
         }
     };
-    let files =
-        pipelines.into_iter().map(|(path, text)| DefinitionFile { path, text: text.into() }).collect();
-    Ok(Ok(Tree { settings, definitions, texts: Definitions { files } }))
+    Ok(Ok(Tree { settings, definitions, texts: texts(pipelines), refused: Vec::new() }))
+}
+
+/// Reads the settings at `config` and what loads of the folders they name, for a server that may have been
+/// started with them before, by a program that was less strict. The inner error holds every mistake of the
+/// tree, if there is no such server yet.
+///
+/// # Errors
+/// A file or folder that cannot be read.
+pub(crate) fn read_to_serve(config: &Path) -> Result<Result<Tree, Diagnostics>> {
+    let tree = read(config)?;
+    let Ok(settings) = read_settings(config)? else { return Ok(tree) };
+    if tree.is_ok() || !settings.data_dir.join("log").exists() {
+        return Ok(tree);
+    }
+    let pipelines = yaml_files("pipelines", &settings.pipelines)?;
+    let models = yaml_files("models", &settings.models)?;
+    let Stored { definitions, refused } = load_stored(&pipelines, &models, &query_mistakes(&pipelines));
+    Ok(Ok(Tree { settings, definitions, texts: texts(pipelines), refused }))
+}
+
+fn query_mistakes(pipelines: &[(String, String)]) -> Diagnostics {
+    check_queries(pipelines, |query| forewarn_lake::check_query(query).map_err(|error| error.to_string()))
+}
+
+fn texts(pipelines: Vec<(String, String)>) -> Definitions {
+    let files = pipelines.into_iter().map(|(path, text)| DefinitionFile { path, text: text.into() });
+    Definitions { files: files.collect() }
 }
 
 /// The YAML files of the folder of `kind` as (path, text), by name. The default folder, which is called like

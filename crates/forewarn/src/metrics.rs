@@ -18,6 +18,8 @@ pub(crate) struct RealTimeMetrics {
     pub(crate) snapshot_offset: AtomicU64,
     /// Records behind the snapshot that the start had to read again.
     pub(crate) replayed: AtomicU64,
+    /// Definitions in force that did not load at the start.
+    pub(crate) refused: AtomicU64,
 }
 
 /// Has `metrics` show the log, the real-time path and the MQTT sources.
@@ -46,6 +48,8 @@ pub(crate) fn register(
         out.gauge("forewarn_snapshot_offset", help, &[], counted(&real_time.snapshot_offset) as f64);
         let help = "Records behind the snapshot that the start had to read again.";
         out.gauge("forewarn_start_replayed_records", help, &[], counted(&real_time.replayed) as f64);
+        let help = "Rules, signals, jobs and sources in force that this version does not load.";
+        out.gauge("forewarn_definitions_refused", help, &[], counted(&real_time.refused) as f64);
         for source in &sources {
             show_source(out, source);
         }

@@ -19,7 +19,7 @@ const TICK_EVERY: Duration = Duration::from_secs(1);
 /// # Errors
 /// What kept the server from starting, or made it end.
 pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
-    let tree = match crate::config::read(config)? {
+    let tree = match crate::config::read_to_serve(config)? {
         Ok(tree) => tree,
         Err(diagnostics) => return Ok(crate::check::report(&diagnostics)),
     };

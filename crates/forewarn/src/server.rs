@@ -13,7 +13,7 @@ use forewarn_ingest::{Intake, IntakeLimits, IntakeState};
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{Compression, LocalLog, Log, LogOptions};
 use forewarn_models::ModelService;
-use forewarn_spec::{Definitions, LogCompression, ServerConfig, Source};
+use forewarn_spec::{Definitions, LogCompression, Refused, ServerConfig, Source};
 use forewarn_types::{Clock, Journal as _, Offset, Record, SeriesTable, crash_point};
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
@@ -76,18 +76,21 @@ impl Server {
     /// # Errors
     /// What could not be started, and why.
     pub(crate) async fn start(tree: Tree, clock: Arc<dyn Clock>, ticks: Ticks) -> Result<Self> {
-        let Tree { settings, definitions, texts } = tree;
+        let Tree { settings, definitions, texts, refused } = tree;
         let listener = TcpListener::bind(&settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
         let address = listener.local_addr()?;
         let Opened { log, series, intake, lake, snapshots, restored } =
-            open(&settings, texts, &clock).await?;
+            open(&settings, texts, &refused, &clock).await?;
         let dyn_log: Arc<dyn Log> = log.clone();
         let branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), Arc::clone(&clock));
         let state = SharedState::new(restored.state);
-        let counted =
-            Arc::new(RealTimeMetrics { replayed: restored.replayed.into(), ..RealTimeMetrics::default() });
+        let counted = Arc::new(RealTimeMetrics {
+            replayed: restored.replayed.into(),
+            refused: (refused.len() as u64).into(),
+            ..RealTimeMetrics::default()
+        });
         let (take_snapshot, requests) = realtime::snapshot_requests();
         let real_time = RealTime {
             log: Arc::clone(&dyn_log),
@@ -214,6 +217,7 @@ struct Opened {
 async fn open(
     settings: &ServerConfig,
     texts: forewarn_types::Definitions,
+    refused: &[Refused],
     clock: &Arc<dyn Clock>,
 ) -> Result<Opened> {
     let log = open_log(settings)?;
@@ -226,6 +230,7 @@ async fn open(
     let snapshots = SnapshotStore::new(lake.store().clone(), log.id(), settings.data_dir.join("snapshots"));
     let restored = restore(&snapshots, &dyn_log, &intake).await?;
     crash_point("start.restored");
+    check_refused(refused, &texts, &restored.in_force)?;
     put_in_force(texts, &restored.in_force, &log, settings).await?;
     Ok(Opened { log, series, intake, lake, snapshots, restored })
 }
@@ -272,6 +277,33 @@ fn open_log(settings: &ServerConfig) -> Result<Arc<LocalLog>> {
     };
     options.consumers = vec![realtime::CONSUMER.to_owned(), forewarn_lake::CONSUMER.to_owned()];
     LocalLog::open(options).context("cannot open the log")
+}
+
+/// Passes over what no longer loads of files that are in force as they stand: the server ran with them before.
+///
+/// # Errors
+/// All mistakes of other files, which are to be corrected.
+fn check_refused(
+    refused: &[Refused],
+    texts: &forewarn_types::Definitions,
+    in_force: &forewarn_types::Definitions,
+) -> Result<()> {
+    let is_in_force = |one: &&Refused| {
+        let text = texts.files.iter().find(|file| file.path == one.mistake.file).map(|file| &file.text);
+        text.is_some_and(|text| in_force.files.iter().any(|file| file.text == *text))
+    };
+    let (old, new): (Vec<&Refused>, Vec<&Refused>) = refused.iter().partition(is_in_force);
+    if !new.is_empty() {
+        let mistakes: Vec<String> = new.iter().map(|one| one.mistake.to_string()).collect();
+        bail!("the definitions have mistakes:\n\n{}", mistakes.join("\n\n"));
+    }
+    for one in old {
+        tracing::warn!(
+            definition = %one,
+            "a definition that is in force does not load in this version; correct it and restart the server"
+        );
+    }
+    Ok(())
 }
 
 /// Appends the definitions on disk, unless they are those in force already.

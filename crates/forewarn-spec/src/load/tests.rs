@@ -2,6 +2,7 @@
 
 mod form;
 mod signals;
+mod stored;
 
 use crate::*;
 

@@ -21,31 +21,79 @@ const MAX_BYTES: usize = 8 << 20;
 
 /// Reads a file. Faults of form go into `report`; what they concern is neutral in the result.
 pub(crate) fn read<T: DeserializeOwned>(text: &str, report: &mut Report<'_>) -> Option<T> {
-    if text.len() > MAX_BYTES {
-        report.whole_file(format!("the file is larger than {} MiB", MAX_BYTES >> 20));
-        return None;
-    }
-    let text = text.trim_start_matches('\u{feff}');
-    let root = match Node::parse(text) {
-        Ok(Node { value: Value::Null, place }) => {
-            let (message, hint) = form::empty();
-            report.fault(place, message, Some(hint.to_owned()));
+    Document::parse(text, report)?.read(report)
+}
+
+/// A file that YAML reads, before it is known what it defines.
+pub(crate) struct Document<'t> {
+    text: &'t str,
+    root: Node,
+}
+
+impl<'t> Document<'t> {
+    /// Reads the syntax. If there is a fault, it goes into `report`.
+    pub(crate) fn parse(text: &'t str, report: &mut Report<'_>) -> Option<Self> {
+        if text.len() > MAX_BYTES {
+            report.whole_file(format!("the file is larger than {} MiB", MAX_BYTES >> 20));
             return None;
         }
-        Ok(root) => root,
-        Err(error) => {
-            let (message, hint) = form::explain(error.without_snippet());
-            report.fault(error.location().map_or(Place::UNKNOWN, Place::from), message, hint);
-            return None;
+        let text = text.trim_start_matches('\u{feff}');
+        match Node::parse(text) {
+            Ok(Node { value: Value::Null, place }) => {
+                let (message, hint) = form::empty();
+                report.fault(place, message, Some(hint.to_owned()));
+                None
+            }
+            Ok(root) => Some(Self { text, root }),
+            Err(error) => {
+                let (message, hint) = form::explain(error.without_snippet());
+                report.fault(error.location().map_or(Place::UNKNOWN, Place::from), message, hint);
+                None
+            }
         }
-    };
-    let notes = Notes { text, faults: RefCell::default() };
-    let reader = Reader { source: Source::Node(&root), key: Place::UNKNOWN, notes: &notes };
-    let raw = T::deserialize(reader);
-    for (place, message, hint) in notes.faults.into_inner() {
-        report.fault(place, message, hint);
     }
-    raw.map_err(|error| report.whole_file(error.to_string())).ok()
+
+    /// Reads the raw struct. Faults of form go into `report`.
+    pub(crate) fn read<T: DeserializeOwned>(&self, report: &mut Report<'_>) -> Option<T> {
+        let notes = Notes { text: self.text, faults: RefCell::default() };
+        let reader = Reader { source: Source::Node(&self.root), key: Place::UNKNOWN, notes: &notes };
+        let raw = T::deserialize(reader);
+        for (place, message, hint) in notes.faults.into_inner() {
+            report.fault(place, message, hint);
+        }
+        raw.map_err(|error| report.whole_file(error.to_string())).ok()
+    }
+
+    /// Takes the items of the file's lists out in which one of `places` lies. Gives for each the key of its
+    /// list, its `name`, and which of the places it was; nothing if a place lies in no item.
+    pub(crate) fn take_out(&mut self, places: &[Place]) -> Option<Vec<(String, String, usize)>> {
+        let Value::Keys(entries) = &mut self.root.value else { return None };
+        let mut starts: Vec<Place> = Vec::new();
+        for (key, node) in entries.iter() {
+            starts.push(key.place);
+            node.each_place(&mut |place| starts.push(place));
+        }
+        // What is wrong inside of a text belongs to the value that begins last before it.
+        let begins = |place: &Place| starts.iter().copied().filter(|start| start <= place).max();
+        let wanted: Vec<Place> = places.iter().map(begins).collect::<Option<_>>()?;
+        let mut found = vec![false; wanted.len()];
+        let mut taken = Vec::new();
+        for (key, node) in entries {
+            let Value::List(items) = &mut node.value else { continue };
+            items.retain(|item| {
+                let mut first = None;
+                item.each_place(&mut |start| {
+                    for (number, _) in wanted.iter().enumerate().filter(|(_, wanted)| **wanted == start) {
+                        found[number] = true;
+                        first = Some(first.map_or(number, |first: usize| first.min(number)));
+                    }
+                });
+                taken.extend(first.map(|first| (key.name.clone(), item.name(self.text), first)));
+                first.is_none()
+            });
+        }
+        found.iter().all(|found| *found).then_some(taken)
+    }
 }
 
 /// The file and the faults found so far.

@@ -72,6 +72,26 @@ impl Node {
         serde_saphyr::from_str_with_options(file, options)
     }
 
+    /// Hands the places of the value and of all that lies in it to `look`.
+    pub(super) fn each_place(&self, look: &mut impl FnMut(Place)) {
+        look(self.place);
+        match &self.value {
+            Value::List(items) => items.iter().for_each(|item| item.each_place(look)),
+            Value::Keys(entries) => entries.iter().for_each(|(key, value)| {
+                look(key.place);
+                value.each_place(look);
+            }),
+            Value::Null | Value::Text(_) | Value::Plain(_) => {}
+        }
+    }
+
+    /// The text at the key `name`, or nothing.
+    pub(super) fn name(&self, file: &str) -> String {
+        let Value::Keys(entries) = &self.value else { return String::new() };
+        let name = entries.iter().find(|(key, _)| key.name == "name");
+        name.and_then(|(_, value)| value.scalar(file)).map_or_else(String::new, Cow::into_owned)
+    }
+
     /// The text of a single value of `file`.
     pub(super) fn scalar<'a>(&'a self, file: &'a str) -> Option<Cow<'a, str>> {
         match &self.value {
