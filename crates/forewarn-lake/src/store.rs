@@ -6,6 +6,7 @@
 
 mod check;
 mod crash;
+mod delta_log;
 #[cfg(test)]
 mod disk;
 mod download;
@@ -17,8 +18,9 @@ mod room;
 mod runtime;
 mod upload;
 
+pub(crate) use self::delta_log::{LogEntry, first_needed};
 pub use self::files::{ObjectFiles, StoredFile};
-pub(crate) use self::layout::{DELTA_LOG, MARKER, VACUUM_NOTES, is_checkpoint, local_path, version_of};
+pub(crate) use self::layout::{DELTA_LOG, MARKER, VACUUM_NOTES, local_path};
 pub(crate) use self::runtime::runtime;
 #[cfg(test)]
 pub(crate) use self::runtime::unique;

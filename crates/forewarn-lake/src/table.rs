@@ -27,6 +27,7 @@ pub(crate) use self::delta::{Appended, Change, DeltaTable};
 pub use self::file::DataFile;
 pub(crate) use self::file::FileList;
 pub use self::min_max::MinMax;
+pub(crate) use self::min_max::ends;
 pub(crate) use self::parquet::{FileWriter, NewFile, encode, file_of_columns};
 pub use self::schema::{ColumnInfo, ColumnType, TableInfo, TableSchema};
 pub(crate) use self::tables::{SharedTable, Tables};

@@ -46,13 +46,13 @@ impl Severity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlertState {
-    /// The condition holds, `for` has not passed yet; nobody is told.
+    /// The condition holds, `for` has not passed yet; no notification is sent.
     Pending,
-    /// Active, nobody has acknowledged it.
+    /// Active, not acknowledged yet.
     Unacknowledged,
     /// Active, an operator has seen it.
     Acknowledged,
-    /// No longer active, but nobody has acknowledged it (ISA-18.2: returned to normal, unacknowledged).
+    /// No longer active, but not acknowledged (ISA-18.2: returned to normal, unacknowledged).
     Returned,
     /// Over.
     Normal,

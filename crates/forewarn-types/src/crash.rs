@@ -1,7 +1,7 @@
 //! Named places at which a test lets the program die.
 //!
 //! Each stands just before or behind a step that a crash must not half undo, and says nothing but that it is
-//! passed. Whoever wants to hear of it, the program itself in a build for tests, installs a listener. A build
+//! passed. The program itself, in a build for tests, installs a listener for it. A build
 //! without debug assertions, which is what is released, has no trace of this.
 
 use std::sync::OnceLock;

@@ -1,7 +1,7 @@
 //! Files that are not what the tables say they are: cut off, replaced, or gone.
 //!
 //! Nothing is checked while all goes well. Once a query fails, the files it meant to read are looked at, so
-//! that whoever asked is told which one it is and what to do, in place of what a decoder has to say about it.
+//! that the answer says which one it is and what to do, in place of what a decoder has to say about it.
 
 use forewarn_types::Timestamp;
 use object_store::{Error as StoreError, ObjectStoreExt as _};

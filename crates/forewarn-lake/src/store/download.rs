@@ -1,7 +1,7 @@
 //! Objects on their way from the store.
 //!
 //! A request is given up after 30 s even if its answer is still coming, be it that the line is slow or that
-//! nobody takes the bytes. So a large object is read in ranges, each a request with attempts and a time of
+//! the bytes are not taken. So a large object is read in ranges, each a request with attempts and a time of
 //! its own that is read to its end before anything is done with it. What comes counts with what goes against
 //! the bytes that may be on the way at once.
 
@@ -30,7 +30,7 @@ impl ObjectFiles {
         Ok(whole.freeze())
     }
 
-    /// The object that `meta` tells of, all parts but the last of [`PART_BYTES`]; none if it is empty. One of
+    /// The object that `meta` describes, all parts but the last of [`PART_BYTES`]; none if it is empty. One of
     /// several parts that is replaced meanwhile fails, if the store tells its versions apart.
     pub(super) fn download_parts(&self, meta: &ObjectMeta) -> impl Stream<Item = Result<Bytes>> {
         // A weak tag matches nothing.

@@ -341,7 +341,7 @@ impl ObjectFiles {
         }
     }
 
-    /// Writes the small files at `locations` anew, as they are, from a thread that may block.
+    /// Writes the small files at `locations` again, as they are, from a thread that may block.
     pub(crate) fn rewrite_blocking(&self, locations: &[Path]) -> Result<(), LakeError> {
         for location in locations {
             if let Some(bytes) = self.find_blocking(location, 0)? {

@@ -13,16 +13,11 @@ pub(crate) const VACUUM_NOTES: &str = "_forewarn/vacuum";
 
 /// The version in the name of an entry of a Delta log: `…/00000000000000000042.json`,
 /// `…/00000000000000000042.checkpoint.parquet`.
-pub(crate) fn version_of(path: &str) -> Option<u64> {
+pub(super) fn version_of(path: &str) -> Option<u64> {
     let name = path.rsplit('/').next()?;
     let (digits, kind) = name.split_once('.')?;
     let known = matches!(kind, "json" | "crc" | "checkpoint.parquet");
     (known && digits.len() == 20).then(|| digits.parse().ok())?
-}
-
-/// Whether the entry of a Delta log at `path` is a checkpoint.
-pub(crate) fn is_checkpoint(path: &str) -> bool {
-    path.ends_with(".checkpoint.parquet")
 }
 
 /// The file-system path of an object of a local store, whose prefix is the root folder.

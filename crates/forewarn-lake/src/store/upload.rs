@@ -54,7 +54,7 @@ impl ObjectFiles {
             Ok(()) => upload.complete().await.map(drop).map_err(failed),
             Err(error) => Err(error),
         };
-        // A store keeps, and charges for, parts that nobody puts together.
+        // A store keeps, and charges for, parts that are never put together.
         if done.is_err()
             && let Err(error) = upload.abort().await
         {

@@ -57,7 +57,7 @@ pub(crate) enum Appended {
 /// Why files go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Their rows stand in the files that are added: whoever follows the table has seen them.
+    /// Their rows stand in the files that are added: readers that follow the table have seen them.
     Rearranged,
     /// Their rows are no longer wanted.
     Deleted,

@@ -29,3 +29,8 @@ impl MinMax {
         }
     }
 }
+
+/// The smallest and largest of some integers; without any, a pair that merges with others as none.
+pub(crate) fn ends(values: impl Iterator<Item = i64>) -> (i64, i64) {
+    values.fold((i64::MAX, i64::MIN), |(low, high), value| (low.min(value), high.max(value)))
+}

@@ -36,7 +36,7 @@ pub(crate) struct Oddities {
     pub(crate) away: AtomicBool,
     /// Data files with this in their path cannot be read.
     pub(crate) broken: Mutex<Option<&'static str>>,
-    /// Whoever asks for data files with this in their path waits for ever.
+    /// Requests for data files with this in their path wait for ever.
     pub(crate) silent: Mutex<Option<&'static str>>,
     /// Requests for data files that wait at this moment.
     pub(crate) waiting: AtomicUsize,

@@ -1,7 +1,7 @@
 //! Compaction: many small files of a table become few large ones.
 //!
 //! The branch commits often, so that the log stays short; queries and readers want few files, sorted. A
-//! compaction reads small files of one partition, writes their rows anew and swaps the files in one commit.
+//! compaction reads small files of one partition, writes their rows again and swaps the files in one commit.
 //! It holds no lock while it reads and writes, and it is no commit of the branch: ingestion goes on, and a
 //! query keeps the files it began with, which only a vacuum removes. If a file it has read is gone by the
 //! time it commits, or has lost rows, it commits nothing.

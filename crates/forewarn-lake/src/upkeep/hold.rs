@@ -11,7 +11,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::shared::Upkeep;
 use crate::error::LakeError;
-use crate::store::{DELTA_LOG, is_checkpoint, version_of};
+use crate::store::first_needed;
 
 /// The lake as of some moment. Nothing of it is deleted before this is dropped.
 #[derive(Debug)]
@@ -127,15 +127,12 @@ impl Upkeep {
                 .map(|file| file.path)
                 .filter(|path| path.rsplit('.').next() == Some("bin")),
         );
-        let entries = store.list(&format!("{name}/{DELTA_LOG}")).await?;
-        let entries: Vec<(u64, String)> =
-            entries.into_iter().filter_map(|file| Some((version_of(&file.path)?, file.path))).collect();
-        let checkpoints = entries.iter().filter(|(of, path)| *of <= version && is_checkpoint(path));
-        let from = checkpoints.map(|(of, _)| *of).max().unwrap_or(0);
+        let entries = store.log_entries(&name).await?;
+        let needed = first_needed(&entries, version)..=version;
         let log_entries = entries
             .into_iter()
-            .filter(|(of, _)| (from..=version).contains(of))
-            .map(|(_, path)| path)
+            .filter(|entry| needed.contains(&entry.version))
+            .map(|entry| entry.file.path)
             .collect();
         Ok(HeldTable { name, version, files, log_entries })
     }

@@ -1,4 +1,4 @@
-//! Only what is too old goes, and only what nobody needs is deleted.
+//! Only what is too old goes, and only what is not needed is deleted.
 
 use forewarn_types::Timestamp;
 

@@ -16,7 +16,7 @@ use object_store::path::Path;
 
 use super::shared::Upkeep;
 use crate::error::LakeError;
-use crate::store::{DELTA_LOG, StoredFile, VACUUM_NOTES, is_checkpoint, version_of};
+use crate::store::{DELTA_LOG, LogEntry, VACUUM_NOTES};
 use crate::table::DataFile;
 
 /// What [`Lake::vacuum`](crate::Lake::vacuum) deleted of a table.
@@ -113,32 +113,25 @@ impl Upkeep {
         done: &mut Vacuumed,
     ) -> Result<(), LakeError> {
         let store = &self.writer.reader.store;
-        let entries = store.list(&format!("{table}/{DELTA_LOG}")).await?;
-        let entries: Vec<(u64, &StoredFile)> =
-            entries.iter().filter_map(|file| Some((version_of(&file.path)?, file))).collect();
-        let is_old = |file: &StoredFile| now.0.saturating_sub(file.modified.0) >= retention_us;
-        // One that a power cut left without content covers nothing.
-        let is_whole = |file: &StoredFile| is_checkpoint(&file.path) && file.size_bytes > 0;
-        let covering = entries.iter().filter(|(_, file)| is_whole(file) && is_old(file));
-        let Some((keep, checkpoint)) = covering.max_by_key(|(version, _)| *version).copied() else {
+        let entries = store.log_entries(table).await?;
+        let is_old = |entry: &LogEntry| now.0.saturating_sub(entry.file.modified.0) >= retention_us;
+        let covering = entries.iter().filter(|entry| entry.is_checkpoint() && is_old(entry));
+        let Some(checkpoint) = covering.max_by_key(|entry| entry.version) else {
             return Ok(());
         };
-        let covered: Vec<&StoredFile> = entries
-            .iter()
-            .filter(|(version, file)| *version < keep && is_old(file))
-            .map(|(_, file)| *file)
-            .collect();
+        let covered: Vec<&LogEntry> =
+            entries.iter().filter(|entry| entry.version < checkpoint.version && is_old(entry)).collect();
         if !covered.is_empty() {
             // It is all that stands for them from now on. An fsync of it may have failed before.
-            let (files, location) = (store.clone(), [store.location(&checkpoint.path)]);
+            let (files, location) = (store.clone(), [store.location(&checkpoint.file.path)]);
             let keep_it = move || files.rewrite_durably(&location);
             tokio::task::spawn_blocking(keep_it).await.map_err(|error| LakeError::cut_off(&error))??;
         }
         // In ascending order: a crash between leaves the newer ones, and no gap among them.
-        for file in covered {
-            store.delete(&file.path).await?;
+        for entry in covered {
+            store.delete(&entry.file.path).await?;
             done.log_entries += 1;
-            done.bytes += file.size_bytes;
+            done.bytes += entry.file.size_bytes;
         }
         Ok(())
     }

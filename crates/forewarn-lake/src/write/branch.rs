@@ -3,7 +3,7 @@
 //! It follows the log by itself, keeps what is not yet committed as the tail that queries see, and commits it
 //! in rounds. A round takes the tail up to an offset, adds one file a table (and day) in one Delta commit
 //! that carries this offset, and then notes the offset in one small object, the marker. Only after that the
-//! log is told that it may trim.
+//! log may trim what it holds before that offset.
 //!
 //! What is exact once a crash has happened: a table with rows in the round has the offset in its own `txn`
 //! action, so on a restart records below it are passed over for this table. A table without rows in the round
@@ -206,7 +206,7 @@ impl Branch {
         self.round = Some(tokio::spawn(async move { round(&writer, log).await }));
     }
 
-    /// Takes note of how a round ended. Only an error that no retry can mend comes back.
+    /// Takes note of how a round ended. Only an error that no retry can help comes back.
     fn end_round(&mut self, outcome: Result<Offset, LakeError>) -> Result<(), LakeError> {
         self.round = None;
         match outcome {
@@ -231,14 +231,14 @@ impl Branch {
         }
     }
 
-    /// Answers those whom the outcome concerns: whoever asked while a round ran may have meant records behind
-    /// its end.
+    /// Answers those whom the outcome concerns: a request that came while a round ran may have meant records
+    /// behind its end.
     fn answer(&mut self, outcome: &Result<Offset, String>) {
         for (wanted, reply) in std::mem::take(&mut self.waiting) {
             if outcome.as_ref().is_ok_and(|end| *end < wanted) {
                 self.waiting.push((wanted, reply));
             } else {
-                // Whoever asked may have given up.
+                // The other side may have given up.
                 let _ = reply.send(outcome.clone());
             }
         }
@@ -316,7 +316,7 @@ fn commit_table(writer: &Writer, view: &View, name: &str, app_id: &str) -> Resul
     let version = i64::try_from(view.tail.applied.0).unwrap_or(i64::MAX);
     loop {
         // Each turn starts from what the table has: a commit whose answer got lost moves that on, and the
-        // rows are cut anew.
+        // rows are cut again.
         let committed = writer.reader.view.read().tables.get(name).and_then(|table| table.committed);
         let Some(from) = committed.filter(|from| *from < view.tail.applied) else { return Ok(()) };
         let files = files(writer, view, &table.schema, from)?;

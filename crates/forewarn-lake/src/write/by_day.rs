@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 use forewarn_types::SeriesDef;
 
 use crate::error::LakeError;
-use crate::table::{DAY_US, MinMax, NewFile, TableSchema, day_of, encode};
+use crate::table::{DAY_US, MinMax, NewFile, TableSchema, day_of, encode, ends};
 use crate::tail::{Columns, Names, SeriesNames, array};
 
 /// One file a day, or several where one would have more than about `file_bytes`: rows sorted by asset,
@@ -63,9 +63,7 @@ fn file(
     let batch = arrays
         .and_then(|arrays| RecordBatch::try_new(table.to_arrow_dictionaries(), arrays))
         .map_err(failed)?;
-    let ends = |values: &[i64]| {
-        at().map(|row| values[row]).fold((i64::MAX, i64::MIN), |(low, high), x| (low.min(x), high.max(x)))
-    };
+    let ends = |values: &[i64]| ends(at().map(|row| values[row]));
     let name_ends = |names: &Names| {
         let keys = || at().map(|row| names.key_of_series[columns.series[row].index()]);
         let name = |key: Option<i32>| {

@@ -257,7 +257,7 @@ async fn a_damaged_file_is_named_by_queries_and_left_alone_by_compaction() {
     running.shut_down().await;
 }
 
-/// A file of readings as Spark writes it unless it is told otherwise: times are nanoseconds in 96 bits. Each
+/// A file of readings as Spark writes it by default: times are nanoseconds in 96 bits. Each
 /// row: µs after the new year, and a value.
 fn file_of_spark(rows: &[(i64, f64)]) -> NewFile {
     let schema = "message spark_schema { optional int96 time; optional binary asset (UTF8); optional binary \

@@ -1,4 +1,4 @@
-//! Start-up against a store that gives canned answers: what it is told, and what the operator is told then.
+//! Start-up against a store that gives canned answers: what it is asked, and what the operator reads then.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -9,7 +9,7 @@ use object_store::path::Path;
 
 use super::DeltaTable;
 use crate::error::LakeError;
-use crate::store::{self, DELTA_LOG, StoredFile, is_checkpoint, version_of};
+use crate::store::{self, first_needed};
 use crate::table::location::{checkpoint_location, commit_location};
 
 impl DeltaTable {
@@ -41,19 +41,10 @@ impl DeltaTable {
     /// The entries of the Delta log that make the table up to `version`: those behind `after`, or else from
     /// the newest checkpoint on.
     fn entries_behind(&self, after: Option<u64>, version: u64) -> Result<Vec<Path>, LakeError> {
-        let folder = format!("{}/{DELTA_LOG}", self.schema.name);
-        let listed = store::runtime()?.block_on(self.store.list(&folder))?;
-        let versioned = |file: &StoredFile| Some((version_of(&file.path)?, self.store.location(&file.path)));
-        let whole = |file: &&StoredFile| is_checkpoint(&file.path) && file.size_bytes > 0;
-        let checkpoints =
-            listed.iter().filter(whole).filter_map(versioned).map(|(of, _)| of).filter(|of| *of <= version);
-        let first = after.map_or_else(|| checkpoints.max().unwrap_or(0), |after| after + 1);
-        Ok(listed
-            .iter()
-            .filter_map(versioned)
-            .filter(|(of, _)| (first..=version).contains(of))
-            .map(|(_, location)| location)
-            .collect())
+        let entries = store::runtime()?.block_on(self.store.log_entries(&self.schema.name))?;
+        let first = after.map_or_else(|| first_needed(&entries, version), |after| after + 1);
+        let needed = entries.iter().filter(|entry| (first..=version).contains(&entry.version));
+        Ok(needed.map(|entry| self.store.location(&entry.file.path)).collect())
     }
 
     /// Commits that it covers may be deleted one day.

@@ -132,7 +132,7 @@ fn commits_that_are_found_are_forced_to_disk_before_they_are_believed() {
     let open = || store::runtime().unwrap().block_on(ObjectFiles::open(&url, Timestamp(0))).unwrap();
     let schema = TableSchema::new("t", &[("time", ColumnType::Time)], false);
     let file = || file_of_columns(&schema, &[ColumnData::Time(vec![Some(Timestamp(5))])]).unwrap();
-    // Whoever wrote these was killed before its fsync, for all the others know.
+    // For all the others know, the program that wrote these was killed before its fsync.
     let killed = open();
     let mut theirs = DeltaTable::create(&schema, &engine(&killed).unwrap(), &killed).unwrap();
     theirs.append(vec![file()], "app", 1, None, Timestamp(0)).unwrap();

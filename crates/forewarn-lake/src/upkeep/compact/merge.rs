@@ -19,7 +19,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use super::form::form_of;
 use super::merged::{Fault, Merged, in_file};
-use crate::table::{FileWriter, MinMax, NewFile, TableSchema, encode};
+use crate::table::{FileWriter, MinMax, NewFile, TableSchema, encode, ends};
 use crate::tail::QUALITIES;
 
 /// Rows taken from a file at a time: many files are open at once.
@@ -416,12 +416,7 @@ impl<'a> Output<'a> {
 
     /// Takes note of the smallest and largest values of the file.
     fn widen(&mut self, series: &(String, String), rows: &Rows, order: &[usize]) {
-        let ends = |values: &[i64]| {
-            order
-                .iter()
-                .map(|row| values[*row])
-                .fold((i64::MAX, i64::MIN), |(low, high), x| (low.min(x), high.max(x)))
-        };
+        let ends = |values: &[i64]| ends(order.iter().map(|row| values[*row]));
         let (time, arrived, offset) = (ends(&rows.time), ends(&rows.arrived), ends(&rows.offset));
         let name = |name: &str| MinMax::Text(name.into(), name.into());
         let new = [

@@ -88,3 +88,24 @@ async fn tables_that_the_server_does_not_know_are_named() {
     assert!(held.left_out[1].reason.contains("restart the server"), "{:?}", held.left_out[1]);
     assert!(held.tables.iter().all(|table| !named.contains(&table.name.as_str())));
 }
+
+#[tokio::test]
+async fn a_checkpoint_without_content_stands_for_no_commit_that_is_held() {
+    let plant = Plant::new();
+    let running = plant.start().await;
+    for n in 0..3 {
+        plant.push(&[("p1", "t", n, n as f64)]);
+        running.lake.flush().await.unwrap();
+    }
+    // A power cut has left it so.
+    let log = plant.folder.path().join("readings/_delta_log");
+    std::fs::write(log.join(format!("{:020}.checkpoint.parquet", 2)), b"").unwrap();
+    let held = running.lake.hold(running.lake.pause_upkeep().await).await.unwrap();
+    let readings = held.tables.iter().find(|table| table.name == "readings").unwrap();
+    let commits: Vec<String> =
+        (0..=3).map(|version| format!("readings/_delta_log/{version:020}.json")).collect();
+    assert_eq!(readings.version, 3);
+    assert!(commits.iter().all(|commit| readings.log_entries.contains(commit)), "{readings:?}");
+    drop(held);
+    running.shut_down().await;
+}
