@@ -90,6 +90,8 @@ async fn the_description_and_the_routes_agree() {
 async fn operators_see_how_the_server_is() {
     let server = Server::start().await;
     assert_eq!(server.get("/healthz").await.json()["status"], "ok");
+    // The list of jobs waits for the runs on record, as long as a slow machine may need.
+    assert_eq!(server.get("/v1/jobs").await.status, 200);
     let ready = server.get("/readyz").await;
     assert_eq!(
         (ready.status.as_u16(), ready.json()["status"].as_str().map(str::to_owned)),
