@@ -11,6 +11,7 @@ use forewarn_ingest::decode::{DecodeOptions, InfluxMapping};
 use forewarn_lake::Lake;
 use forewarn_log::Log;
 use forewarn_models::ModelService;
+use forewarn_sources::SourceHandle;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
 use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::Semaphore;
@@ -39,6 +40,8 @@ const MAX_STREAMS: usize = 256;
 pub struct ApiComponents {
     /// Takes in readings.
     pub intake: Arc<Intake>,
+    /// The sources that fetch readings themselves.
+    pub sources: Vec<SourceHandle>,
     /// Takes in everything else.
     pub log: Arc<dyn Log>,
     /// History.

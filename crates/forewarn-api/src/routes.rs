@@ -12,6 +12,7 @@ pub(crate) mod models;
 pub(crate) mod ops;
 pub(crate) mod predictions;
 pub(crate) mod readings;
+pub(crate) mod sources;
 pub(crate) mod sql;
 pub(crate) mod stream;
 
@@ -86,6 +87,8 @@ fn read() -> OpenApiRouter<ApiState> {
         .routes(routes!(jobs::get_run))
         .routes(routes!(models::list_models))
         .routes(routes!(models::list_versions))
+        .routes(routes!(sources::list_sources))
+        .routes(routes!(sources::list_dead_letters))
         .routes(routes!(ops::metrics))
 }
 

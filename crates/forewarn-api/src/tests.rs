@@ -8,6 +8,7 @@ mod errors;
 mod jobs;
 mod ops;
 mod readings;
+mod sources;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
@@ -19,6 +20,7 @@ use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
+use forewarn_sources::SourceHandle;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
 use forewarn_types::{
     AlertState, AlertTransition, BoxFuture, Clock, CommandAction, JobKind, Journal as _, ManualClock, Offset,
@@ -45,6 +47,7 @@ pub(crate) struct Server {
     pub(crate) log: Arc<LocalLog>,
     pub(crate) lake: Lake,
     pub(crate) scheduler: SchedulerHandle,
+    pub(crate) sources: Vec<SourceHandle>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) _dir: tempfile::TempDir,
@@ -99,6 +102,27 @@ pub(crate) fn limits() -> Limits {
     }
 }
 
+/// A job that counts to 7.
+fn count() -> Job {
+    Job {
+        name: "count".into(),
+        kind: JobKind::Sql,
+        trigger: Trigger::OnRequest,
+        catch_up: CatchUp::None,
+        description: "Counts to 7.".into(),
+        work: Arc::new(Counts),
+    }
+}
+
+/// A source that is connected, and one that is not.
+fn sources(clock: &Arc<dyn Clock>) -> Vec<SourceHandle> {
+    let [one, two] =
+        ["line-1", "line-2"].map(|name| SourceHandle::new(name.into(), "mqtt", Arc::clone(clock)));
+    one.set_connected();
+    two.set_lost("connection refused".into());
+    vec![one, two]
+}
+
 impl Server {
     pub(crate) async fn start() -> Self {
         Self::with_log(|_| {}).await
@@ -146,16 +170,8 @@ impl Server {
         tasks.spawn(async move { drop(branch.run(stop).await) });
         let state = SharedState::new(State::default());
         tasks.spawn(fold(log.clone(), state.clone(), shutdown.clone()));
-        let work = Job {
-            name: "count".into(),
-            kind: JobKind::Sql,
-            trigger: Trigger::OnRequest,
-            catch_up: CatchUp::None,
-            description: "Counts to 7.".into(),
-            work: Arc::new(Counts),
-        };
         let (scheduler, handle) =
-            Scheduler::build(vec![work], log.clone(), lake.clone(), Arc::clone(&clock)).unwrap();
+            Scheduler::build(vec![count()], log.clone(), lake.clone(), Arc::clone(&clock)).unwrap();
         let stop = shutdown.clone();
         tasks.spawn(async move { scheduler.run(stop).await.unwrap() });
         let models = ModelService::open(
@@ -167,8 +183,10 @@ impl Server {
         )
         .await
         .unwrap();
+        let sources = sources(&clock);
         let api = Api::build(ApiComponents {
             intake: Arc::new(Intake::new(log.clone(), series, Arc::clone(&clock), IntakeLimits::default())),
+            sources: sources.clone(),
             log: log.clone(),
             lake: lake.clone(),
             scheduler: handle.clone(),
@@ -190,6 +208,7 @@ impl Server {
             log,
             lake,
             scheduler: handle,
+            sources,
             shutdown,
             tasks,
             _dir: dir,

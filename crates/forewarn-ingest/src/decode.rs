@@ -14,7 +14,7 @@ pub(crate) mod time;
 pub use inflate::inflate;
 pub use mapping::InfluxMapping;
 pub(crate) use mapping::signal_name;
-pub use time::parse_time;
+pub use time::{parse_epoch_ms, parse_time};
 
 /// Bounds for every decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,8 @@ impl Default for DecodeOptions {
 }
 
 /// A text from a sender, cut to a length that suits an error message.
-pub(crate) fn shorten(text: &str) -> String {
+#[must_use]
+pub fn shorten(text: &str) -> String {
     const MOST: usize = 60;
     let mut short: String = text.chars().take(MOST).collect();
     if short.len() < text.len() {

@@ -11,14 +11,6 @@ pub enum IngestError {
     /// A snapshot or the log does not fit what is known already.
     #[error("cannot restore what has been taken in: {0}; remove the newest snapshot and restart")]
     Restore(String),
-    /// A source is set up in a way that cannot work.
-    #[error("source {source_name}: {problem}")]
-    Source {
-        /// Which source.
-        source_name: String,
-        /// What is wrong, and what to write instead.
-        problem: String,
-    },
     /// A request without anything in it.
     #[error("the body is empty; send {0}")]
     EmptyBody(&'static str),
@@ -30,7 +22,8 @@ pub enum IngestError {
     },
     /// A compressed body that cannot be unpacked.
     #[error(
-        "the body cannot be unpacked ({0}); send gzip or deflate data that match the header Content-Encoding, or none"
+        "the body cannot be unpacked ({0}); send gzip or deflate data that match the header \
+         Content-Encoding, or none"
     )]
     Compression(String),
     /// The mapping of Influx line protocol, or a parameter of its route, makes no sense.

@@ -104,7 +104,10 @@ impl Intake {
     }
 
     /// [`Intake::accept`] for a source that may have to try the same batch again.
-    pub(crate) async fn take(&self, batch: &RawBatch) -> Result<Accepted, IngestError> {
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn take(&self, batch: &RawBatch) -> Result<Accepted, IngestError> {
         let (accepted, wait) = self.submit(batch)?;
         match wait {
             Wait::Nothing => {}

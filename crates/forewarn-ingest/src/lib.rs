@@ -1,12 +1,9 @@
-//! Sources: decode, validate, append to the log, acknowledge.
+//! The way of readings into the log: decode, admit, append, acknowledge.
 
 pub mod decode;
 mod error;
-#[cfg(test)]
-mod fake_log;
 pub mod import;
 mod intake;
-pub mod mqtt;
 mod raw;
 
 pub use error::IngestError;

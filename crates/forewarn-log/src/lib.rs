@@ -16,6 +16,7 @@ mod group;
 mod identity;
 mod inspect;
 mod local;
+mod memory;
 mod options;
 mod payload;
 mod read;
@@ -36,6 +37,7 @@ pub use follow::Follower;
 pub use identity::new_id;
 pub use inspect::{SegmentReport, inspect, inspect_on};
 pub use local::{LocalLog, LogMetrics};
+pub use memory::MemoryLog;
 pub use options::{Compression, LogOptions, MAX_GROUP_DELAY, WriterMode};
 pub use transfer::{export, import, stand_in};
 

@@ -201,7 +201,7 @@ impl LocalLog {
         let driver = std::mem::replace(&mut *self.writer.lock(), Driver::Ended);
         match driver {
             Driver::Thread(thread) => {
-                thread.join().map_err(|_| LogError::Stopped("its writer broke off".into()))?
+                thread.join().map_err(|_| LogError::Stopped("its writer broke off".into()))?;
             }
             Driver::ByHand(writer) => writer.run(),
             Driver::Ended => {}

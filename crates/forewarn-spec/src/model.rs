@@ -42,6 +42,24 @@ pub enum Source {
     Mqtt(MqttSource),
 }
 
+impl Source {
+    /// Its kind, as it is written in a pipeline.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Mqtt(_) => "mqtt",
+        }
+    }
+
+    /// What an operator knows it by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Mqtt(source) => &source.client_id,
+        }
+    }
+}
+
 /// A subscription at an MQTT 3.1.1 broker.
 #[derive(Debug, Clone)]
 pub struct MqttSource {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use forewarn_api::{Exposition, Metrics};
-use forewarn_ingest::mqtt::MqttHandle;
 use forewarn_log::{LocalLog, LogMetrics};
 
 /// Counts of the real-time path.
@@ -22,13 +21,8 @@ pub(crate) struct RealTimeMetrics {
     pub(crate) refused: AtomicU64,
 }
 
-/// Has `metrics` show the log, the real-time path and the MQTT sources.
-pub(crate) fn register(
-    metrics: &Metrics,
-    log: Arc<LocalLog>,
-    real_time: Arc<RealTimeMetrics>,
-    sources: Vec<MqttHandle>,
-) {
+/// Has `metrics` show the log and the real-time path.
+pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<RealTimeMetrics>) {
     metrics.collect_with(move |out| {
         show_log(out, &log.metrics());
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -50,9 +44,6 @@ pub(crate) fn register(
         out.gauge("forewarn_start_replayed_records", help, &[], counted(&real_time.replayed) as f64);
         let help = "Rules, signals, jobs and sources in force that this version does not load.";
         out.gauge("forewarn_definitions_refused", help, &[], counted(&real_time.refused) as f64);
-        for source in &sources {
-            show_source(out, source);
-        }
     });
 }
 
@@ -87,40 +78,4 @@ fn show_log(out: &mut Exposition, log: &LogMetrics) {
             offset.0 as f64,
         );
     }
-}
-
-fn show_source(out: &mut Exposition, source: &MqttHandle) {
-    let status = source.status();
-    let labels = [("client_id", status.client_id.as_str())];
-    out.gauge(
-        "forewarn_mqtt_connected",
-        "1 while the broker is connected.",
-        &labels,
-        f64::from(u8::from(status.connected)),
-    );
-    out.gauge(
-        "forewarn_mqtt_subscribed",
-        "1 while the broker delivers.",
-        &labels,
-        f64::from(u8::from(status.subscribed)),
-    );
-    out.counter(
-        "forewarn_mqtt_received_total",
-        "Messages received, repeated deliveries included.",
-        &labels,
-        status.received,
-    );
-    out.counter(
-        "forewarn_mqtt_acknowledged_total",
-        "Acknowledgements sent, each after its reading was durable.",
-        &labels,
-        status.acked,
-    );
-    out.counter(
-        "forewarn_mqtt_rejected_total",
-        "Messages of no use, acknowledged all the same.",
-        &labels,
-        status.rejected,
-    );
-    out.counter("forewarn_mqtt_failures_total", "Connections lost or refused.", &labels, status.failures);
 }

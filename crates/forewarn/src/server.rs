@@ -8,12 +8,12 @@ use anyhow::{Context as _, Result, bail};
 use forewarn_api::{Access, Api, ApiComponents, Metrics, SavedSnapshot, SharedState, State};
 use forewarn_batch::{Scheduler, SchedulerHandle};
 use forewarn_engine::{Engine, EngineOptions};
-use forewarn_ingest::mqtt::{MqttHandle, MqttStage};
 use forewarn_ingest::{Intake, IntakeLimits, IntakeState};
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{Compression, LocalLog, Log, LogOptions};
 use forewarn_models::ModelService;
-use forewarn_spec::{Definitions, LogCompression, Refused, ServerConfig, Source};
+use forewarn_sources::Sources;
+use forewarn_spec::{LogCompression, Refused, ServerConfig};
 use forewarn_types::{Clock, Journal as _, Offset, Record, SeriesTable, crash_point};
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
@@ -133,14 +133,19 @@ impl Server {
         let mut front_tasks = JoinSet::new();
         let token = front.clone();
         front_tasks.spawn(async move { scheduler.run(token).await.context("the scheduler failed") });
-        let sources = start_sources(&definitions, &intake, &clock, &mut front_tasks, &front)?;
+        let sources = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.sources);
+        let sources = Sources::build(sources, &intake, &clock)?;
+        let source_handles = sources.handles();
+        let token = front.clone();
+        front_tasks.spawn(async move { sources.run(token).await.context("the sources failed") });
         if let Ticks::Every(period) = ticks {
             front_tasks.spawn(tick(Arc::clone(&dyn_log), Arc::clone(&clock), period, front.clone()));
         }
         let metrics = Arc::new(Metrics::default());
-        metrics::register(&metrics, Arc::clone(&log), counted, sources);
+        metrics::register(&metrics, Arc::clone(&log), counted);
         let api = Api::build(ApiComponents {
             intake: Arc::clone(&intake),
+            sources: source_handles,
             log: dyn_log,
             lake: lake.clone(),
             scheduler: handle.clone(),
@@ -233,25 +238,6 @@ async fn open(
     check_refused(refused, &texts, &restored.in_force)?;
     put_in_force(texts, &restored.in_force, &log, settings).await?;
     Ok(Opened { log, series, intake, lake, snapshots, restored })
-}
-
-/// Starts the sources that fetch readings themselves.
-fn start_sources(
-    definitions: &Definitions,
-    intake: &Arc<Intake>,
-    clock: &Arc<dyn Clock>,
-    tasks: &mut JoinSet<Result<()>>,
-    shutdown: &CancellationToken,
-) -> Result<Vec<MqttHandle>> {
-    let mut handles = Vec::new();
-    for Source::Mqtt(source) in definitions.pipelines.iter().flat_map(|pipeline| pipeline.sources.clone()) {
-        let stage = MqttStage::build(source, Arc::clone(intake), Arc::clone(clock))
-            .context("cannot build an MQTT source")?;
-        handles.push(stage.handle());
-        let token = shutdown.clone();
-        tasks.spawn(async move { stage.run(token).await.context("an MQTT source failed") });
-    }
-    Ok(handles)
 }
 
 async fn drain(tasks: &mut JoinSet<Result<()>>) -> Result<()> {

@@ -12,6 +12,7 @@ use forewarn_types::{Offset, Record};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::sources;
 use crate::context::ApiState;
 use crate::metrics::Exposition;
 use crate::problem::Problem;
@@ -89,13 +90,14 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
         Err(_) => (false, "the runs on record have not been read from the lake yet".to_owned()),
     };
     let jobs = Check { name: "jobs", ok, detail };
+    let sources = Check { name: "sources", ok: true, detail: sources::summary(&api.sources) };
     let stopping = api.shutdown.is_cancelled();
     let serving = Check {
         name: "serving",
         ok: !stopping,
         detail: if stopping { "shutting down" } else { "serving" }.into(),
     };
-    let checks = vec![log, state, lake, jobs, serving];
+    let checks = vec![log, state, lake, jobs, sources, serving];
     let wrong: Vec<String> = checks
         .iter()
         .filter(|check| !check.ok)
@@ -161,10 +163,12 @@ pub(crate) fn register_metrics(api: &ApiState) {
     let (state, log, intake, lake) =
         (api.state.clone(), api.log.clone(), api.intake.clone(), api.lake.clone());
     let streams = api.streams.clone();
+    let fetching = api.sources.clone();
     let most_streams = streams.available_permits();
     api.metrics.collect_with(move |out| {
         log_metrics(out, &*log, state.applied());
         lake_metrics(out, &lake);
+        sources::source_metrics(out, &fetching);
         let open_streams = most_streams.saturating_sub(streams.available_permits());
         out.gauge("forewarn_http_streams", "Open event streams.", &[], open_streams as f64);
         intake_metrics(out, &intake.metrics());

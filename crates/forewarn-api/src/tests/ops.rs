@@ -32,6 +32,8 @@ const ROUTES: &[&str] = &[
     "GET /v1/models",
     "GET /v1/models/{model}/versions",
     "GET /v1/predictions",
+    "GET /v1/sources",
+    "GET /v1/sources/{source}/dead-letters",
     "POST /api/v2/write",
     "POST /v1/alerts/{id}/acknowledge",
     "POST /v1/alerts/{id}/comment",

@@ -45,7 +45,7 @@ fn lines(body: &[u8], max_bytes: usize, batch: &mut RawBatch) {
         let decoded = line.and_then(|text| {
             match scan(text) {
                 Some((reading, end)) if blanks(text.as_bytes(), end) == text.len() => {
-                    reading.push(number, batch)
+                    reading.push(number, batch);
                 }
                 _ => object::decode(text, row_line(number), batch)?,
             }

@@ -138,7 +138,7 @@ impl<'a> Decoder<'a> {
                         place += 1;
                     }
                     Err(problem) => {
-                        self.batch.reject(number, format!("field {:?} {problem}", shorten(field)))
+                        self.batch.reject(number, format!("field {:?} {problem}", shorten(field)));
                     }
                 },
             }

@@ -22,7 +22,7 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 ///
 /// # Errors
 /// The reason, for the sender to read.
-pub(crate) fn parse_epoch_ms(text: &str) -> Result<i64, String> {
+pub fn parse_epoch_ms(text: &str) -> Result<i64, String> {
     let error = || {
         format!(
             "time {} is not milliseconds since 1970 within range; send them or RFC 3339 text",

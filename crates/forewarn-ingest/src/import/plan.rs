@@ -77,7 +77,9 @@ impl Plan {
         match &signals {
             Signals::Wide(signals) => signals.iter().for_each(|(column, _)| used[*column] = true),
             Signals::Long { signal, value } => {
-                [*signal, *value].into_iter().for_each(|column| used[column] = true)
+                for column in [*signal, *value] {
+                    used[column] = true;
+                }
             }
         }
         Ok(Self {

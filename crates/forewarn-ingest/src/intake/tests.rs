@@ -1,19 +1,47 @@
 //! The laws of the intake: each reading once, marks that are true, and nothing remembered that the log did
 //! not take.
 
+use forewarn_log::MemoryLog;
 use forewarn_types::{ManualClock, Quality, ReadingBatch, SeriesId, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
 use crate::NO_TIME;
-use crate::fake_log::FakeLog;
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 
-fn intake_on(log: &Arc<FakeLog>, duplicate_window: usize) -> Intake {
+fn intake_on(log: &Arc<MemoryLog>, duplicate_window: usize) -> Intake {
     let series = Arc::new(RwLock::new(SeriesTable::new(5)));
     let limits = IntakeLimits { duplicate_window, ..IntakeLimits::default() };
     Intake::new(Arc::clone(log) as Arc<dyn Log>, series, Arc::new(ManualClock::new(NOW)), limits)
+}
+
+fn memory_log() -> Arc<MemoryLog> {
+    Arc::new(MemoryLog::default())
+}
+
+/// All readings in the order of the log; each must use a series that was defined before it.
+fn readings(log: &MemoryLog) -> Vec<(u32, i64, f64, bool)> {
+    let mut defined = 0;
+    let mut readings = Vec::new();
+    for record in log.records() {
+        match &*record {
+            Record::Series(defs) => {
+                let in_order = defs.iter().zip(defined..).all(|(def, id)| def.id == SeriesId(id));
+                assert!(in_order, "definitions out of order: {defs:?}");
+                defined += u32::try_from(defs.len()).unwrap();
+            }
+            Record::Readings(batch) => {
+                assert!(batch.len() <= 65_536 && !batch.is_empty());
+                let known = batch.series.iter().all(|id| id.0 < defined);
+                assert!(known, "a series was used before its definition");
+                let rows = batch.rows();
+                readings.extend(rows.map(|row| (row.series.0, row.time.0, row.value, row.flags.is_late())));
+            }
+            other => panic!("not written by the intake: {other:?}"),
+        }
+    }
+    readings
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -35,7 +63,7 @@ fn accept(intake: &Intake, rows: &[(usize, i64, f64)]) -> Accepted {
 
 #[test]
 fn bad_rows_are_named_and_the_good_ones_kept() {
-    let log = FakeLog::new(false);
+    let log = memory_log();
     let intake = intake_on(&log, 100);
     let mut batch = batch(&[
         (0, 1, 1.0),
@@ -56,7 +84,7 @@ fn bad_rows_are_named_and_the_good_ones_kept() {
     assert!(accepted.rejected[0].reason.contains("before 1970"), "{accepted:?}");
     assert!(accepted.rejected[3].reason.contains("too far in the future"), "{accepted:?}");
     assert!(accepted.rejected[4].reason.contains("empty level"), "{accepted:?}");
-    assert_eq!(log.readings(), [(0, 1, 1.0, false), (0, NOW.0, 1.0, false)]);
+    assert_eq!(readings(&log), [(0, 1, 1.0, false), (0, NOW.0, 1.0, false)]);
     let metrics = intake.metrics();
     assert_eq!(
         (
@@ -71,25 +99,25 @@ fn bad_rows_are_named_and_the_good_ones_kept() {
 
 #[test]
 fn series_beyond_the_limit_are_refused_and_the_others_kept() {
-    let log = FakeLog::new(false);
+    let log = memory_log();
     let intake = intake_on(&log, 100);
     let rows: Vec<_> = (0..200).map(|asset| (asset, 1, 1.0)).collect();
     let accepted = accept(&intake, &rows);
     assert_eq!((accepted.accepted, accepted.rejected_total, accepted.rejected.len()), (5, 195, MAX_ERRORS));
     assert!(accepted.rejected[0].reason.contains("limit of 5 series"), "{accepted:?}");
-    assert_eq!(log.readings().len(), 5);
+    assert_eq!(readings(&log).len(), 5);
 }
 
 #[test]
 fn readings_without_a_time_get_that_of_arrival_and_stay_apart() {
-    let log = FakeLog::new(false);
+    let log = memory_log();
     let intake = intake_on(&log, 100);
     let accepted = accept(&intake, &[(0, NO_TIME, 1.0), (0, NO_TIME, 1.0), (1, NO_TIME, 1.0)]);
     assert_eq!((accepted.accepted, accepted.duplicates, accepted.late), (3, 0, 0));
-    assert_eq!(log.readings(), [(0, NOW.0, 1.0, false), (0, NOW.0 + 1, 1.0, false), (1, NOW.0, 1.0, false)]);
+    assert_eq!(readings(&log), [(0, NOW.0, 1.0, false), (0, NOW.0 + 1, 1.0, false), (1, NOW.0, 1.0, false)]);
     accept(&intake, &[(2, NOW.0 + 3_000_000_000, 1.0), (2, NO_TIME, 2.0)]);
     assert_eq!(
-        log.readings().last(),
+        readings(&log).last(),
         Some(&(2, NOW.0, 2.0, true)),
         "a sender's clock that is ahead does not draw arrivals along"
     );
@@ -99,13 +127,13 @@ fn readings_without_a_time_get_that_of_arrival_and_stay_apart() {
 fn a_refused_batch_leaves_no_trace_and_may_be_sent_again() {
     let rows = [(0, 10, 1.0), (1, 10, 1.0), (0, 11, 2.0)];
     for room in 0..4 {
-        let log = FakeLog::new(false);
+        let log = memory_log();
         let intake = intake_on(&log, 2);
         accept(&intake, &[(0, 9, 0.0)]);
         let before = block_on(intake.state()).unwrap();
-        *log.room.lock() = room;
+        log.set_room(room);
         let first = block_on(intake.accept(batch(&rows)));
-        *log.room.lock() = usize::MAX;
+        log.set_room(usize::MAX);
         if room < 2 {
             assert!(first.unwrap_err().is_retryable());
             let after = block_on(intake.state()).unwrap();
@@ -114,7 +142,7 @@ fn a_refused_batch_leaves_no_trace_and_may_be_sent_again() {
             assert_eq!((again.accepted, again.late, again.duplicates), (3, 0, 0), "room for {room}");
         }
         assert_eq!(
-            log.readings(),
+            readings(&log),
             [(0, 9, 0.0, false), (0, 10, 1.0, false), (1, 10, 1.0, false), (0, 11, 2.0, false)]
         );
     }
@@ -122,24 +150,24 @@ fn a_refused_batch_leaves_no_trace_and_may_be_sent_again() {
 
 #[test]
 fn of_a_large_batch_that_is_refused_nothing_is_taken() {
-    let log = FakeLog::new(false);
+    let log = memory_log();
     let intake = intake_on(&log, 1 << 18);
     let rows: Vec<_> = (0..150_000).map(|time| (0, time, 1.0)).collect();
-    *log.room.lock() = 3;
+    log.set_room(3);
     assert!(
         block_on(intake.accept(batch(&rows))).unwrap_err().is_retryable(),
         "a definition and three records"
     );
-    assert_eq!(log.records.lock().len(), 0);
-    *log.room.lock() = usize::MAX;
+    assert_eq!(log.records().len(), 0);
+    log.set_room(usize::MAX);
     let again = accept(&intake, &rows);
     assert_eq!((again.accepted, again.duplicates, again.late), (150_000, 0, 0));
-    assert_eq!(log.readings().len(), 150_000);
+    assert_eq!(readings(&log).len(), 150_000);
 }
 
 #[test]
 fn a_large_import_that_is_repeated_is_stored_once() {
-    let log = FakeLog::new(false);
+    let log = memory_log();
     let intake = intake_on(&log, IntakeLimits::default().duplicate_window);
     let rows: Vec<_> = (0..600_000).map(|time| (0, time, 1.0)).collect();
     let (first, second) = rows.split_at(400_000);
@@ -148,36 +176,35 @@ fn a_large_import_that_is_repeated_is_stored_once() {
         let sum = |count: fn(&Accepted) -> u64| parts.iter().map(count).sum::<u64>();
         assert_eq!((sum(|part| part.duplicates), sum(|part| part.accepted)), expected);
     }
-    assert_eq!(log.readings().len(), 600_000);
+    assert_eq!(readings(&log).len(), 600_000);
 }
 
 #[test]
 fn definitions_are_logged_in_pieces() {
-    let log = FakeLog::new(false);
+    let log = memory_log();
     let series = Arc::new(RwLock::new(SeriesTable::new(10_000)));
     let clock = Arc::new(ManualClock::new(NOW));
     let intake = Intake::new(Arc::clone(&log) as Arc<dyn Log>, series, clock, IntakeLimits::default());
     let rows: Vec<_> = (0..10_000).map(|asset| (asset, 1, 1.0)).collect();
     assert_eq!(accept(&intake, &rows).accepted, 10_000);
-    let records = log.records.lock();
+    let records = log.records();
     let pieces: Vec<_> = records
         .iter()
         .filter_map(|record| if let Record::Series(defs) = &**record { Some(defs.len()) } else { None })
         .collect();
     assert_eq!(pieces, [4_096, 4_096, 1_808]);
-    drop(records);
-    assert_eq!(log.readings().len(), 10_000);
+    assert_eq!(readings(&log).len(), 10_000);
 }
 
 #[test]
 fn a_record_takes_no_more_memory_than_its_readings_need() {
-    let log = FakeLog::new(false);
+    let log = memory_log();
     let intake = intake_on(&log, 10_000);
     let mut rows: Vec<_> = (0..5_000).map(|time| (0, time, 1.0)).collect();
     accept(&intake, &rows);
     rows.push((0, 5_000, 1.0));
     assert_eq!(accept(&intake, &rows).accepted, 1);
-    let records = log.records.lock();
+    let records = log.records();
     assert!(
         matches!(&**records.last().unwrap(), Record::Readings(readings) if readings.time.capacity() < 10),
         "{records:?}"
@@ -186,7 +213,7 @@ fn a_record_takes_no_more_memory_than_its_readings_need() {
 
 #[test]
 fn readings_of_a_series_that_the_log_does_not_define_stop_the_start() {
-    let intake = intake_on(&FakeLog::new(false), 10);
+    let intake = intake_on(&memory_log(), 10);
     let def = forewarn_types::SeriesDef { id: SeriesId(0), asset: "a".into(), signal: "b".into() };
     intake.replay(Offset(0), &Record::Series(vec![def])).unwrap();
     let readings = |series| {
@@ -204,7 +231,8 @@ fn readings_of_a_series_that_the_log_does_not_define_stop_the_start() {
 
 #[test]
 fn a_repetition_is_acknowledged_no_sooner_than_what_it_repeats() {
-    let log = FakeLog::new(true);
+    let log = memory_log();
+    log.hold();
     let intake = Arc::new(intake_on(&log, 100));
     block_on(async {
         let first = tokio::spawn({
@@ -218,7 +246,7 @@ fn a_repetition_is_acknowledged_no_sooner_than_what_it_repeats() {
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(log.records.lock().len(), 2, "a definition and one reading");
+        assert_eq!(log.records().len(), 2, "a definition and one reading");
         assert!(!first.is_finished() && !second.is_finished());
         log.release();
         assert_eq!(first.await.unwrap().unwrap().accepted, 1);
@@ -228,7 +256,7 @@ fn a_repetition_is_acknowledged_no_sooner_than_what_it_repeats() {
 
 #[test]
 fn a_snapshot_of_another_log_is_refused() {
-    let intake = intake_on(&FakeLog::new(false), 10);
+    let intake = intake_on(&memory_log(), 10);
     let error = intake.restore(&IntakeState { next: Offset(3), ..IntakeState::default() }).unwrap_err();
     assert!(error.to_string().contains("stands at offset 3, but the log ends at 0"), "{error}");
     let hole = Record::Series(vec![forewarn_types::SeriesDef {
@@ -270,7 +298,7 @@ proptest! {
         rows in rows(),
         cuts in prop::collection::vec((1usize..20, any::<bool>()), 1..30),
     ) {
-        let log = FakeLog::new(false);
+        let log = memory_log();
         let intake = intake_on(&log, 1_000);
         let mut rest = rows.as_slice();
         let mut total = Accepted::default();
@@ -288,7 +316,7 @@ proptest! {
         let expected = naive(&rows);
         prop_assert_eq!(total.accepted, expected.len() as u64);
         prop_assert_eq!(total.late, expected.iter().filter(|reading| reading.3).count() as u64);
-        prop_assert_eq!(named(&intake, &log.readings()), expected);
+        prop_assert_eq!(named(&intake, &readings(&log)), expected);
     }
 
     #[test]
@@ -297,7 +325,7 @@ proptest! {
         snapshot_after in 0usize..8,
         window in 1usize..50,
     ) {
-        let log = FakeLog::new(false);
+        let log = memory_log();
         let intake = intake_on(&log, window);
         let mut snapshot = None;
         for (index, part) in parts.iter().enumerate() {
@@ -315,14 +343,14 @@ proptest! {
         }
         prop_assert_eq!(block_on(restarted.state()).unwrap(), block_on(intake.state()).unwrap());
         prop_assert_eq!(accept(&restarted, &[(4, 1, 1.0)]).accepted, 1);
-        prop_assert_eq!(log.readings().last().map(|reading| reading.1), Some(1), "definitions stay in order after a restart");
+        prop_assert_eq!(readings(&log).last().map(|reading| reading.1), Some(1), "definitions stay in order after a restart");
     }
 }
 
 #[test]
 fn readings_arrive_by_the_injected_clock() {
-    let log = FakeLog::new(false);
+    let log = memory_log();
     accept(&intake_on(&log, 10), &[(0, 1, 1.0)]);
-    let records = log.records.lock();
+    let records = log.records();
     assert!(matches!(&*records[1], Record::Readings(ReadingBatch { arrived: NOW, .. })), "{:?}", records[1]);
 }

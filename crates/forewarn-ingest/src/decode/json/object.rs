@@ -48,7 +48,7 @@ pub(super) fn decode(text: &str, line: u32, batch: &mut RawBatch) -> Result<(), 
         match number(value.get()) {
             Ok(value) => batch.push(&asset, &signal.0, when, value, quality, line),
             Err(problem) => {
-                batch.reject(line as usize, format!("values: {:?} {problem}", shorten(&signal.0)))
+                batch.reject(line as usize, format!("values: {:?} {problem}", shorten(&signal.0)));
             }
         }
     }

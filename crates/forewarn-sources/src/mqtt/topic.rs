@@ -79,7 +79,8 @@ fn parse_filter(filter: &str) -> Result<Vec<Level>, String> {
         "+" => Ok(Level::One),
         "#" if index + 1 == count => Ok(Level::Rest),
         level if level.contains(['+', '#']) => Err(format!(
-            "topic {filter:?}: + must be a level of its own, # the last one; write plant1/+/temperature or plant1/#"
+            "topic {filter:?}: + must be a level of its own, # the last one; write plant1/+/temperature or \
+             plant1/#"
         )),
         level => Ok(Level::Text(level.to_owned())),
     };

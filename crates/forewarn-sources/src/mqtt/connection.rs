@@ -6,16 +6,16 @@ use std::time::Duration;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, SubscribeReasonCode,
 };
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::status::MqttHandle;
-use super::{Ack, MAX_PAYLOAD_BYTES, Message, backoff};
+use super::message::{Ack, Message};
+use crate::retry::backoff;
+use crate::source::Link;
 
 /// How long the last acknowledgements and the farewell to the broker may take.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// A topic that nobody subscribes to.
+/// A topic without a subscription.
 const NO_TOPIC: &str = "forewarn/farewell";
 
 pub(super) struct Connection {
@@ -23,10 +23,7 @@ pub(super) struct Connection {
     event_loop: EventLoop,
     filter: String,
     qos: QoS,
-    /// `None` once nothing more is taken in.
-    messages: Option<mpsc::Sender<Message>>,
-    acks: mpsc::UnboundedReceiver<Ack>,
-    status: MqttHandle,
+    link: Link<Message, Ack>,
     /// Counts connections, so that an acknowledgement is never sent over another one than its message came
     /// by.
     number: u64,
@@ -41,25 +38,12 @@ impl Connection {
         event_loop: EventLoop,
         filter: String,
         qos: QoS,
-        messages: mpsc::Sender<Message>,
-        acks: mpsc::UnboundedReceiver<Ack>,
-        status: MqttHandle,
+        link: Link<Message, Ack>,
     ) -> Self {
-        Self {
-            client,
-            event_loop,
-            filter,
-            qos,
-            messages: Some(messages),
-            acks,
-            status,
-            number: 0,
-            subscribed: false,
-            failures: 0,
-        }
+        Self { client, event_loop, filter, qos, link, number: 0, subscribed: false, failures: 0 }
     }
 
-    /// Runs until `shutdown`, then sends the acknowledgements of what has been taken in and takes its leave.
+    /// Runs until `shutdown`, then sends the acknowledgements of what has been taken in and disconnects.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let serve = async {
             loop {
@@ -71,13 +55,12 @@ impl Connection {
             }
         };
         let _stopped = shutdown.run_until_cancelled(serve).await;
-        // Without its sender the pump finishes what it has and ends, and its acknowledgements end with it.
-        self.messages = None;
-        let _ended = tokio::time::timeout(FAREWELL, self.take_leave()).await;
-        self.status.set_connected(false);
+        self.link.close();
+        let _ended = tokio::time::timeout(FAREWELL, self.disconnect()).await;
+        self.link.status().set_closed();
     }
 
-    async fn take_leave(&mut self) {
+    async fn disconnect(&mut self) {
         while let Some(Ok(event)) = self.poll().await {
             self.handle(event).await;
         }
@@ -104,7 +87,7 @@ impl Connection {
         loop {
             tokio::select! {
                 biased;
-                ack = self.acks.recv() => send(&self.client, self.number, ack?),
+                ack = self.link.durable() => send(&self.client, self.number, ack?),
                 event = &mut poll => return Some(event),
             }
         }
@@ -114,84 +97,70 @@ impl Connection {
         match event {
             Event::Incoming(Packet::ConnAck(answer)) => self.connected(answer.session_present),
             Event::Incoming(Packet::SubAck(answer)) => {
-                let refused = answer.return_codes.contains(&SubscribeReasonCode::Failure);
-                self.subscribed = !refused;
-                self.status.set_subscribed(!refused);
-                if refused {
-                    let (source, filter) = (self.status.client_id(), &self.filter);
-                    tracing::error!(
-                        source,
-                        filter,
-                        "the MQTT broker refuses the subscription; check its access rules"
-                    );
-                }
+                self.answered(!answer.return_codes.contains(&SubscribeReasonCode::Failure));
             }
             Event::Incoming(Packet::Publish(publish)) => {
                 let ack =
                     self.client.prepare_ack(&publish).map(|packet| Ack { connection: self.number, packet });
-                self.receive(publish, ack).await;
+                self.receive(&publish, ack).await;
             }
-            Event::Outgoing(Outgoing::PubAck(_)) => self.status.count_acked(),
+            Event::Outgoing(Outgoing::PubAck(_)) => self.link.status().count_acknowledged(),
             _ => {}
         }
     }
 
     fn connected(&mut self, session_present: bool) {
-        tracing::info!(source = self.status.client_id(), session_present, "connected to the MQTT broker");
-        self.status.set_connected(true);
+        tracing::info!(source = self.link.status().name(), session_present, "connected to the MQTT broker");
         self.failures = 0;
         // The definition may have changed since the session was made, so the first connection subscribes in
         // any case.
         if session_present && self.subscribed {
-            self.status.set_subscribed(true);
+            self.link.status().set_connected();
         } else {
             self.subscribed = false;
             if let Err(error) = self.client.try_subscribe(self.filter.as_str(), self.qos) {
-                tracing::error!(source = self.status.client_id(), %error, "cannot subscribe");
+                tracing::error!(source = self.link.status().name(), %error, "cannot subscribe");
             }
         }
     }
 
-    /// Hands a message to the pump. While the pump has no room nothing is read from the broker.
-    async fn receive(&mut self, publish: Publish, ack: Option<Ack>) {
-        let Some(messages) = &self.messages else { return };
-        self.status.count_received();
-        let payload = if publish.payload.len() > MAX_PAYLOAD_BYTES {
-            Err(publish.payload.len())
-        } else {
-            Ok(publish.payload.to_vec())
-        };
-        let topic = String::from_utf8_lossy(&publish.topic).into_owned();
-        let message = Message { topic, payload, retained: publish.retain, ack };
-        let mut sent = pin!(messages.send(message));
-        loop {
-            tokio::select! {
-                biased;
-                Some(ack) = self.acks.recv() => send(&self.client, self.number, ack),
-                // The pump ends only together with the stage.
-                _sent = &mut sent => return,
-            }
+    /// The broker has answered to the subscription.
+    fn answered(&mut self, granted: bool) {
+        self.subscribed = granted;
+        if granted {
+            self.link.status().set_connected();
+            return;
         }
+        let problem = format!(
+            "the broker refuses the subscription to {}; check its access rules for this user",
+            self.filter
+        );
+        tracing::error!(source = self.link.status().name(), problem, "nothing is received over MQTT");
+        self.link.status().set_lost(problem);
+    }
+
+    /// Hands a message to the pump. While the pump has no room nothing is read from the broker.
+    async fn receive(&mut self, publish: &Publish, ack: Option<Ack>) {
+        self.link.deliver(Message::new(publish), ack).await;
     }
 
     /// The connection is gone: what it delivered is still taken in, but its acknowledgements are void. The
     /// broker will deliver it again, and the intake recognises the repetition.
     async fn lost(&mut self, error: ConnectionError) {
-        self.status.set_connected(false);
-        self.status.set_subscribed(false);
-        self.status.count_failure();
+        self.link.status().set_lost(error.to_string());
         // First of all: acknowledgements that become due while what is left is taken in would go out over the
         // next connection.
         self.number += 1;
         let left: Vec<_> = self.event_loop.state.events.drain(..).collect();
         for event in left {
             if let Event::Incoming(Packet::Publish(publish)) = event {
-                self.receive(publish, None).await;
+                self.receive(&publish, None).await;
             }
         }
         let wait = backoff(self.failures);
         self.failures = self.failures.saturating_add(1);
-        tracing::warn!(source = self.status.client_id(), %error, wait_s = wait.as_secs_f64(), "no connection to the MQTT broker");
+        let (source, wait_s) = (self.link.status().name(), wait.as_secs_f64());
+        tracing::warn!(source, %error, wait_s, "no connection to the MQTT broker");
         tokio::time::sleep(wait).await;
     }
 }
@@ -202,6 +171,7 @@ fn send(client: &AsyncClient, connection: u64, ack: Ack) {
     if ack.connection == connection
         && let Err(error) = client.try_manual_ack(ack.packet)
     {
-        tracing::warn!(%error, "an MQTT acknowledgement could not be sent; the broker will repeat the message");
+        let consequence = "the broker will deliver the message again";
+        tracing::warn!(%error, consequence, "an MQTT acknowledgement could not be sent");
     }
 }

@@ -1,11 +1,10 @@
 //! From a payload to value, time and quality.
 
+use forewarn_ingest::NO_TIME;
+use forewarn_ingest::decode::{parse_epoch_ms, parse_time, shorten};
 use forewarn_spec::{JsonPath, MqttPayload};
 use forewarn_types::Quality;
 use serde_json::Value;
-
-use crate::NO_TIME;
-use crate::decode::time::{parse_epoch_ms, parse_time};
 
 /// What a payload says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,9 +58,11 @@ fn parse_number(text: &str) -> Result<f64, String> {
     match text.trim() {
         "true" => Ok(1.0),
         "false" => Ok(0.0),
-        text => text.parse().ok().filter(|value: &f64| value.is_finite()).ok_or_else(|| {
-            format!("{:?} is not a finite number, true or false", crate::decode::shorten(text))
-        }),
+        text => text
+            .parse()
+            .ok()
+            .filter(|value: &f64| value.is_finite())
+            .ok_or_else(|| format!("{:?} is not a finite number, true or false", shorten(text))),
     }
 }
 
@@ -70,7 +71,7 @@ fn number(value: &Value) -> Result<f64, String> {
         Value::Bool(flag) => Ok(f64::from(u8::from(*flag))),
         Value::Number(number) => number.as_f64().ok_or_else(|| format!("{number} is not a finite number")),
         Value::String(text) => parse_number(text),
-        other => Err(format!("the value {} is not a number", crate::decode::shorten(&other.to_string()))),
+        other => Err(format!("the value {} is not a number", shorten(&other.to_string()))),
     }
 }
 
@@ -80,15 +81,16 @@ fn timestamp(value: &Value) -> Result<i64, String> {
         Value::Number(number) => parse_epoch_ms(&number.to_string()),
         other => Err(format!(
             "the time {} is neither RFC 3339 text nor milliseconds since 1970",
-            crate::decode::shorten(&other.to_string())
+            shorten(&other.to_string())
         )),
     }
 }
 
 fn quality_of(value: &Value) -> Result<Quality, String> {
-    value.as_str().and_then(Quality::parse).ok_or_else(|| {
-        format!("the quality {} is not good, uncertain or bad", crate::decode::shorten(&value.to_string()))
-    })
+    value
+        .as_str()
+        .and_then(Quality::parse)
+        .ok_or_else(|| format!("the quality {} is not good, uncertain or bad", shorten(&value.to_string())))
 }
 
 #[cfg(test)]
