@@ -15,7 +15,7 @@ pub(crate) fn ingest(error: &IngestError) -> Problem {
         IngestError::Compression(_) | IngestError::EmptyBody(_) | IngestError::Influx(_) => {
             Problem::bad_request(error.to_string())
         }
-        _ => Problem::internal(error),
+        IngestError::Restore(_) => Problem::internal(error),
     }
 }
 

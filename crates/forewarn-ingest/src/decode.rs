@@ -8,12 +8,11 @@ pub mod json;
 pub mod line_protocol;
 mod lines;
 mod mapping;
-pub(crate) mod number;
-pub(crate) mod time;
+pub mod number;
+pub mod time;
 
 pub use inflate::inflate;
-pub use mapping::InfluxMapping;
-pub(crate) use mapping::signal_name;
+pub use mapping::{InfluxMapping, signal_name};
 pub use time::{parse_epoch_ms, parse_time};
 
 /// Bounds for every decoder.

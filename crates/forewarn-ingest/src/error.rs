@@ -29,14 +29,6 @@ pub enum IngestError {
     /// The mapping of Influx line protocol, or a parameter of its route, makes no sense.
     #[error("line protocol: {0}")]
     Influx(String),
-    /// A file to import cannot be read, or the mapping does not fit it.
-    #[error("cannot import {file}: {problem}")]
-    Import {
-        /// The file.
-        file: String,
-        /// What is wrong, and what to do.
-        problem: String,
-    },
 }
 
 impl IngestError {

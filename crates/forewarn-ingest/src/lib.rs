@@ -2,7 +2,6 @@
 
 pub mod decode;
 mod error;
-pub mod import;
 mod intake;
 mod raw;
 

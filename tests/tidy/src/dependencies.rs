@@ -10,11 +10,12 @@ use crate::tokens::{Kind, Token, tokens};
 use crate::tree::Package;
 
 /// Which crates a crate may use. Arrows go down only.
-pub const ARROWS: [(&str, &[&str]); 12] = [
+pub const ARROWS: [(&str, &[&str]); 13] = [
     ("forewarn-types", &[]),
     ("forewarn-spec", &["types"]),
     ("forewarn-log", &["types"]),
     ("forewarn-ingest", &["types", "spec", "log"]),
+    ("forewarn-import", &["types", "ingest"]),
     ("forewarn-sources", &["types", "spec", "log", "ingest"]),
     ("forewarn-engine", &["types", "spec"]),
     ("forewarn-lake", &["types", "log"]),
@@ -22,7 +23,10 @@ pub const ARROWS: [(&str, &[&str]); 12] = [
     ("forewarn-batch", &["types", "spec", "engine", "lake", "query"]),
     ("forewarn-models", &["types", "spec", "lake"]),
     ("forewarn-api", &["types", "spec", "log", "ingest", "sources", "engine", "lake", "batch", "models"]),
-    ("forewarn", &["types", "spec", "log", "ingest", "sources", "engine", "lake", "batch", "models", "api"]),
+    (
+        "forewarn",
+        &["types", "spec", "log", "ingest", "import", "sources", "engine", "lake", "batch", "models", "api"],
+    ),
 ];
 
 /// The names in a section of a manifest.

@@ -99,7 +99,8 @@ impl InfluxMapping {
 }
 
 /// `text` as a signal's name: what a name may not hold becomes `_`.
-pub(crate) fn signal_name(text: &str) -> String {
+#[must_use]
+pub fn signal_name(text: &str) -> String {
     let mut name: String =
         text.chars().map(|c| if c.is_alphanumeric() || "_-.:".contains(c) { c } else { '_' }).collect();
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {

@@ -2,13 +2,13 @@
 
 /// A number at the front of a text.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Number {
+pub struct Number {
     /// Its value; infinite if it is too large for a 64-bit float.
-    pub(crate) value: f64,
+    pub value: f64,
     /// Bytes it takes.
-    pub(crate) len: usize,
+    pub len: usize,
     /// Its value, where it is written without fraction and exponent and fits.
-    pub(crate) integer: Option<i64>,
+    pub integer: Option<i64>,
 }
 
 /// Powers of ten that a 64-bit float holds exactly.
@@ -23,7 +23,8 @@ const EXACT_POWERS: [f64; 23] = [
 /// Few digits are converted here: mantissa and power of ten are both exact floats then, so their quotient is
 /// rounded correctly (W. D. Clinger, "How to read floating point numbers accurately", 1990). The standard
 /// library does the rest.
-pub(crate) fn scan(text: &str) -> Option<Number> {
+#[must_use]
+pub fn scan(text: &str) -> Option<Number> {
     let bytes = text.as_bytes();
     let negative = bytes.first() == Some(&b'-');
     let start = usize::from(negative);

@@ -34,7 +34,8 @@ pub fn parse_epoch_ms(text: &str) -> Result<i64, String> {
 }
 
 /// `number` × `factor` as µs, exact for whole numbers; `None` if that does not fit.
-pub(crate) fn scale(number: number::Number, factor: i64) -> Option<i64> {
+#[must_use]
+pub fn scale(number: number::Number, factor: i64) -> Option<i64> {
     if let Some(whole) = number.integer {
         return whole.checked_mul(factor);
     }
@@ -45,7 +46,8 @@ pub(crate) fn scale(number: number::Number, factor: i64) -> Option<i64> {
 
 /// Reads `YYYY-MM-DD?HH:MM:SS[.fraction]` at the front of `text`, where `?` is `separator`: µs as if it were
 /// UTC, and the bytes used. Digits beyond µs are cut. A leap second is left to the general parser.
-pub(crate) fn civil(text: &[u8], separator: u8) -> Option<(i64, usize)> {
+#[must_use]
+pub fn civil(text: &[u8], separator: u8) -> Option<(i64, usize)> {
     let (head, rest) = text.split_at_checked(19)?;
     if head[4] != b'-' || head[7] != b'-' || head[10] != separator || head[13] != b':' || head[16] != b':' {
         return None;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::ValueEnum;
+use forewarn_import::{Format, ImportMapping, Importer, Lives, TimeUnit};
 use forewarn_ingest::RawBatch;
-use forewarn_ingest::import::{self, Format, ImportMapping, Importer, Lives, TimeUnit};
 use forewarn_types::{AssetPath, LifeEvent, LifeEventKind, Timestamp};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use reqwest::Method;
@@ -178,7 +178,7 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
     let mapping = args.mapping();
     // Every mapping is fitted before the first reading is sent, so that a wrong name in it leaves nothing
     // half done.
-    let open = |path: &PathBuf| match import::open(path, &mapping) {
+    let open = |path: &PathBuf| match forewarn_import::open(path, &mapping) {
         Ok(importer) => Ok((path.display().to_string(), importer)),
         Err(error) => Err(anyhow!(as_options(&error.to_string()))),
     };
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn the_summary_tells_what_there_is_to_tell() {
         let check = |done: Done, files, seconds, expected: &str| {
-            assert_eq!(told(&done, files, Duration::from_millis(seconds)), expected)
+            assert_eq!(told(&done, files, Duration::from_millis(seconds)), expected);
         };
         check(Done { accepted: 1, ..Done::default() }, 1, 140, "1 reading stored from 1 file in 0.1 s\n");
         let done = Done {

@@ -4,7 +4,7 @@
 use forewarn_types::{LifeEvent, LifeEventKind, Timestamp};
 use hashbrown::HashMap;
 
-use super::Lives;
+use crate::mapping::Lives;
 
 /// From when to when each asset has rows.
 pub(super) struct LifeSpans {

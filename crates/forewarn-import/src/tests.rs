@@ -9,12 +9,12 @@ use arrow::array::{
     TimestampMillisecondArray,
 };
 use arrow::datatypes::Int32Type;
+use forewarn_ingest::RawBatch;
 use forewarn_types::{LifeEventKind, Quality, Timestamp};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 
-use super::{Format, ImportMapping, Importer, Lives, TimeUnit, columns, open};
-use crate::RawBatch;
+use crate::{Format, ImportMapping, Importer, Lives, TimeUnit, columns, open};
 
 /// A file with `content`, gone with its folder.
 fn file(name: &str, content: &[u8]) -> (tempfile::TempDir, PathBuf) {

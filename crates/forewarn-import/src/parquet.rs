@@ -9,7 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::{Cell, ColumnInfo, RowRef, Step};
+use crate::cell::{Cell, ColumnInfo, Step};
 
 const ROWS_AT_ONCE: usize = 8_192;
 
@@ -70,8 +70,9 @@ impl ParquetRows {
         Ok(Step::Row(self.passed))
     }
 
-    pub(super) fn row(&self) -> RowRef<'_> {
-        RowRef::Columns(&self.columns, self.at)
+    /// The columns, and which of their rows is the current one.
+    pub(super) fn row(&self) -> (&[Column], usize) {
+        (&self.columns, self.at)
     }
 
     /// In proportion to the rows: the reader goes back and forth in the file.
@@ -84,7 +85,7 @@ impl ParquetRows {
 impl Column {
     pub(super) fn cell(&self, row: usize) -> Cell<'_> {
         match self {
-            Self::Text(values) if values.is_valid(row) => super::text::cell(values.value(row)),
+            Self::Text(values) if values.is_valid(row) => Cell::of_text(values.value(row)),
             Self::Whole(values) if values.is_valid(row) => Cell::Whole(values.value(row)),
             Self::Number(values) if values.is_valid(row) && !values.value(row).is_nan() => {
                 Cell::Number(values.value(row))

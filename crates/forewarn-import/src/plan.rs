@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use forewarn_ingest::RawBatch;
+use forewarn_ingest::decode::{shorten, signal_name};
 use forewarn_types::{Quality, check_signal};
 
-use super::lives::LifeSpans;
-use super::time::TimeRule;
-use super::{Cell, ColumnInfo, ImportMapping, RowRef, columns};
-use crate::RawBatch;
-use crate::decode::{shorten, signal_name};
+use crate::cell::{Cell, ColumnInfo};
+use crate::columns;
+use crate::lives::LifeSpans;
+use crate::mapping::ImportMapping;
+use crate::row::RowRef;
+use crate::time::TimeRule;
 
 /// What to do with each row.
 pub(super) struct Plan {
@@ -70,9 +73,17 @@ impl Plan {
             (Some(signal), Some(value)) if mapping.signals.is_empty() => {
                 Signals::Long { signal: find(signal, columns)?, value: find(value, columns)? }
             }
-            (Some(_), Some(_)) => return Err("signals stands beside signal and value; a file is either wide or long".into()),
+            (Some(_), Some(_)) => {
+                return Err("signals stands beside signal and value; a file is either wide or long".into());
+            }
             (None, None) => Signals::Wide(wide(mapping, columns, &used)?),
-            _ => return Err("signal and value belong together: the column that names the signal and the one that holds its value".into()),
+            _ => {
+                return Err(
+                    "signal and value belong together: the column that names the signal and the one \
+                            that holds its value"
+                        .into(),
+                );
+            }
         };
         match &signals {
             Signals::Wide(signals) => signals.iter().for_each(|(column, _)| used[*column] = true),
@@ -248,7 +259,11 @@ fn valid_signal(name: &str) -> Cow<'_, str> {
 
 fn template(template: &str, columns: &[ColumnInfo]) -> Result<Vec<Part>, String> {
     if template.is_empty() {
-        return Err("no asset is given; set asset to a path, with columns in braces where it differs by row: plant1/unit{unit}".into());
+        return Err(
+            "no asset is given; set asset to a path, with columns in braces where it differs by row: \
+                    plant1/unit{unit}"
+                .into(),
+        );
     }
     let mut parts = Vec::new();
     let mut rest = template;

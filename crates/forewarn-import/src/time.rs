@@ -2,9 +2,10 @@
 
 use chrono::{LocalResult, NaiveDate, NaiveDateTime, TimeZone};
 use chrono_tz::Tz;
+use forewarn_ingest::decode::{number, parse_time, shorten, time};
 
-use super::{Cell, ImportMapping, TimeUnit};
-use crate::decode::{number, parse_time, shorten, time};
+use crate::cell::Cell;
+use crate::mapping::{ImportMapping, TimeUnit};
 
 /// How the cells of the time column become times.
 pub(super) enum TimeRule {

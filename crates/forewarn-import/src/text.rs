@@ -6,9 +6,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use csv::StringRecord;
+use forewarn_ingest::decode::number;
 
-use super::{Cell, ColumnInfo, Format, ImportMapping, Step, columns};
-use crate::decode::number;
+use crate::cell::{Cell, ColumnInfo, Step};
+use crate::columns;
+use crate::mapping::{Format, ImportMapping};
 
 /// Rows that are read ahead to see which columns hold numbers.
 const LOOK_AHEAD_ROWS: usize = 100;
@@ -86,8 +88,8 @@ impl TextRows {
         })
     }
 
-    pub(super) fn row(&self) -> super::RowRef<'_> {
-        super::RowRef::Text(&self.record)
+    pub(super) const fn row(&self) -> &StringRecord {
+        &self.record
     }
 
     pub(super) fn bytes_read(&self) -> u64 {
@@ -124,7 +126,7 @@ impl TextRows {
             }
             if matches!(step, Step::Row(_)) {
                 for ((lead, texts), text) in lead.iter_mut().zip(&mut texts).zip(&self.record) {
-                    let is_number = match cell(text) {
+                    let is_number = match Cell::of_text(text) {
                         Cell::Missing => continue,
                         Cell::Text(text) => text.parse::<f64>().is_ok(),
                         _ => false,
@@ -137,14 +139,6 @@ impl TextRows {
         }
         self.ahead = ahead;
         Ok(lead.into_iter().zip(texts).map(|(lead, texts)| lead > 0 || !texts).collect())
-    }
-}
-
-/// A cell's text without blanks around it. What spreadsheets and data tools write for "no value" is no value.
-pub(super) fn cell(text: &str) -> Cell<'_> {
-    match text.trim() {
-        "" | "NaN" | "nan" | "NAN" | "NA" | "N/A" | "null" | "NULL" | "None" => Cell::Missing,
-        text => Cell::Text(text),
     }
 }
 

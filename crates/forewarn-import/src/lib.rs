@@ -1,0 +1,25 @@
+//! Histories from files, for `forewarn import`: CSV, tables whose cells are parted by blanks, and Parquet,
+//! read in bounded pieces.
+//!
+//! An [`ImportMapping`] says which columns make the asset, the time and the signals. [`Importer`] reads a
+//! piece at a time into a [`RawBatch`](forewarn_ingest::RawBatch); a row or cell that cannot be used is
+//! listed there and the rest goes on.
+
+mod cell;
+mod columns;
+mod error;
+mod importer;
+mod lives;
+mod mapping;
+mod parquet;
+mod plan;
+mod row;
+mod text;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ImportError;
+pub use importer::{Importer, open};
+pub use mapping::{Format, ImportMapping, Lives, TimeUnit};
