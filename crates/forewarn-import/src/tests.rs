@@ -151,7 +151,8 @@ fn numeric_columns_are_the_default_signals() {
 
 #[test]
 fn the_long_form_and_qualities() {
-    let content = "when,tag,reading,q\n1,temp,1.5,good\n2,flow rate,true,BAD\n3,temp,1,fine\n4,,1,\n5,temp,,uncertain\n";
+    let content = "when,tag,reading,q\n1,temp,1.5,good\n2,flow rate,true,BAD\n\
+                   3,temp,1,fine\n4,,1,\n5,temp,,uncertain\n";
     let mapping = ImportMapping {
         signal: Some("tag".into()),
         value: Some("reading".into()),
@@ -250,7 +251,8 @@ fn times_in_every_form() {
         assert_eq!((batch.time.as_slice(), batch.errors.as_slice()), (&[us][..], &[][..]), "{text}");
     }
     let number = "time column \"t\" is the number 12; give time_unit, or time_start and time_step for cycles";
-    let gap = "time column \"t\" is 2026-03-29 02:30:00, which no clock in Europe/Oslo ever showed (clocks were set forward)";
+    let gap = "time column \"t\" is 2026-03-29 02:30:00, which no clock in Europe/Oslo ever showed \
+               (clocks were set forward)";
     let range = "time column \"t\" is \"1e40\", which is out of range; check time_unit";
     for (mapping, text, reason) in [
         (&plain, "12", number),
@@ -269,7 +271,8 @@ fn a_mapping_that_does_not_fit_is_refused_with_what_would() {
     let cases = [
         (
             mapping("", "t"),
-            "no asset is given; set asset to a path, with columns in braces where it differs by row: plant1/unit{unit}",
+            "no asset is given; set asset to a path, with columns in braces where it differs by row: \
+             plant1/unit{unit}",
         ),
         (mapping("p{units}", "t"), "there is no column \"units\"; the columns are t, unit, a, b"),
         (mapping("p{unit", "t"), "asset \"p{unit\" has a { without }"),
@@ -288,7 +291,8 @@ fn a_mapping_that_does_not_fit_is_refused_with_what_would() {
         ),
         (
             ImportMapping { signal: Some("a".into()), ..good.clone() },
-            "signal and value belong together: the column that names the signal and the one that holds its value",
+            "signal and value belong together: the column that names the signal and the one that holds \
+             its value",
         ),
         (
             ImportMapping { timezone: Some("Oslo".into()), ..good.clone() },
@@ -323,7 +327,8 @@ fn a_mapping_that_does_not_fit_is_refused_with_what_would() {
 
 #[test]
 fn a_mapping_is_read_from_a_document() {
-    let text = r#"{"asset":"p","time":"t","signals":"s1..s3","columns":["t","s1..3"],"time_start":"1970-01-01T00:00:00Z","time_step":"1h","lives":"failed"}"#;
+    let text = r#"{"asset":"p","time":"t","signals":"s1..s3","columns":["t","s1..3"],
+        "time_start":"1970-01-01T00:00:00Z","time_step":"1h","lives":"failed"}"#;
     let mapping: ImportMapping = serde_json::from_str(text).unwrap();
     assert_eq!(columns::expand(&mapping.signals).unwrap(), ["s1", "s2", "s3"]);
     assert_eq!(columns::expand(&mapping.columns).unwrap(), ["t", "s1", "s2", "s3"]);

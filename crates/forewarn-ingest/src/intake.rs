@@ -9,8 +9,10 @@
 //! other state. It changes only together with a successful submission: a batch that the log refuses leaves no
 //! trace.
 
+mod accepted;
 mod counters;
 mod judge;
+mod limits;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -21,54 +23,22 @@ use std::sync::Arc;
 use forewarn_log::{Log, Ticket};
 use forewarn_types::{Clock, JournalError, Offset, Record, SeriesTable};
 use parking_lot::{Mutex, RwLock};
-use serde::Serialize;
 
+pub use accepted::Accepted;
 use counters::Counters;
 pub use counters::IntakeMetrics;
 use judge::Judge;
+pub use limits::IntakeLimits;
 pub use state::IntakeState;
 use state::Memory;
 
-use crate::{IngestError, MAX_ERRORS, RawBatch, Rejected};
+use crate::{IngestError, MAX_ERRORS, RawBatch};
 
 /// Most readings of one log record; larger batches are split.
 const MAX_RECORD_ROWS: usize = 65_536;
 
 /// Most definitions of one log record.
 const MAX_RECORD_SERIES: usize = 4_096;
-
-/// Bounds on what the intake accepts and remembers.
-#[derive(Debug, Clone)]
-pub struct IntakeLimits {
-    /// How far a reading's time may lie ahead of the server's clock, µs.
-    pub max_future_us: i64,
-    /// How many readings back a repetition is recognised. It must exceed what one sender sends between two
-    /// acknowledgements: the readings of a request, or of a file that may be imported once more. Each takes
-    /// about 25 bytes of memory.
-    pub duplicate_window: usize,
-}
-
-impl Default for IntakeLimits {
-    /// One hour ahead; 2,097,152 readings back.
-    fn default() -> Self {
-        Self { max_future_us: 3_600_000_000, duplicate_window: 1 << 21 }
-    }
-}
-
-/// What became of a batch.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Accepted {
-    /// Readings that are now in the log.
-    pub accepted: u64,
-    /// Readings that had been accepted before, exactly so.
-    pub duplicates: u64,
-    /// Of the accepted: not newer than their series' newest.
-    pub late: u64,
-    /// The first [`MAX_ERRORS`] refusals, in order of line.
-    pub rejected: Vec<Rejected>,
-    /// How many refusals there were in all.
-    pub rejected_total: u64,
-}
 
 /// Turns decoded readings into log records. Shared by all sources.
 pub struct Intake {

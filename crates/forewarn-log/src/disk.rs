@@ -278,8 +278,3 @@ pub(crate) fn replace_small(disk: &dyn Disk, path: &Path, content: &[u8]) -> Res
 pub(crate) fn sync_dir(disk: &dyn Disk, dir: &Path) -> Result<(), LogError> {
     disk.sync_dir(dir).map_err(LogError::io("fsync the folder", dir))
 }
-
-/// Whether there is merely no room left, which may change.
-pub(crate) fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}

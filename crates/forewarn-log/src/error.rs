@@ -6,8 +6,6 @@ use std::path::{Path, PathBuf};
 
 use forewarn_types::Offset;
 
-use crate::disk::is_full;
-
 /// Why the log could not be opened or read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -89,4 +87,9 @@ impl LogError {
     pub(crate) fn corrupt(path: &Path, position: u64, problem: impl Into<String>) -> Self {
         Self::Corrupt { path: path.to_owned(), position, problem: problem.into() }
     }
+}
+
+/// Whether there is merely no room left, which may change.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -4,7 +4,7 @@
 use std::io::IoSlice;
 
 use crate::frame::{FRAME_BYTES, frame_head};
-use crate::writer::Pending;
+use crate::queue::Pending;
 
 /// From this size on a payload is not copied. The copy of a smaller one costs less than one more piece to
 /// write.

@@ -19,8 +19,10 @@ mod local;
 mod memory;
 mod options;
 mod payload;
+mod queue;
 mod read;
 mod segment;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod transfer;

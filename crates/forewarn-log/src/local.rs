@@ -1,5 +1,4 @@
-//! The log on this machine's disk: who may put records in line, what may be trimmed, and how it starts and
-//! stops.
+//! The log on this machine's disk: how it starts and stops, and what it offers.
 
 use std::io;
 use std::path::Path;
@@ -7,20 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use forewarn_types::{BoxFuture, Journal, JournalError, Offset, Record, encode_record, encoded_bytes};
+use forewarn_types::{BoxFuture, Journal, JournalError, Offset, Record};
 use parking_lot::{Condvar, Mutex, RwLock};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
 use crate::buffers::Buffers;
 use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
 use crate::crash::with_crash_points;
 use crate::disk::{Disk, DiskFile, RealDisk};
-use crate::frame::MAX_PAYLOAD_BYTES;
-use crate::payload::Payload;
+use crate::queue::Queue;
 use crate::segment::{HEADER_BYTES, Recovered, Segment, parse_name, recover};
-use crate::writer::{Outcome, Pending, Step, Writer};
-use crate::{Compression, Log, LogError, LogOptions, Ticket, WriterMode, identity};
+use crate::shared::{Shared, trim};
+use crate::writer::{Step, Writer};
+use crate::{Log, LogError, LogOptions, Ticket, WriterMode, identity};
 
 /// A log in segment files of one directory, for one process at a time.
 pub struct LocalLog {
@@ -38,41 +37,6 @@ enum Driver {
     ByHand(Box<Writer>),
     /// Nobody any more.
     Ended,
-}
-
-/// What the senders, the readers and the writer's thread share. Locks are taken in the order of the fields.
-pub(crate) struct Shared {
-    pub(crate) options: LogOptions,
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) checkpoints: Mutex<Checkpoints>,
-    pub(crate) queue: Mutex<Queue>,
-    /// Wakes the writer when the queue has something for it.
-    pub(crate) wake: Condvar,
-    pub(crate) segments: Mutex<Vec<Segment>>,
-    pub(crate) cache: RwLock<Cache>,
-    pub(crate) buffers: Buffers,
-    /// Bytes in use of all segment files, what is in line included.
-    pub(crate) disk_bytes: AtomicU64,
-    /// Bytes of free space at the end of the last segment.
-    pub(crate) free_bytes: AtomicU64,
-    pub(crate) fsyncs: AtomicU64,
-}
-
-/// Records in line for the disk.
-pub(crate) struct Queue {
-    /// The offset of the next record to be put in line.
-    pub(crate) next: Offset,
-    pub(crate) pending: Vec<Pending>,
-    /// Bytes of the frames that are not durable yet, those being written included.
-    pub(crate) bytes: usize,
-    /// Nothing more is taken; the writer ends when the line is empty.
-    pub(crate) closing: bool,
-    /// The disk has no room; what is in line waits for it.
-    pub(crate) disk_full: bool,
-    /// Nothing waits for room on the disk any more.
-    pub(crate) hurried: bool,
-    /// Why the disk failed, if it did.
-    pub(crate) failed: Option<String>,
 }
 
 /// Figures for an operator.
@@ -246,98 +210,6 @@ impl Drop for LocalLog {
     }
 }
 
-impl Shared {
-    /// See [`Log::submit_all`].
-    fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
-        let limit = self.options.max_bytes
-            - records.iter().map(kept_part).max().map_or(0, |part| self.options.max_bytes / 64 * part);
-        let (pending, durable) = self.prepare(records)?;
-        let frames: usize = pending.iter().map(Pending::frame_bytes).sum();
-        let headers = HEADER_BYTES * pending.len() as u64;
-
-        let mut queue = self.queue.lock();
-        if let Some(reason) = &queue.failed {
-            return Err(JournalError::Stopped(reason.clone()));
-        }
-        if queue.closing {
-            return Err(JournalError::Stopped("the server is shutting down".into()));
-        }
-        if queue.disk_full {
-            return Err(JournalError::Full(format!(
-                "the disk that holds {} has no room; free some",
-                self.options.dir.display()
-            )));
-        }
-        if queue.bytes > 0 && queue.bytes + frames > self.options.queue_bytes {
-            return Err(JournalError::Full(format!("{} bytes already wait for the disk", queue.bytes)));
-        }
-        let disk_bytes = self.disk_bytes.load(Ordering::Relaxed);
-        if disk_bytes + frames as u64 + headers > limit {
-            return Err(JournalError::Full(format!(
-                "it takes {disk_bytes} of log.max_bytes = {} since not all of its records are in the lake and in snapshots yet",
-                self.options.max_bytes
-            )));
-        }
-        self.disk_bytes.fetch_add(frames as u64, Ordering::Relaxed);
-        // The writer needs to be told of the first record in line, and of the one with which it need not wait
-        // for more.
-        let wake = queue.pending.is_empty() || queue.bytes + frames >= self.options.enough_bytes();
-        queue.bytes += frames;
-        queue.next = Offset(queue.next.0 + pending.len() as u64);
-        let offset = Offset(queue.next.0 - 1);
-        queue.pending.extend(pending);
-        drop(queue);
-        if wake {
-            self.wake.notify_one();
-        }
-        Ok(Ticket { offset, durable: Box::pin(async { durable.await.unwrap_or_else(|_| Err(stopped())) }) })
-    }
-
-    /// Encodes records that are to be put in line together; the receiver hears of the last of them.
-    fn prepare(
-        &self,
-        records: Vec<Record>,
-    ) -> Result<(Vec<Pending>, oneshot::Receiver<Outcome>), JournalError> {
-        let most = usize::try_from(self.options.max_bytes / 2).unwrap_or(usize::MAX);
-        let largest = MAX_PAYLOAD_BYTES.min(most);
-        let mut pending: Vec<Pending> = Vec::with_capacity(records.len());
-        let mut last = None;
-        let mut total = 0;
-        for record in records {
-            let mut encoded = self.buffers.take(expected_bytes(&record));
-            encode_record(&record, &mut encoded).map_err(|error| JournalError::Refused(error.to_string()))?;
-            if encoded.len() > largest {
-                let bytes = encoded.len();
-                return Err(JournalError::Refused(format!(
-                    "its {bytes} bytes are more than the {largest} that one record may take"
-                )));
-            }
-            total += encoded.len();
-            let payload = match self.options.compression {
-                Compression::None => Payload::plain(encoded),
-                Compression::Lz4 => Payload::lz4(encoded, &self.buffers),
-            };
-            let (done, durable) = oneshot::channel();
-            pending.push(Pending { record: Arc::new(record), payload, done });
-            last = Some(durable);
-        }
-        if total > most {
-            return Err(JournalError::Refused(format!(
-                "its {total} bytes are more than half of log.max_bytes; send it in parts"
-            )));
-        }
-        last.map(|last| (pending, last)).ok_or_else(|| JournalError::Refused("there is no record".into()))
-    }
-
-    /// Removes the oldest segments of which no consumer needs a record, but never the one that is written to.
-    fn trim(&self, lowest: Offset) -> Result<(), LogError> {
-        let removed = |bytes| {
-            self.disk_bytes.fetch_sub(bytes, Ordering::Relaxed);
-        };
-        trim(self.disk.as_ref(), &mut self.segments.lock(), lowest, removed)
-    }
-}
-
 impl Journal for LocalLog {
     fn append(&self, record: Record) -> BoxFuture<'_, Result<Offset, JournalError>> {
         Box::pin(async move {
@@ -391,53 +263,11 @@ impl Log for LocalLog {
     }
 }
 
-/// How many sixty-fourths of the log's room are kept from records of this kind. What comes from a sender, who
-/// can keep it and send it again, is refused first. In the last thirty-second only alerts on what was
-/// accepted find room, and in the last half of that only definitions, without which there is no start.
-const fn kept_part(record: &Record) -> u64 {
-    match record {
-        Record::Readings(_) | Record::Series(_) => 4,
-        Record::Alert(_) => 1,
-        Record::Definitions(_) => 0,
-        _ => 2,
-    }
-}
-
-/// How many bytes the encoding of `record` will take, where that may be many; 0 else.
-const fn expected_bytes(record: &Record) -> usize {
-    match record {
-        Record::Readings(batch) => encoded_bytes(batch),
-        _ => 0,
-    }
-}
-
-fn stopped() -> JournalError {
-    JournalError::Stopped("its writer has ended".into())
-}
-
 fn lock_dir(disk: &dyn Disk, dir: &Path) -> Result<Box<dyn Send + Sync>, LogError> {
     disk.lock(dir).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => LogError::Locked(dir.to_owned()),
         _ => LogError::io("lock", &dir.join("lock"))(error),
     })
-}
-
-/// Removes the oldest of `segments` of which nothing from `lowest` on is part, but never the last one;
-/// `removed` hears how long each was.
-fn trim(
-    disk: &dyn Disk,
-    segments: &mut Vec<Segment>,
-    lowest: Offset,
-    removed: impl Fn(u64),
-) -> Result<(), LogError> {
-    while let [first, second, ..] = segments.as_slice()
-        && second.base <= lowest
-    {
-        disk.remove(&first.path).map_err(LogError::io("remove", &first.path))?;
-        removed(first.bytes);
-        segments.remove(0);
-    }
-    Ok(())
 }
 
 /// Takes the segment that the log ends with from `segments`, reads through it, and says what a crash has left
@@ -458,7 +288,8 @@ fn open_last(
         };
         if recovered.cut_bytes > 0 {
             let (bytes, path) = (recovered.cut_bytes, recovered.segment.path.display());
-            tracing::warn!(bytes, %path, end = %recovered.end, "cut off what a crash left half-written at the log's end");
+            let end = recovered.end;
+            tracing::warn!(bytes, %path, %end, "cut off what a crash left half-written at the log's end");
         }
         return Ok(Some(recovered));
     }

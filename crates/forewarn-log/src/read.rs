@@ -7,8 +7,8 @@ use forewarn_types::{Offset, Record, decode_record};
 use crate::LogError;
 use crate::disk::Disk;
 use crate::frame::{Found, Frames};
-use crate::local::Shared;
 use crate::segment::{Mark, Segment, check_header};
+use crate::shared::Shared;
 
 /// Bounds and result of one call of [`crate::Log::read`].
 struct Request {

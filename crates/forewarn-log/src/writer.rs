@@ -12,33 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use forewarn_types::{JournalError, Offset, Record};
-use tokio::sync::{oneshot, watch};
+use forewarn_types::{JournalError, Offset};
+use tokio::sync::watch;
 
 use crate::LogError;
-use crate::disk::{DiskFile, is_full};
-use crate::frame::FRAME_BYTES;
+use crate::disk::DiskFile;
+use crate::error::is_full;
 use crate::group::Group;
-use crate::local::Shared;
-use crate::payload::Payload;
+use crate::queue::Pending;
 use crate::segment::{HEADER_BYTES, Mark, Segment};
-
-/// What a sender hears of its record: it is durable, or never will be.
-pub(crate) type Outcome = Result<(), JournalError>;
-
-/// A record in line for the disk.
-pub(crate) struct Pending {
-    pub(crate) record: Arc<Record>,
-    pub(crate) payload: Payload,
-    pub(crate) done: oneshot::Sender<Outcome>,
-}
-
-impl Pending {
-    /// Bytes of its frame.
-    pub(crate) const fn frame_bytes(&self) -> usize {
-        FRAME_BYTES + self.payload.bytes.len()
-    }
-}
+use crate::shared::Shared;
 
 /// After how long the writer looks whether a full disk has room again.
 const TRY_AGAIN: Duration = Duration::from_millis(200);

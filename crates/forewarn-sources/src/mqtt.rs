@@ -59,7 +59,8 @@ impl Source for Mqtt {
     fn decode(&self, message: &Message, line: u32, batch: &mut RawBatch) -> Result<(), String> {
         let (asset, signal) = self.topics.map(&message.topic).ok_or_else(|| {
             format!(
-                "the topic does not match {}: an earlier subscription of this client_id may still be in force",
+                "the topic does not match {}: an earlier subscription of this client_id may still be \
+                 in force",
                 self.filter
             )
         })?;

@@ -60,7 +60,8 @@ impl<S: Source> Pump<'_, S> {
             match self.intake.take(batch).await {
                 Err(error) if error.is_retryable() => {
                     if refusals == 0 {
-                        tracing::warn!(source = self.status.name(), %error, "messages wait for room in the log");
+                        let source = self.status.name();
+                        tracing::warn!(source, %error, "messages wait for room in the log");
                     }
                     let wait = tokio::time::sleep(backoff(refusals).min(MAX_WAIT));
                     if self.stop.run_until_cancelled(wait).await.is_none() {

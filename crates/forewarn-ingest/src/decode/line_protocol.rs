@@ -5,11 +5,13 @@
 //! anything else. Senders repeat few series, so a series (measurement and tags, byte for byte) and each of
 //! its fields is named once in a batch; after that a field costs two comparisons and a number.
 
+mod escape;
 mod series;
 
 use forewarn_types::Quality;
 use memchr::{memchr2, memchr3};
 
+use self::escape::unescaped;
 use self::series::SeriesCache;
 use super::lines::Lines;
 use super::{DecodeOptions, InfluxMapping, number, shorten};
@@ -244,17 +246,6 @@ fn reading(text: &str) -> Result<f64, String> {
         }
         None => Err(format!("is {}; write a number (1.5, 2i, 3u) or a boolean (true, false)", shorten(text))),
     }
-}
-
-/// The first `stop` from `at` that no `\` stands before, or the end.
-fn unescaped(bytes: &[u8], mut at: usize, stop: u8) -> usize {
-    while let Some(found) = memchr2(stop, b'\\', bytes.get(at..).unwrap_or(&[])) {
-        if bytes[at + found] == stop {
-            return at + found;
-        }
-        at += found + 2;
-    }
-    bytes.len()
 }
 
 fn blanks(bytes: &[u8], mut at: usize) -> usize {

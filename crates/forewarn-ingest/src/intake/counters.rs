@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Accepted;
+use super::accepted::Accepted;
 
 /// Why the intake refuses a reading that could be decoded.
 #[derive(Debug, Clone, Copy)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use forewarn_types::{ReadingBatch, ReadingFlags, SeriesId, SeriesTable, Timestamp};
 use parking_lot::RwLock;
 
+use super::accepted::Accepted;
 use super::counters::Reason;
+use super::limits::IntakeLimits;
 use super::state::Memory;
-use super::{Accepted, IntakeLimits};
 use crate::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
 
 /// The earliest time a reading may have: anything before 1970 is a sender's unset clock.

@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 
+use super::escape::unescaped;
 use crate::RawBatch;
 use crate::decode::mapping::SeriesKey;
 use crate::decode::{InfluxMapping, shorten};
@@ -157,7 +158,7 @@ fn split(text: &str, separator: u8) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
-        let end = super::unescaped(text.as_bytes(), 0, separator);
+        let end = unescaped(text.as_bytes(), 0, separator);
         rest = text.get(end + 1..);
         text.get(..end)
     })

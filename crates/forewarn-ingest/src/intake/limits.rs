@@ -1,0 +1,19 @@
+//! Bounds of the intake.
+
+/// Bounds on what the intake accepts and remembers.
+#[derive(Debug, Clone)]
+pub struct IntakeLimits {
+    /// How far a reading's time may lie ahead of the server's clock, µs.
+    pub max_future_us: i64,
+    /// How many readings back a repetition is recognised. It must exceed what one sender sends between two
+    /// acknowledgements: the readings of a request, or of a file that may be imported once more. Each takes
+    /// about 25 bytes of memory.
+    pub duplicate_window: usize,
+}
+
+impl Default for IntakeLimits {
+    /// One hour ahead; 2,097,152 readings back.
+    fn default() -> Self {
+        Self { max_future_us: 3_600_000_000, duplicate_window: 1 << 21 }
+    }
+}
