@@ -20,8 +20,9 @@ mod window;
 
 use std::sync::Arc;
 
-use forewarn_log::{Log, Ticket};
+use forewarn_log::Log;
 use forewarn_types::{Clock, JournalError, Offset, Record, SeriesTable};
+use futures::FutureExt as _;
 use parking_lot::{Mutex, RwLock};
 
 pub use accepted::Accepted;
@@ -30,7 +31,7 @@ pub use counters::IntakeMetrics;
 use judge::Judge;
 pub use limits::IntakeLimits;
 pub use state::IntakeState;
-use state::Memory;
+use state::{Durable, Memory};
 
 use crate::{IngestError, MAX_ERRORS, RawBatch};
 
@@ -78,11 +79,9 @@ impl Intake {
     /// # Errors
     /// As there.
     pub async fn take(&self, batch: &RawBatch) -> Result<Accepted, IngestError> {
-        let (accepted, wait) = self.submit(batch)?;
-        match wait {
-            Wait::Nothing => {}
-            Wait::Ticket(ticket) => ticket.durable.await?,
-            Wait::Until(offset) => self.wait_durable(offset).await?,
+        let (accepted, durable) = self.submit(batch)?;
+        if let Some(durable) = durable {
+            durable.await?;
         }
         self.counters.add(&accepted);
         Ok(accepted)
@@ -95,8 +94,14 @@ impl Intake {
     /// # Errors
     /// [`IngestError::Log`] if the log has stopped.
     pub async fn state(&self) -> Result<IntakeState, IngestError> {
-        let state = self.memory.lock().to_state(&self.series.read());
-        self.wait_durable(state.next).await?;
+        let (mut state, last) = {
+            let memory = self.memory.lock();
+            (memory.to_state(&self.series.read()), memory.last.clone())
+        };
+        // What other stages have appended since is no reading, so replay may begin behind the last ones.
+        if let Some(last) = last {
+            state.next = last.await?.next();
+        }
         Ok(state)
     }
 
@@ -131,8 +136,9 @@ impl Intake {
         self.counters.snapshot()
     }
 
-    /// Everything that needs the append lock.
-    fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Wait), IngestError> {
+    /// Everything that needs the append lock. What has to become durable before the batch is acknowledged comes
+    /// back beside the outcome.
+    fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Option<Durable>), IngestError> {
         let mut memory = self.memory.lock();
         let now = self.clock.now();
         let mut judge = Judge::new(batch, now, &self.limits, &self.series);
@@ -150,34 +156,36 @@ impl Intake {
                 records.push(Record::Readings(readings));
             }
         }
-        let wait = if !records.is_empty() {
+        let durable = if !records.is_empty() {
             match self.submit_records(&mut memory, records) {
-                Ok(ticket) => Wait::Ticket(ticket),
+                Ok(durable) => Some(durable),
                 Err(error) => {
                     memory.undo();
                     return Err(error.into());
                 }
             }
         } else if judge.outcome.duplicates > 0 {
-            // What a repetition repeats may still be on its way to the disk.
-            Wait::Until(memory.next)
+            // What a repetition repeats may still be on its way to the disk. The log is made durable in order,
+            // so all of it is once the last batch is.
+            memory.last.clone()
         } else {
-            Wait::Nothing
+            None
         };
         drop(memory);
-        Ok((self.finish(batch, judge), wait))
+        Ok((self.finish(batch, judge), durable))
     }
 
     /// Puts the definitions that the log does not hold yet in line, then `readings`, all or nothing.
-    fn submit_records(&self, memory: &mut Memory, readings: Vec<Record>) -> Result<Ticket, JournalError> {
+    fn submit_records(&self, memory: &mut Memory, readings: Vec<Record>) -> Result<Durable, JournalError> {
         let new: Vec<_> = self.series.read().defs().iter().skip(memory.series_logged).cloned().collect();
         let mut records: Vec<_> =
             new.chunks(MAX_RECORD_SERIES).map(|piece| Record::Series(piece.to_vec())).collect();
         records.extend(readings);
-        let ticket = self.log.submit_all(records)?;
+        let durable = self.log.submit_all(records)?.durable.shared();
         memory.series_logged += new.len();
-        memory.commit(ticket.offset.next());
-        Ok(ticket)
+        memory.commit();
+        memory.last = Some(durable.clone());
+        Ok(durable)
     }
 
     fn finish(&self, batch: &RawBatch, judge: Judge<'_>) -> Accepted {
@@ -192,22 +200,4 @@ impl Intake {
         accepted.rejected.truncate(MAX_ERRORS);
         accepted
     }
-
-    async fn wait_durable(&self, offset: Offset) -> Result<(), IngestError> {
-        let mut end = self.log.watch();
-        match end.wait_for(|end| *end >= offset).await {
-            Ok(_) => Ok(()),
-            Err(_) => Err(JournalError::Stopped("its writer has ended".into()).into()),
-        }
-    }
-}
-
-/// What has to become durable before a batch is acknowledged.
-enum Wait {
-    /// Nothing of it was taken in.
-    Nothing,
-    /// The last record of it.
-    Ticket(Ticket),
-    /// Everything before this offset.
-    Until(Offset),
 }

@@ -5,7 +5,7 @@ mod odd_store;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use forewarn_log::{Log, LogError, Ticket};
+use forewarn_log::{Log, LogError, LogHealth, Ticket};
 use forewarn_types::{
     BoxFuture, Clock, Journal, JournalError, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags,
     Record, SeriesId, SeriesTable, Timestamp,
@@ -74,7 +74,11 @@ impl Log for MemoryLog {
             .map(|record| self.push(record))
             .last()
             .ok_or_else(|| JournalError::Refused("no record".into()))?;
-        Ok(Ticket { offset, durable: Box::pin(async { Ok(()) }) })
+        Ok(Ticket { durable: Box::pin(async move { Ok(offset) }) })
+    }
+
+    fn health(&self) -> LogHealth {
+        LogHealth::Ok
     }
 
     fn start(&self) -> Offset {

@@ -13,6 +13,7 @@ mod error;
 mod follow;
 mod frame;
 mod group;
+mod health;
 mod identity;
 mod inspect;
 mod local;
@@ -36,6 +37,7 @@ use tokio::sync::watch;
 pub use disk::{Access, Disk, DiskFile, RealDisk};
 pub use error::LogError;
 pub use follow::Follower;
+pub use health::LogHealth;
 pub use identity::new_id;
 pub use inspect::{SegmentReport, inspect, inspect_on};
 pub use local::{LocalLog, LogMetrics};
@@ -49,8 +51,9 @@ pub trait Log: Journal {
     /// together with it.
     fn id(&self) -> &str;
 
-    /// Puts `records` in line, one behind the other, all of them or none. Their offsets are fixed by the
-    /// order of these calls. The ticket is that of the last one: once it is durable, all are.
+    /// Puts `records` in line, one behind the other, all of them or none. The order of these calls is the
+    /// order of the log; many may wait at the same time. Offsets are known once the records are durable, not
+    /// before. The ticket is that of the last one: once it is durable, all are.
     ///
     /// # Errors
     /// [`JournalError::Full`] at a bound, [`JournalError::Stopped`] after a failed fsync,
@@ -65,6 +68,9 @@ pub trait Log: Journal {
     fn submit(&self, record: Record) -> Result<Ticket, JournalError> {
         self.submit_all(vec![record])
     }
+
+    /// Whether the log takes readings, as of now.
+    fn health(&self) -> LogHealth;
 
     /// The oldest offset that can still be read.
     fn start(&self) -> Offset;
@@ -94,10 +100,8 @@ pub trait Log: Journal {
     fn checkpoint(&self, consumer: &str, offset: Offset) -> Result<(), LogError>;
 }
 
-/// A place in line: the offset is known, durability is to come.
+/// A place in line. It may be dropped; the record stays in line.
 pub struct Ticket {
-    /// The offset the record has, or will have once it is durable.
-    pub offset: Offset,
-    /// Resolves once the record is durable or never will be.
-    pub durable: BoxFuture<'static, Result<(), JournalError>>,
+    /// Resolves once the record is durable, and gives its offset, or once it is known that it never will be.
+    pub durable: BoxFuture<'static, Result<Offset, JournalError>>,
 }

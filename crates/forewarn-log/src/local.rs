@@ -19,7 +19,7 @@ use crate::queue::Queue;
 use crate::segment::{HEADER_BYTES, Recovered, Segment, parse_name, recover};
 use crate::shared::{Shared, trim};
 use crate::writer::{Step, Writer};
-use crate::{Log, LogError, LogOptions, Ticket, WriterMode, identity};
+use crate::{Log, LogError, LogHealth, LogOptions, Ticket, WriterMode, identity};
 
 /// A log in segment files of one directory, for one process at a time.
 pub struct LocalLog {
@@ -56,8 +56,6 @@ pub struct LogMetrics {
     pub queue_bytes: usize,
     /// Whether the disk has no room for what is in line.
     pub disk_full: bool,
-    /// Why the log takes no more records, if its disk has failed.
-    pub failed: Option<String>,
     /// Group commits since the start.
     pub fsyncs: u64,
     /// Every consumer and where it stands.
@@ -99,7 +97,6 @@ impl LocalLog {
         let shared = Arc::new(Shared {
             checkpoints: Mutex::new(checkpoints),
             queue: Mutex::new(Queue {
-                next,
                 pending: Vec::new(),
                 bytes: 0,
                 closing: false,
@@ -179,9 +176,9 @@ impl LocalLog {
         // One statement a lock: within a single expression all three would be held to its end, and two
         // threads could wait for each other.
         let segments = self.shared.segments.lock().len();
-        let (queue_bytes, disk_full, failed) = {
+        let (queue_bytes, disk_full) = {
             let queue = self.shared.queue.lock();
-            (queue.bytes, queue.disk_full, queue.failed.clone())
+            (queue.bytes, queue.disk_full)
         };
         let checkpoints = self.shared.checkpoints.lock().all();
         LogMetrics {
@@ -193,7 +190,6 @@ impl LocalLog {
             max_bytes: self.shared.options.max_bytes,
             queue_bytes,
             disk_full,
-            failed,
             fsyncs: self.shared.fsyncs.load(Ordering::Relaxed),
             checkpoints,
         }
@@ -212,10 +208,7 @@ impl Drop for LocalLog {
 
 impl Journal for LocalLog {
     fn append(&self, record: Record) -> BoxFuture<'_, Result<Offset, JournalError>> {
-        Box::pin(async move {
-            let ticket = self.shared.submit_all(vec![record])?;
-            ticket.durable.await.map(|()| ticket.offset)
-        })
+        Box::pin(async move { self.shared.submit_all(vec![record])?.durable.await })
     }
 }
 
@@ -226,6 +219,10 @@ impl Log for LocalLog {
 
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
         self.shared.submit_all(records)
+    }
+
+    fn health(&self) -> LogHealth {
+        self.shared.health()
     }
 
     fn start(&self) -> Offset {

@@ -6,7 +6,7 @@ use forewarn_types::{BoxFuture, Journal, JournalError, Offset, Record};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use crate::{Log, LogError, Ticket};
+use crate::{Log, LogError, LogHealth, Ticket};
 
 /// A log that forgets everything when it is dropped. Records are durable at once, unless it is told to hold
 /// them.
@@ -70,10 +70,7 @@ impl MemoryLog {
 
 impl Journal for MemoryLog {
     fn append(&self, record: Record) -> BoxFuture<'_, Result<Offset, JournalError>> {
-        Box::pin(async move {
-            let ticket = self.submit(record)?;
-            ticket.durable.await.map(|()| ticket.offset)
-        })
+        Box::pin(async move { self.submit(record)?.durable.await })
     }
 }
 
@@ -99,10 +96,19 @@ impl Log for MemoryLog {
         let durable = async move {
             end.wait_for(|end| *end > offset)
                 .await
-                .map(drop)
+                .map(|_| offset)
                 .map_err(|_| JournalError::Stopped("the log is gone".into()))
         };
-        Ok(Ticket { offset, durable: Box::pin(durable) })
+        Ok(Ticket { durable: Box::pin(durable) })
+    }
+
+    fn health(&self) -> LogHealth {
+        let mood = self.mood.lock();
+        match (mood.failed, mood.room) {
+            (true, _) => LogHealth::Failed("a test says so".into()),
+            (false, 0) => LogHealth::Full("a test says so".into()),
+            _ => LogHealth::Ok,
+        }
     }
 
     fn start(&self) -> Offset {

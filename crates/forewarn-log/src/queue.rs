@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use crate::frame::FRAME_BYTES;
 use crate::payload::Payload;
 
-/// What a sender hears of its record: it is durable, or never will be.
-pub(crate) type Outcome = Result<(), JournalError>;
+/// What a sender hears of its record: it is durable at this offset, or never will be.
+pub(crate) type Outcome = Result<Offset, JournalError>;
 
 /// A record in line for the disk.
 pub(crate) struct Pending {
@@ -27,8 +27,6 @@ impl Pending {
 
 /// Records in line for the disk.
 pub(crate) struct Queue {
-    /// The offset of the next record to be put in line.
-    pub(crate) next: Offset,
     pub(crate) pending: Vec<Pending>,
     /// Bytes of the frames that are not durable yet, those being written included.
     pub(crate) bytes: usize,

@@ -12,11 +12,15 @@ use crate::buffers::Buffers;
 use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
 use crate::disk::Disk;
-use crate::frame::MAX_PAYLOAD_BYTES;
+use crate::frame::{FRAME_BYTES, MAX_PAYLOAD_BYTES};
+use crate::health::LogHealth;
 use crate::payload::Payload;
 use crate::queue::{Outcome, Pending, Queue};
 use crate::segment::{HEADER_BYTES, Segment};
 use crate::{Compression, LogError, LogOptions, Ticket};
+
+/// How many sixty-fourths of the log's room are kept from what senders send.
+const SENDERS_PART: u64 = 4;
 
 /// What the senders, the readers and the writer's thread share. Locks are taken in the order of the fields.
 pub(crate) struct Shared {
@@ -39,8 +43,7 @@ pub(crate) struct Shared {
 impl Shared {
     /// See [`crate::Log::submit_all`].
     pub(crate) fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError> {
-        let limit = self.options.max_bytes
-            - records.iter().map(kept_part).max().map_or(0, |part| self.options.max_bytes / 64 * part);
+        let limit = self.limit(records.iter().map(kept_part).max().unwrap_or(0));
         let (pending, durable) = self.prepare(records)?;
         let frames: usize = pending.iter().map(Pending::frame_bytes).sum();
         let headers = HEADER_BYTES * pending.len() as u64;
@@ -52,36 +55,57 @@ impl Shared {
         if queue.closing {
             return Err(JournalError::Stopped("the server is shutting down".into()));
         }
-        if queue.disk_full {
-            return Err(JournalError::Full(format!(
-                "the disk that holds {} has no room; free some",
-                self.options.dir.display()
-            )));
-        }
         if queue.bytes > 0 && queue.bytes + frames > self.options.queue_bytes {
             return Err(JournalError::Full(format!("{} bytes already wait for the disk", queue.bytes)));
         }
-        let disk_bytes = self.disk_bytes.load(Ordering::Relaxed);
-        if disk_bytes + frames as u64 + headers > limit {
-            return Err(JournalError::Full(format!(
-                "it takes {disk_bytes} of log.max_bytes = {} since not all of its records are in the lake and \
-                 in snapshots yet",
-                self.options.max_bytes
-            )));
+        if let Some(reason) = self.lack_of_room(&queue, frames as u64 + headers, limit) {
+            return Err(JournalError::Full(reason));
         }
         self.disk_bytes.fetch_add(frames as u64, Ordering::Relaxed);
         // The writer needs to be told of the first record in line, and of the one with which it need not wait
         // for more.
         let wake = queue.pending.is_empty() || queue.bytes + frames >= self.options.enough_bytes();
         queue.bytes += frames;
-        queue.next = Offset(queue.next.0 + pending.len() as u64);
-        let offset = Offset(queue.next.0 - 1);
         queue.pending.extend(pending);
         drop(queue);
         if wake {
             self.wake.notify_one();
         }
-        Ok(Ticket { offset, durable: Box::pin(async { durable.await.unwrap_or_else(|_| Err(stopped())) }) })
+        Ok(Ticket { durable: Box::pin(async { durable.await.unwrap_or_else(|_| Err(stopped())) }) })
+    }
+
+    /// See [`crate::Log::health`].
+    pub(crate) fn health(&self) -> LogHealth {
+        let queue = self.queue.lock();
+        if let Some(reason) = &queue.failed {
+            return LogHealth::Failed(reason.clone());
+        }
+        let least = FRAME_BYTES as u64 + HEADER_BYTES;
+        let lack = self.lack_of_room(&queue, least, self.limit(SENDERS_PART));
+        lack.map_or(LogHealth::Ok, LogHealth::Full)
+    }
+
+    /// How many bytes the log may take for records from which so many sixty-fourths of it are kept.
+    const fn limit(&self, kept: u64) -> u64 {
+        self.options.max_bytes - self.options.max_bytes / 64 * kept
+    }
+
+    /// Why there is no room for so many `bytes` more below `limit`, if there is none.
+    fn lack_of_room(&self, queue: &Queue, bytes: u64, limit: u64) -> Option<String> {
+        if queue.disk_full {
+            return Some(format!(
+                "the disk that holds {} has no room; free some",
+                self.options.dir.display()
+            ));
+        }
+        let disk_bytes = self.disk_bytes.load(Ordering::Relaxed);
+        (disk_bytes + bytes > limit).then(|| {
+            format!(
+                "it takes {disk_bytes} of log.max_bytes = {} since not all of its records are in the lake and \
+                 in snapshots yet",
+                self.options.max_bytes
+            )
+        })
     }
 
     /// Encodes records that are to be put in line together; the receiver hears of the last of them.
@@ -134,7 +158,7 @@ impl Shared {
 /// accepted find room, and in the last half of that only definitions, without which there is no start.
 const fn kept_part(record: &Record) -> u64 {
     match record {
-        Record::Readings(_) | Record::Series(_) => 4,
+        Record::Readings(_) | Record::Series(_) => SENDERS_PART,
         Record::Alert(_) => 1,
         Record::Definitions(_) => 0,
         _ => 2,

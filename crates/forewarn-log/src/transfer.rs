@@ -153,7 +153,7 @@ mod tests {
         assert_eq!((copy.id(), copy.start(), copy.end()), (log.id(), Offset(4), Offset(8)));
         assert_eq!(read(copy.as_ref(), 4), read(log.as_ref(), 4)[..4]);
         let ticket = copy.submit_all(vec![tick(100)]).unwrap();
-        assert_eq!(ticket.offset, Offset(8), "offsets go on");
+        assert_eq!(ticket.durable.await, Ok(Offset(8)), "offsets go on");
         drop(copy);
         assert!(
             import(options, log.id(), Offset(4), &exported).await.is_err(),

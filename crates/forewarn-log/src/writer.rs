@@ -286,12 +286,13 @@ impl Writer {
         }
         drop(queue);
         self.end.send_replace(self.next);
-        let tell = |pending: Pending| {
+        let first = self.next.0 - written as u64;
+        let answer = |(offset, pending): (u64, Pending)| {
             // The sender may have gone; its record is durable all the same.
-            let _told = pending.done.send(Ok(()));
+            let _sent = pending.done.send(Ok(Offset(offset)));
             pending.payload.bytes
         };
-        let buffers: Vec<Vec<u8>> = batch.into_iter().map(tell).collect();
+        let buffers: Vec<Vec<u8>> = (first..).zip(batch).map(answer).collect();
         self.shared.buffers.give(buffers);
     }
 

@@ -64,9 +64,6 @@ fn show_log(out: &mut Exposition, log: &LogMetrics) {
     let as_number = |flag: bool| f64::from(u8::from(flag));
     let help = "1 while the disk has no room for what is in line; then readings are refused.";
     out.gauge("forewarn_log_disk_full", help, &[], as_number(log.disk_full));
-    let help =
-        "1 once the log's disk has failed; nothing is taken in until it is mended and the server restarted.";
-    out.gauge("forewarn_log_failed", help, &[], as_number(log.failed.is_some()));
     out.gauge("forewarn_log_segments", "Segment files.", &[], log.segments as f64);
     out.counter("forewarn_log_fsyncs_total", "Groups of records made durable together.", &[], log.fsyncs);
     for (consumer, offset) in &log.checkpoints {

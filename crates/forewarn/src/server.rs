@@ -10,7 +10,7 @@ use forewarn_batch::{Scheduler, SchedulerHandle};
 use forewarn_engine::{Engine, EngineOptions};
 use forewarn_ingest::{Intake, IntakeLimits, IntakeState};
 use forewarn_lake::{Branch, Lake, LakeOptions};
-use forewarn_log::{Compression, LocalLog, Log, LogOptions};
+use forewarn_log::{Compression, LocalLog, Log, LogHealth, LogOptions};
 use forewarn_models::ModelService;
 use forewarn_sources::Sources;
 use forewarn_spec::{LogCompression, Refused, ServerConfig};
@@ -180,7 +180,7 @@ impl Server {
                 Ok(Err(error)) => error,
                 Err(error) => anyhow::anyhow!("a part of the server was cut off: {error}"),
             };
-            if self.log.metrics().failed.is_none() {
+            if !matches!(self.log.health(), LogHealth::Failed(_)) {
                 return error;
             }
             let error = format!("{error:#}");

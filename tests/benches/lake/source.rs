@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use forewarn_log::{Log, LogError, Ticket};
+use forewarn_log::{Log, LogError, LogHealth, Ticket};
 use forewarn_tests::data;
 use forewarn_tests::random::Random;
 use forewarn_types::{
@@ -129,6 +129,10 @@ impl Log for Source {
 
     fn submit_all(&self, _: Vec<Record>) -> Result<Ticket, JournalError> {
         Err(JournalError::Refused("nothing is appended here".into()))
+    }
+
+    fn health(&self) -> LogHealth {
+        LogHealth::Ok
     }
 
     fn start(&self) -> Offset {

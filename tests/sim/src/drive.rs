@@ -41,8 +41,8 @@ struct Waiting {
     answer: BoxFuture<'static, Result<Accepted, IngestError>>,
 }
 
-/// A command that is not answered yet, and its offset.
-type WaitingCommand = (Offset, BoxFuture<'static, Result<(), JournalError>>);
+/// A command that is not answered yet.
+type WaitingCommand = BoxFuture<'static, Result<Offset, JournalError>>;
 
 struct Driver {
     world: Arc<World>,
@@ -393,10 +393,10 @@ impl Driver {
                 }
             }
         }
-        for (offset, mut durable) in std::mem::take(&mut self.commands) {
+        for mut durable in std::mem::take(&mut self.commands) {
             match durable.as_mut().poll(&mut context) {
-                Poll::Pending => self.commands.push((offset, durable)),
-                Poll::Ready(Ok(())) if offset >= end => {
+                Poll::Pending => self.commands.push(durable),
+                Poll::Ready(Ok(offset)) if offset >= end => {
                     return Err(Failure::Broken(format!(
                         "the record {offset} was acknowledged, and the log ends at {end}"
                     )));
@@ -416,7 +416,7 @@ impl Driver {
         let now = Timestamp(self.plan.tick());
         self.set_clock(now.0);
         let ticket = server.log.submit(Record::Tick(now))?;
-        self.commands.push((ticket.offset, ticket.durable));
+        self.commands.push(ticket.durable);
         Ok(())
     }
 
@@ -442,7 +442,7 @@ impl Driver {
             time: now,
         };
         let ticket = server.log.submit(Record::Command(command))?;
-        self.commands.push((ticket.offset, ticket.durable));
+        self.commands.push(ticket.durable);
         Ok(())
     }
 

@@ -134,7 +134,7 @@ struct Runner {
     /// Decided, and not yet in line for the log.
     unsaid: VecDeque<AlertTransition>,
     /// Resolves once what was put in line is durable.
-    durable: Option<BoxFuture<'static, Result<(), JournalError>>>,
+    durable: Option<BoxFuture<'static, Result<Offset, JournalError>>>,
     /// Why the log did not take a decision. The engine is ahead of the log then, so that no snapshot may be
     /// taken of it: in the server this ends the real-time path.
     failed: Option<String>,
@@ -344,7 +344,7 @@ impl Runner {
             Some(outcome) => {
                 self.durable = None;
                 self.failed = outcome.as_ref().err().map(ToString::to_string);
-                Ok(outcome.map(|()| true)?)
+                Ok(outcome.map(|_| true)?)
             }
             None => Ok(false),
         }

@@ -7,7 +7,7 @@ use axum::extract::State as Extract;
 use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
 use forewarn_lake::{CommitFailure, Lake};
-use forewarn_log::Log;
+use forewarn_log::{Log, LogHealth};
 use forewarn_types::{Offset, Record};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -120,9 +120,12 @@ fn uncommitted(api: &ApiState) -> String {
     api.lake.failures().into_iter().map(shown).collect()
 }
 
-/// Appends an empty record, of a kind that is refused as soon as readings are: the only proof that the log
-/// accepts records.
+/// Asks the log how it is. If all seems well, it appends a record without content, of a kind that is refused
+/// as soon as readings are: the one proof that the disk answers.
 async fn probe_log(api: &ApiState) -> Check {
+    if let Some(problem) = api.log.health().problem() {
+        return Check { name: "log", ok: false, detail: problem.to_string() };
+    }
     let appended = tokio::time::timeout(READY_WITHIN, api.log.append(Record::Series(Vec::new()))).await;
     let (ok, detail) = match appended {
         Ok(Ok(offset)) => (true, format!("offset {offset} is durable")),
@@ -176,10 +179,20 @@ pub(crate) fn register_metrics(api: &ApiState) {
     });
 }
 
+fn log_health(out: &mut Exposition, health: &LogHealth) {
+    let as_number = |flag: bool| f64::from(u8::from(flag));
+    let help = "1 while the log has no room for readings, on its disk or within log.max_bytes.";
+    out.gauge("forewarn_log_full", help, &[], as_number(matches!(health, LogHealth::Full(_))));
+    let help = "1 once the log's disk has failed. Nothing is accepted until the disk is repaired and the server \
+                restarted.";
+    out.gauge("forewarn_log_failed", help, &[], as_number(matches!(health, LogHealth::Failed(_))));
+}
+
 fn log_metrics(out: &mut Exposition, log: &dyn Log, applied: Offset) {
     let (start, end) = (log.start(), log.end());
     out.gauge("forewarn_log_start_offset", "Oldest offset in the log.", &[], start.0 as f64);
     out.gauge("forewarn_log_end_offset", "End of the durable log.", &[], end.0 as f64);
+    log_health(out, &log.health());
     let behind = end.0.saturating_sub(applied.0) as f64;
     out.gauge("forewarn_state_lag_records", "Records that the read model is behind the log.", &[], behind);
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use forewarn_log::{Access, DiskFile, Log as _};
+use forewarn_log::{Access, DiskFile, Log as _, LogHealth};
 use parking_lot::Mutex;
 
 use super::*;
@@ -112,7 +112,7 @@ async fn a_failed_disk_stops_the_intake_for_good_and_no_reader() {
     let (problem, check) = log_check(&server).await;
     assert!(check["detail"].as_str().unwrap().contains("mend the disk, restart"), "{check}");
     assert!(problem["detail"].as_str().unwrap().contains("cannot write"), "{problem}");
-    assert!(server.log.metrics().failed.is_some_and(|reason| reason.contains("cannot write")));
+    assert!(matches!(server.log.health(), LogHealth::Failed(reason) if reason.contains("cannot write")));
     assert_eq!(count(&server).await, 1, "readers are still served");
     assert_eq!(server.get("/v1/assets/a").await.status, 200);
     assert_eq!(server.get("/v1/alerts").await.status, 200);
@@ -143,7 +143,7 @@ async fn a_full_disk_refuses_readings_until_there_is_room() {
     assert!(refused["detail"].as_str().unwrap().contains("has no room"), "{refused}");
     let (_, check) = log_check(&server).await;
     assert!(check["detail"].as_str().unwrap().contains("has no room; free some"), "{check}");
-    assert!(server.log.metrics().failed.is_none());
+    assert!(matches!(server.log.health(), LogHealth::Full(_)));
     assert_eq!(server.log.end(), end, "nothing was acknowledged");
     disk.answers(None);
     assert_eq!(waiting.await.unwrap().unwrap().status(), 200);

@@ -1,6 +1,7 @@
 //! What the intake knows about the readings that are in the log, as a fold over the log.
 
-use forewarn_types::{Offset, Record, SeriesDef, SeriesId, SeriesTable};
+use forewarn_types::{BoxFuture, JournalError, Offset, Record, SeriesDef, SeriesId, SeriesTable};
+use futures::future::Shared;
 use serde::{Deserialize, Serialize};
 
 use super::window::{Window, fingerprint};
@@ -19,11 +20,16 @@ pub struct IntakeState {
     pub recent: Vec<u64>,
 }
 
+/// Resolves once a batch is durable, for all who wait for it; gives the offset of its last record.
+pub(super) type Durable = Shared<BoxFuture<'static, Result<Offset, JournalError>>>;
+
 /// What stands behind the append lock.
 #[derive(Debug)]
 pub(super) struct Memory {
-    /// One past the last record that was submitted or replayed.
-    pub(super) next: Offset,
+    /// One past the last record that was replayed.
+    next: Offset,
+    /// The batch that was submitted last; its offset is known once it is durable. `None` since the start.
+    pub(super) last: Option<Durable>,
     /// How many of the table's definitions are in the log, or in line for it.
     pub(super) series_logged: usize,
     newest: Vec<i64>,
@@ -36,6 +42,7 @@ impl Memory {
     pub(super) const fn new(duplicate_window: usize) -> Self {
         Self {
             next: Offset(0),
+            last: None,
             series_logged: 0,
             newest: Vec::new(),
             changed: Vec::new(),
@@ -68,9 +75,8 @@ impl Memory {
         false
     }
 
-    /// What was remembered stays: its record is in line, and `next` follows it.
-    pub(super) fn commit(&mut self, next: Offset) {
-        self.next = next;
+    /// What was remembered stays: its record is in the log, or in line for it.
+    pub(super) fn commit(&mut self) {
         self.changed.clear();
         self.window.commit();
     }
@@ -83,6 +89,8 @@ impl Memory {
         self.window.undo();
     }
 
+    /// As of the last record that was replayed; what was submitted since is in it as well, and its offset is for
+    /// the caller to add.
     pub(super) fn to_state(&self, table: &SeriesTable) -> IntakeState {
         let series: Vec<_> = table.defs().iter().take(self.series_logged).cloned().collect();
         let mut newest = self.newest.clone();
@@ -99,7 +107,8 @@ impl Memory {
         self.define(&snapshot.series, table)?;
         self.newest.clone_from(&snapshot.newest);
         snapshot.recent.iter().for_each(|&fingerprint| self.window.add(fingerprint));
-        self.commit(snapshot.next);
+        self.next = snapshot.next;
+        self.commit();
         Ok(())
     }
 
@@ -118,7 +127,8 @@ impl Memory {
                 if let Some(id) = batch.series.iter().find(|id| id.index() >= self.series_logged) {
                     let defined = self.series_logged;
                     return Err(IngestError::Restore(format!(
-                        "offset {offset} has readings of series {}, but only {defined} series are defined before it",
+                        "offset {offset} has readings of series {}, but only {defined} series are defined \
+                         before it",
                         id.0
                     )));
                 }
@@ -128,7 +138,8 @@ impl Memory {
             }
             _ => {}
         }
-        self.commit(offset.next());
+        self.next = offset.next();
+        self.commit();
         Ok(())
     }
 

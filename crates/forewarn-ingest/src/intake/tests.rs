@@ -255,6 +255,51 @@ fn a_repetition_is_acknowledged_no_sooner_than_what_it_repeats() {
 }
 
 #[test]
+fn a_snapshot_waits_for_what_it_remembers_and_stands_behind_it() {
+    let log = memory_log();
+    let intake = Arc::new(intake_on(&log, 100));
+    accept(&intake, &[(0, 1, 1.0)]);
+    block_on(async {
+        // Another stage writes in between.
+        log.submit(Record::Tick(NOW)).unwrap().durable.await.unwrap();
+        assert_eq!(intake.state().await.unwrap().next, Offset(2), "a definition and one reading");
+        log.hold();
+        let accepting = Arc::clone(&intake);
+        let second = tokio::spawn(async move { accepting.accept(batch(&[(0, 2, 2.0)])).await });
+        tokio::task::yield_now().await;
+        let asked = Arc::clone(&intake);
+        let state = tokio::spawn(async move { asked.state().await });
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!state.is_finished(), "a crash could take the second reading back");
+        log.release();
+        let state = state.await.unwrap().unwrap();
+        assert_eq!((state.next, state.newest.as_slice()), (Offset(4), [2].as_slice()));
+        assert_eq!(second.await.unwrap().unwrap().accepted, 1);
+    });
+}
+
+#[test]
+fn a_repetition_is_acknowledged_though_the_first_sender_has_gone() {
+    let log = memory_log();
+    log.hold();
+    let intake = Arc::new(intake_on(&log, 100));
+    block_on(async {
+        let first = intake.accept(batch(&[(0, 1, 1.0)]));
+        assert!(first.now_or_never().is_none(), "it gives up before its readings are durable");
+        let repeated = tokio::spawn({
+            let intake = Arc::clone(&intake);
+            async move { intake.accept(batch(&[(0, 1, 1.0)])).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!repeated.is_finished());
+        log.release();
+        assert_eq!(repeated.await.unwrap().unwrap().duplicates, 1);
+    });
+}
+
+#[test]
 fn a_snapshot_of_another_log_is_refused() {
     let intake = intake_on(&memory_log(), 10);
     let error = intake.restore(&IntakeState { next: Offset(3), ..IntakeState::default() }).unwrap_err();

@@ -138,7 +138,8 @@ fn a_group_of_large_and_small_records_is_read_back_as_it_was_sent() {
             let tickets: Vec<_> =
                 (0..).zip(rows).map(|(number, rows)| log.submit(record(number, rows)).unwrap()).collect();
             assert!(log.write_waiting(), "all in one group");
-            assert_eq!(tickets.last().map(|ticket| ticket.offset.next()), Some(log.end()));
+            let last = tickets.into_iter().last().map(|ticket| block_on(ticket.durable).unwrap());
+            assert_eq!(last.map(Offset::next), Some(log.end()));
         }
         assert_eq!(log.metrics().fsyncs, 3);
         log.close().unwrap();
