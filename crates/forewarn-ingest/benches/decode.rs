@@ -105,7 +105,8 @@ fn wide() -> String {
         let (pump, value) = (10 + index / 4 % 50, 60 + index % 40);
         let _ = writeln!(
             body,
-            r#"{{"asset":"plant/pump{pump}","time":"{}","values":{{"temp":{value}.1,"flow":{value}.2,"vibr":0.{value},"amps":{value}}}}}"#,
+            "{{\"asset\":\"plant/pump{pump}\",\"time\":\"{}\",\"values\":{{\"temp\":{value}.1,\
+             \"flow\":{value}.2,\"vibr\":0.{value},\"amps\":{value}}}}}",
             Timestamp(time(index)),
         );
     }

@@ -136,8 +136,8 @@ impl Intake {
         self.counters.snapshot()
     }
 
-    /// Everything that needs the append lock. What has to become durable before the batch is acknowledged comes
-    /// back beside the outcome.
+    /// Everything that needs the append lock. What has to become durable before the batch is acknowledged
+    /// comes back beside the outcome.
     fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Option<Durable>), IngestError> {
         let mut memory = self.memory.lock();
         let now = self.clock.now();
@@ -165,8 +165,8 @@ impl Intake {
                 }
             }
         } else if judge.outcome.duplicates > 0 {
-            // What a repetition repeats may still be on its way to the disk. The log is made durable in order,
-            // so all of it is once the last batch is.
+            // What a repetition repeats may still be on its way to the disk. The log is made durable in
+            // order, so all of it is once the last batch is.
             memory.last.clone()
         } else {
             None

@@ -263,7 +263,8 @@ mod tests {
         let mut out = Vec::new();
         batch.write_ndjson(&mut out);
         let expected = "{\"asset\":\"p/\\\"1\\\"\",\"signal\":\"t\",\"value\":0.1}\n\
-                        {\"asset\":\"p\",\"signal\":\"t\",\"time\":\"1970-01-01T00:00:01.500000Z\",\"value\":-2.0,\"quality\":\"uncertain\"}\n";
+                        {\"asset\":\"p\",\"signal\":\"t\",\"time\":\"1970-01-01T00:00:01.500000Z\",\
+                        \"value\":-2.0,\"quality\":\"uncertain\"}\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }

@@ -31,8 +31,9 @@ pub enum LogError {
     },
     /// A file does not hold what was written to it.
     #[error(
-        "the log is damaged: {path} at byte {position}: {problem}; restore this file from a copy of the disk, or move the log's folder \
-         away to start with an empty log (what the lake has not taken in by then is lost)"
+        "the log is damaged: {path} at byte {position}: {problem}; restore this file from a copy of the \
+         disk, or move the log's folder away to start with an empty log (what the lake has not taken in by \
+         then is lost)"
     )]
     Corrupt {
         /// Which file.
@@ -44,7 +45,8 @@ pub enum LogError {
     },
     /// The records asked for are gone.
     #[error(
-        "offset {from} has been trimmed, the log starts at {start}; rebuild this consumer from the lake or from a newer snapshot"
+        "offset {from} has been trimmed, the log starts at {start}; rebuild this consumer from the lake or \
+         from a newer snapshot"
     )]
     Trimmed {
         /// The offset asked for.
@@ -54,8 +56,8 @@ pub enum LogError {
     },
     /// A consumer claims to have read what was never written.
     #[error(
-        "consumer {consumer} stands at offset {offset}, but the log ends at {end}: they do not belong together; \
-         point the server at the log (data_dir) that this consumer has read"
+        "consumer {consumer} stands at offset {offset}, but the log ends at {end}: they do not belong \
+         together; point the server at the log (data_dir) that this consumer has read"
     )]
     Beyond {
         /// The consumer.

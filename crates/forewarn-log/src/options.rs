@@ -86,14 +86,16 @@ impl LogOptions {
         }
         if self.group_delay > MAX_GROUP_DELAY {
             return Err(LogError::Options(format!(
-                "log.group_delay is {:?}; every sender waits that long, so it may be at most {MAX_GROUP_DELAY:?}",
+                "log.group_delay is {:?}; every sender waits that long, so it may be at most \
+                 {MAX_GROUP_DELAY:?}",
                 self.group_delay
             )));
         }
         // The segment that is written to is never trimmed, so it may take half of the room at most.
         if self.segment_bytes > self.max_bytes / 2 {
             return Err(LogError::Options(format!(
-                "log.segment_bytes ({}) may be at most half of log.max_bytes ({}); raise log.max_bytes or lower log.segment_bytes",
+                "log.segment_bytes ({}) may be at most half of log.max_bytes ({}); raise log.max_bytes or \
+                 lower log.segment_bytes",
                 self.segment_bytes, self.max_bytes
             )));
         }

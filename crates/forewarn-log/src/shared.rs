@@ -101,8 +101,8 @@ impl Shared {
         let disk_bytes = self.disk_bytes.load(Ordering::Relaxed);
         (disk_bytes + bytes > limit).then(|| {
             format!(
-                "it takes {disk_bytes} of log.max_bytes = {} since not all of its records are in the lake and \
-                 in snapshots yet",
+                "it takes {disk_bytes} of log.max_bytes = {} since not all of its records are in the lake \
+                 and in snapshots yet",
                 self.options.max_bytes
             )
         })

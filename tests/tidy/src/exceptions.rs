@@ -12,14 +12,6 @@ pub const UNTAKEN: &[&str] = &["forewarn-query"];
 /// Crates with files that are too long.
 pub const SIZE: &[&str] = &["forewarn-lake"];
 /// Crates with lines that are too wide.
-pub const WIDTH: &[&str] = &[
-    "forewarn",
-    "forewarn-api",
-    "forewarn-engine",
-    "forewarn-ingest",
-    "forewarn-lake",
-    "forewarn-log",
-    "forewarn-spec",
-];
+pub const WIDTH: &[&str] = &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-lake", "forewarn-spec"];
 /// Crates with `mod.rs` or `#[path]`.
 pub const STYLE: &[&str] = &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-lake"];

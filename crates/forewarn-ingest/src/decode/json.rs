@@ -15,7 +15,8 @@ use super::lines::Lines;
 use super::{DecodeOptions, number, parse_time, time};
 use crate::{IngestError, NO_TIME, RawBatch};
 
-const EXAMPLE: &str = r#"readings such as {"asset":"plant1/pump7","signal":"temperature","time":"2026-01-31T08:30:00Z","value":91.2}, one a line or as an array"#;
+const EXAMPLE: &str = "readings such as {\"asset\":\"plant1/pump7\",\"signal\":\"temperature\",\
+                       \"time\":\"2026-01-31T08:30:00Z\",\"value\":91.2}, one a line or as an array";
 
 /// Decodes the body of `POST /v1/readings`. Lines (elements of an array, where the body is one) that cannot
 /// be used are listed in the batch; all others are kept.

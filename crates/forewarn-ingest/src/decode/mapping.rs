@@ -39,7 +39,9 @@ impl InfluxMapping {
         let signal = parts(signal_template)?;
         if asset.contains(&Part::Field) {
             return Err(IngestError::Influx(
-                "influx.asset cannot hold {field}: one asset has many; use {measurement}, {tag:NAME} or {tags}".into(),
+                "influx.asset cannot hold {field}: one asset has many; use {measurement}, {tag:NAME} or \
+                 {tags}"
+                    .into(),
             ));
         }
         if signal.iter().any(|part| matches!(part, Part::Tags | Part::Tag(_))) {
@@ -162,7 +164,9 @@ fn parts(template: &str) -> Result<Vec<Part>, IngestError> {
     }
     if parts.is_empty() {
         return Err(IngestError::Influx(
-            "a template is empty; the defaults are {tags} for influx.asset, {measurement}_{field} for influx.signal".into(),
+            "a template is empty; the defaults are {tags} for influx.asset, {measurement}_{field} for \
+             influx.signal"
+                .into(),
         ));
     }
     Ok(parts)

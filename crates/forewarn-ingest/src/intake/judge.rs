@@ -85,7 +85,10 @@ impl<'a> Judge<'a> {
             return self.reject(
                 row,
                 Reason::Time,
-                format!("the time {time} {problem} (the server's clock shows {now}); check the sender's clock and unit"),
+                format!(
+                    "the time {time} {problem} (the server's clock shows {now}); check the sender's \
+                     clock and unit"
+                ),
             );
         }
         let id = match self.series(row) {

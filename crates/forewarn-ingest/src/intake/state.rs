@@ -89,7 +89,7 @@ impl Memory {
         self.window.undo();
     }
 
-    /// As of the last record that was replayed; what was submitted since is in it as well, and its offset is for
+    /// As of the last record that was replayed. What was submitted since is in it as well; its offset is for
     /// the caller to add.
     pub(super) fn to_state(&self, table: &SeriesTable) -> IntakeState {
         let series: Vec<_> = table.defs().iter().take(self.series_logged).cloned().collect();

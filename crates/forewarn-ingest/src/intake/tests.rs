@@ -388,7 +388,8 @@ proptest! {
         }
         prop_assert_eq!(block_on(restarted.state()).unwrap(), block_on(intake.state()).unwrap());
         prop_assert_eq!(accept(&restarted, &[(4, 1, 1.0)]).accepted, 1);
-        prop_assert_eq!(readings(&log).last().map(|reading| reading.1), Some(1), "definitions stay in order after a restart");
+        let last = readings(&log).last().map(|reading| reading.1);
+        prop_assert_eq!(last, Some(1), "definitions stay in order after a restart");
     }
 }
 

@@ -156,9 +156,8 @@ fn a_log_in_a_hurry_does_not_let_senders_wait_for_a_full_disk() {
     append(&log, record(0, 3));
     disk.full.store(true, Ordering::SeqCst);
     let ticket = log.submit(record(1, 3)).unwrap();
-    assert!(
-        matches!(block_on(ticket.durable), Err(JournalError::Stopped(text)) if text.contains("no storage space"))
-    );
+    let error = block_on(ticket.durable).unwrap_err();
+    assert!(matches!(&error, JournalError::Stopped(text) if text.contains("no storage space")), "{error}");
     assert!(matches!(log.submit(record(2, 3)), Err(JournalError::Stopped(_))));
     drop(log);
     disk.full.store(false, Ordering::SeqCst);

@@ -85,6 +85,7 @@ proptest! {
 
     #[test]
     fn the_log_reads_like_a_vector(steps in steps(), cached in any::<bool>(), compressed in any::<bool>()) {
-        run(steps, if cached { 2_000 } else { 0 }, if compressed { Compression::Lz4 } else { Compression::None });
+        let compression = if compressed { Compression::Lz4 } else { Compression::None };
+        run(steps, if cached { 2_000 } else { 0 }, compression);
     }
 }

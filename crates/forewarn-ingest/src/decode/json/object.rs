@@ -20,7 +20,8 @@ pub(super) fn decode(text: &str, line: u32, batch: &mut RawBatch) -> Result<(), 
     let object: Object<'_> = serde_json::from_str(text).map_err(|error| explain(&error, text))?;
     if let Some(key) = object.unknown {
         return Err(format!(
-            "unknown key {:?}; the keys are asset, signal, time, value, quality, or values in place of signal and value",
+            "unknown key {:?}; the keys are asset, signal, time, value, quality, or values in place of \
+             signal and value",
             shorten(&key)
         ));
     }
@@ -65,7 +66,8 @@ pub(super) fn explain(error: &serde_json::Error, text: &str) -> String {
     let column = error.column();
     if text.contains("NaN") || text.contains("Infinity") {
         return format!(
-            "not JSON ({problem}, column {column}): JSON has no NaN or Infinity; leave the reading out or send the last value with quality bad"
+            "not JSON ({problem}, column {column}): JSON has no NaN or Infinity; leave the reading out or \
+             send the last value with quality bad"
         );
     }
     format!("not JSON ({problem}, column {column}); send one object a line, or an array of objects")

@@ -80,28 +80,63 @@ fn every_way_to_write_a_reading() {
     }
 }
 
+/// Each text is refused for its reason, and the lines around it are kept.
+fn check_refusals(cases: &[(&str, String)]) {
+    let fine = r#"{"asset":"p","signal":"t","value":1}"#;
+    for (text, reason) in cases {
+        let batch = decode(&format!("{fine}\n{text}\n{fine}"));
+        assert_eq!(reasons(&batch), [(2, reason.as_str())], "{text}");
+        assert_eq!(batch.line, [1, 3], "{text}");
+    }
+}
+
 #[test]
 fn refusals_say_what_is_wrong_and_what_to_send() {
     let keys = "the keys are asset, signal, time, value, quality, or values in place of signal and value";
     let nan = "JSON has no NaN or Infinity; leave the reading out or send the last value with quality bad";
     let cases = [
         (r#"{"asset":"p","signal":"t","valeu":1}"#, format!("unknown key \"valeu\"; {keys}")),
-        (r#"{"asset":"p","signal":"t","value":1,"unit":{"deep":[1]}}"#, format!("unknown key \"unit\"; {keys}")),
+        (
+            r#"{"asset":"p","signal":"t","value":1,"unit":{"deep":[1]}}"#,
+            format!("unknown key \"unit\"; {keys}"),
+        ),
         (r#"{"asset":"p","signal":"t","value":1,"value":2}"#, "key \"value\" is given twice".into()),
-        (r#"{"asset":"p","signal":"t","value":"12"}"#, "value is the text \"12\"; send a number or true/false".into()),
+        (
+            r#"{"asset":"p","signal":"t","value":"12"}"#,
+            "value is the text \"12\"; send a number or true/false".into(),
+        ),
         (
             r#"{"asset":"p","signal":"t","value":null}"#,
             "value is null; leave the reading out, or send the last value with quality bad".into(),
         ),
-        (r#"{"asset":"p","signal":"t","value":[1]}"#, "value is an array; send a number or true/false".into()),
-        (r#"{"asset":"p","signal":"t","value":1e999}"#, "value is 1e999, which is too large for a 64-bit float; check the sender".into()),
+        (
+            r#"{"asset":"p","signal":"t","value":[1]}"#,
+            "value is an array; send a number or true/false".into(),
+        ),
+        (
+            r#"{"asset":"p","signal":"t","value":1e999}"#,
+            "value is 1e999, which is too large for a 64-bit float; check the sender".into(),
+        ),
         (r#"{"asset":"p","signal":"t","value":NaN}"#, format!("not JSON (expected value, column 35): {nan}")),
-        (r#"{"asset":"p","signal":"t","value":-Infinity}"#, format!("not JSON (invalid number, column 36): {nan}")),
+        (
+            r#"{"asset":"p","signal":"t","value":-Infinity}"#,
+            format!("not JSON (invalid number, column 36): {nan}"),
+        ),
         (r#"{"asset":"p","signal":"t"}"#, "value is missing; send a number or true/false".into()),
         (r#"{"asset":"p","value":1}"#, "signal is missing".into()),
         (r#"{"signal":"t","value":1}"#, "asset is missing".into()),
         (r#"{"asset":7,"signal":"t","value":1}"#, "asset is the number 7; send a string".into()),
-        (r#"{"asset":"p","signal":"t","value":1,"quality":"ok"}"#, "quality is the text \"ok\"; send good, uncertain or bad".into()),
+        (
+            r#"{"asset":"p","signal":"t","value":1,"quality":"ok"}"#,
+            "quality is the text \"ok\"; send good, uncertain or bad".into(),
+        ),
+    ];
+    check_refusals(&cases);
+}
+
+#[test]
+fn refusals_of_times_and_forms_say_what_is_wrong_and_what_to_send() {
+    let cases = [
         (
             r#"{"asset":"p","signal":"t","value":1,"time":true}"#,
             "time is the boolean true; send RFC 3339 text or milliseconds since 1970".into(),
@@ -114,7 +149,10 @@ fn refusals_say_what_is_wrong_and_what_to_send() {
             r#"{"asset":"p","values":{"t":1},"value":1}"#,
             "values stands beside signal or value; send either signal and value, or values".into(),
         ),
-        (r#"{"asset":"p","values":[1]}"#, "values is an array; send an object such as {\"temperature\":91.2}".into()),
+        (
+            r#"{"asset":"p","values":[1]}"#,
+            "values is an array; send an object such as {\"temperature\":91.2}".into(),
+        ),
         (r#"{"asset":"p","values":{}}"#, "values is empty; send at least one signal with its value".into()),
         (r#"["p","t",1]"#, "invalid type: sequence, expected an object with asset, signal and value".into()),
         (
@@ -123,15 +161,12 @@ fn refusals_say_what_is_wrong_and_what_to_send() {
         ),
         (
             r#"{"asset":"p","signal":"t","value":1"#,
-            "not JSON (EOF while parsing an object, column 35); send one object a line, or an array of objects".into(),
+            "not JSON (EOF while parsing an object, column 35); send one object a line, or an array of \
+             objects"
+                .into(),
         ),
     ];
-    let fine = r#"{"asset":"p","signal":"t","value":1}"#;
-    for (text, reason) in cases {
-        let batch = decode(&format!("{fine}\n{text}\n{fine}"));
-        assert_eq!(reasons(&batch), [(2, reason.as_str())], "{text}");
-        assert_eq!(batch.line, [1, 3], "{text}");
-    }
+    check_refusals(&cases);
 }
 
 #[test]
@@ -171,7 +206,8 @@ fn an_array_keeps_what_stands_before_its_break() {
             Some((
                 2,
                 format!(
-                    "{breaks}not JSON (EOF while parsing a string, column 12); send one object a line, or an array of objects"
+                    "{breaks}not JSON (EOF while parsing a string, column 12); send one object a line, or \
+                     an array of objects"
                 ),
             )),
         ),
@@ -238,13 +274,17 @@ fn hostile_lines_cost_only_themselves() {
 
 proptest! {
     #[test]
-    fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}\",:a-z0-9.\\\\ \n]{0,200}") {
+    fn no_body_panics(
+        body in proptest::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}\",:a-z0-9.\\\\ \n]{0,200}",
+    ) {
         let _ = decode_readings(&body, &DecodeOptions::default());
         let _ = decode_readings(text.as_bytes(), &DecodeOptions { max_line_bytes: 50 });
     }
 
     #[test]
-    fn good_lines_among_bad_ones_are_all_kept(lines in proptest::collection::vec((any::<bool>(), "[^\n\r\\[]{1,40}"), 1..30)) {
+    fn good_lines_among_bad_ones_are_all_kept(
+        lines in proptest::collection::vec((any::<bool>(), "[^\n\r\\[]{1,40}"), 1..30),
+    ) {
         let mut body = String::from("{}\n");
         let mut expected = Vec::new();
         for ((good, rubbish), line) in lines.iter().zip(2..) {
@@ -263,7 +303,15 @@ proptest! {
     #[test]
     fn what_is_written_as_ndjson_is_read_back(
         sent in proptest::collection::vec(
-            ("[a-zé\"\\\\/ \\n]{1,8}", "[a-zü]{1,8}", -60_000_000_000_000_000_i64..250_000_000_000_000_000, any::<f64>(), 0..3_usize), 1..40)
+            (
+                "[a-zé\"\\\\/ \\n]{1,8}",
+                "[a-zü]{1,8}",
+                -60_000_000_000_000_000_i64..250_000_000_000_000_000,
+                any::<f64>(),
+                0..3_usize,
+            ),
+            1..40,
+        )
     ) {
         let mut batch = RawBatch::default();
         for ((asset, signal, time, value, quality), line) in sent.iter().zip(1..) {

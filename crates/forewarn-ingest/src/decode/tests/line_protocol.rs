@@ -94,7 +94,8 @@ fn refusals_name_the_line_and_the_field() {
             "m,t=a v=9223372036854775808i,w=-1u 0",
             0,
             vec![
-                "field \"v\" is 9223372036854775808i; write a number (1.5, 2i, 3u) or a boolean (true, false)",
+                "field \"v\" is 9223372036854775808i; write a number (1.5, 2i, 3u) or a boolean (true, \
+                 false)",
                 "field \"w\" is -1u; write a number (1.5, 2i, 3u) or a boolean (true, false)",
             ],
         ),
@@ -143,7 +144,8 @@ fn refusals_name_the_line_and_the_field() {
 
 #[test]
 fn texts_are_passed_over_and_no_refusal() {
-    let body = "m,t=a v=1,s=\"on, = x\\\" \",w=2 0\nsystem,host=h uptime_format=\"3:21\" 0\nsystem,host=h up=t,uptime_format=\"3:22\" 1000";
+    let body = "m,t=a v=1,s=\"on, = x\\\" \",w=2 0\nsystem,host=h uptime_format=\"3:21\" 0\n\
+        system,host=h up=t,uptime_format=\"3:22\" 1000";
     let batch = decode_ns(body);
     assert_eq!((batch.errors.as_slice(), batch.rejected, batch.skipped), (&[][..], 0, 3));
     assert_eq!((batch.value.as_slice(), batch.line.as_slice()), (&[1.0, 2.0, 1.0][..], &[1, 1, 3][..]));
@@ -304,13 +306,18 @@ fn asset_of(tag: &str) -> String {
 
 proptest! {
     #[test]
-    fn no_body_panics(body in proptest::collection::vec(any::<u8>(), 0..200), text in "[a,= \"\\\\1.\nit#é]{0,200}") {
+    fn no_body_panics(
+        body in proptest::collection::vec(any::<u8>(), 0..200), text in "[a,= \"\\\\1.\nit#é]{0,200}",
+    ) {
         let _ = decode(&body, Precision::Hours, &mapping(), &DecodeOptions::default());
-        let _ = decode(text.as_bytes(), Precision::Nanoseconds, &mapping(), &DecodeOptions { max_line_bytes: 40 });
+        let options = DecodeOptions { max_line_bytes: 40 };
+        let _ = decode(text.as_bytes(), Precision::Nanoseconds, &mapping(), &options);
     }
 
     #[test]
-    fn good_lines_among_bad_ones_are_all_kept(lines in proptest::collection::vec((any::<bool>(), "[^\n\r ]{1,40}"), 1..30)) {
+    fn good_lines_among_bad_ones_are_all_kept(
+        lines in proptest::collection::vec((any::<bool>(), "[^\n\r ]{1,40}"), 1..30),
+    ) {
         let mut body = String::from("ok v=1\n");
         let mut expected = vec![1];
         for ((good, rubbish), line) in lines.iter().zip(2..) {
@@ -328,24 +335,41 @@ proptest! {
 
     #[test]
     fn escaped_names_are_read_back(
-        sent in proptest::collection::vec(("[a-zé][a-z,= \\\\]{0,6}", "[a-zü,= \\\\]{1,6}", "[a-z,= \\\\]{1,6}", any::<i64>(), -1e9..1e9_f64), 1..20)
+        sent in proptest::collection::vec(
+            (
+                "[a-zé][a-z,= \\\\]{0,6}",
+                "[a-zü,= \\\\]{1,6}",
+                "[a-z,= \\\\]{1,6}",
+                any::<i64>(),
+                -1e9..1e9_f64,
+            ),
+            1..20,
+        )
     ) {
         let mut body = String::new();
         for (measurement, tag, field, time, value) in &sent {
-            writeln!(body, "{},t={} {}={value},i={}i {time}", escape(measurement), escape(tag), escape(field), time / 2).unwrap();
+            let (measurement, tag, field) = (escape(measurement), escape(tag), escape(field));
+            writeln!(body, "{measurement},t={tag} {field}={value},i={}i {time}", time / 2).unwrap();
         }
         let mapping = InfluxMapping::new("{tags}", "{measurement}:{field}").unwrap();
-        let batch = decode(body.as_bytes(), Precision::Microseconds, &mapping, &DecodeOptions::default()).unwrap();
-        let plain = |text: &str| text.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect::<String>();
+        let options = DecodeOptions::default();
+        let batch = decode(body.as_bytes(), Precision::Microseconds, &mapping, &options).unwrap();
+        let plain = |text: &str| -> String {
+            text.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+        };
         let expected: Vec<_> = sent
             .iter()
             .filter(|(_, _, _, time, _)| *time != NO_TIME)
             .flat_map(|(measurement, tag, field, time, value)| {
                 let signal = |field| format!("{}:{}", plain(measurement), plain(field));
-                [(asset_of(tag), signal(field), *time, *value), (asset_of(tag), signal("i"), *time, (time / 2) as f64)]
+                let half = (time / 2) as f64;
+                [(asset_of(tag), signal(field), *time, *value), (asset_of(tag), signal("i"), *time, half)]
             })
             .collect();
-        let found: Vec<_> = rows(&batch).into_iter().map(|(asset, signal, time, value)| (asset.to_owned(), signal.to_owned(), time, value)).collect();
+        let found: Vec<_> = rows(&batch)
+            .into_iter()
+            .map(|(asset, signal, time, value)| (asset.to_owned(), signal.to_owned(), time, value))
+            .collect();
         prop_assert_eq!(&batch.errors, &[]);
         prop_assert_eq!(found, expected);
     }
