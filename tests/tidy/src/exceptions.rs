@@ -14,4 +14,4 @@ pub const SIZE: &[&str] = &["forewarn-lake"];
 /// Crates with lines that are too wide.
 pub const WIDTH: &[&str] = &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-lake", "forewarn-spec"];
 /// Crates with `mod.rs` or `#[path]`.
-pub const STYLE: &[&str] = &["forewarn", "forewarn-api", "forewarn-engine", "forewarn-lake"];
+pub const STYLE: &[&str] = &["forewarn", "forewarn-api", "forewarn-lake"];
