@@ -59,9 +59,9 @@ pub fn load_stored(
     let mut documents: Vec<Option<Document<'_>>> =
         files.iter().zip(&mut reports).map(|((_, text), report)| Document::parse(text, report)).collect();
     for (number, (path, _)) in files.iter().enumerate() {
-        let mistakes = queries.0.iter().filter(|mistake| mistake.file == *path).cloned();
-        let found = std::mem::take(&mut reports[number].found);
-        leave_out(&mut documents[number], found.into_iter().chain(mistakes).collect(), &mut refused);
+        let of_queries = queries.0.iter().filter(|mistake| mistake.file == *path);
+        let mistakes: Vec<Diagnostic> = reports[number].found.iter().chain(of_queries).cloned().collect();
+        leave_out(&mut documents[number], &mistakes, &mut refused);
     }
     loop {
         let mut reports = new_reports();
@@ -72,25 +72,24 @@ pub fn load_stored(
         }
         // Each round leaves something out, so there is a last one.
         for (document, report) in documents.iter_mut().zip(reports) {
-            leave_out(document, report.found, &mut refused);
+            leave_out(document, &report.found, &mut refused);
         }
     }
 }
 
 /// Leaves out the items of a file that have mistakes; the whole file if one lies in no item.
-fn leave_out(document: &mut Option<Document<'_>>, mistakes: Vec<Diagnostic>, refused: &mut Vec<Refused>) {
+fn leave_out(document: &mut Option<Document<'_>>, mistakes: &[Diagnostic], refused: &mut Vec<Refused>) {
     let Some(first) = mistakes.first() else { return };
     let places: Vec<Place> =
         mistakes.iter().map(|mistake| Place { line: mistake.line, column: mistake.column }).collect();
-    match document.as_mut().and_then(|document| document.take_out(&places)) {
-        Some(items) => refused.extend(items.into_iter().map(|(list, name, number)| Refused {
-            list,
-            name,
-            mistake: mistakes[number].clone(),
-        })),
-        None => {
-            *document = None;
-            refused.push(Refused { list: String::new(), name: String::new(), mistake: first.clone() });
-        }
+    if let Some(items) = document.as_mut().and_then(|document| document.take_out(&places)) {
+        let refuse = |(list, name, number): (String, String, usize)| {
+            let mistake: Diagnostic = mistakes[number].clone();
+            Refused { list, name, mistake }
+        };
+        refused.extend(items.into_iter().map(refuse));
+    } else {
+        *document = None;
+        refused.push(Refused { list: String::new(), name: String::new(), mistake: first.clone() });
     }
 }
