@@ -9,6 +9,7 @@
 
 mod judge;
 mod learned_limits;
+mod moments;
 mod rate;
 mod robust_z;
 
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use judge::{Judge, MEMORY_READINGS, Sample, Subject, Verdict, WARMUP_READINGS};
 pub(crate) use learned_limits::Version2 as LearnedLimitsVersion2;
 pub use learned_limits::{Aspect, LearnedLimits, Stray};
+pub use moments::Moments;
 pub use rate::{Change, RateOfChange};
 pub use robust_z::{Deviation, RobustZ};
 

@@ -15,7 +15,7 @@ mod schema;
 mod yaml;
 
 pub use algorithm::Algorithm;
-pub use detector::{Baseline, Detector, LearnedLimitsParams, RateParams, RobustZParams};
+pub use detector::*;
 pub use diagnostics::{Diagnostic, Diagnostics};
 pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};
 pub use glob::AssetGlob;

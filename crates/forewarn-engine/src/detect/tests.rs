@@ -4,6 +4,7 @@
 //! detectors (Python, standard library only) on the same readings.
 
 mod learned_limits;
+mod moments;
 
 use forewarn_spec::{Baseline, RateParams, RobustZParams};
 
