@@ -7,6 +7,7 @@
 //! A kind is a file of its own, with its message beside it, and its lines in the list below. Its parameters
 //! are those of the definitions; the state holds none of them.
 
+mod ewma;
 mod judge;
 mod learned_limits;
 mod moments;
@@ -19,6 +20,7 @@ mod tests;
 use forewarn_spec::Detector as Params;
 use serde::{Deserialize, Serialize};
 
+pub use ewma::{Ewma, Smoothed};
 pub use judge::{Judge, MEMORY_READINGS, Sample, Subject, Verdict, WARMUP_READINGS};
 pub(crate) use learned_limits::Version2 as LearnedLimitsVersion2;
 pub use learned_limits::{Aspect, LearnedLimits, Stray};
@@ -33,6 +35,7 @@ pub(crate) enum Detector {
     LearnedLimits(Box<LearnedLimits>),
     RobustZ(RobustZ),
     Rate(RateOfChange),
+    Ewma(Box<Ewma>),
 }
 
 impl Detector {
@@ -42,6 +45,7 @@ impl Detector {
             Params::LearnedLimits(_) => Self::LearnedLimits(Box::default()),
             Params::RobustZ(_) => Self::RobustZ(RobustZ::default()),
             Params::Rate(_) => Self::Rate(RateOfChange::default()),
+            Params::Ewma(_) => Self::Ewma(Box::default()),
         }
     }
 
@@ -59,8 +63,11 @@ impl Detector {
             }
             (Self::RobustZ(detector), Params::RobustZ(params)) => told(detector, params, sample, about),
             (Self::Rate(detector), Params::Rate(params)) => told(detector, params, sample, about),
+            (Self::Ewma(detector), Params::Ewma(params)) => told(&mut **detector, params, sample, about),
             // A rule whose detector is of another kind starts with a new state, so these do not meet.
-            (Self::LearnedLimits(_) | Self::RobustZ(_) | Self::Rate(_), _) => (Verdict::default(), None),
+            (Self::LearnedLimits(_) | Self::RobustZ(_) | Self::Rate(_) | Self::Ewma(_), _) => {
+                (Verdict::default(), None)
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ pub enum Detector {
     RobustZ(RobustZParams),
     /// How fast the value changes.
     Rate(RateParams),
+    /// Distance of a smoothed value from the running mean.
+    Ewma(EwmaParams),
 }
 
 /// Parameters of `learned_limits`.
@@ -40,6 +42,17 @@ pub struct RobustZParams {
     /// How much past the running median and deviation remember.
     pub baseline: Baseline,
     /// The limit: this many (1.4826 × median absolute deviation).
+    pub above: f64,
+}
+
+/// Parameters of `ewma`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EwmaParams {
+    /// How much past the running mean and deviation remember.
+    pub baseline: Baseline,
+    /// The weight of a reading in the smoothed value, for readings five minutes apart.
+    pub lambda: f64,
+    /// The limit: this many deviations of a smoothed value.
     pub above: f64,
 }
 
@@ -69,6 +82,9 @@ impl Detector {
             Self::RobustZ(RobustZParams { baseline, above }) => {
                 format!("robust_z {signal} {baseline:?} {above}")
             }
+            Self::Ewma(EwmaParams { baseline, lambda, above }) => {
+                format!("ewma {signal} {baseline:?} {lambda} {above}")
+            }
             Self::Rate(RateParams { above_per_s }) => format!("rate {signal} {above_per_s:?}"),
         }
     }
@@ -95,27 +111,34 @@ pub(crate) struct RawDeviation {
     /// The time zone in which days and weeks repeat; for `learned_limits`.
     #[schemars(extend("default" = "UTC"))]
     timezone: Option<Text<Zone>>,
-    /// How far back the median and the deviation remember; for `robust_z`. Left out, it is 2000 readings.
+    /// How far back the median or mean and the deviation remember; for `robust_z` (left out, 2000 readings)
+    /// and `ewma` (left out, 83h20m, which is 2000 readings of five minutes).
     baseline: Option<Text<BaselineText>>,
     /// How many standard deviations are too many: from the median in robust ones for `robust_z` (left out,
-    /// 6).
+    /// 6), from the mean in those of a smoothed value for `ewma` (left out, 3; 6 is better where each value
+    /// resembles the one before).
     #[schemars(extend("exclusiveMinimum" = 0))]
     above: Option<Placed<f64>>,
+    /// How much a reading counts in the smoothed value if readings come every five minutes; those of a faster
+    /// series count as much less. For `ewma`.
+    #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1, "default" = 0.2))]
+    lambda: Option<Placed<f64>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Method {
     LearnedLimits,
     RobustZ,
+    Ewma,
 }
 
 impl Choice for Method {
     const NAME: &'static str = "Method";
     const ABOUT: &'static str = "How straying is judged: `learned_limits` learns envelopes from the series \
         itself, with its daily and weekly habits; `robust_z` is the distance from the running median in \
-        robust standard deviations.";
+        robust standard deviations; `ewma` is the distance of a smoothed value from the running mean.";
     const CHOICES: &'static [(&'static str, Self)] =
-        &[("learned_limits", Self::LearnedLimits), ("robust_z", Self::RobustZ)];
+        &[("learned_limits", Self::LearnedLimits), ("robust_z", Self::RobustZ), ("ewma", Self::Ewma)];
 }
 
 impl Method {
@@ -124,6 +147,7 @@ impl Method {
         match self {
             Self::LearnedLimits => &["sensitivity", "tolerance", "timezone"],
             Self::RobustZ => &["baseline", "above"],
+            Self::Ewma => &["baseline", "above", "lambda"],
         }
     }
 
@@ -186,17 +210,23 @@ impl RawDeviation {
                 let baseline = self.baseline(Baseline::Readings(2_000), report);
                 Detector::RobustZ(RobustZParams { baseline, above: self.above(6.0, report) })
             }
+            Method::Ewma => {
+                let baseline = self.baseline(MEAN_BASELINE, report);
+                let lambda = self.lambda.as_ref().map_or(0.2, |number| share(number, report));
+                Detector::Ewma(EwmaParams { baseline, lambda, above: self.above(3.0, report) })
+            }
         })
     }
 
     /// Reports the keys that do not go with the method.
     fn refuse_keys_of_others(&self, method: Method, report: &mut Report<'_>) {
-        let given: [(&str, Option<Place>); 5] = [
+        let given: [(&str, Option<Place>); 6] = [
             ("sensitivity", self.sensitivity.as_ref().map(|text| text.place)),
             ("tolerance", self.tolerance.as_ref().map(|number| number.place)),
             ("timezone", self.timezone.as_ref().map(|text| text.place)),
             ("baseline", self.baseline.as_ref().map(|text| text.place)),
             ("above", self.above.as_ref().map(|number| number.place)),
+            ("lambda", self.lambda.as_ref().map(|number| number.place)),
         ];
         for (key, place) in given.into_iter().filter(|(key, _)| !method.keys().contains(key)) {
             if let Some(place) = place {
@@ -222,6 +252,18 @@ impl RawDeviation {
     fn above(&self, default: f64, report: &mut Report<'_>) -> f64 {
         self.above.as_ref().map_or(default, |above| positive(above, report))
     }
+}
+
+/// How far back a running mean remembers where nothing else is said: a rate of 2 / 2001 for readings five
+/// minutes apart.
+const MEAN_BASELINE: Baseline = Baseline::Duration(300_000_000_000);
+
+/// A number above zero and at most one.
+fn share(number: &Placed<f64>, report: &mut Report<'_>) -> f64 {
+    if number.value > 1.0 {
+        report.on(number, "this must be a number above zero and at most 1", None);
+    }
+    positive(number, report)
 }
 
 /// A signal that changes too fast.

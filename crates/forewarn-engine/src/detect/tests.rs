@@ -3,6 +3,7 @@
 //! Figures named "specification" were printed once by the reference implementation of the prescribed
 //! detectors (Python, standard library only) on the same readings.
 
+mod ewma;
 mod learned_limits;
 mod moments;
 
@@ -14,6 +15,11 @@ pub(super) const S: i64 = 1_000_000;
 
 pub(super) fn near(actual: f64, expected: f64) -> bool {
     (actual - expected).abs() <= 1e-6 * expected.abs().max(1e-3)
+}
+
+/// A calm series: values in -1 … 1 that repeat after 101 readings.
+pub(super) fn noisy(index: i64) -> f64 {
+    ((index * 37) % 101) as f64 / 50.0 - 1.0
 }
 
 /// A detector with its parameters.

@@ -41,6 +41,10 @@ rules:
   - { name: steep, assets: "**", rate: { signal: flow, above: 2.5, per: 1m }, severity: warning }
   - { name: plain, assets: "**", when: "flow > 9.0", severity: warning }
   - { name: plain-drift, assets: "**", deviation: { signal: flow }, severity: warning }
+  - name: shift
+    assets: "**"
+    deviation: { signal: flow, method: ewma, baseline: 7d, above: 6, lambda: 0.1 }
+    severity: warning
 jobs:
   - { name: daily, schedule: "0 2 * * *", timezone: Europe/Oslo, sql: "SELECT 1", into: health_daily, catch_up: latest }
   - { name: hourly, schedule: "0 * * * *", sql: "SELECT 2", into: health_hourly }
