@@ -7,6 +7,7 @@
 //! A kind is a file of its own, with its message beside it, and its lines in the list below. Its parameters
 //! are those of the definitions; the state holds none of them.
 
+mod cusum;
 mod ewma;
 mod judge;
 mod learned_limits;
@@ -20,6 +21,7 @@ mod tests;
 use forewarn_spec::Detector as Params;
 use serde::{Deserialize, Serialize};
 
+pub use cusum::{Cusum, Sums};
 pub use ewma::{Ewma, Smoothed};
 pub use judge::{Judge, MEMORY_READINGS, Sample, Subject, Verdict, WARMUP_READINGS};
 pub(crate) use learned_limits::Version2 as LearnedLimitsVersion2;
@@ -36,6 +38,7 @@ pub(crate) enum Detector {
     RobustZ(RobustZ),
     Rate(RateOfChange),
     Ewma(Box<Ewma>),
+    Cusum(Box<Cusum>),
 }
 
 impl Detector {
@@ -46,6 +49,7 @@ impl Detector {
             Params::RobustZ(_) => Self::RobustZ(RobustZ::default()),
             Params::Rate(_) => Self::Rate(RateOfChange::default()),
             Params::Ewma(_) => Self::Ewma(Box::default()),
+            Params::Cusum(_) => Self::Cusum(Box::default()),
         }
     }
 
@@ -64,10 +68,12 @@ impl Detector {
             (Self::RobustZ(detector), Params::RobustZ(params)) => told(detector, params, sample, about),
             (Self::Rate(detector), Params::Rate(params)) => told(detector, params, sample, about),
             (Self::Ewma(detector), Params::Ewma(params)) => told(&mut **detector, params, sample, about),
+            (Self::Cusum(detector), Params::Cusum(params)) => told(&mut **detector, params, sample, about),
             // A rule whose detector is of another kind starts with a new state, so these do not meet.
-            (Self::LearnedLimits(_) | Self::RobustZ(_) | Self::Rate(_) | Self::Ewma(_), _) => {
-                (Verdict::default(), None)
-            }
+            (
+                Self::LearnedLimits(_) | Self::RobustZ(_) | Self::Rate(_) | Self::Ewma(_) | Self::Cusum(_),
+                _,
+            ) => (Verdict::default(), None),
         }
     }
 }

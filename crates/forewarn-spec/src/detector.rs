@@ -25,6 +25,8 @@ pub enum Detector {
     Rate(RateParams),
     /// Distance of a smoothed value from the running mean.
     Ewma(EwmaParams),
+    /// The sum of what lies beyond a slack on one side of the running mean.
+    Cusum(CusumParams),
 }
 
 /// Parameters of `learned_limits`.
@@ -53,6 +55,17 @@ pub struct EwmaParams {
     /// The weight of a reading in the smoothed value, for readings five minutes apart.
     pub lambda: f64,
     /// The limit: this many deviations of a smoothed value.
+    pub above: f64,
+}
+
+/// Parameters of `cusum`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CusumParams {
+    /// How much past the running mean and deviation remember.
+    pub baseline: Baseline,
+    /// How many deviations off a reading may lie before it counts.
+    pub slack: f64,
+    /// The limit of the sum, in deviations, for readings five minutes apart.
     pub above: f64,
 }
 
@@ -85,6 +98,9 @@ impl Detector {
             Self::Ewma(EwmaParams { baseline, lambda, above }) => {
                 format!("ewma {signal} {baseline:?} {lambda} {above}")
             }
+            Self::Cusum(CusumParams { baseline, slack, above }) => {
+                format!("cusum {signal} {baseline:?} {slack} {above}")
+            }
             Self::Rate(RateParams { above_per_s }) => format!("rate {signal} {above_per_s:?}"),
         }
     }
@@ -111,18 +127,21 @@ pub(crate) struct RawDeviation {
     /// The time zone in which days and weeks repeat; for `learned_limits`.
     #[schemars(extend("default" = "UTC"))]
     timezone: Option<Text<Zone>>,
-    /// How far back the median or mean and the deviation remember; for `robust_z` (left out, 2000 readings)
-    /// and `ewma` (left out, 83h20m, which is 2000 readings of five minutes).
+    /// How far back the median or mean and the deviation remember; for `robust_z` (left out, 2000 readings),
+    /// `ewma` and `cusum` (left out, 83h20m, which is 2000 readings of five minutes).
     baseline: Option<Text<BaselineText>>,
     /// How many standard deviations are too many: from the median in robust ones for `robust_z` (left out,
     /// 6), from the mean in those of a smoothed value for `ewma` (left out, 3; 6 is better where each value
-    /// resembles the one before).
+    /// resembles the one before), in sum beyond the slack for `cusum` (left out, 5; 10 is better there).
     #[schemars(extend("exclusiveMinimum" = 0))]
     above: Option<Placed<f64>>,
     /// How much a reading counts in the smoothed value if readings come every five minutes; those of a faster
     /// series count as much less. For `ewma`.
     #[schemars(extend("exclusiveMinimum" = 0, "maximum" = 1, "default" = 0.2))]
     lambda: Option<Placed<f64>>,
+    /// How many standard deviations off the mean a reading may lie before it counts; for `cusum`.
+    #[schemars(extend("exclusiveMinimum" = 0, "default" = 0.5))]
+    slack: Option<Placed<f64>>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -130,15 +149,21 @@ enum Method {
     LearnedLimits,
     RobustZ,
     Ewma,
+    Cusum,
 }
 
 impl Choice for Method {
     const NAME: &'static str = "Method";
     const ABOUT: &'static str = "How straying is judged: `learned_limits` learns envelopes from the series \
         itself, with its daily and weekly habits; `robust_z` is the distance from the running median in \
-        robust standard deviations; `ewma` is the distance of a smoothed value from the running mean.";
-    const CHOICES: &'static [(&'static str, Self)] =
-        &[("learned_limits", Self::LearnedLimits), ("robust_z", Self::RobustZ), ("ewma", Self::Ewma)];
+        robust standard deviations; `ewma` is the distance of a smoothed value from the running mean; `cusum` is the \
+        sum of what lies beyond a slack on one side of it.";
+    const CHOICES: &'static [(&'static str, Self)] = &[
+        ("learned_limits", Self::LearnedLimits),
+        ("robust_z", Self::RobustZ),
+        ("ewma", Self::Ewma),
+        ("cusum", Self::Cusum),
+    ];
 }
 
 impl Method {
@@ -148,6 +173,7 @@ impl Method {
             Self::LearnedLimits => &["sensitivity", "tolerance", "timezone"],
             Self::RobustZ => &["baseline", "above"],
             Self::Ewma => &["baseline", "above", "lambda"],
+            Self::Cusum => &["baseline", "above", "slack"],
         }
     }
 
@@ -215,18 +241,24 @@ impl RawDeviation {
                 let lambda = self.lambda.as_ref().map_or(0.2, |number| share(number, report));
                 Detector::Ewma(EwmaParams { baseline, lambda, above: self.above(3.0, report) })
             }
+            Method::Cusum => {
+                let baseline = self.baseline(MEAN_BASELINE, report);
+                let slack = self.slack.as_ref().map_or(0.5, |number| positive(number, report));
+                Detector::Cusum(CusumParams { baseline, slack, above: self.above(5.0, report) })
+            }
         })
     }
 
     /// Reports the keys that do not go with the method.
     fn refuse_keys_of_others(&self, method: Method, report: &mut Report<'_>) {
-        let given: [(&str, Option<Place>); 6] = [
+        let given: [(&str, Option<Place>); 7] = [
             ("sensitivity", self.sensitivity.as_ref().map(|text| text.place)),
             ("tolerance", self.tolerance.as_ref().map(|number| number.place)),
             ("timezone", self.timezone.as_ref().map(|text| text.place)),
             ("baseline", self.baseline.as_ref().map(|text| text.place)),
             ("above", self.above.as_ref().map(|number| number.place)),
             ("lambda", self.lambda.as_ref().map(|number| number.place)),
+            ("slack", self.slack.as_ref().map(|number| number.place)),
         ];
         for (key, place) in given.into_iter().filter(|(key, _)| !method.keys().contains(key)) {
             if let Some(place) = place {

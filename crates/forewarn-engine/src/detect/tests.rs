@@ -3,6 +3,7 @@
 //! Figures named "specification" were printed once by the reference implementation of the prescribed
 //! detectors (Python, standard library only) on the same readings.
 
+mod cusum;
 mod ewma;
 mod learned_limits;
 mod moments;

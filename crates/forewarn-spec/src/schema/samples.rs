@@ -45,6 +45,10 @@ rules:
     assets: "**"
     deviation: { signal: flow, method: ewma, baseline: 7d, above: 6, lambda: 0.1 }
     severity: warning
+  - name: creep
+    assets: "**"
+    deviation: { signal: flow, method: cusum, baseline: 500, above: 10, slack: 1 }
+    severity: warning
 jobs:
   - { name: daily, schedule: "0 2 * * *", timezone: Europe/Oslo, sql: "SELECT 1", into: health_daily, catch_up: latest }
   - { name: hourly, schedule: "0 * * * *", sql: "SELECT 2", into: health_hourly }

@@ -129,6 +129,8 @@ fn broken_files_are_not_valid() {
         ("pipeline", "/rules/4/rate/above", json!("fast")),
         ("pipeline", "/rules/2/deviation/lambda", json!(0.1)),
         ("pipeline", "/rules/7/deviation/lambda", json!(1.5)),
+        ("pipeline", "/rules/7/deviation/slack", json!(1)),
+        ("pipeline", "/rules/8/deviation/slack", json!(0)),
         ("pipeline", "/rules/7/deviation/tolerance", json!(0.1)),
         ("pipeline", "/sources/0/kafka", json!({})),
         ("pipeline", "/sources/0/mqtt/qos", json!(3)),
