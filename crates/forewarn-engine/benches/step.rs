@@ -26,13 +26,15 @@ const CLASSICAL: &str = "
 pipeline: bench
 rules:
   - { name: high, assets: '**', when: 'x > 200.0', for: 30s, severity: major }
-  - { name: spread, assets: '**', deviation: { signal: x, method: robust_z, baseline: 2000, above: 50.0 }, severity: minor }
+  - { name: spread, assets: '**', deviation: { signal: x, method: robust_z, baseline: 2000, above: 50.0 }, \
+  severity: minor }
   - { name: jump, assets: '**', rate: { signal: x, above: 1000.0 }, severity: minor }
 ";
 const LEARNT: &str = "
 pipeline: bench
 rules:
-  - { name: learnt, assets: '**', deviation: { signal: x, method: learned_limits, sensitivity: low }, severity: minor }
+  - { name: learnt, assets: '**', deviation: { signal: x, method: learned_limits, sensitivity: low }, \
+  severity: minor }
 ";
 
 /// A batch with one reading of every series.

@@ -135,9 +135,10 @@ impl Engine {
             }
         }
         if strangers > 0 {
-            actions
-                .problems
-                .push(format!("{strangers} readings belong to series that the log has not defined; they are judged by no rule"));
+            actions.problems.push(format!(
+                "{strangers} readings belong to series that the log has not defined; they are \
+                 judged by no rule"
+            ));
         }
     }
 

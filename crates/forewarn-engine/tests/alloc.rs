@@ -42,8 +42,10 @@ rules:
   - { name: always, assets: '**', when: 'x >= 0.0', until: 'x < -1.0', severity: minor }
   - { name: total, assets: '**', when: 'sum > 50.0', severity: minor }
   - { name: jump, assets: '**', rate: { signal: x, above: 1000.0 }, severity: minor }
-  - { name: learnt, assets: '**', deviation: { signal: x, method: learned_limits, sensitivity: low }, severity: minor }
-  - { name: spread, assets: '**', deviation: { signal: sum, method: robust_z, baseline: 1000, above: 50.0 }, severity: minor }
+  - { name: learnt, assets: '**', deviation: { signal: x, method: learned_limits, sensitivity: low }, \
+  severity: minor }
+  - { name: spread, assets: '**', deviation: { signal: sum, method: robust_z, baseline: 1000, above: 50.0 \
+  }, severity: minor }
   - { name: silent, assets: '**', missing: { signal: y, longer_than: 5m }, severity: warning }
 ";
 

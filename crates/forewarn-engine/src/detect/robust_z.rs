@@ -78,7 +78,8 @@ impl Judge for RobustZ {
         let Deviation { median, scale } = *reason;
         let side = if *value > median { "above" } else { "below" };
         format!(
-            "{signal} {}{unit} is {} deviations {side} its running median {}{unit} (one deviation: {}{unit}), \
+            "{signal} {}{unit} is {} deviations {side} its running median {}{unit} (one deviation: \
+             {}{unit}), \
              limit {}",
             number(*value),
             number((value - median).abs() / scale),

@@ -11,8 +11,10 @@ signals:
   - { name: temperature, assets: '**', unit: '°C' }
   - { name: half, assets: '**', expr: 'temperature / 2.0' }
 rules:
-  - { name: drift, assets: '**', deviation: { signal: temperature, method: learned_limits, sensitivity: high }, severity: major }
-  - { name: spread, assets: '**', deviation: { signal: half, method: robust_z, baseline: 1000, above: 6.0 }, severity: major }
+  - { name: drift, assets: '**', deviation: { signal: temperature, method: learned_limits, sensitivity: \
+  high }, severity: major }
+  - { name: spread, assets: '**', deviation: { signal: half, method: robust_z, baseline: 1000, above: 6.0 \
+  }, severity: major }
   - { name: jump, assets: '**', rate: { signal: temperature, above: 5.0 }, severity: minor }
   - { name: silent, assets: '**', missing: { signal: temperature, longer_than: 5m }, severity: warning }
 ";
@@ -235,7 +237,8 @@ fn silence_is_told_by_the_wall_clock_and_ends_with_the_next_reading() {
 
 #[test]
 fn silence_is_counted_from_the_newest_arrival_though_the_clock_was_set_back_with_a_restart_and_without() {
-    const MISSING: &str = "rules:\n  - { name: silent, assets: '**', missing: { signal: temperature, longer_than: 5m }, severity: warning }";
+    const MISSING: &str = "rules:\n  - { name: silent, assets: '**', missing: { signal: temperature, \
+        longer_than: 5m }, severity: warning }";
     for restart in [false, true] {
         let mut rig = Rig::new(MISSING, &[("p", "temperature")]);
         rig.read_delayed("p", "temperature", 1, 60.0, 10_000);

@@ -15,11 +15,14 @@ use crate::{Actions, Engine, EngineOptions};
 const RULES: &str = "
 signals: [{ name: sum, assets: '**', expr: 'x + y' }]
 rules:
-  - { name: both, assets: '**', when: 'x > 6.0 && y > 3.0', for: 20s, until: 'x < 4.0', clear_for: 10s, severity: major }
+  - { name: both, assets: '**', when: 'x > 6.0 && y > 3.0', for: 20s, until: 'x < 4.0', clear_for: 10s, \
+  severity: major }
   - { name: total, assets: '**', when: 'sum > 12.0', severity: minor }
   - { name: jump, assets: '**', rate: { signal: x, above: 1.2 }, severity: minor }
-  - { name: learnt, assets: '**', deviation: { signal: x, method: learned_limits, sensitivity: high }, severity: minor }
-  - { name: spread, assets: '**', deviation: { signal: sum, method: robust_z, baseline: 1h, above: 1.5 }, severity: minor }
+  - { name: learnt, assets: '**', deviation: { signal: x, method: learned_limits, sensitivity: high }, \
+  severity: minor }
+  - { name: spread, assets: '**', deviation: { signal: sum, method: robust_z, baseline: 1h, above: 1.5 }, \
+  severity: minor }
   - { name: silent, assets: '**', missing: { signal: y, longer_than: 2m }, severity: warning }
 ";
 const ASSETS: [&str; 5] = ["a", "b", "c", "d/e", "f"];
@@ -28,12 +31,15 @@ const ASSETS: [&str; 5] = ["a", "b", "c", "d/e", "f"];
 const INDEPENDENT_RULES: &str = "
 signals: [{ name: double, assets: '**', expr: 's2 * 2.0' }]
 rules:
-  - { name: held, assets: '**', when: 's0 > 6.0', for: 20s, until: 's0 < 4.0', clear_for: 10s, severity: major }
+  - { name: held, assets: '**', when: 's0 > 6.0', for: 20s, until: 's0 < 4.0', clear_for: 10s, severity: \
+  major }
   - { name: plain, assets: '**', when: 's1 > 6.0', severity: minor }
   - { name: derived, assets: '**', when: 'double > 12.0', for: 5s, severity: minor }
   - { name: jump, assets: '**', rate: { signal: s3, above: 1.2 }, severity: minor }
-  - { name: learnt, assets: '**', deviation: { signal: s0, method: learned_limits, sensitivity: high }, severity: minor }
-  - { name: spread, assets: '**', deviation: { signal: double, method: robust_z, baseline: 1h, above: 1.5 }, severity: minor }
+  - { name: learnt, assets: '**', deviation: { signal: s0, method: learned_limits, sensitivity: high }, \
+  severity: minor }
+  - { name: spread, assets: '**', deviation: { signal: double, method: robust_z, baseline: 1h, above: 1.5 \
+  }, severity: minor }
   - { name: silent, assets: '**', missing: { signal: s4, longer_than: 2m }, severity: warning }
 ";
 const SIGNALS: [&str; 10] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"];
@@ -229,7 +235,8 @@ proptest! {
     /// Hold, hysteresis and clear hold against a model that looks at the whole history each second.
     #[test]
     fn holds_agree_with_a_naive_model(values in prop::collection::vec((1..12i64, 0..10u8), 1..120)) {
-        let rules = "rules:\n  - { name: r, assets: '**', when: 'x > 6.0', for: 20s, until: 'x < 4.0', clear_for: 10s, severity: major }";
+        let rules = "rules:\n  - { name: r, assets: '**', when: 'x > 6.0', for: 20s, until: 'x < 4.0', \
+            clear_for: 10s, severity: major }";
         let mut engine = Engine::new(EngineOptions::default());
         let mut actions = Actions::default();
         engine.step(0.into_offset(), &series_defs(0, &[("a", "x")]), &mut actions);

@@ -18,7 +18,8 @@ rules:
     assets: '**'
     deviation: { signal: x, method: learned_limits, sensitivity: high, timezone: Europe/Oslo }
     severity: minor
-  - { name: spread, assets: '**', deviation: { signal: sum, method: robust_z, baseline: 1h }, severity: minor }
+  - { name: spread, assets: '**', deviation: { signal: sum, method: robust_z, baseline: 1h }, severity: \
+  minor }
   - { name: silent, assets: '**', missing: { signal: y, longer_than: 2m }, severity: warning }
 ";
 

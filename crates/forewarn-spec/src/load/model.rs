@@ -135,7 +135,8 @@ struct Group;
 
 impl Choice for Group {
     const NAME: &'static str = "Group";
-    const ABOUT: &'static str = "What is never divided between two folds: `life` is a stretch from installation or repair to failure.";
+    const ABOUT: &'static str = "What is never divided between two folds: `life` is a stretch from \
+        installation or repair to failure.";
     const CHOICES: &'static [(&'static str, Self)] = &[("life", Self)];
 }
 
@@ -169,7 +170,8 @@ impl Choice for Algorithm {
 
 impl Choice for Promote {
     const NAME: &'static str = "Promote";
-    const ABOUT: &'static str = "Whether a new version takes over by itself: if its cross-validated error is not larger, always, or only on request.";
+    const ABOUT: &'static str = "Whether a new version takes over by itself: if its cross-validated error \
+        is not larger, always, or only on request.";
     const CHOICES: &'static [(&'static str, Self)] =
         &[("when_better", Self::WhenBetter), ("always", Self::Always), ("manually", Self::Manually)];
 }

@@ -157,7 +157,8 @@ impl Choice for Payload {
 
 impl Choice for CatchUp {
     const NAME: &'static str = "CatchUp";
-    const ABOUT: &'static str = "What to do about runs that were due while the server was down: all of them, the latest only, or none.";
+    const ABOUT: &'static str = "What to do about runs that were due while the server was down: all of \
+        them, the latest only, or none.";
     const CHOICES: &'static [(&'static str, Self)] =
         &[("all", Self::All), ("latest", Self::Latest), ("none", Self::None)];
 }

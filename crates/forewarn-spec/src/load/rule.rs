@@ -182,7 +182,8 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
 
 /// Reports the conditions that a later version knows, and says whether there are any.
 fn refuse_unsupported(raw: &RawRule, report: &mut Report<'_>) -> bool {
-    let stuck = "leave the rule out; a job can find such signals: `SELECT asset … GROUP BY asset HAVING min(value) = max(value)`";
+    let stuck = "leave the rule out; a job can find such signals: `SELECT asset … GROUP BY asset HAVING \
+        min(value) = max(value)`";
     let sequence =
         "write what must come together in one `when`, with a `tolerance` as long as the steps may lie apart";
     raw.stuck.refuse("stuck", stuck, report) | raw.sequence.refuse("sequence", sequence, report)

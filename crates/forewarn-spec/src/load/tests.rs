@@ -51,7 +51,9 @@ fn a_mistake_is_shown_where_it_is() {
     let text = format!(
         "{RULE_HEAD}  - {{ name: hot, assets: \"**\", when: \"temprature > 90.0\", severity: major }}\n"
     );
-    let expected = "p.yaml:5:44: unknown signal 'temprature'\n 5 |   - { name: hot, assets: \"**\", when: \"temprature > 90.0\", severity: major }\n   |                                            ^\n  hint: did you mean 'temperature'?";
+    let expected = "p.yaml:5:44: unknown signal 'temprature'\n 5 |   - { name: hot, assets: \"**\", when: \
+        \"temprature > 90.0\", severity: major }\n   |                                            ^\n  \
+        hint: did you mean 'temperature'?";
     let rendered = pipelines(&text).unwrap_err().to_string();
     let expected = expected
         .replace("5:44", "5:39")
@@ -101,11 +103,13 @@ fn each_mistake_has_its_message() {
             "above zero",
         ),
         (
-            "{ name: a, assets: \"**\", rate: { signal: temperature }, until: \"temperature < 1.0\", severity: major }",
+            "{ name: a, assets: \"**\", rate: { signal: temperature }, until: \"temperature < 1.0\", \
+             severity: major }",
             "`until` goes with `when` only",
         ),
         (
-            "{ name: a, assets: \"**\", deviation: { signal: temperature, method: robust_z, sensitivity: low }, severity: major }",
+            "{ name: a, assets: \"**\", deviation: { signal: temperature, method: robust_z, sensitivity: \
+             low }, severity: major }",
             "`sensitivity` goes with `method: learned_limits` only",
         ),
         ("{ name: a, assets: \"**\", wehn: \"temperature > 1.0\", severity: major }", "unknown key 'wehn'"),
@@ -218,7 +222,8 @@ fn a_template_closes_its_braces_and_names_wildcards_of_the_topic() {
         ("{}", 52, "names a wildcard"),
     ] {
         let source = format!(
-            "pipeline: p\nsources:\n  - mqtt: {{ url: \"mqtt://b\", topic: \"a/+\", asset: \"{asset}\", signal: v, payload: number }}\n"
+            "pipeline: p\nsources:\n  - mqtt: {{ url: \"mqtt://b\", topic: \"a/+\", asset: \"{asset}\", \
+             signal: v, payload: number }}\n"
         );
         let error = pipelines(&source).unwrap_err();
         assert_eq!((error.0.len(), error.0[0].line, error.0[0].column), (1, 3, column), "{error}");

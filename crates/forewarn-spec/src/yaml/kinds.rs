@@ -14,7 +14,8 @@ pub(crate) enum Name {}
 
 impl Kind for Name {
     const NAME: &'static str = "Name";
-    const ABOUT: &'static str = "A name: letters, digits, `_` and `-`, beginning with a letter or `_`, at most 128 bytes. Unique among all of its kind.";
+    const ABOUT: &'static str = "A name: letters, digits, `_` and `-`, beginning with a letter or `_`, at \
+        most 128 bytes. Unique among all of its kind.";
     const EXAMPLES: &'static [&'static str] = &["bearing-hot"];
     const PATTERN: &'static str = r"^[^\s!-@\[-^`{-~][^\s!-,./:-@\[-^`{-~]*$";
 
@@ -28,7 +29,8 @@ pub(crate) enum SignalText {}
 
 impl Kind for SignalText {
     const NAME: &'static str = "Signal";
-    const ABOUT: &'static str = "The name of a signal: letters, digits, `_`, `-`, `.` and `:`, beginning with a letter or `_`, at most 128 bytes.";
+    const ABOUT: &'static str = "The name of a signal: letters, digits, `_`, `-`, `.` and `:`, beginning \
+        with a letter or `_`, at most 128 bytes.";
     const EXAMPLES: &'static [&'static str] = &["vibration_rms"];
     const PATTERN: &'static str = r"^[^\s!-@\[-^`{-~][^\s!-,/;-@\[-^`{-~]*$";
 
@@ -42,7 +44,8 @@ pub(crate) enum Assets {}
 
 impl Kind for Assets {
     const NAME: &'static str = "Assets";
-    const ABOUT: &'static str = "Which assets: a path in which `**` stands for any number of levels (also none), and `*` and `?` for characters within a level.";
+    const ABOUT: &'static str = "Which assets: a path in which `**` stands for any number of levels (also \
+        none), and `*` and `?` for characters within a level.";
     const EXAMPLES: &'static [&'static str] = &["**", "plant1/**", "plant1/**/pump*", "plant1/line3/pump7"];
     const PATTERN: &'static str = r"^(\*\*|\*|\*?[^*/]+(\*[^*/]+)*\*?)(/(\*\*|\*|\*?[^*/]+(\*[^*/]+)*\*?))*$";
     const TYPES: &'static [&'static str] = &["string", "number", "boolean"];
@@ -131,7 +134,8 @@ pub(crate) enum Formula {}
 
 impl Kind for Formula {
     const NAME: &'static str = "Formula";
-    const ABOUT: &'static str = "An expression over signals of the same asset whose value is a number. A signal whose name has other characters than letters, digits, `_` and `.` stands in backticks.";
+    const ABOUT: &'static str = "An expression over signals of the same asset whose value is a number. A \
+        signal whose name has other characters than letters, digits, `_` and `.` stands in backticks.";
     const EXAMPLES: &'static [&'static str] = &["90.0 - temperature"];
     const TYPES: &'static [&'static str] = &["string", "number"];
 }
@@ -141,7 +145,8 @@ pub(crate) enum Truth {}
 
 impl Kind for Truth {
     const NAME: &'static str = "Condition";
-    const ABOUT: &'static str = "An expression over signals of the same asset that is true or false. A signal whose name has other characters than letters, digits, `_` and `.` stands in backticks.";
+    const ABOUT: &'static str = "An expression over signals of the same asset that is true or false. A \
+        signal whose name has other characters than letters, digits, `_` and `.` stands in backticks.";
     const EXAMPLES: &'static [&'static str] = &["temperature > 90.0 && vibration_rms > 4.5"];
     const TYPES: &'static [&'static str] = &["string", "boolean"];
 }

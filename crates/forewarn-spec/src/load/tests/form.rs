@@ -133,11 +133,13 @@ jobs: {}
 fn what_could_not_be_read_is_not_missed_elsewhere() {
     for (text, expected) in [
         (
-            "pipeline: p\nsignals:\n  - { nmae: flow, assets: \"**\" }\nrules:\n  - { name: a, assets: \"**\", when: \"flow > 1\", severity: minor }\n",
+            "pipeline: p\nsignals:\n  - { nmae: flow, assets: \"**\" }\n\
+             rules:\n  - { name: a, assets: \"**\", when: \"flow > 1\", severity: minor }\n",
             &["3:7: unknown key 'nmae'"][..],
         ),
         (
-            "pipeline: p\nsignals:\n  - { name: x, assets: \"**\" }\n  - { name: [flow], assets: \"**\" }\nrules:\n  - { name: a, assets: \"**\", when: \"flow > 1\", severity: minor }\n",
+            "pipeline: p\nsignals:\n  - { name: x, assets: \"**\" }\n  - { name: [flow], assets: \"**\" }\n\
+             rules:\n  - { name: a, assets: \"**\", when: \"flow > 1\", severity: minor }\n",
             &["4:13: a single value is expected here"],
         ),
         (
@@ -158,7 +160,8 @@ fn what_could_not_be_read_is_not_missed_elsewhere() {
             &["2:1: `views` is not supported yet", "3:1: the key 'views' stands twice"],
         ),
         (
-            "pipeline: p\nsources:\n  - mqtt: { url: mqtt://b, topic: [x], asset: \"{1}\", signal: v, payload: number, client_id: [x] }\n",
+            "pipeline: p\nsources:\n  - mqtt: { url: mqtt://b, topic: [x], asset: \"{1}\", signal: v, \
+             payload: number, client_id: [x] }\n",
             &["3:35: a single value is expected here", "3:93: a single value is expected here"],
         ),
         ("nothing\n", &["1:1: keys with values are expected here"]),

@@ -5,13 +5,19 @@ use crate::*;
 
 #[test]
 fn derived_signals_are_ordered_and_cycles_are_refused() {
-    let text = "pipeline: p\nsignals:\n  - { name: c, assets: \"**\", expr: \"b + 1.0\" }\n  - { name: b, assets: \"**\", expr: \"a + 1.0\" }\n";
+    let text = "pipeline: p\n\
+        signals:\n  - { name: c, assets: \"**\", expr: \"b + 1.0\" }\n  - { name: b, assets: \"**\", expr: \
+        \"a + 1.0\" }\n";
     let definitions = pipelines(text).unwrap();
     let order: Vec<&str> = definitions.pipelines[0].signals.iter().map(|signal| &*signal.name).collect();
     assert_eq!(order, ["b", "c"]);
     // What a signal of another pipeline rests on counts, too.
-    let other = "pipeline: q\nsignals:\n  - { name: d, assets: \"**\", expr: \"e + 1.0\" }\n  - { name: a, assets: \"**\", expr: \"d + 1.0\" }\n";
-    let third = "pipeline: r\nsignals:\n  - { name: f, assets: \"**\", expr: \"c + 1.0\" }\n  - { name: e, assets: \"**\", expr: \"x + 1.0\" }\n";
+    let other = "pipeline: q\n\
+        signals:\n  - { name: d, assets: \"**\", expr: \"e + 1.0\" }\n  - { name: a, assets: \"**\", expr: \
+        \"d + 1.0\" }\n";
+    let third = "pipeline: r\n\
+        signals:\n  - { name: f, assets: \"**\", expr: \"c + 1.0\" }\n  - { name: e, assets: \"**\", expr: \
+        \"x + 1.0\" }\n";
     let files = [text, other, third].map(|text| (text.chars().take(12).collect(), text.to_owned()));
     let definitions = load_definitions(&files, &[]).unwrap();
     let order: Vec<&str> = definitions
@@ -48,12 +54,15 @@ fn mistakes_of_signals(files: &[&[&str]]) -> Vec<String> {
 
 #[test]
 fn derived_signals_are_judged_over_all_pipelines() {
-    let x = "0.yaml:3: the derived signal 'x' depends on itself; 'x' (0.yaml:3) is computed from 'y' (1.yaml:3) is computed from 'x'";
-    let y = "1.yaml:3: the derived signal 'y' depends on itself; 'y' (1.yaml:3) is computed from 'x' (0.yaml:3) is computed from 'y'";
+    let x = "0.yaml:3: the derived signal 'x' depends on itself; 'x' (0.yaml:3) is computed from 'y' \
+        (1.yaml:3) is computed from 'x'";
+    let y = "1.yaml:3: the derived signal 'y' depends on itself; 'y' (1.yaml:3) is computed from 'x' \
+        (0.yaml:3) is computed from 'y'";
     assert_eq!(mistakes_of_signals(&[&["x ** y + 1", "z ** x + 1"], &["y ** x + 1"]]), [x, y]);
     let itself = "0.yaml:3: the derived signal 'x' depends on itself; 'x' (0.yaml:3) is computed from 'x'";
     assert_eq!(mistakes_of_signals(&[&["x ** x + 1"]]), [itself]);
-    let twice = "1.yaml:3: the derived signal 'x' is defined twice for the same assets; the other one is at 0.yaml:3; rename one, or select assets that the other one does not";
+    let twice = "1.yaml:3: the derived signal 'x' is defined twice for the same assets; the other one is at \
+        0.yaml:3; rename one, or select assets that the other one does not";
     assert_eq!(mistakes_of_signals(&[&["x plant1/** y + 1"], &["x **/pump* y + 2"]]), [twice]);
     assert_eq!(
         mistakes_of_signals(&[&["x ** y + 1", "x ** y + 1"]]),
@@ -68,9 +77,12 @@ fn derived_signals_are_judged_over_all_pipelines() {
 #[test]
 fn a_model_names_signals_that_some_pipeline_declares() {
     let first = "pipeline: a\nsignals:\n  - { name: temperature, assets: \"**\" }\n";
-    let second = "pipeline: b\nsignals:\n  - { name: flow, assets: \"**\" }\n  - { name: heat, assets: \"**\", expr: \"flow * 2.0\" }\n";
+    let second = "pipeline: b\n\
+        signals:\n  - { name: flow, assets: \"**\" }\n  - { name: heat, assets: \"**\", expr: \"flow * \
+        2.0\" }\n";
     let error = with_model(&[first, second], MODEL).unwrap_err();
-    let expected = "m.yaml:4:24: unknown signal 'flwo'\n 4 | signals: [temperature, flwo]\n   |                        ^\n  hint: did you mean 'flow'?";
+    let expected = "m.yaml:4:24: unknown signal 'flwo'\n 4 | signals: [temperature, flwo]\n   \
+        |                        ^\n  hint: did you mean 'flow'?";
     assert_eq!(error.to_string(), expected);
     assert!(with_model(&[first, second], &MODEL.replace("flwo", "flow")).is_ok());
     assert!(with_model(&[first, second], &MODEL.replace("flwo", "heat")).is_ok());
