@@ -13,6 +13,7 @@ mod clock;
 mod codec;
 mod crash;
 mod error;
+mod exact;
 mod fingerprint;
 mod journal;
 mod name;

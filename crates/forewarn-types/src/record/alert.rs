@@ -30,8 +30,10 @@ pub struct AlertTransition {
     /// When the alert's condition began to hold, in event time.
     pub started: Timestamp,
     /// The value that decided, if there is one.
+    #[serde(default, deserialize_with = "crate::exact::optional")]
     pub value: Option<f64>,
     /// The detector's score, where 1 is the limit, if the rule has one.
+    #[serde(default, deserialize_with = "crate::exact::optional")]
     pub score: Option<f64>,
     /// What happened, for a person to read, with numbers.
     pub message: String,
@@ -69,6 +71,7 @@ pub struct EvidenceValue {
     /// Its event time.
     pub time: Timestamp,
     /// Its value.
+    #[serde(deserialize_with = "crate::exact::number")]
     pub value: f64,
 }
 

@@ -22,12 +22,16 @@ pub struct Prediction {
     /// Unit of the quantiles: `hours`, `days`, `cycles`.
     pub unit: String,
     /// Time to failure: lower end of the interval.
+    #[serde(deserialize_with = "crate::exact::number")]
     pub p05: f64,
     /// Time to failure: the point prediction.
+    #[serde(deserialize_with = "crate::exact::number")]
     pub p50: f64,
     /// Time to failure: upper end of the interval.
+    #[serde(deserialize_with = "crate::exact::number")]
     pub p95: f64,
     /// The target's cap, in `unit`: at `p50` near it, failure is "at least this far".
+    #[serde(deserialize_with = "crate::exact::number")]
     pub cap: f64,
     /// Which signals moved the prediction most, largest first.
     pub contributions: Vec<Contribution>,
@@ -41,7 +45,7 @@ pub struct Prediction {
     pub from: Option<Timestamp>,
     /// The share of truths that the interval from `p05` to `p95` is made to hold, such as 0.9. Older records
     /// do not say.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::exact::optional")]
     pub coverage: Option<f64>,
 }
 
@@ -51,6 +55,7 @@ pub struct Contribution {
     /// The signal's name, or `age`.
     pub signal: SignalName,
     /// Signed shift of the prediction, in its unit: negative brings failure closer.
+    #[serde(deserialize_with = "crate::exact::number")]
     pub weight: f64,
 }
 
