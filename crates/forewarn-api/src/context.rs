@@ -13,17 +13,15 @@ use forewarn_log::Log;
 use forewarn_models::ModelService;
 use forewarn_sources::SourceHandle;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
+use forewarn_state::{Metrics, SharedState, TakeSnapshot};
 use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::error::ApiError;
-use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::problems;
-use crate::snapshot::TakeSnapshot;
-use crate::state::SharedState;
 
 /// A read waits this long for the read model to catch up with the log. Then it is refused, as an answer would
 /// lack what was stored before.
@@ -50,7 +48,7 @@ pub struct ApiComponents {
     pub scheduler: SchedulerHandle,
     /// Models and their versions.
     pub models: ModelService,
-    /// The read model; another stage keeps it up to date.
+    /// The read model, which the real-time path keeps up to date.
     pub state: SharedState,
     /// Takes a snapshot of the read model and all else that is folded from the log.
     pub take_snapshot: TakeSnapshot,

@@ -22,9 +22,10 @@ use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
 use forewarn_sources::SourceHandle;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
+use forewarn_state::{Metrics, SharedState, State};
 use forewarn_types::{
-    AlertState, AlertTransition, BoxFuture, Clock, CommandAction, JobKind, Journal as _, ManualClock, Offset,
-    OperatorCommand, Record, SeriesTable, Timestamp, Transition,
+    AlertId, AlertState, AlertTransition, BoxFuture, Clock, CommandAction, Evidence, JobKind, Journal as _,
+    ManualClock, Offset, OperatorCommand, Record, SeriesTable, Severity, Timestamp, Transition,
 };
 use futures::StreamExt as _;
 use parking_lot::RwLock;
@@ -36,7 +37,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::access::Access;
-use crate::{Api, ApiComponents, ApiError, Metrics, SharedState, State};
+use crate::{Api, ApiComponents, ApiError};
 use forewarn_batch::{CatchUp, Job, Outcome, RunContext, Scheduler, SchedulerHandle, Trigger, Work};
 
 pub(crate) const NOW: &str = "2026-01-01T12:00:00Z";
@@ -326,12 +327,35 @@ fn judge(command: &OperatorCommand, offset: Offset, state: &SharedState) -> Opti
         CommandAction::Unshelve => (Transition::Unshelved, AlertState::Unacknowledged),
         CommandAction::Comment => (Transition::Commented, alert.state),
     };
-    let mut answer = crate::state::tests::step(&alert.rule, alert.started.0, transition, after);
+    let mut answer = step(&alert.rule, alert.started.0, transition, after);
     answer.alert = alert.id;
     answer.actor = Some(command.actor.clone());
     answer.comment.clone_from(&command.comment);
     answer.cause = offset;
     Some(answer)
+}
+
+/// A transition of the alert of `rule` on a pump that began at `started`.
+pub(crate) fn step(rule: &str, started: i64, transition: Transition, state: AlertState) -> AlertTransition {
+    AlertTransition {
+        alert: AlertId::derive(rule, "plant/pump0", Timestamp(started)),
+        rule: rule.into(),
+        asset: "plant/pump0".into(),
+        severity: Severity::Major,
+        transition,
+        state,
+        unknown: false,
+        time: Timestamp(started + 5),
+        started: Timestamp(started),
+        value: Some(1.5),
+        score: None,
+        message: format!("{rule} {}", transition.as_str()),
+        actor: None,
+        comment: None,
+        cause: Offset(0),
+        ordinal: 0,
+        evidence: Evidence::default(),
+    }
 }
 
 /// The next `count` events of a stream, as (event, id, data); fewer if it ends before.

@@ -6,7 +6,7 @@ use forewarn_types::{Contribution, Evidence, LifeEvent, Offset, Prediction, Reco
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::state::{Alert, AlertStep, Alerts};
+use forewarn_state::{Alert, AlertStep, Alerts};
 
 /// One alert.
 #[derive(Debug, Clone, Serialize, ToSchema)]

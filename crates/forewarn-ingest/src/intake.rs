@@ -105,8 +105,13 @@ impl Intake {
         Ok(state)
     }
 
-    /// Takes over a snapshot, also into the shared table of series. To be called first, before
-    /// [`Intake::replay`].
+    /// Forgets everything, but which number each series has.
+    pub fn reset(&self) {
+        *self.memory.lock() = Memory::new(self.limits.duplicate_window);
+    }
+
+    /// Takes over a snapshot in the place of what was known, also into the shared
+    /// table of series. To be called before [`Intake::replay`].
     ///
     /// # Errors
     /// [`IngestError::Restore`] if the snapshot does not belong to this log.
@@ -118,7 +123,9 @@ impl Intake {
                 snapshot.next
             )));
         }
-        self.memory.lock().restore(snapshot, &mut self.series.write())
+        let mut memory = self.memory.lock();
+        *memory = Memory::new(self.limits.duplicate_window);
+        memory.restore(snapshot, &mut self.series.write())
     }
 
     /// Takes in what the log holds behind the snapshot, record by record. Records before it are passed over.

@@ -5,9 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use forewarn_spec::Diagnostics;
 
-use crate::commands::counted;
+use crate::output::{counted, report};
 
 /// Checks the settings at `config` and the folders they name. Mistakes go to standard error.
 pub(crate) fn run(config: &Path) -> Result<ExitCode> {
@@ -26,17 +25,6 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
         }
         Err(diagnostics) => Ok(report(&diagnostics)),
     }
-}
-
-/// Writes a complaint to standard error; if even that fails, nobody is listening.
-pub(crate) fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
-pub(crate) fn report(diagnostics: &Diagnostics) -> ExitCode {
-    complain(&diagnostics.to_string());
-    complain(&format!("\n{} mistake(s)", diagnostics.0.len()));
-    ExitCode::FAILURE
 }
 
 #[cfg(test)]

@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_proxy_is_for_servers_elsewhere() {
         let check = |text: &str, expected: bool| {
-            assert_eq!(is_loopback(&parse_server(text).unwrap()), expected, "{text}")
+            assert_eq!(is_loopback(&parse_server(text).unwrap()), expected, "{text}");
         };
         for here in ["localhost:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "a.localhost"] {
             check(here, true);

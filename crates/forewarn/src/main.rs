@@ -10,10 +10,9 @@ mod crash;
 mod demo;
 mod jobs;
 mod metrics;
-mod realtime;
+mod output;
 mod serve;
 mod server;
-mod snapshot;
 mod table;
 
 use std::io::IsTerminal as _;
@@ -26,7 +25,8 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{ReaderGone, alert, import, job, log, model, restore, sql};
+use crate::commands::{alert, import, job, log, model, restore, sql};
+use crate::output::ReaderGone;
 
 /// What still works in the background when a command is done gets this long.
 const GRACE: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ fn main() -> ExitCode {
         if error.is::<ReaderGone>() {
             return ExitCode::SUCCESS;
         }
-        check::complain(&format!("{error:#}"));
+        output::complain(&format!("{error:#}"));
         ExitCode::from(if error.is::<Refused>() { 1 } else { 2 })
     })
 }

@@ -3,26 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use forewarn_api::{Exposition, Metrics};
 use forewarn_log::{LocalLog, LogMetrics};
-
-/// Counts of the real-time path.
-#[derive(Debug, Default)]
-pub(crate) struct RealTimeMetrics {
-    /// Transitions appended since the start.
-    pub(crate) transitions: AtomicU64,
-    /// Problems the engine reported since the start.
-    pub(crate) problems: AtomicU64,
-    /// Offset of the newest snapshot.
-    pub(crate) snapshot_offset: AtomicU64,
-    /// Records behind the snapshot that the start had to read again.
-    pub(crate) replayed: AtomicU64,
-    /// Definitions in force that did not load at the start.
-    pub(crate) refused: AtomicU64,
-}
+use forewarn_state::{Exposition, Metrics, RunnerMetrics};
 
 /// Has `metrics` show the log and the real-time path.
-pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<RealTimeMetrics>) {
+pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<RunnerMetrics>, refused: usize) {
     metrics.collect_with(move |out| {
         show_log(out, &log.metrics());
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -43,7 +28,7 @@ pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<Rea
         let help = "Records behind the snapshot that the start had to read again.";
         out.gauge("forewarn_start_replayed_records", help, &[], counted(&real_time.replayed) as f64);
         let help = "Rules, signals, jobs and sources in force that this version does not load.";
-        out.gauge("forewarn_definitions_refused", help, &[], counted(&real_time.refused) as f64);
+        out.gauge("forewarn_definitions_refused", help, &[], refused as f64);
     });
 }
 

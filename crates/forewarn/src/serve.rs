@@ -21,7 +21,7 @@ const TICK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
     let tree = match crate::config::read_to_serve(config)? {
         Ok(tree) => tree,
-        Err(diagnostics) => return Ok(crate::check::report(&diagnostics)),
+        Err(diagnostics) => return Ok(crate::output::report(&diagnostics)),
     };
     crate::crash::heed_environment()?;
     let mut server = Server::start(tree, Arc::new(SystemClock), Ticks::Every(TICK_EVERY)).await?;

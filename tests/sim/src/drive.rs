@@ -245,7 +245,7 @@ impl Driver {
             Act::Write => self.write(server)?,
             Act::Engine => {
                 let most = 1 + self.plan.chance.usize(0..40);
-                server.step_engine(most)?;
+                server.step_runner(most)?;
             }
             Act::TakeIn => drop(server.take_in(1 + self.plan.chance.usize(0..40))?),
             Act::Commit => {
@@ -257,9 +257,9 @@ impl Driver {
             Act::Snapshot => {
                 // It waits until all it rests on is durable.
                 self.write(server)?;
-                server.step_engine(64)?;
+                server.step_runner(64)?;
                 self.write(server)?;
-                server.snapshot().await?;
+                self.snapshot(server).await?;
             }
             Act::Compact | Act::Retain | Act::Vacuum | Act::Checkpoint => self.maintain(server, act).await?,
             Act::Query => self.query(server).await?,
@@ -284,6 +284,13 @@ impl Driver {
             }
         }
         Ok(Next::GoOn)
+    }
+
+    async fn snapshot(&mut self, server: &mut Server) -> Result<(), Failure> {
+        if let Some(taken) = server.snapshot().await? {
+            self.world.count(taken.name(), 1);
+        }
+        Ok(())
     }
 
     /// The branch commits. One that breaks off may have committed some tables, and queries must not see their
@@ -471,6 +478,7 @@ impl Driver {
             self.model.read(server.log.as_ref(), true)?;
             self.drain(&mut server).await?;
             self.model.check_alerts()?;
+            self.model.check_state(&server)?;
             while server.take_in(64)? {}
             self.model.check_readings(&server, None).await?;
             let end = server.commit().await?;
@@ -497,11 +505,11 @@ impl Driver {
         Ok(())
     }
 
-    /// Steps the engine until everything it has to say is in the log.
+    /// Steps the runner until everything that is decided is in the log.
     async fn drain(&mut self, server: &mut Server) -> Result<(), Failure> {
         for round in 1..=200 {
             self.write(server)?;
-            server.step_engine(16)?;
+            server.step_runner(16)?;
             if server.is_settled()? {
                 return self.model.read(server.log.as_ref(), false);
             }
@@ -509,7 +517,7 @@ impl Driver {
             if round % 10 == 0 {
                 while server.take_in(64)? {}
                 server.commit().await?;
-                server.snapshot().await?;
+                self.snapshot(server).await?;
             }
         }
         Err(Failure::Broken("the engine does not come to the end of the log".to_owned()))

@@ -1,6 +1,6 @@
-//! The log, the engine and the branch over a simulated disk and object store.
+//! The log, the folds and the branch over a simulated disk and object store.
 //!
-//! A seed is a plan: a stream of readings, and between them groups that the log writes, steps of the engine,
+//! A seed is a plan: a stream of readings, and between them groups that the log writes, steps of the runner,
 //! commits of the branch, compaction, retention, vacuum, checkpoints, snapshots, queries, deaths and starts.
 //! The code is the real one, driven by hand on one thread; the [disk](disk) and the [store](store) under it
 //! tear, lose, delay, refuse and repeat, as the [world](world) decides by the seed. Others are in that world,

@@ -9,6 +9,7 @@ use arrow::datatypes::Int64Type;
 use forewarn_engine::{Actions, Engine, EngineOptions};
 use forewarn_lake::ReadingsQuery;
 use forewarn_log::Log;
+use forewarn_state::State;
 use forewarn_types::{AlertTransition, Offset, Record, SeriesDef, Timestamp};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -34,6 +35,8 @@ pub struct Model {
     /// How often each reading is in the log.
     stored: BTreeMap<Reading, usize>,
     engine: Engine,
+    /// What the records add up to for the API.
+    state: State,
     /// What the undisturbed engine decides on the log so far.
     alerts: Vec<AlertTransition>,
     /// How many of these are in the log.
@@ -54,6 +57,7 @@ impl Model {
             acknowledged: BTreeSet::new(),
             stored: BTreeMap::new(),
             engine: Engine::new(EngineOptions::default()),
+            state: State::default(),
             alerts: Vec::new(),
             logged: 0,
             retained_from: i64::MIN,
@@ -140,6 +144,7 @@ impl Model {
         let mut actions = Actions::default();
         self.engine.step(offset, &record, &mut actions);
         self.alerts.extend(actions.transitions);
+        self.state.apply(offset, &record);
         self.records.push(record);
         Ok(())
     }
@@ -168,6 +173,14 @@ impl Model {
             Some(missing) => Err(Failure::Broken(format!("this alert was not raised: {missing:?}"))),
             None => Ok(()),
         }
+    }
+
+    /// Whether the read model is that of all records, once the runner has taken them in.
+    pub fn check_state(&self, server: &Server) -> Result<(), Failure> {
+        if *server.state.read() == self.state {
+            return Ok(());
+        }
+        Err(Failure::Broken("the read model is not that of the log's records".to_owned()))
     }
 
     /// Asks the lake for all readings, or for those of one series, and compares. The branch must have taken

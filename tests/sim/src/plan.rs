@@ -10,6 +10,8 @@ use crate::store::MAX_DELAY_US;
 use crate::world::{NEW_YEAR, Weather};
 
 const RULES: &str = "pipeline: plant
+signals:
+  - { name: strain, assets: \"plant/**\", expr: \"temperature / 20.0 + vibration\" }
 rules:
   - name: hot
     assets: \"plant/**\"
@@ -22,6 +24,8 @@ rules:
     assets: \"plant/**\"
     missing: { signal: temperature, longer_than: 40s }
     severity: warning
+  - { name: strained, assets: \"plant/**\", when: \"strain > 9.0\", severity: minor }
+  - { name: jumpy, assets: \"plant/**\", rate: { signal: vibration, above: 8.0 }, severity: minor }
 ";
 
 /// For so long a file is left alone that no table has, µs.
@@ -36,13 +40,13 @@ pub enum Act {
     Resend,
     /// The log writes a group.
     Write,
-    /// The engine takes records.
+    /// The runner takes records.
     Engine,
     /// The branch takes records.
     TakeIn,
     /// The branch commits, often after it has taken in more.
     Commit,
-    /// A snapshot of the real-time path.
+    /// A snapshot of the folds.
     Snapshot,
     /// Small files of a table are merged.
     Compact,

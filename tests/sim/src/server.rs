@@ -1,20 +1,20 @@
-//! One life of the program: the real log, intake, engine, branch and lake, put together as the server does
-//! it, but driven step by step.
+//! One life of the program: the real log, intake, folds, runner, snapshots, branch and lake, put together as
+//! the server does it, but driven step by step.
 
-use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use forewarn_engine::{Actions, Engine, EngineOptions, is_news};
-use forewarn_ingest::{Accepted, IngestError, Intake, IntakeLimits, IntakeState, RawBatch};
-use forewarn_lake::{Branch, CONSUMER, Lake, LakeError, LakeOptions, ObjectFiles};
+use forewarn_engine::EngineOptions;
+use forewarn_ingest::{Accepted, IngestError, Intake, IntakeLimits, RawBatch};
+use forewarn_lake::{Branch, Lake, LakeError, LakeOptions, ObjectFiles};
 use forewarn_log::{LocalLog, Log, LogError, LogOptions, WriterMode};
-use forewarn_types::{
-    AlertTransition, BoxFuture, Clock, Definitions, JournalError, Offset, Record, SeriesTable,
+use forewarn_state::{
+    DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, LogRoom, ReadModelFold, Restored, Runner,
+    RunnerMetrics, SharedState, SnapshotKeeper, SnapshotStore, State, StateError, restore,
 };
+use forewarn_types::{BoxFuture, Clock, Definitions, JournalError, Offset, Record, SeriesTable};
 use futures::FutureExt as _;
 use parking_lot::{Mutex, RwLock};
-use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::disk::{Platter, SimDisk};
@@ -22,8 +22,6 @@ use crate::ledger::ROOT;
 use crate::store::{Objects, SimStore};
 use crate::world::World;
 
-/// The log's name for the real-time path.
-const STATE: &str = "state";
 const SNAPSHOTS: &str = "_forewarn/snapshots";
 const FOLDER: &str = "/log";
 
@@ -76,6 +74,18 @@ impl From<IngestError> for Failure {
     }
 }
 
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Lake(error) => error.into(),
+            StateError::Log(error) => error.into(),
+            StateError::Journal(error) => error.into(),
+            StateError::Intake(error) => error.into(),
+            error => Self::Broken(error.in_full()),
+        }
+    }
+}
+
 /// What outlives the program.
 pub struct Machine {
     /// The world.
@@ -112,33 +122,11 @@ pub struct Server {
     /// What the branch takes in next.
     taken: Offset,
     runner: Runner,
-}
-
-/// What a snapshot holds.
-#[derive(Serialize, Deserialize)]
-struct Snapshot {
-    offset: Offset,
-    emitted: Option<(Offset, u32)>,
-    definitions: Definitions,
-    intake: IntakeState,
-    engine: Vec<u8>,
-}
-
-/// The real-time path: as in the server, but for the read model.
-struct Runner {
-    engine: Engine,
-    definitions: Definitions,
-    emitted: Option<(Offset, u32)>,
-    /// What the engine takes next.
-    position: Offset,
-    /// Decided, and not yet in line for the log.
-    unsaid: VecDeque<AlertTransition>,
-    /// Resolves once what was put in line is durable.
-    durable: Option<BoxFuture<'static, Result<Offset, JournalError>>>,
-    /// Why the log did not take a decision. The engine is ahead of the log then, so that no snapshot may be
-    /// taken of it: in the server this ends the real-time path.
-    failed: Option<String>,
-    saved: Option<Offset>,
+    keeper: SnapshotKeeper,
+    /// The read model.
+    pub state: SharedState,
+    /// Why the runner cannot go on. In the server this ends the real-time path.
+    ended: Option<String>,
 }
 
 impl Machine {
@@ -159,7 +147,7 @@ impl Machine {
             segment_bytes: setup.segment_bytes,
             max_bytes: setup.max_bytes,
             cache_bytes: setup.cache_bytes,
-            consumers: vec![STATE.to_owned(), CONSUMER.to_owned()],
+            consumers: vec![forewarn_state::CONSUMER.to_owned(), forewarn_lake::CONSUMER.to_owned()],
             writer: WriterMode::ByHand,
             ..LogOptions::new(PathBuf::from(FOLDER))
         };
@@ -174,71 +162,40 @@ impl Machine {
         let dyn_log: Arc<dyn Log> = Arc::clone(&log) as Arc<dyn Log>;
         let intake =
             Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
-        let (runner, in_force) = restore(&files, &log, &intake).await?;
-        if in_force != setup.definitions {
+        let (state, in_force) = (SharedState::new(State::default()), InForce::default());
+        let mut folds = Folds::new(vec![
+            Box::new(DefinitionsFold::new(in_force.clone())),
+            Box::new(EngineFold::new(EngineOptions::default())),
+            Box::new(ReadModelFold::new(state.clone())),
+            Box::new(IntakeFold::new(Arc::clone(&intake))),
+        ]);
+        let snapshots = SnapshotStore::new(files.clone(), log.id(), None);
+        let restored = restore(&snapshots, &dyn_log, &mut folds).await?;
+        check_newest(&files, &restored).await?;
+        if in_force.get() != setup.definitions {
             let ticket = log.submit(Record::Definitions(setup.definitions.clone()))?;
             while log.write_waiting() {}
             ticket.durable.now_or_never().unwrap_or_else(|| Err(JournalError::Full("not written".into())))?;
         }
         let lake =
             Lake::open_on(LakeOptions::default(), files, Arc::clone(&series), Arc::clone(&clock)).await?;
-        let mut branch = Branch::build(lake.clone(), dyn_log, clock);
+        let mut branch = Branch::build(lake.clone(), Arc::clone(&dyn_log), clock);
         let taken = branch.begin().await?;
-        Ok(Server { log, lake, series, intake, branch, taken, runner })
+        let runner =
+            Runner::new(Arc::clone(&dyn_log), folds, restored.from, Arc::new(RunnerMetrics::default()));
+        let keeper = SnapshotKeeper::new(dyn_log, forewarn_state::CONSUMER, snapshots, restored.snapshot);
+        Ok(Server { log, lake, series, intake, branch, taken, runner, keeper, state, ended: None })
     }
 }
 
-/// The newest snapshot and what the log holds behind it, folded; and the definitions in force at the log's
-/// end.
-async fn restore(
-    files: &ObjectFiles,
-    log: &Arc<LocalLog>,
-    intake: &Intake,
-) -> Result<(Runner, Definitions), Failure> {
-    let start = log.start();
-    let mut runner = Runner {
-        engine: Engine::new(EngineOptions::default()),
-        definitions: Definitions::default(),
-        emitted: None,
-        position: start,
-        unsaid: VecDeque::new(),
-        durable: None,
-        failed: None,
-        saved: None,
-    };
-    let newest = files.list(SNAPSHOTS).await?.pop();
-    match newest {
-        Some(file) => {
-            let bytes = files.get(&file.path).await?.unwrap_or_default();
-            let snapshot: Snapshot = rmp_serde::from_slice(&bytes)
-                .map_err(|error| Failure::Broken(format!("{}: {error}", file.path)))?;
-            intake.restore(&snapshot.intake)?;
-            runner.engine =
-                Engine::restore(&snapshot.engine).map_err(|error| Failure::Broken(error.to_string()))?;
-            (runner.definitions, runner.emitted) = (snapshot.definitions, snapshot.emitted);
-            (runner.position, runner.saved) = (snapshot.offset, Some(snapshot.offset));
-        }
-        None if start > Offset(0) => {
-            return Err(Failure::Broken(format!("the log begins at {start} and there is no snapshot")));
-        }
-        None => {}
+/// Nothing damages snapshots here, so the newest one must be the one that the start rests on.
+async fn check_newest(files: &ObjectFiles, restored: &Restored) -> Result<(), Failure> {
+    let newest = files.list(SNAPSHOTS).await?.pop().map(|file| file.path);
+    let used = restored.snapshot.as_ref().map(|saved| saved.path.clone());
+    if newest == used {
+        return Ok(());
     }
-    let mut in_force = runner.definitions.clone();
-    let mut next = runner.position;
-    while next < log.end() {
-        for (offset, record) in log.read(next, 64, 1 << 20)? {
-            intake.replay(offset, &record)?;
-            match record.as_ref() {
-                Record::Alert(alert) => {
-                    runner.emitted = runner.emitted.max(Some((alert.cause, alert.ordinal)));
-                }
-                Record::Definitions(definitions) => in_force.clone_from(definitions),
-                _ => {}
-            }
-            next = offset.next();
-        }
-    }
-    Ok((runner, in_force))
+    Err(Failure::Broken(format!("the newest snapshot is {newest:?}, and the start rests on {used:?}")))
 }
 
 impl Server {
@@ -248,31 +205,43 @@ impl Server {
         Box::pin(async move { intake.accept(batch).await })
     }
 
-    /// The engine takes at most `max_records`, and what it decides is put in line for the log.
-    pub fn step_engine(&mut self, max_records: usize) -> Result<(), Failure> {
-        let Self { runner, log, .. } = self;
-        if !runner.settle(log)? {
+    /// The folds take at most `max_records`, and what is decided on them is put in line for the log.
+    pub fn step_runner(&mut self, max_records: usize) -> Result<(), Failure> {
+        if !self.settle()? {
             return Ok(());
         }
-        let records = log.read(runner.position, max_records, 1 << 20)?;
-        let mut actions = Actions::default();
-        for (offset, record) in &records {
-            if let Record::Definitions(new) = record.as_ref() {
-                runner.definitions.clone_from(new);
-            }
-            runner.engine.step(*offset, record, &mut actions);
-            runner.position = offset.next();
+        let records = self.log.read(self.runner.position(), max_records, 1 << 20)?;
+        if records.is_empty() {
+            return Ok(());
         }
-        let Runner { emitted, .. } = runner;
-        runner
-            .unsaid
-            .extend(actions.transitions.into_iter().filter(|transition| is_news(transition, emitted)));
-        runner.settle(log).map(drop)
+        let is_scarce = self.room().is_scarce(&records);
+        self.runner.judge(records, is_scarce)?;
+        self.settle().map(drop)
     }
 
-    /// Whether the engine has taken everything and everything it decided is durable.
+    /// Whether the folds have taken in everything and everything that was decided is durable.
     pub fn is_settled(&mut self) -> Result<bool, Failure> {
-        Ok(self.runner.settle(&self.log)? && self.runner.position == self.log.end())
+        Ok(self.settle()? && self.runner.position() == self.log.end())
+    }
+
+    /// Lets the runner go on with what it has judged, and says whether that is done.
+    fn settle(&mut self) -> Result<bool, Failure> {
+        if let Some(reason) = &self.ended {
+            return Err(Failure::Passing(reason.clone()));
+        }
+        let outcome = self.runner.submit().and_then(|_| self.runner.settle().now_or_never().transpose());
+        match outcome {
+            Ok(_) => Ok(!self.runner.is_busy()),
+            Err(error) => {
+                self.ended = Some(error.in_full());
+                Err(error.into())
+            }
+        }
+    }
+
+    fn room(&self) -> LogRoom {
+        let metrics = self.log.metrics();
+        LogRoom { used_bytes: metrics.disk_bytes, max_bytes: metrics.max_bytes }
     }
 
     /// The branch takes at most `max_records` into the tail.
@@ -293,60 +262,60 @@ impl Server {
         self.log.watch().has_changed().is_err()
     }
 
-    /// Takes a snapshot of the real-time path, if all it rests on is durable.
-    pub async fn snapshot(&mut self) -> Result<(), Failure> {
-        let Self { runner, log, .. } = self;
-        if !runner.settle(log)? || runner.saved == Some(runner.position) {
-            return Ok(());
+    /// Takes a snapshot, if there is anything to save and all it rests on is durable. Says of what.
+    pub async fn snapshot(&mut self) -> Result<Option<Taken>, Failure> {
+        if let Some(reason) = &self.ended {
+            return Err(Failure::Passing(reason.clone()));
         }
-        let Some(intake) = self.intake.state().now_or_never() else { return Ok(()) };
-        let snapshot = Snapshot {
-            offset: runner.position,
-            emitted: runner.emitted,
-            definitions: runner.definitions.clone(),
-            intake: intake?,
-            engine: runner.engine.snapshot().map_err(|error| Failure::Broken(error.to_string()))?,
-        };
-        let bytes = rmp_serde::to_vec(&snapshot).map_err(|error| Failure::Broken(error.to_string()))?;
-        let store = self.lake.store();
-        let path = |offset: Offset| format!("{SNAPSHOTS}/{:020}.snap", offset.0);
-        store.put(&path(snapshot.offset), bytes.into(), false).await?;
-        let before = runner.saved.replace(snapshot.offset);
-        let kept = [Some(path(snapshot.offset)), before.map(path)];
-        for old in store.list(SNAPSHOTS).await? {
-            if !kept.contains(&Some(old.path.clone())) {
-                store.delete(&old.path).await?;
+        if self.runner.has_state() && !self.keeper.wants(self.runner.position(), self.room().is_pressed()) {
+            return Ok(None);
+        }
+        let newest = self.keeper.newest().map(|saved| saved.offset);
+        let (save, taken) = match self.runner.snapshot()? {
+            Some((mut snapshot, to_come)) => {
+                // The rest comes once it is durable.
+                for (name, bytes) in to_come {
+                    let Some(bytes) = bytes.now_or_never() else { return Ok(None) };
+                    snapshot.parts.insert(name, bytes?);
+                }
+                let taken = if newest == Some(snapshot.offset) {
+                    Taken::SecondTime
+                } else if self.runner.is_busy() {
+                    Taken::OfBefore
+                } else {
+                    Taken::OfNow
+                };
+                (self.keeper.save(snapshot, Vec::new()), taken)
             }
-        }
-        match before {
-            Some(before) => Ok(log.checkpoint(STATE, before)?),
-            None => Ok(()),
-        }
+            None => match self.keeper.save_again() {
+                Some(save) => (save, Taken::SecondTime),
+                None => return Ok(None),
+            },
+        };
+        self.keeper.note(save.await?);
+        Ok(Some(taken))
     }
 }
 
-impl Runner {
-    /// Puts in line what is not, and says whether all of it is durable.
-    fn settle(&mut self, log: &LocalLog) -> Result<bool, Failure> {
-        if let Some(reason) = &self.failed {
-            return Err(Failure::Passing(reason.clone()));
-        }
-        while let Some(transition) = self.unsaid.front() {
-            match log.submit(Record::Alert(transition.clone())) {
-                Ok(ticket) => self.durable = Some(ticket.durable),
-                Err(JournalError::Full(_)) => return Ok(false),
-                Err(error) => return Err(error.into()),
-            }
-            self.unsaid.pop_front();
-        }
-        let Some(durable) = &mut self.durable else { return Ok(true) };
-        match durable.now_or_never() {
-            Some(outcome) => {
-                self.durable = None;
-                self.failed = outcome.as_ref().err().map(ToString::to_string);
-                Ok(outcome.map(|_| true)?)
-            }
-            None => Ok(false),
+/// What a snapshot was taken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The state as it is.
+    OfNow,
+    /// The state of before the records whose decisions wait for room.
+    OfBefore,
+    /// The newest one was saved a second time.
+    SecondTime,
+}
+
+impl Taken {
+    /// What it counts as.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OfNow => "snapshots",
+            Self::OfBefore => "snapshots of before a decision",
+            Self::SecondTime => "second copies of snapshots",
         }
     }
 }

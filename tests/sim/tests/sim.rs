@@ -3,7 +3,7 @@
 use forewarn_sim::crowd::{run_many, run_one};
 
 /// What the seeds must get to, or they prove nothing.
-const REACHED: [&str; 23] = [
+const REACHED: [&str; 26] = [
     "alert transitions",
     "answers lost",
     "checkpoints",
@@ -24,7 +24,10 @@ const REACHED: [&str; 23] = [
     "requests delayed",
     "requests repeated",
     "runs of a job",
+    "second copies of snapshots",
     "sends refused",
+    "snapshots",
+    "snapshots of before a decision",
     "times the log was trimmed",
     "writes without room",
 ];

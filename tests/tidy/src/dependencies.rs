@@ -10,7 +10,7 @@ use crate::tokens::{Kind, Token, tokens};
 use crate::tree::Package;
 
 /// Which crates a crate may use. Arrows go down only.
-pub const ARROWS: [(&str, &[&str]); 13] = [
+pub const ARROWS: [(&str, &[&str]); 14] = [
     ("forewarn-types", &[]),
     ("forewarn-spec", &["types"]),
     ("forewarn-log", &["types"]),
@@ -20,12 +20,19 @@ pub const ARROWS: [(&str, &[&str]); 13] = [
     ("forewarn-engine", &["types", "spec"]),
     ("forewarn-lake", &["types", "log"]),
     ("forewarn-query", &["types", "lake"]),
+    ("forewarn-state", &["types", "spec", "log", "ingest", "engine", "lake"]),
     ("forewarn-batch", &["types", "spec", "engine", "lake", "query"]),
     ("forewarn-models", &["types", "spec", "lake"]),
-    ("forewarn-api", &["types", "spec", "log", "ingest", "sources", "engine", "lake", "batch", "models"]),
+    (
+        "forewarn-api",
+        &["types", "spec", "log", "ingest", "sources", "engine", "lake", "state", "batch", "models"],
+    ),
     (
         "forewarn",
-        &["types", "spec", "log", "ingest", "import", "sources", "engine", "lake", "batch", "models", "api"],
+        &[
+            "types", "spec", "log", "ingest", "import", "sources", "engine", "lake", "state", "batch",
+            "models", "api",
+        ],
     ),
 ];
 

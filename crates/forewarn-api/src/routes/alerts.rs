@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State as Extract;
 use forewarn_spec::AssetGlob;
+use forewarn_state::{AlertFilter, Cursor, StateFilter};
 use forewarn_types::{AlertId, AlertState, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -11,7 +12,6 @@ use crate::context::ApiState;
 use crate::http::params::{limit, time_range};
 use crate::http::{Params, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
-use crate::state::{AlertFilter, Cursor, StateFilter};
 use crate::views::{AlertDetail, AlertView};
 
 const LIMIT: usize = 100;

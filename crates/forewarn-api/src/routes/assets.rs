@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State as Extract;
+use forewarn_state::{Asset, State};
 use forewarn_types::{AlertState, AssetPath, Offset, Timestamp, check_asset};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +15,6 @@ use crate::context::ApiState;
 use crate::http::params::limit;
 use crate::http::{AssetParam, Params, PathParam};
 use crate::problem::{Problem, sets};
-use crate::state::{Asset, State};
 use crate::views::{AlertView, LifeEventView, PredictionView};
 
 const LIMIT: usize = 1_000;

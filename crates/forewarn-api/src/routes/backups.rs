@@ -24,12 +24,21 @@ use crate::access::Principal;
 use crate::context::ApiState;
 use crate::problem::{Problem, sets};
 use crate::problems;
-use crate::snapshot::SavedSnapshot;
 
 /// Where the records are put that neither the tables nor the snapshot hold.
 const FOLDER: &str = "_forewarn/backups";
 /// How often a line is sent that says nothing, so that a reader who has gone is noticed.
 const PULSE: Duration = Duration::from_secs(1);
+
+/// A snapshot of folded state in the lake's store.
+#[derive(Debug, Serialize, ToSchema)]
+struct SavedSnapshot {
+    /// Every record before this one is folded in.
+    #[schema(value_type = u64)]
+    offset: Offset,
+    /// Where it is, below the lake's URL.
+    path: String,
+}
 
 /// What a backup is made of. All paths are below the lake's URL.
 #[derive(Debug, Serialize, ToSchema)]
@@ -160,7 +169,7 @@ async fn hold(api: &ApiState) -> Result<(BackupPoint, Held), Problem> {
         log: api.log.id().to_owned(),
         offset,
         lake_offset: held.offset,
-        snapshot,
+        snapshot: SavedSnapshot { offset: snapshot.offset, path: snapshot.path },
         records: Records { from, path },
         tables: tables.collect(),
         left_out: left_out.collect(),

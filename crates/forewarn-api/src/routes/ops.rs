@@ -8,15 +8,14 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
 use forewarn_lake::{CommitFailure, Lake};
 use forewarn_log::{Log, LogHealth};
+use forewarn_state::{Exposition, State};
 use forewarn_types::{Offset, Record};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::sources;
 use crate::context::ApiState;
-use crate::metrics::Exposition;
 use crate::problem::Problem;
-use crate::state::State;
 
 /// How far behind the log a stage may be for the server to count as ready; it waits this long for it.
 const READY_WITHIN: Duration = Duration::from_millis(500);

@@ -3,13 +3,13 @@
 use axum::Json;
 use axum::extract::State as Extract;
 use forewarn_sources::{DeadLetter, SourceHandle, SourceStatus};
+use forewarn_state::Exposition;
 use forewarn_types::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::context::ApiState;
 use crate::http::PathParam;
-use crate::metrics::Exposition;
 use crate::problem::{Problem, sets};
 
 /// How one source fares. Counts begin with the server's start.

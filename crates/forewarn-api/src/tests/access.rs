@@ -2,9 +2,8 @@
 
 use forewarn_types::{AlertState, Transition};
 
-use super::Server;
+use super::{Server, step};
 use crate::access::{Access, GROUP, Principal, Role};
-use crate::state::tests::step;
 
 fn anna() -> Access {
     Access::of(Principal { name: Some("anna".into()), role: Role::Operator })

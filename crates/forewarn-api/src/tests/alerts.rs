@@ -7,8 +7,7 @@ use forewarn_types::{AlertState, AlertTransition, Offset, Severity, Timestamp, T
 use futures::StreamExt as _;
 use tower::ServiceExt as _;
 
-use super::{Server, events};
-use crate::state::tests::step;
+use super::{Server, events, step};
 
 fn raised(rule: &str, started: i64) -> AlertTransition {
     step(rule, started, Transition::Raised, AlertState::Unacknowledged)

@@ -7,8 +7,9 @@ use anyhow::Result;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{print, print_json, show_list, watch};
+use super::{show_list, watch};
 use crate::client::{Client, ServerArgs};
+use crate::output::{print, print_json};
 use crate::table;
 
 /// Arguments of `forewarn alert`.

@@ -15,11 +15,10 @@ use reqwest::{Method, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{counted, print, print_json};
 use crate::backup::{self, BACKUPS, Copying, FILES, FORM, Manifest, Stored};
-use crate::check::{complain, report};
 use crate::client::{Client, ServerArgs};
 use crate::clock::SystemClock;
+use crate::output::{complain, counted, print, print_json, report};
 
 /// Arguments of `forewarn backup`.
 #[derive(Debug, clap::Args)]

@@ -14,9 +14,9 @@ use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{counted, parse_time, print, print_json};
-use crate::check::complain;
+use super::parse_time;
 use crate::client::{Client, Refused, ServerArgs};
+use crate::output::{complain, counted, print, print_json};
 
 /// Rows of a file that are read at a time; wide files are sent in smaller pieces.
 const ROWS: usize = 2_000;

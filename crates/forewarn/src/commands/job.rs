@@ -7,8 +7,9 @@ use clap::Subcommand;
 use forewarn_types::Timestamp;
 use serde_json::{Value, json};
 
-use super::{counted, parse_time, print, print_json, queued, show_list};
+use super::{parse_time, queued, show_list};
 use crate::client::{Client, ServerArgs};
+use crate::output::{counted, print, print_json};
 
 /// Arguments of `forewarn job`.
 #[derive(Debug, clap::Args)]

@@ -8,8 +8,7 @@ use clap::Subcommand;
 use forewarn_log::{SegmentReport, inspect};
 use serde_json::{Value, json};
 
-use super::{counted, print, print_json};
-use crate::check::{complain, report};
+use crate::output::{complain, counted, print, print_json, report};
 use crate::table;
 
 /// Arguments of `forewarn log`.

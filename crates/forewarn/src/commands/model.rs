@@ -100,7 +100,7 @@ pub(crate) async fn run(args: ModelArgs) -> Result<ExitCode> {
     match args.action {
         Action::List => show(&client.get(&["v1", "models"], &[]).await?, "models", &MODELS)?,
         Action::Versions { model } => {
-            show(&client.get(&["v1", "models", &model, "versions"], &[]).await?, "versions", &VERSIONS)?
+            show(&client.get(&["v1", "models", &model, "versions"], &[]).await?, "versions", &VERSIONS)?;
         }
         Action::Train { model, wait } => {
             let started = client.post(&["v1", "models", &model, "train"], &json!({})).await?;

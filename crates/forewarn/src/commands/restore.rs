@@ -14,18 +14,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use forewarn_ingest::IntakeState;
 use forewarn_lake::{Lake, LakeOptions, ObjectFiles};
 use forewarn_log::LogOptions;
+use forewarn_state::{IntakeFold, SnapshotStore};
 use forewarn_types::{Clock as _, Offset, SeriesTable};
 use indicatif::HumanBytes;
 use parking_lot::RwLock;
 use serde_json::{Value, json};
 
-use super::{counted, print, print_json};
 use crate::backup::{self, Copying, Manifest, Stored};
-use crate::check::complain;
 use crate::clock::SystemClock;
-use crate::snapshot::SnapshotStore;
+use crate::output::{complain, counted, print, print_json};
 use crate::table;
 
 /// Arguments of `forewarn restore`.
@@ -105,16 +105,17 @@ async fn from_lake(args: &RestoreArgs) -> Result<ExitCode> {
         .fed_by()
         .await?
         .with_context(|| format!("{url} has never been fed from a log: start a server on it"))?;
-    let snapshots = SnapshotStore::new(lake.store().clone(), &lost, PathBuf::new());
+    let snapshots = SnapshotStore::new(lake.store().clone(), &lost, None);
     let newest = snapshots.newest(Ok).await?;
     let (snapshot, _) = newest.with_context(|| {
         format!("there is no snapshot in {} that can be used (see the warnings)", snapshots.place())
     })?;
     // The intake's part of a snapshot may be newer than its offset: it knows of records behind it, and of
     // series that these define.
-    let (from, next, series) = (snapshot.offset, snapshot.intake.next, snapshot.intake.series.clone());
+    let IntakeState { next, series, .. } = IntakeFold::memory_in(&snapshot.parts)?;
+    let from = snapshot.offset;
     let id = forewarn_log::new_id();
-    SnapshotStore::new(lake.store().clone(), &id, PathBuf::new()).save(snapshot, None).await?;
+    SnapshotStore::new(lake.store().clone(), &id, None).save(snapshot, None).await?;
     let lost_records = forewarn_log::stand_in(&series, committed.max(next).0.saturating_sub(from.0))?;
     let end = forewarn_log::import(LogOptions::new(log), &id, from, &lost_records).await?;
     lake.hand_over(&id, end).await?;

@@ -9,9 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{counted, print_bytes};
-use crate::check::complain;
 use crate::client::{Client, ServerArgs};
+use crate::output::{complain, counted, print_bytes};
 use crate::table;
 
 /// Arguments of `forewarn sql`.

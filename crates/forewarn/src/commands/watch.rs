@@ -8,9 +8,8 @@ use reqwest::{Method, Response};
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use super::print;
-use crate::check::complain;
 use crate::client::{Client, Refused};
+use crate::output::{complain, print};
 
 /// Between two attempts to get at a stream that was cut off.
 const RECONNECT: Duration = Duration::from_secs(1);
@@ -67,7 +66,7 @@ async fn follow(mut response: Response, events: &mut Events, json: bool) -> Resu
                 "alert" if json => print(&format!("{}\n", event.data))?,
                 "alert" => print(&one_line(&event.data))?,
                 "gap" => {
-                    complain("some alerts are no longer in the server's log; `forewarn alert list` has them")
+                    complain("some alerts are no longer in the server's log; `forewarn alert list` has them");
                 }
                 _ => {}
             }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use forewarn_api::SharedState;
+use anyhow::{Result, bail};
 use forewarn_batch::SchedulerHandle;
 use forewarn_log::{LocalLog, Log as _};
+use forewarn_state::SharedState;
 use forewarn_types::{
     AlertTransition, Clock as _, Journal as _, LifeEventKind, ManualClock, Offset, Prediction, Record,
     Timestamp, Transition,
@@ -18,8 +18,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::past::Past;
 use super::plant::STEP_US;
 use super::screen::Screen;
+use super::seen::{Failure, Seen, unit_us};
 use super::sensors::{Event, Sensors};
-use crate::commands::print;
+use crate::output::print;
 
 /// The server follows the log within this long, or the demo gives up.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -35,30 +36,6 @@ pub(super) struct Parts {
     pub(super) state: SharedState,
     /// The simulated time.
     pub(super) clock: Arc<ManualClock>,
-}
-
-/// What came to pass.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// Alerts that were raised.
-    pub(super) alerts: usize,
-    /// Predictions that were made.
-    pub(super) predictions: usize,
-    /// Pumps that failed.
-    pub(super) failures: Vec<Failure>,
-}
-
-/// A pump that failed, and what had been known of it.
-#[derive(Debug)]
-pub(super) struct Failure {
-    /// Which pump.
-    pub(super) asset: String,
-    /// When.
-    pub(super) time: Timestamp,
-    /// What the model said of it, oldest first.
-    pub(super) predictions: Vec<Prediction>,
-    /// When the first alert about it was raised.
-    pub(super) first_alert: Option<Timestamp>,
 }
 
 /// The plant running on.
@@ -210,18 +187,4 @@ impl Failure {
         }
         Ok((held, self.predictions.len()))
     }
-}
-
-/// A unit of predictions, in µs.
-///
-/// # Errors
-/// If the unit is not one of time.
-pub(super) fn unit_us(unit: &str) -> Result<f64> {
-    let unit = match unit {
-        "minutes" => Some(60e6),
-        "hours" => Some(3_600e6),
-        "days" => Some(86_400e6),
-        _ => None,
-    };
-    unit.context("the demo's model predicts in minutes, hours or days")
 }

@@ -9,8 +9,8 @@ use forewarn_types::{AlertTransition, Prediction, Severity, Timestamp, Transitio
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::live::{Failure, Seen, unit_us};
-use crate::commands::print;
+use super::seen::{Failure, Seen, unit_us};
+use crate::output::print;
 
 const RED: &str = "31";
 const YELLOW: &str = "33";

@@ -9,8 +9,8 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 use super::plant::{Plant, SIGNALS, STEP_US};
-use crate::check::complain;
 use crate::client::Client;
+use crate::output::complain;
 
 /// Steps that one request of the import carries: four days.
 const STEPS_A_REQUEST: i64 = 4 * 96;

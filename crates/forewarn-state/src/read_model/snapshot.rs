@@ -6,11 +6,12 @@ use forewarn_types::{AssetPath, LifeEvent, Offset, Prediction, SeriesDef};
 use serde::{Deserialize, Serialize};
 
 use super::{Alert, Alerts, LastReading, Series, State};
-use crate::ApiError;
+use crate::StateError;
 
 /// Version of the form below. A snapshot of another version is refused; an older one and the log have to
 /// serve.
 const VERSION: u32 = 1;
+const FOLD: &str = "read_model";
 
 #[derive(Serialize, Deserialize)]
 struct Snapshot {
@@ -27,8 +28,8 @@ impl State {
     /// The state as bytes.
     ///
     /// # Errors
-    /// [`ApiError::Snapshot`] if it cannot be encoded.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, ApiError> {
+    /// [`StateError::Fold`] if it cannot be encoded.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, StateError> {
         let def = |series: &Series| SeriesDef {
             id: series.id,
             asset: series.asset.clone(),
@@ -47,21 +48,20 @@ impl State {
                 .collect(),
             predictions: self.assets.values().flat_map(|asset| asset.predictions.values().cloned()).collect(),
         };
-        rmp_serde::to_vec(&snapshot).map_err(|error| ApiError::Snapshot(error.to_string()))
+        rmp_serde::to_vec(&snapshot).map_err(|error| StateError::written(FOLD, error))
     }
 
     /// The state that [`State::to_bytes`] wrote.
     ///
     /// # Errors
-    /// [`ApiError::Snapshot`] if the bytes are not a snapshot of this version.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ApiError> {
+    /// [`StateError::Fold`] if the bytes are not a snapshot of this version.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let snapshot: Snapshot =
-            rmp_serde::from_slice(bytes).map_err(|error| ApiError::Snapshot(error.to_string()))?;
+            rmp_serde::from_slice(bytes).map_err(|error| StateError::read(FOLD, error))?;
         if snapshot.version != VERSION {
-            return Err(ApiError::Snapshot(format!(
-                "it has version {}, this program reads version {VERSION}",
-                snapshot.version
-            )));
+            let problem =
+                format!("it has version {}, and this program reads version {VERSION}", snapshot.version);
+            return Err(StateError::read(FOLD, problem));
         }
         let mut state = Self::default();
         for (def, last) in snapshot.series {
@@ -70,7 +70,7 @@ impl State {
             let series = state
                 .series
                 .get_mut(index)
-                .ok_or_else(|| ApiError::Snapshot(format!("series before {index} are missing")))?;
+                .ok_or_else(|| StateError::read(FOLD, format!("series before {index} are missing")))?;
             series.last = last;
         }
         for (path, lives) in snapshot.lives {

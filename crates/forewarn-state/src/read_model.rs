@@ -5,14 +5,14 @@ mod alerts;
 mod shared;
 mod snapshot;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use forewarn_types::{
-    AlertState, AssetPath, CommandAction, LifeEvent, Offset, Prediction, Quality, ReadingBatch, Record,
-    SeriesDef, SeriesId, SignalName, Timestamp,
+    AssetPath, CommandAction, LifeEvent, Offset, Prediction, Quality, ReadingBatch, Record, SeriesDef,
+    SeriesId, SignalName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -225,9 +225,4 @@ impl State {
 /// began ends it.
 fn ends(event: &LifeEvent, prediction: &Prediction) -> bool {
     prediction.life_started < event.time
-}
-
-/// Whether an alert in `state` is over.
-const fn is_over(state: AlertState) -> bool {
-    matches!(state, AlertState::Normal)
 }

@@ -4,20 +4,23 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use forewarn_api::TakeSnapshot;
+use forewarn_engine::EngineOptions;
 use forewarn_ingest::{Intake, IntakeLimits, RawBatch};
 use forewarn_lake::ObjectFiles;
 use forewarn_log::{LocalLog, LogOptions};
-use forewarn_types::{DefinitionFile, Journal as _, Quality, SeriesTable, Timestamp};
+use forewarn_types::{
+    DefinitionFile, Definitions, Journal as _, ManualClock, Offset, Quality, Record, SeriesTable, Timestamp,
+};
 use parking_lot::RwLock;
 use tempfile::TempDir;
 use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::clock::SystemClock;
-use crate::server::{restore, room};
-use crate::snapshot::{Snapshot, SnapshotStore};
+use crate::{
+    DefinitionsFold, EngineFold, InForce, IntakeFold, ReadModelFold, SharedState, Snapshot, State,
+    TakeSnapshot, restore, snapshot_requests,
+};
 
 const KIB: u64 = 1 << 10;
 const FIRST_US: i64 = 1_767_225_600_000_000;
@@ -37,7 +40,7 @@ struct Plant {
 /// The runner at work.
 struct Running {
     shutdown: CancellationToken,
-    task: JoinHandle<Result<()>>,
+    task: JoinHandle<Result<(), StateError>>,
     /// The decisions that are durable and folded in.
     feed: broadcast::Receiver<(Offset, Arc<Record>)>,
 }
@@ -55,48 +58,48 @@ impl Plant {
         let intake = Intake::new(
             Arc::clone(&log) as Arc<dyn Log>,
             series,
-            Arc::new(SystemClock),
+            Arc::new(ManualClock::new(Timestamp(FIRST_US))),
             IntakeLimits::default(),
         );
         let files =
             ObjectFiles::open(&format!("file://{}/lake", dir.path().display()), Timestamp(0)).await.unwrap();
-        let store = SnapshotStore::new(files, log.id(), dir.path().join("former"));
+        let store = SnapshotStore::new(files, log.id(), None);
         Self { log, intake: Arc::new(intake), store }
     }
 
-    /// The runner as the server makes it: from the newest snapshot.
-    async fn runner(&self) -> (RealTime, TakeSnapshot) {
+    /// The real-time path as the server makes it: from the newest snapshot.
+    async fn real_time(&self) -> (RealTime, SharedState, TakeSnapshot) {
         let log: Arc<dyn Log> = Arc::clone(&self.log) as Arc<dyn Log>;
-        let restored = restore(&self.store, &log, &self.intake).await.unwrap();
-        let metrics = Arc::new(RealTimeMetrics::default());
-        let state = SharedState::new(restored.state);
+        let state = SharedState::new(State::default());
+        let mut folds = Folds::new(vec![
+            Box::new(DefinitionsFold::new(InForce::default())),
+            Box::new(EngineFold::new(EngineOptions::default())),
+            Box::new(ReadModelFold::new(state.clone())),
+            Box::new(IntakeFold::new(Arc::clone(&self.intake))),
+        ]);
+        let restored = restore(&self.store, &log, &mut folds).await.unwrap();
         let (take, requests) = snapshot_requests();
-        let real_time = RealTime {
-            log: Arc::clone(&log),
-            engine: restored.engine,
-            state,
-            definitions: restored.definitions,
-            emitted: restored.emitted,
-            snapshots: Snapshots::new(SnapshotParts {
-                log,
-                store: self.store.clone(),
-                intake: Arc::clone(&self.intake),
-                room: room(&self.log),
-                requests,
-                saved: restored.snapshot,
-                every: Duration::from_millis(5),
-                metrics: Arc::clone(&metrics),
+        let counted = Arc::clone(&self.log);
+        let real_time = RealTime::build(RealTimeParts {
+            log,
+            folds,
+            restored,
+            store: self.store.clone(),
+            room: Box::new(move || {
+                let metrics = counted.metrics();
+                LogRoom { used_bytes: metrics.disk_bytes, max_bytes: metrics.max_bytes }
             }),
-            from: restored.from,
-            metrics,
-        };
-        (real_time, take)
+            requests,
+            every: Duration::from_millis(5),
+            metrics: Arc::new(RunnerMetrics::default()),
+        });
+        (real_time, state, take)
     }
 
     /// Starts the runner.
     async fn run(&self) -> Running {
-        let (real_time, _take) = self.runner().await;
-        let feed = real_time.state.alert_feed();
+        let (real_time, state, _take) = self.real_time().await;
+        let feed = state.alert_feed();
         let shutdown = CancellationToken::new();
         Running { task: tokio::spawn(real_time.run(shutdown.clone())), shutdown, feed }
     }
@@ -139,7 +142,9 @@ impl Running {
             }
         };
         tokio::select! {
-            held = tokio::time::timeout(Duration::from_mins(1), holds) => assert!(held.is_ok(), "waited in vain for {what}"),
+            held = tokio::time::timeout(Duration::from_mins(1), holds) => {
+                assert!(held.is_ok(), "there is still not {what}");
+            }
             ended = &mut self.task => panic!("the runner ended: {ended:?}"),
         }
     }
@@ -238,7 +243,8 @@ async fn a_decision_that_waits_where_no_state_was_kept_gets_room_from_a_second_c
     let plant = Plant::open(&dir, 64 * KIB).await;
     let rule = |n| {
         format!(
-            "  - {{ name: hot{n}, assets: \"plant1/**\", when: \"temperature > 90.0\", severity: critical }}\n"
+            "  - {{ name: hot{n}, assets: \"plant1/**\", when: \"temperature > 90.0\", \
+             severity: critical }}\n"
         )
     };
     let text = (0..80).fold("pipeline: p\nrules:\n".to_owned(), |text, n| text + &rule(n));
@@ -261,11 +267,11 @@ async fn a_decision_that_waits_where_no_state_was_kept_gets_room_from_a_second_c
     plant.store.save(Snapshot { offset: end, ..snapshot }, before.as_ref()).await.unwrap();
     plant.log.checkpoint(CONSUMER, before.unwrap().offset).unwrap();
     plant.flip(1).await;
-    let (mut runner, _take) = plant.runner().await;
+    let (mut real_time, _state, _take) = plant.real_time().await;
     let records = plant.log.read(end, usize::MAX, usize::MAX).unwrap();
-    assert!(!runner.snapshots.room_is_scarce(&records), "no state is kept");
+    assert!(!real_time.pace.room().is_scarce(&records), "no state is kept");
     let shutdown = CancellationToken::new();
-    let taken = tokio::time::timeout(Duration::from_mins(1), runner.take(end, &records, &shutdown)).await;
+    let taken = tokio::time::timeout(Duration::from_mins(1), real_time.step(records, &shutdown)).await;
     assert!(taken.unwrap_or_else(|_| panic!("they wait for ever: {:?}", plant.log.metrics())).unwrap());
     assert_eq!(plant.decisions(), 80);
     let (_, saved) = plant.store.newest(Ok).await.unwrap().unwrap();
@@ -274,7 +280,7 @@ async fn a_decision_that_waits_where_no_state_was_kept_gets_room_from_a_second_c
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_asks_for_a_snapshot_is_told_of_the_copy_that_is_good() {
+async fn a_request_for_a_snapshot_is_answered_with_the_copy_that_is_good() {
     let dir = tempfile::tempdir().unwrap();
     let plant = Plant::open(&dir, 64 * KIB).await;
     plant.log.append(definitions()).await.unwrap();
@@ -283,9 +289,9 @@ async fn whoever_asks_for_a_snapshot_is_told_of_the_copy_that_is_good() {
     let first = first.unwrap();
     let second = plant.store.save_again(&first).await.unwrap();
     std::fs::write(dir.path().join("lake").join(&first.path), "damaged").unwrap();
-    let (runner, take) = plant.runner().await;
+    let (real_time, _state, take) = plant.real_time().await;
     let shutdown = CancellationToken::new();
-    let task = tokio::spawn(runner.run(shutdown.clone()));
+    let task = tokio::spawn(real_time.run(shutdown.clone()));
     assert_eq!(take().await.unwrap(), second, "the start rests on it, and a backup may");
     shutdown.cancel();
     task.await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! The commands for those who work with a server.
+//! The commands for people who work with a server.
 
 pub(crate) mod alert;
 pub(crate) mod backup;
@@ -10,61 +10,19 @@ pub(crate) mod restore;
 pub(crate) mod sql;
 mod watch;
 
-use std::fmt;
-use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use forewarn_types::Timestamp;
-use indicatif::HumanCount;
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::output::{counted, print, print_json};
 use crate::table;
-
-/// Whoever read standard output has gone, as `head` does when it has enough: nothing is wrong, and nobody is
-/// left to tell.
-#[derive(Debug)]
-pub(crate) struct ReaderGone;
-
-impl fmt::Display for ReaderGone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("standard output is closed")
-    }
-}
-
-impl std::error::Error for ReaderGone {}
-
-/// Prints to standard output.
-///
-/// # Errors
-/// [`ReaderGone`] if nobody reads it, or why else it cannot be written.
-pub(crate) fn print(text: &str) -> Result<()> {
-    print_bytes(text.as_bytes())
-}
-
-/// Prints what may be no text to standard output.
-///
-/// # Errors
-/// As [`print`].
-fn print_bytes(bytes: &[u8]) -> Result<()> {
-    let mut out = std::io::stdout().lock();
-    let printed = out.write_all(bytes).and_then(|()| out.flush());
-    printed
-        .map_err(|error| if error.kind() == ErrorKind::BrokenPipe { ReaderGone.into() } else { error.into() })
-}
 
 /// A time on the command line.
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
-}
-
-/// Prints JSON, indented.
-///
-/// # Errors
-/// If standard output is closed.
-pub(crate) fn print_json(value: &Value) -> Result<()> {
-    print(&format!("{value:#}\n"))
 }
 
 /// Prints the list that stands under `key` of an answer, and says so where the server left some of it out.
@@ -77,11 +35,6 @@ fn show_list(answer: &Value, key: &str, columns: &[(&str, &str)], json: bool) ->
         &(table::of_objects(columns, &answer[key])
             + if cut { "(there are more: see --limit)\n" } else { "" }),
     )
-}
-
-/// A count and what is counted, in the plural where that is right.
-pub(crate) fn counted(count: u64, what: &str) -> String {
-    format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
 }
 
 /// Waits for a run and says how it ended. The exit code is 0 if it succeeded, otherwise 1.

@@ -11,8 +11,6 @@ use forewarn_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::is_over;
-
 /// Most ended alerts kept; older ones are in the lake's table `alert_events`.
 pub(super) const MAX_ENDED: usize = 10_000;
 /// Most transitions kept of one alert: the first, and the newest.
@@ -188,6 +186,11 @@ const fn is_onset(transition: Transition) -> bool {
         transition,
         Transition::Pending | Transition::Raised | Transition::Reraised | Transition::Amended
     )
+}
+
+/// Whether an alert in `state` is over.
+const fn is_over(state: AlertState) -> bool {
+    matches!(state, AlertState::Normal)
 }
 
 /// A place in the list of alerts, newest start first: the alerts behind it come next.

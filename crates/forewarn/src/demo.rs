@@ -10,6 +10,7 @@ mod live;
 mod past;
 mod plant;
 mod screen;
+mod seen;
 mod sensors;
 
 use std::io;
@@ -31,7 +32,7 @@ use self::plant::Plant;
 use self::screen::Screen;
 use self::sensors::Sensors;
 use crate::client::Client;
-use crate::commands::print;
+use crate::output::print;
 use crate::serve::stop_signal;
 use crate::server::{Server, Ticks};
 
@@ -77,7 +78,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     }
     let tree = match folder::prepare(&args.dir, &args.listen)? {
         Ok(tree) => tree,
-        Err(diagnostics) => return Ok(crate::check::report(&diagnostics)),
+        Err(diagnostics) => return Ok(crate::output::report(&diagnostics)),
     };
     let plant = Plant::new(args.seed, Timestamp::parse(START).context("the demo's first day")?, PUMPS);
     let screen = Screen::new();

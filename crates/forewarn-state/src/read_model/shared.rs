@@ -1,5 +1,5 @@
-//! The read model, shared: one writer folds the log, many handlers read, and whoever must see what was just
-//! written can wait for it.
+//! The read model, shared: one writer folds the log, many handlers read, and a handler that must see what was
+//! just written can wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::{broadcast, watch};
 
 use super::State;
-use crate::ApiError;
 
 /// Alert transitions that a slow listener may lag behind by before it has to read them from the log.
 const FEED: usize = 1_024;
@@ -86,14 +85,11 @@ impl SharedState {
         matches!(reached, Ok(Ok(_)))
     }
 
-    /// The state as bytes, for a snapshot.
-    ///
-    /// # Errors
-    /// [`ApiError::Snapshot`] if it cannot be encoded.
-    pub fn snapshot(&self) -> Result<Vec<u8>, ApiError> {
-        // A copy first: encoding takes longer than copying, and readers' turn comes only between writers.
-        let state = self.read().clone();
-        state.to_bytes()
+    /// Puts `state` in the place of what was folded so far.
+    pub(crate) fn replace(&self, state: State) {
+        let applied = state.applied();
+        *self.inner.state.write() = state;
+        self.inner.applied.send_replace(applied);
     }
 
     /// Alert transitions as they are folded in.

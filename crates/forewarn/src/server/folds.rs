@@ -1,0 +1,35 @@
+//! The list of all folds. A new one is a file in `forewarn-state/src/folds/` and a line in here.
+
+use std::sync::Arc;
+
+use forewarn_engine::EngineOptions;
+use forewarn_ingest::Intake;
+use forewarn_state::{
+    DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, SharedState, State,
+};
+
+/// Handles on what folds keep, for the stages that read it.
+#[derive(Clone)]
+pub(super) struct Known {
+    /// The read model.
+    pub(super) state: SharedState,
+    /// The definitions in force.
+    pub(super) in_force: InForce,
+}
+
+impl Known {
+    /// Nothing is known before the folds are restored.
+    pub(super) fn new() -> Self {
+        Self { state: SharedState::new(State::default()), in_force: InForce::default() }
+    }
+
+    /// The folds that keep it.
+    pub(super) fn folds(&self, intake: &Arc<Intake>) -> Folds {
+        Folds::new(vec![
+            Box::new(DefinitionsFold::new(self.in_force.clone())),
+            Box::new(EngineFold::new(EngineOptions::default())),
+            Box::new(ReadModelFold::new(self.state.clone())),
+            Box::new(IntakeFold::new(Arc::clone(intake))),
+        ])
+    }
+}

@@ -1,0 +1,114 @@
+//! What takes in and answers: the models, the scheduler, the sources, the clock's ticks, the API.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use forewarn_api::{Access, Api, ApiComponents};
+use forewarn_batch::{Scheduler, SchedulerHandle};
+use forewarn_log::Log;
+use forewarn_models::ModelService;
+use forewarn_sources::Sources;
+use forewarn_spec::{Definitions, ServerConfig};
+use forewarn_state::Metrics;
+use forewarn_types::{Clock, Journal, JournalError, Record};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::back::Back;
+use super::open::Base;
+use super::stages::Stages;
+use crate::{jobs, metrics};
+
+/// What writes the clock into the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ticks {
+    /// The server, this often.
+    Every(Duration),
+    /// What moves the clock does it.
+    ByHand,
+}
+
+/// The stages, and what the program itself has of them.
+pub(super) struct Front {
+    pub(super) stages: Stages,
+    pub(super) scheduler: SchedulerHandle,
+}
+
+/// Starts them; requests are served from then on.
+pub(super) async fn start(
+    base: &Base,
+    back: &Back,
+    definitions: Definitions,
+    settings: ServerConfig,
+    ticks: Ticks,
+    listener: TcpListener,
+) -> Result<Front> {
+    let mut stages = Stages::default();
+    let journal: Arc<dyn Journal> = base.log.clone();
+    let models = ModelService::open(
+        definitions.models.clone(),
+        base.lake.clone(),
+        Arc::clone(&journal),
+        Arc::clone(&base.series),
+        Arc::clone(&base.clock),
+    )
+    .await
+    .context("cannot open the models")?;
+
+    let jobs = jobs::of(&definitions, settings.maintenance, &base.lake, &models);
+    let (scheduler, handle) = Scheduler::build(jobs, journal, base.lake.clone(), Arc::clone(&base.clock))
+        .context("cannot build the scheduler")?;
+    stages.spawn("the scheduler failed", |shutdown| scheduler.run(shutdown));
+
+    let sources = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.sources);
+    let sources = Sources::build(sources, &base.intake, &base.clock)?;
+    let source_handles = sources.handles();
+    stages.spawn("the sources failed", |shutdown| sources.run(shutdown));
+    if let Ticks::Every(period) = ticks {
+        let (log, clock) = (base.log(), Arc::clone(&base.clock));
+        stages.spawn("the log has stopped", |shutdown| tick(log, clock, period, shutdown));
+    }
+
+    let metrics = Arc::new(Metrics::default());
+    metrics::register(&metrics, Arc::clone(&base.log), Arc::clone(&back.metrics), base.refused);
+    let api = Api::build(ApiComponents {
+        intake: Arc::clone(&base.intake),
+        sources: source_handles,
+        log: base.log(),
+        lake: base.lake.clone(),
+        scheduler: handle.clone(),
+        models,
+        state: base.known.state.clone(),
+        take_snapshot: Arc::clone(&back.take_snapshot),
+        definitions: Arc::new(definitions),
+        access: Access::open(),
+        clock: Arc::clone(&base.clock),
+        limits: settings.limits,
+        influx: settings.influx,
+        metrics,
+        shutdown: CancellationToken::new(),
+    })?;
+    stages.spawn("the HTTP API failed", |shutdown| api.run(listener, shutdown));
+    Ok(Front { stages, scheduler: handle })
+}
+
+/// Writes the clock into the log. A tick that finds no room is left out: the next one says more.
+async fn tick(
+    log: Arc<dyn Log>,
+    clock: Arc<dyn Clock>,
+    every: Duration,
+    shutdown: CancellationToken,
+) -> Result<(), JournalError> {
+    let mut pace = tokio::time::interval(every);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            _ = pace.tick() => match log.append(Record::Tick(clock.now())).await {
+                Ok(_) | Err(JournalError::Full(_)) => {}
+                Err(error) => return Err(error),
+            },
+        }
+    }
+}
