@@ -505,9 +505,10 @@ impl Driver {
         Ok(())
     }
 
-    /// Steps the runner until everything that is decided is in the log.
+    /// Steps the runner until everything that is decided is in the log. A round may write no more than one
+    /// alert, where segments are small.
     async fn drain(&mut self, server: &mut Server) -> Result<(), Failure> {
-        for round in 1..=200 {
+        for round in 1..=2_000 {
             self.write(server)?;
             server.step_runner(16)?;
             if server.is_settled()? {
