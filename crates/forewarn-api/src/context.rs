@@ -11,6 +11,7 @@ use forewarn_ingest::decode::{DecodeOptions, InfluxMapping};
 use forewarn_lake::Lake;
 use forewarn_log::Log;
 use forewarn_models::ModelService;
+use forewarn_query::QueryEngine;
 use forewarn_sources::SourceHandle;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
 use forewarn_state::{Metrics, SharedState, TakeSnapshot};
@@ -29,8 +30,8 @@ const CATCH_UP: Duration = Duration::from_secs(10);
 /// Most large bodies that are read and decoded at one time; others wait. With `limits.max_body_bytes` it
 /// bounds the memory they take.
 const MAX_LARGE_BODIES: usize = 16;
-/// Most SQL queries and histories that are computed at one time; others wait.
-const MAX_QUERIES: usize = 16;
+/// Most histories that are computed at one time; others wait.
+const MAX_HISTORIES: usize = 16;
 /// Most open event streams.
 const MAX_STREAMS: usize = 256;
 
@@ -44,6 +45,8 @@ pub struct ApiComponents {
     pub log: Arc<dyn Log>,
     /// History.
     pub lake: Lake,
+    /// Answers SQL over it.
+    pub queries: QueryEngine,
     /// Jobs and their runs.
     pub scheduler: SchedulerHandle,
     /// Models and their versions.
@@ -78,7 +81,7 @@ pub struct Context {
     pub(crate) mapping: InfluxMapping,
     pub(crate) decode: DecodeOptions,
     pub(crate) large_bodies: Arc<Semaphore>,
-    pub(crate) queries: Semaphore,
+    pub(crate) histories: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
     /// One backup at a time.
     pub(crate) backups: Arc<Semaphore>,
@@ -111,7 +114,7 @@ impl ApiState {
             mapping,
             decode,
             large_bodies: Arc::new(Semaphore::new(MAX_LARGE_BODIES)),
-            queries: Semaphore::new(MAX_QUERIES),
+            histories: Semaphore::new(MAX_HISTORIES),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             backups: Arc::new(Semaphore::new(1)),
             document: OnceLock::new(),

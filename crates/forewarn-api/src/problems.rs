@@ -4,6 +4,7 @@ use forewarn_batch::BatchError;
 use forewarn_ingest::IngestError;
 use forewarn_lake::LakeError;
 use forewarn_models::ModelError;
+use forewarn_query::QueryError;
 
 use crate::problem::Problem;
 
@@ -20,6 +21,18 @@ pub(crate) fn ingest(error: &IngestError) -> Problem {
 }
 
 /// For the author of a query.
+pub(crate) fn query(error: &QueryError) -> Problem {
+    match error {
+        QueryError::Query(_) | QueryError::TooLarge(_) | QueryError::Timeout(_) => {
+            Problem::bad_request(error.to_string())
+        }
+        QueryError::Busy(_) => Problem::unavailable(error.to_string()),
+        QueryError::Lake(error) => lake(error),
+        QueryError::Failed(_) => Problem::internal(error),
+    }
+}
+
+/// For who needs the lake.
 pub(crate) fn lake(error: &LakeError) -> Problem {
     match error {
         LakeError::Query(_) | LakeError::TooLarge(_) | LakeError::Schema { .. } => {

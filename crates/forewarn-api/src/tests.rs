@@ -20,6 +20,7 @@ use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
+use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_sources::SourceHandle;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
 use forewarn_state::{Metrics, SharedState, State};
@@ -137,7 +138,7 @@ impl Server {
         Self::with(options, disk, |_| {}, Access::open()).await
     }
 
-    pub(crate) async fn with_lake(options: impl FnOnce(&mut LakeOptions)) -> Self {
+    pub(crate) async fn with_queries(options: impl FnOnce(&mut QueryOptions)) -> Self {
         Self::with(|_| {}, Arc::new(RealDisk), options, Access::open()).await
     }
 
@@ -148,7 +149,7 @@ impl Server {
     async fn with(
         options: impl FnOnce(&mut LogOptions),
         disk: Arc<dyn Disk>,
-        of_lake: impl FnOnce(&mut LakeOptions),
+        of_queries: impl FnOnce(&mut QueryOptions),
         access: Access,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -157,12 +158,14 @@ impl Server {
         options(&mut log_options);
         let log = LocalLog::open_on(log_options, disk).unwrap();
         let series = Arc::new(RwLock::new(SeriesTable::new(limits().max_series)));
-        let mut lake_options = LakeOptions {
+        let lake_options = LakeOptions {
             url: format!("file://{}", dir.path().join("lake").display()),
             ..LakeOptions::default()
         };
-        of_lake(&mut lake_options);
+        let mut query_options = QueryOptions::default();
+        of_queries(&mut query_options);
         let lake = Lake::open(lake_options, Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
+        let queries = QueryEngine::new(lake.clone(), Arc::clone(&clock), query_options).unwrap();
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let branch = Branch::build(lake.clone(), log.clone(), Arc::clone(&clock));
@@ -172,12 +175,12 @@ impl Server {
         let state = SharedState::new(State::default());
         tasks.spawn(fold(log.clone(), state.clone(), shutdown.clone()));
         let (scheduler, handle) =
-            Scheduler::build(vec![count()], log.clone(), lake.clone(), Arc::clone(&clock)).unwrap();
+            Scheduler::build(vec![count()], log.clone(), queries.clone(), Arc::clone(&clock)).unwrap();
         let stop = shutdown.clone();
         tasks.spawn(async move { scheduler.run(stop).await.unwrap() });
         let models = ModelService::open(
             Vec::new(),
-            lake.clone(),
+            queries.clone(),
             log.clone(),
             Arc::clone(&series),
             Arc::clone(&clock),
@@ -190,6 +193,7 @@ impl Server {
             sources: sources.clone(),
             log: log.clone(),
             lake: lake.clone(),
+            queries,
             scheduler: handle.clone(),
             models,
             state,

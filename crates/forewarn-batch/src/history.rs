@@ -3,7 +3,8 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
-use forewarn_lake::{Cell, Lake, LakeError, ResultSet, SqlRequest};
+use forewarn_lake::{Cell, ResultSet};
+use forewarn_query::{Query, QueryEngine, QueryError};
 use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
 
 use crate::core::{JobPast, MAX_HISTORY, Stretches};
@@ -16,7 +17,7 @@ const COLUMNS: &str = "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\",
     \"rows\", \"error\", \"details\", \"offset\"";
 
 /// The past of each of `jobs`. It sees every run that was on record when it was called.
-pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, LakeError> {
+pub(crate) async fn load(queries: &QueryEngine, jobs: &[String]) -> Result<Vec<JobPast>, QueryError> {
     let mut past = Vec::with_capacity(jobs.len());
     for job in jobs {
         let name = job.replace('\'', "''");
@@ -26,11 +27,11 @@ pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, L
         );
         let mut one = JobPast {
             job: job.clone(),
-            runs: runs(lake, job, &name).await?,
-            written: written(lake, &name).await?,
+            runs: runs(queries, job, &name).await?,
+            written: written(queries, &name).await?,
             ..JobPast::default()
         };
-        let reach = query(lake, reach).await?;
+        let reach = query(queries, reach).await?;
         for row in 0..reach.row_count() {
             let (latest, earliest) = (time(reach.cell(row, 1)), time(reach.cell(row, 2)));
             if reach.cell(row, 0) == Cell::Text(RunState::Succeeded.as_str()) {
@@ -45,7 +46,7 @@ pub(crate) async fn load(lake: &Lake, jobs: &[String]) -> Result<Vec<JobPast>, L
 
 /// The newest state of the newest runs and, however old they are, of those that are not over, oldest run
 /// first. `name` is the job's, quoted.
-async fn runs(lake: &Lake, job: &str, name: &str) -> Result<Vec<JobRun>, LakeError> {
+async fn runs(queries: &QueryEngine, job: &str, name: &str) -> Result<Vec<JobRun>, QueryError> {
     let recent = format!(
         "SELECT {COLUMNS} FROM job_runs WHERE \"job\" = '{name}' ORDER BY \"offset\" DESC LIMIT {MAX_RECORDS}"
     );
@@ -56,7 +57,7 @@ async fn runs(lake: &Lake, job: &str, name: &str) -> Result<Vec<JobRun>, LakeErr
          WHERE job_runs.\"job\" = '{name}' AND \"ended\" IS NULL"
     );
     let mut records = BTreeMap::new();
-    for rows in [query(lake, recent).await?, query(lake, open).await?] {
+    for rows in [query(queries, recent).await?, query(queries, open).await?] {
         records.extend((0..rows.row_count()).filter_map(|row| job_run(job, &rows, row)));
     }
     Ok(newest_states(records.into_values()))
@@ -64,7 +65,7 @@ async fn runs(lake: &Lake, job: &str, name: &str) -> Result<Vec<JobRun>, LakeErr
 
 /// What a SQL job has written rows for. The ends at which one run goes on where another stopped cancel out
 /// already in the query, so that a year of runs without a gap is two rows.
-async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
+async fn written(queries: &QueryEngine, name: &str) -> Result<Stretches, QueryError> {
     let ends = |column, step| {
         format!(
             "SELECT \"{column}\" AS \"at\", {step} AS \"step\" FROM job_runs WHERE \"job\" = '{name}' AND \
@@ -81,7 +82,7 @@ async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
              \"at\" > TIMESTAMP '{after}' \
              GROUP BY \"at\" HAVING sum(\"step\") <> 0 ORDER BY \"at\""
         );
-        let rows = query(lake, sum).await?;
+        let rows = query(queries, sum).await?;
         for row in 0..rows.row_count() {
             let (Some(at), Cell::Int(step)) = (time(rows.cell(row, 0)), rows.cell(row, 1)) else { continue };
             if depth == 0 {
@@ -99,8 +100,9 @@ async fn written(lake: &Lake, name: &str) -> Result<Stretches, LakeError> {
     }
 }
 
-async fn query(lake: &Lake, query: String) -> Result<ResultSet, LakeError> {
-    lake.sql(SqlRequest { query, internal: true, ..SqlRequest::default() }).await
+async fn query(queries: &QueryEngine, text: String) -> Result<ResultSet, QueryError> {
+    let answer = queries.run(Query { text, internal: true, ..Query::default() }).await?;
+    answer.collect().await
 }
 
 /// The newest state of each run, oldest run first. `records` come oldest first, so that a run keeps the place

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_lake::Lake;
+use forewarn_query::QueryEngine;
 use forewarn_types::{Clock, JobRun, Journal, JournalError, Record, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -33,7 +33,7 @@ const MAX_COMMANDS: usize = 64;
 /// Starts jobs when they are due. Build it, hand out the [`SchedulerHandle`], then run it.
 pub struct Scheduler {
     worker: Worker,
-    lake: Lake,
+    queries: QueryEngine,
 }
 
 /// Asks the scheduler; clones ask the same one.
@@ -92,18 +92,18 @@ struct Worker {
 }
 
 impl Scheduler {
-    /// A scheduler for `jobs`, whose runs are recorded in `journal` and whose past is read from `lake`.
+    /// A scheduler for `jobs`, whose runs are recorded in `journal` and whose past is read through `queries`.
     ///
     /// # Errors
     /// [`BatchError::BadSchedule`] or [`BatchError::DuplicateJob`].
     pub fn build(
         jobs: Vec<Job>,
         journal: Arc<dyn Journal>,
-        lake: Lake,
+        queries: QueryEngine,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, SchedulerHandle), BatchError> {
         let (worker, handle) = Worker::build(jobs, journal, clock)?;
-        Ok((Self { worker, lake }, handle))
+        Ok((Self { worker, queries }, handle))
     }
 
     /// Works until `shutdown`. Runs at work then get three seconds; those that are still not done are run
@@ -116,7 +116,7 @@ impl Scheduler {
         loop {
             let past = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                past = history::load(&self.lake, &jobs) => past,
+                past = history::load(&self.queries, &jobs) => past,
             };
             match past {
                 Ok(past) => return self.worker.run(past, shutdown).await,

@@ -7,7 +7,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_lake::{Lake, SqlRequest};
+use forewarn_query::{Query, QueryEngine};
 use forewarn_spec::SqlJob;
 use forewarn_types::{BoxFuture, JobKind};
 
@@ -20,16 +20,16 @@ const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Runs a pipeline's SQL job.
 pub struct SqlWork {
-    lake: Lake,
+    queries: QueryEngine,
     job: SqlJob,
     max_rows: usize,
 }
 
 impl SqlWork {
-    /// The work of `job` on `lake`.
+    /// The work of `job` on the lake of `queries`.
     #[must_use]
-    pub const fn new(lake: Lake, job: SqlJob) -> Self {
-        Self { lake, job, max_rows: MAX_ROWS }
+    pub const fn new(queries: QueryEngine, job: SqlJob) -> Self {
+        Self { queries, job, max_rows: MAX_ROWS }
     }
 
     /// The job as the scheduler takes it.
@@ -46,18 +46,16 @@ impl SqlWork {
     }
 
     async fn compute(&self, context: RunContext) -> Result<Outcome, String> {
-        let request = SqlRequest {
-            query: self.job.sql.clone(),
+        let query = Query {
+            text: self.job.sql.clone(),
             params: Some((context.from, context.to)),
             max_rows: Some(self.max_rows),
             timeout: Some(TIMEOUT),
             internal: true,
         };
-        let rows = self
-            .lake
-            .sql(request)
-            .await
-            .map_err(|error| format!("the query of job {} failed: {error}", self.job.name))?;
+        let failed = |error| format!("the query of job {} failed: {error}", self.job.name);
+        let answer = self.queries.run(query).await.map_err(failed)?;
+        let rows = answer.collect().await.map_err(failed)?;
         if rows.truncated() {
             return Err(format!(
                 "the query of job {} yields more than the {} rows that one run may write from {} to {}; \
@@ -78,7 +76,7 @@ impl SqlWork {
         } else {
             (format!("job {} {}..{}", self.job.name, context.from.0, context.to.0), context.to.0.max(1))
         };
-        let written = self.lake.append_rows(&self.job.into, &rows, &writer, version).await;
+        let written = self.queries.lake().append_rows(&self.job.into, &rows, &writer, version).await;
         let written = written
             .map_err(|error| format!("the rows of job {} could not be written: {error}", self.job.name))?;
         let already = written == 0 && rows.row_count() > 0;

@@ -100,7 +100,8 @@ impl Program {
         Self { refused: stored.refused, ..Self::compile(&stored.definitions) }
     }
 
-    /// Why the rule `name` is left out, if it is: by itself or with its file, of which the rules are not known.
+    /// Why the rule `name` is left out, if it is: by itself or with its file, of which the rules are not
+    /// known.
     pub(crate) fn refused_rule(&self, name: &str) -> Option<&Refused> {
         if self.rules.iter().any(|rule| *rule.head.name == *name) {
             return None;

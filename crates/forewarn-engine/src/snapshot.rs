@@ -41,8 +41,8 @@ impl Engine {
     }
 
     /// An engine that goes on where the one that wrote the snapshot stood. Alerts of rules that this program
-    /// reads differently or does not load end; the next step tells of them. [`Engine::refused`] says what does
-    /// not load.
+    /// reads differently or does not load end; the next step tells of them. [`Engine::refused`] says what
+    /// does not load.
     ///
     /// # Errors
     /// [`EngineError`] if the bytes are no snapshot, or are of another version.

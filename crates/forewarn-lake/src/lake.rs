@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use forewarn_log::Log;
 use forewarn_types::{Clock, Offset, SeriesTable, Timestamp};
@@ -9,7 +10,7 @@ use parking_lot::RwLock;
 
 use crate::error::LakeError;
 use crate::options::LakeOptions;
-use crate::read::{Queries, Reader, ReadingsQuery, ResultSet, SeriesReadings, TableView, View};
+use crate::read::{Reader, ReadingsQuery, ResultSet, SeriesReadings, Snapshot, TableView, View};
 use crate::store::ObjectFiles;
 use crate::table::{TableInfo, Tables};
 use crate::tail::{Tail, built_in};
@@ -22,7 +23,6 @@ pub struct Lake {
     pub(crate) reader: Arc<Reader>,
     pub(crate) writer: Arc<Writer>,
     upkeep: Arc<Upkeep>,
-    pub(crate) queries: Arc<Queries>,
 }
 
 impl std::fmt::Debug for Lake {
@@ -70,11 +70,10 @@ impl Lake {
             let entry = TableView { schema: Arc::clone(&table.schema), files: table.files(), committed };
             view.tables.insert(name.clone(), entry);
         }
-        let queries = Arc::new(Queries::new(options.sql_memory_bytes));
         let reader = Arc::new(Reader::new(options, files, series, view, resume));
         let writer = Arc::new(Writer::new(Arc::clone(&reader), tables, clock, marker));
         let upkeep = Arc::new(Upkeep::new(Arc::clone(&writer)));
-        Ok(Self { reader, writer, upkeep, queries })
+        Ok(Self { reader, writer, upkeep })
     }
 
     /// The offset the branch reads the log from: everything before it is in the files.
@@ -98,6 +97,23 @@ impl Lake {
     /// [`LakeError::Stopped`] without a running branch, or the reason why the commit failed.
     pub async fn flush(&self) -> Result<Offset, LakeError> {
         self.writer.flush().await
+    }
+
+    /// Everything that the log held durably when this was called.
+    ///
+    /// # Errors
+    /// [`LakeError::Behind`] if the lake does not catch up with the log, [`LakeError::Stopped`] if the branch
+    /// has ended.
+    pub async fn snapshot(&self) -> Result<Snapshot, LakeError> {
+        self.reader.progress.wait_current().await?;
+        Ok(Snapshot::of(&self.reader))
+    }
+
+    /// Why a reader may have waited `waited` without success: the lake has not taken in what the log holds.
+    #[must_use]
+    pub fn behind_after(&self, waited: Duration) -> Option<LakeError> {
+        let held = self.reader.progress.log_end()?;
+        (self.reader.progress.applied() < held).then(|| LakeError::behind(waited))
     }
 
     /// The tables and their columns, by name.

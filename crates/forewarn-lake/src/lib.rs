@@ -2,12 +2,12 @@
 //!
 //! Every kind of record in the log has a table. A [`Branch`] follows the log, shows what it reads at once as
 //! the *tail*, and commits it to the tables from time to time, exactly once whatever crashes between. A
-//! [`Lake`] answers questions over both as one: a query sees the files of one snapshot, which ends at an
-//! offset, and the tail from this offset on. [`Lake::sql`] takes SQL, [`Lake::readings`] gives history in
-//! typed columns, and [`Lake::append_rows`] takes what jobs compute.
+//! [`Lake`] shows both as one: a [`Snapshot`] has the files of one version of each table, which ends at an
+//! offset, and the tail from this offset on. [`Lake::readings`] gives history in typed columns, and
+//! [`Lake::append_rows`] takes what jobs compute.
 //!
 //! Tables are written through the Delta kernel with Parquet files of our own, so any Delta reader can read
-//! them; SQL is polars'.
+//! them.
 //!
 //! The crate is built in floors, and each uses only those below it. From the lowest to the highest:
 //!
@@ -18,14 +18,12 @@
 //! 5. `read`: lake and tail as one;
 //! 6. `write`: what adds rows, and shows them to readers in the same step;
 //! 7. `upkeep`: what rearranges and deletes;
-//! 8. `lake`: the facade;
-//! 9. `sql`: queries.
+//! 8. `lake`: the facade.
 
 mod error;
 mod lake;
 mod options;
 mod read;
-mod sql;
 mod store;
 mod table;
 mod tail;
@@ -37,11 +35,10 @@ mod write;
 pub use error::LakeError;
 pub use lake::Lake;
 pub use options::LakeOptions;
-pub use read::{ReadingsQuery, ResultSet, SeriesReadings};
-pub use sql::{SqlRequest, check_query};
+pub use read::{ReadingsQuery, ResultSet, RowBatches, SeriesReadings, Snapshot, TableSnapshot, TailBatches};
 pub use store::{ObjectFiles, StoredFile};
 pub use table::{
-    Bounds, Cell, ColumnData, ColumnInfo, ColumnType, DataFile, Deleted, Limit, MinMax, TableInfo,
+    Bounds, Cell, ColumnData, ColumnInfo, ColumnType, DataFile, Deleted, Limit, MAX_TEXTS, MinMax, TableInfo,
     TableSchema,
 };
 pub use tail::READINGS;

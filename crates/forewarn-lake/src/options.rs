@@ -20,12 +20,8 @@ pub struct LakeOptions {
     pub tail_max_rows: usize,
     /// The most bytes the tail may hold, about; as for the rows.
     pub tail_max_bytes: u64,
-    /// The most rows a query may return.
-    pub sql_max_rows: usize,
-    /// The longest a query may take.
-    pub sql_timeout: Duration,
-    /// The memory that queries may take together, bytes.
-    pub sql_memory_bytes: u64,
+    /// The longest that a reader waits for what the log holds.
+    pub read_timeout: Duration,
 }
 
 impl Default for LakeOptions {
@@ -39,9 +35,7 @@ impl Default for LakeOptions {
             file_bytes: 128 << 20,
             tail_max_rows: 4_000_000,
             tail_max_bytes: 1 << 30,
-            sql_max_rows: 100_000,
-            sql_timeout: Duration::from_secs(30),
-            sql_memory_bytes: 1 << 30,
+            read_timeout: Duration::from_secs(30),
         }
     }
 }

@@ -20,7 +20,9 @@ mod upload;
 
 pub(crate) use self::delta_log::{LogEntry, first_needed};
 pub use self::files::{ObjectFiles, StoredFile};
-pub(crate) use self::layout::{DELTA_LOG, MARKER, VACUUM_NOTES, local_path};
+#[cfg(test)]
+pub(crate) use self::layout::local_path;
+pub(crate) use self::layout::{DELTA_LOG, MARKER, VACUUM_NOTES};
 pub(crate) use self::runtime::runtime;
 #[cfg(test)]
 pub(crate) use self::runtime::unique;

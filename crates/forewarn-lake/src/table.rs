@@ -18,8 +18,7 @@ mod schema;
 mod tables;
 mod upload;
 
-pub(crate) use self::bounds::MAX_TEXTS;
-pub use self::bounds::{Bounds, Limit};
+pub use self::bounds::{Bounds, Limit, MAX_TEXTS};
 pub use self::column::{Cell, ColumnData};
 pub(crate) use self::day::{DATE, DAY_US, day_of};
 pub use self::deleted::Deleted;

@@ -5,6 +5,11 @@ mod odd_store;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow::array::{ArrayRef, AsArray as _};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType};
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use forewarn_log::{Log, LogError, LogHealth, Ticket};
 use forewarn_types::{
     BoxFuture, Clock, Journal, JournalError, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags,
@@ -16,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::odd_store::OddStore;
-use crate::{Branch, Cell, Lake, LakeError, LakeOptions, ResultSet, SqlRequest};
+use crate::{Bounds, Branch, Cell, ColumnData, Lake, LakeError, LakeOptions, ResultSet};
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const NEW_YEAR: i64 = 1_767_225_600_000_000;
@@ -221,13 +226,59 @@ impl Running {
     }
 }
 
+/// The answer to `query` over all rows that a reader sees, computed by stock DataFusion in memory.
 pub(crate) async fn sql(lake: &Lake, query: &str) -> Result<ResultSet, LakeError> {
-    lake.sql(SqlRequest {
-        query: query.to_owned(),
-        params: Some((Timestamp(NEW_YEAR), Timestamp(NEW_YEAR + 3_600_000_000))),
-        ..SqlRequest::default()
-    })
-    .await
+    let snapshot = lake.snapshot().await?;
+    let mut config = SessionConfig::new().with_target_partitions(1);
+    config.options_mut().execution.time_zone = Some("UTC".to_owned());
+    let session = SessionContext::new_with_config(config);
+    for name in snapshot.table_names() {
+        let table = snapshot.table(name).unwrap();
+        let schema = table.schema();
+        let mut wanted: Vec<String> = schema.columns.iter().map(|column| column.name.clone()).collect();
+        wanted.extend(schema.by_date.then(|| "date".to_owned()));
+        let (rows, mut batches) = (table.row_schema(&wanted), Vec::new());
+        let mut found = table.rows(Bounds::default(), wanted, 8_192);
+        while let Some(batch) = found.next().await? {
+            batches.push(batch);
+        }
+        let table = MemTable::try_new(rows, vec![batches]).unwrap();
+        session.register_table(name, Arc::new(table)).unwrap();
+    }
+    let failed = |error: datafusion::error::DataFusionError| LakeError::Query(error.to_string());
+    let frame = session.sql(query).await.map_err(failed)?;
+    let schema = frame.schema().as_arrow().clone();
+    let batches = frame.collect().await.map_err(failed)?;
+    let whole = arrow::compute::concat_batches(&Arc::new(schema), &batches).unwrap();
+    let schema = whole.schema();
+    let columns = schema
+        .fields()
+        .iter()
+        .zip(whole.columns())
+        .map(|(field, column)| (field.name().clone(), data(column)));
+    ResultSet::new(columns.collect())
+}
+
+fn data(column: &ArrayRef) -> ColumnData {
+    let to = |ty: &DataType| cast(column, ty).unwrap();
+    match column.data_type() {
+        DataType::Boolean => ColumnData::Bool(column.as_boolean().iter().collect()),
+        ty if ty.is_integer() => {
+            ColumnData::Int(to(&DataType::Int64).as_primitive::<Int64Type>().iter().collect())
+        }
+        ty if ty.is_floating() => {
+            ColumnData::Float(to(&DataType::Float64).as_primitive::<Float64Type>().iter().collect())
+        }
+        DataType::Timestamp(..) => {
+            let micros = to(&DataType::Timestamp(TimeUnit::Microsecond, None));
+            let times = micros.as_primitive::<TimestampMicrosecondType>();
+            ColumnData::Time(times.iter().map(|time| time.map(Timestamp)).collect())
+        }
+        _ => {
+            let texts = to(&DataType::Utf8);
+            ColumnData::Text(texts.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect())
+        }
+    }
 }
 
 pub(crate) fn csv(result: &ResultSet) -> String {

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_lake::{Cell, Lake, LakeError, ReadingsQuery, ResultSet, SqlRequest};
+use forewarn_lake::{Cell, LakeError, ReadingsQuery, ResultSet};
+use forewarn_query::{Query, QueryEngine, QueryError};
 use forewarn_spec::Model;
 use forewarn_types::{
     BoxFuture, Clock, Journal, LifeEventKind, Offset, Quality, SeriesId, SeriesTable, SignalName, Timestamp,
@@ -23,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Asks a lake.
 struct LakeHistory {
-    lake: Lake,
+    queries: QueryEngine,
 }
 
 impl ModelService {
@@ -34,12 +35,12 @@ impl ModelService {
     /// [`ModelError::Lake`] if the lake does not answer.
     pub async fn open(
         models: Vec<Model>,
-        lake: Lake,
+        queries: QueryEngine,
         journal: Arc<dyn Journal>,
         series: Arc<RwLock<SeriesTable>>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ModelError> {
-        Self::with_history(models, Arc::new(LakeHistory { lake }), journal, series, clock).await
+        Self::with_history(models, Arc::new(LakeHistory { queries }), journal, series, clock).await
     }
 }
 
@@ -47,9 +48,14 @@ impl LakeHistory {
     /// All rows of the answer to `query`, or none: half an answer would make a wrong model.
     async fn rows(&self, query: String, from: Timestamp, to: Timestamp) -> Result<ResultSet, ModelError> {
         let params = Some((from, to));
-        let request =
-            SqlRequest { query, params, max_rows: Some(MAX_ROWS), timeout: Some(TIMEOUT), internal: true };
-        let rows = self.lake.sql(request).await.map_err(failed)?;
+        let query =
+            Query { text: query, params, max_rows: Some(MAX_ROWS), timeout: Some(TIMEOUT), internal: true };
+        let refused = |error| match error {
+            QueryError::Lake(error) => failed(error),
+            other => ModelError::Lake(other.to_string()),
+        };
+        let answer = self.queries.run(query).await.map_err(refused)?;
+        let rows = answer.collect().await.map_err(refused)?;
         if rows.truncated() {
             return Err(ModelError::Lake(format!(
                 "there are more than {MAX_ROWS} assets or life events, more than a model is made for"
@@ -114,7 +120,7 @@ impl History for LakeHistory {
     ) -> BoxFuture<'_, Result<Vec<GoodReadings>, ModelError>> {
         let query = ReadingsQuery { series: series.to_vec(), from, to };
         Box::pin(async move {
-            let found = self.lake.readings(query).await.map_err(failed)?;
+            let found = self.queries.lake().readings(query).await.map_err(failed)?;
             let good = found.into_iter().map(|readings| {
                 let rows = readings.time.iter().zip(&readings.value).zip(&readings.flags);
                 let (time, value) =
@@ -150,19 +156,19 @@ impl History for LakeHistory {
 
     fn put(&self, path: String, bytes: Vec<u8>, if_absent: bool) -> BoxFuture<'_, Result<(), ModelError>> {
         Box::pin(async move {
-            self.lake.store().put(&path, bytes.into(), if_absent).await.map(|_| ()).map_err(failed)
+            self.queries.lake().store().put(&path, bytes.into(), if_absent).await.map(|_| ()).map_err(failed)
         })
     }
 
     fn get(&self, path: String) -> BoxFuture<'_, Result<Option<Vec<u8>>, ModelError>> {
         Box::pin(async move {
-            Ok(self.lake.store().get(&path).await.map_err(failed)?.map(|bytes| bytes.to_vec()))
+            Ok(self.queries.lake().store().get(&path).await.map_err(failed)?.map(|bytes| bytes.to_vec()))
         })
     }
 
     fn list(&self, folder: String) -> BoxFuture<'_, Result<Vec<String>, ModelError>> {
         Box::pin(async move {
-            let files = self.lake.store().list(&folder).await.map_err(failed)?;
+            let files = self.queries.lake().store().list(&folder).await.map_err(failed)?;
             Ok(files.into_iter().map(|file| file.path).collect())
         })
     }

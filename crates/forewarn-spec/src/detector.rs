@@ -1,8 +1,8 @@
 //! Detectors: the list of all kinds with their parameters, and how a pipeline writes them.
 //!
 //! A kind is a variant of [`Detector`] with its parameters, a [`Method`] with its keys, and the keys
-//! themselves in [`RawDeviation`], from which the JSON Schema is derived. What it does stands in a file of its
-//! own in the engine.
+//! themselves in [`RawDeviation`], from which the JSON Schema is derived. What it does stands in a file of
+//! its own in the engine.
 
 use chrono_tz::Tz;
 use schemars::JsonSchema;

@@ -82,7 +82,7 @@ pub(crate) fn read_to_serve(config: &Path) -> Result<Result<Tree, Diagnostics>> 
 }
 
 fn query_mistakes(pipelines: &[(String, String)]) -> Diagnostics {
-    check_queries(pipelines, |query| forewarn_lake::check_query(query).map_err(|error| error.to_string()))
+    check_queries(pipelines, |query| forewarn_query::check(query).map_err(|error| error.to_string()))
 }
 
 fn texts(pipelines: Vec<(String, String)>) -> Definitions {

@@ -6,8 +6,8 @@ mod maintenance;
 use std::sync::Arc;
 
 use forewarn_batch::{Job, Outcome, RunContext, SqlWork, Trigger, Work};
-use forewarn_lake::Lake;
 use forewarn_models::ModelService;
+use forewarn_query::QueryEngine;
 use forewarn_spec::{CatchUp, Definitions, MaintenanceConfig, Model};
 use forewarn_types::{BoxFuture, JobKind};
 
@@ -15,7 +15,7 @@ use forewarn_types::{BoxFuture, JobKind};
 pub(crate) fn of(
     definitions: &Definitions,
     upkeep: MaintenanceConfig,
-    lake: &Lake,
+    queries: &QueryEngine,
     models: &ModelService,
 ) -> Vec<Job> {
     let sql = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs).map(|job| Job {
@@ -24,10 +24,10 @@ pub(crate) fn of(
         trigger: Trigger::Cron { expr: job.schedule.clone(), tz: job.timezone },
         catch_up: job.catch_up,
         description: format!("writes the rows of its query to the table {}", job.into),
-        work: Arc::new(SqlWork::new(lake.clone(), job.clone())),
+        work: Arc::new(SqlWork::new(queries.clone(), job.clone())),
     });
     let models = definitions.models.iter().flat_map(|model| model_jobs(model, models));
-    sql.chain(models).chain([maintenance::job(lake.clone(), upkeep)]).collect()
+    sql.chain(models).chain([maintenance::job(queries.lake().clone(), upkeep)]).collect()
 }
 
 fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use forewarn_lake::{Branch, CompactOptions, Lake, LakeOptions};
 use forewarn_log::Log;
+use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_types::{Clock, ManualClock, Offset, SeriesId};
 use parking_lot::RwLock;
 use serde_json::Value;
@@ -17,6 +18,7 @@ use crate::source::{DAY_US, Source};
 /// A lake with readings.
 pub(crate) struct Bed {
     pub(crate) lake: Lake,
+    pub(crate) queries: QueryEngine,
     folder: PathBuf,
     readings: f64,
     series: Arc<RwLock<forewarn_types::SeriesTable>>,
@@ -28,15 +30,14 @@ impl Bed {
         let there = folder.join("readings/_delta_log").is_dir();
         let series = Arc::clone(&source.series);
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(source.end.plus_us(2 * DAY_US)));
-        let options = LakeOptions {
-            url: format!("file://{}", folder.display()),
-            sql_max_rows: 10_000_000,
-            ..LakeOptions::default()
-        };
+        let options = LakeOptions { url: format!("file://{}", folder.display()), ..LakeOptions::default() };
         let lake =
             Lake::open(options, Arc::clone(&series), Arc::clone(&clock)).await.expect("the lake opens");
+        let options = QueryOptions { max_rows: 10_000_000, ..QueryOptions::default() };
+        let queries = QueryEngine::new(lake.clone(), Arc::clone(&clock), options).expect("the engine starts");
         let bed = Self {
             lake,
+            queries,
             folder: folder.to_path_buf(),
             readings: source.readings as f64,
             series: Arc::clone(&series),

@@ -29,7 +29,8 @@ mod source;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use forewarn_lake::{Cell, ReadingsQuery, SqlRequest};
+use forewarn_lake::{Cell, ReadingsQuery};
+use forewarn_query::Query;
 use forewarn_types::{SeriesId, Timestamp};
 
 use bed::{Bed, peak_memory_mib, reset_peak_memory};
@@ -172,8 +173,8 @@ fn median(mut seconds: Vec<f64>) -> f64 {
 impl Bed {
     /// Asks the lake as the server would, with room for the whole answer.
     async fn sql(&self, query: &str) -> forewarn_lake::ResultSet {
-        let request = SqlRequest { query: query.to_owned(), ..SqlRequest::default() };
-        let answer = self.lake.sql(request).await.expect("an answer");
+        let query = Query { text: query.to_owned(), ..Query::default() };
+        let answer = self.queries.run(query).await.expect("a plan").collect().await.expect("an answer");
         assert!(!answer.truncated(), "the answer is whole");
         answer
     }

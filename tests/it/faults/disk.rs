@@ -361,7 +361,7 @@ async fn once_the_logs_disk_has_failed_nothing_is_taken_in_and_readers_are_serve
     );
     assert_eq!(server.metric("forewarn_log_failed").await, 1);
     eventually("parts that end", async || {
-        site.log().contains("the log's disk has failed; mend the disk and restart the server")
+        site.log().contains("the log's disk has failed; repair the disk and restart the server")
     })
     .await;
     assert_eq!(server.count(COUNT).await, BATCH, "readers are served");

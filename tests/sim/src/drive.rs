@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use forewarn_ingest::{Accepted, IngestError, RawBatch};
-use forewarn_lake::{Cell, ColumnData, CompactOptions, ResultSet, SqlRequest};
+use forewarn_lake::{Bounds, ColumnData, CompactOptions, READINGS, ResultSet};
 use forewarn_log::Log as _;
 use forewarn_types::{BoxFuture, CommandAction, JournalError, Offset, OperatorCommand, Record, Timestamp};
 
@@ -499,7 +499,7 @@ impl Driver {
                 drop(server);
                 self.machine.platter.lock().cut_power(&mut self.world.chance("power"));
             } else if seed.is_multiple_of(40) {
-                self.model.check_count(sql_count(&server).await?)?;
+                self.model.check_count(visible_count(&server).await?)?;
             }
         }
         Ok(())
@@ -525,13 +525,22 @@ impl Driver {
     }
 }
 
-/// How many readings SQL counts.
-async fn sql_count(server: &Server) -> Result<i64, Failure> {
-    let request = SqlRequest { query: "SELECT count(*) FROM readings".to_owned(), ..SqlRequest::default() };
-    match server.lake.sql(request).await?.cell(0, 0) {
-        Cell::Int(count) => Ok(count),
-        other => Err(Failure::Broken(format!("SQL counts {other:?}"))),
+/// How many readings queries see: those of the files and those of the tail.
+async fn visible_count(server: &Server) -> Result<i64, Failure> {
+    let snapshot = server.lake.snapshot().await?;
+    let Some(readings) = snapshot.table(READINGS) else {
+        return Err(Failure::Broken("there is no table of readings".to_owned()));
+    };
+    let everything = Bounds::default();
+    let mut rows = 0;
+    for file in readings.files(&everything) {
+        let known = file.rows.and_then(|rows| i64::try_from(rows).ok());
+        rows += known.ok_or_else(|| Failure::Broken(format!("{} has no count of rows", file.location)))?;
     }
+    for batch in readings.tail(&everything, vec!["time".to_owned()], 8_192) {
+        rows += i64::try_from(batch?.num_rows()).unwrap_or(i64::MAX);
+    }
+    Ok(rows)
 }
 
 /// A failure of the world is no failure of the program.

@@ -22,16 +22,16 @@ pub const ARROWS: [(&str, &[&str]); 14] = [
     ("forewarn-query", &["types", "lake"]),
     ("forewarn-state", &["types", "spec", "log", "ingest", "engine", "lake"]),
     ("forewarn-batch", &["types", "spec", "engine", "lake", "query"]),
-    ("forewarn-models", &["types", "spec", "lake"]),
+    ("forewarn-models", &["types", "spec", "lake", "query"]),
     (
         "forewarn-api",
-        &["types", "spec", "log", "ingest", "sources", "engine", "lake", "state", "batch", "models"],
+        &["types", "spec", "log", "ingest", "sources", "engine", "lake", "query", "state", "batch", "models"],
     ),
     (
         "forewarn",
         &[
-            "types", "spec", "log", "ingest", "import", "sources", "engine", "lake", "state", "batch",
-            "models", "api",
+            "types", "spec", "log", "ingest", "import", "sources", "engine", "lake", "query", "state",
+            "batch", "models", "api",
         ],
     ),
 ];

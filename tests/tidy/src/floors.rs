@@ -9,7 +9,7 @@ use crate::tree::Package;
 /// Crates whose top-level modules are floors, from the lowest on. A module that is not named is ground: it
 /// lies below all floors. The crate's root lies above all.
 pub const FLOORS: [(&str, &[&str]); 1] =
-    [("forewarn-lake", &["store", "table", "tail", "read", "write", "upkeep", "lake", "sql"])];
+    [("forewarn-lake", &["store", "table", "tail", "read", "write", "upkeep", "lake"])];
 
 /// A fault for each arrow upwards in a crate with these floors, and for each floor that is not there.
 pub fn faults(package: &Package, floors: &[&str]) -> Vec<String> {

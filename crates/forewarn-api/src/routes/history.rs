@@ -113,7 +113,7 @@ pub(crate) async fn get_readings(
     if query.from.is_none() {
         from = to.plus_us(-SPAN_US);
     }
-    let _turn = api.queries.acquire().await.map_err(|error| Problem::internal(&error))?;
+    let _turn = api.histories.acquire().await.map_err(|error| Problem::internal(&error))?;
     let lake = api.lake.clone();
     let part = move |from, to| {
         let lake = lake.clone();

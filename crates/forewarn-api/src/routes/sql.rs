@@ -2,15 +2,15 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::State as Extract;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use forewarn_lake::{LakeError, ResultSet, SqlRequest};
+use forewarn_query::{Form, Query, QueryError};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::context::ApiState;
 use crate::http::ApiJson;
-use crate::http::body::off_thread;
 use crate::problem::{Problem, sets};
 use crate::problems;
 
@@ -37,22 +37,16 @@ pub(crate) struct SqlRows {
     truncated: Option<bool>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Json,
-    Csv,
-    Parquet,
-    Arrow,
-}
+/// An answer up to this size is sent once it is complete, so that a failure has a status of its own; of a
+/// larger one this much is computed before anything is sent.
+const FIRST_BYTES: usize = 256 << 10;
 
-impl Form {
-    const fn media_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/json",
-            Self::Csv => "text/csv; charset=utf-8; header=present",
-            Self::Parquet => "application/vnd.apache.parquet",
-            Self::Arrow => "application/vnd.apache.arrow.stream",
-        }
+const fn media_type(form: Form) -> &'static str {
+    match form {
+        Form::Json => "application/json",
+        Form::Csv => "text/csv; charset=utf-8; header=present",
+        Form::Parquet => "application/vnd.apache.parquet",
+        Form::Arrow => "application/vnd.apache.arrow.stream",
     }
 }
 
@@ -75,30 +69,38 @@ pub(crate) async fn post_sql(
     ApiJson(body): ApiJson<SqlBody>,
 ) -> Result<Response, Problem> {
     let form = wanted(&headers)?;
-    let _turn = api.queries.acquire().await.map_err(|error| Problem::internal(&error))?;
-    let request = SqlRequest { query: body.query, max_rows: body.max_rows, ..SqlRequest::default() };
-    let rows = api.lake.sql(request).await.map_err(|error| problems::lake(&error))?;
-    let truncated = rows.truncated();
-    let bytes = off_thread(usize::MAX, move || encode(&rows, form))
-        .await?
-        .map_err(|error| Problem::internal(&error))?;
-    let mut response = ([(header::CONTENT_TYPE, form.media_type())], Body::from(bytes)).into_response();
-    if truncated {
-        // Only JSON has another place to say it.
-        response.headers_mut().insert("x-forewarn-truncated", axum::http::HeaderValue::from_static("true"));
+    let asked = Query { text: body.query, max_rows: body.max_rows, ..Query::default() };
+    let answer = api.queries.run(asked).await.map_err(|error| problems::query(&error))?;
+    let cut = answer.truncation();
+    let mut pieces = Box::pin(answer.encoded(form));
+    let mut first = Vec::new();
+    let mut complete = false;
+    while first.len() < FIRST_BYTES && !complete {
+        match pieces.try_next().await.map_err(|error| problems::query(&error))? {
+            Some(piece) => first.extend_from_slice(&piece),
+            None => complete = true,
+        }
     }
-    Ok(response)
-}
-
-fn encode(rows: &ResultSet, form: Form) -> Result<Bytes, LakeError> {
-    let mut out = Vec::new();
-    match form {
-        Form::Json => rows.write_json(&mut out),
-        Form::Csv => rows.write_csv(&mut out),
-        Form::Parquet => return rows.to_parquet(),
-        Form::Arrow => return rows.to_arrow_stream(),
+    let content_type = (header::CONTENT_TYPE, media_type(form));
+    if complete {
+        let mut response = ([content_type], Body::from(first)).into_response();
+        if cut.is_known() {
+            response.headers_mut().insert("x-forewarn-truncated", HeaderValue::from_static("true"));
+        }
+        return Ok(response);
     }
-    Ok(out.into())
+    // A client learns of a failure from now on by a connection that is cut off before the end. That there
+    // are more rows than the server allows is one where the form has no place to say it.
+    let unsaid = form != Form::Json && body.max_rows.is_none();
+    let end = stream::once(async move {
+        if unsaid && cut.is_known() {
+            return Err(QueryError::TooLarge("the answer has more rows than limits.max_sql_rows".into()));
+        }
+        Ok(Bytes::new())
+    });
+    let rest = pieces.chain(end).inspect_err(|error| tracing::warn!(%error, "an answer was cut off"));
+    let all = stream::once(async move { Ok(Bytes::from(first)) }).chain(rest);
+    Ok(([content_type], Body::from_stream(all)).into_response())
 }
 
 /// The first form in `Accept` that exists. Weights are ignored: clients that care name one form.

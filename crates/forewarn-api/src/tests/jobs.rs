@@ -42,7 +42,7 @@ async fn a_run_is_asked_for_and_followed_to_its_end() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_the_runs_on_record_cannot_be_read_all_else_goes_on() {
-    let server = Server::with_lake(|lake| lake.sql_timeout = Duration::ZERO).await;
+    let server = Server::with_queries(|queries| queries.timeout = Duration::ZERO).await;
     let ready = server.get("/readyz").await;
     assert_eq!(ready.status.as_u16(), 200, "{}", ready.text());
     let checks = ready.json()["checks"].clone();

@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use forewarn_lake::{Branch, LakeOptions};
+use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{LocalLog, Log, LogOptions, Ticket};
+use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_spec::CatchUp;
 use forewarn_types::{BoxFuture, JobKind, ManualClock, Offset, RunState, SeriesTable};
 use tokio::task::JoinHandle;
@@ -264,7 +265,7 @@ async fn shutdown_lets_runs_end_and_takes_no_more() {
 /// A log, a lake and a branch between them, in one folder.
 struct Plant {
     log: Arc<LocalLog>,
-    lake: Lake,
+    queries: QueryEngine,
     stop: CancellationToken,
     branch: JoinHandle<Result<(), forewarn_lake::LakeError>>,
 }
@@ -279,7 +280,8 @@ impl Plant {
         let stop = CancellationToken::new();
         let branch = Branch::build(lake.clone(), Arc::clone(&log) as Arc<dyn Log>, Arc::clone(clock) as _);
         let branch = tokio::spawn(branch.run(stop.clone()));
-        Self { log, lake, stop, branch }
+        let queries = QueryEngine::new(lake, Arc::clone(clock) as _, QueryOptions::default()).unwrap();
+        Self { log, queries, stop, branch }
     }
 
     /// Ends as a crash does: what the branch has not committed stays in the log only.
@@ -289,7 +291,7 @@ impl Plant {
         self.log.close().unwrap();
         // A read that was under way when the branch was cut off ends by itself; until then the folder stays
         // locked.
-        drop(self.lake);
+        drop(self.queries);
         while Arc::strong_count(&self.log) > 1 {
             tokio::task::yield_now().await;
         }
@@ -305,7 +307,7 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     let (scheduler, handle) = Scheduler::build(
         vec![waiting],
         Arc::clone(&plant.log) as _,
-        plant.lake.clone(),
+        plant.queries.clone(),
         Arc::clone(&clock) as _,
     )
     .unwrap();
@@ -327,7 +329,7 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     let (scheduler, handle) = Scheduler::build(
         vec![succeeding],
         Arc::clone(&plant.log) as _,
-        plant.lake.clone(),
+        plant.queries.clone(),
         Arc::clone(&clock) as _,
     )
     .unwrap();
@@ -354,7 +356,7 @@ async fn the_schedule_goes_on_after_a_crash_where_it_was() {
     );
     assert!(done[0].2.ends_with("-2"), "the second attempt: {}", done[0].2);
     // A third start finds nothing to do.
-    let past = history::load(&plant.lake, &["j".to_owned(), "it's new".to_owned()]).await.unwrap();
+    let past = history::load(&plant.queries, &["j".to_owned(), "it's new".to_owned()]).await.unwrap();
     assert_eq!(
         (past[0].covered_to, past[0].first_from, past[0].runs.len()),
         (Some(at(3 * HOUR)), Some(at(0)), 4)
@@ -407,7 +409,7 @@ async fn what_was_written_is_found_in_the_history() {
     for run in runs {
         plant.log.append(Record::JobRun(run)).await.unwrap();
     }
-    let past = history::load(&plant.lake, &["j".to_owned(), "none".to_owned()]).await.unwrap();
+    let past = history::load(&plant.queries, &["j".to_owned(), "none".to_owned()]).await.unwrap();
     assert_eq!(past[0].written, [(at(0), at(3 * HOUR)), (at(4 * HOUR), at(5 * HOUR))].into_iter().collect());
     assert_eq!(past[1].written, std::iter::empty().collect());
     plant.stop.cancel();
@@ -433,7 +435,7 @@ async fn runs_that_are_not_over_are_found_however_old_they_are() {
     for ticket in tickets {
         ticket.durable.await.unwrap();
     }
-    let runs = history::load(&plant.lake, &["j".to_owned()]).await.unwrap().remove(0).runs;
+    let runs = history::load(&plant.queries, &["j".to_owned()]).await.unwrap().remove(0).runs;
     let unfinished: Vec<(&str, RunState)> =
         runs.iter().filter(|run| !run.state.is_final()).map(|run| (run.run.as_str(), run.state)).collect();
     assert_eq!(unfinished, [("a", RunState::Running), ("b", RunState::Queued)]);

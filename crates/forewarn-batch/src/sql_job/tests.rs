@@ -1,7 +1,8 @@
 //! SQL jobs on a real lake: each interval's rows once, and nothing of an answer that was cut.
 
-use forewarn_lake::{Branch, Cell, LakeOptions};
+use forewarn_lake::{Branch, Cell, Lake, LakeOptions};
 use forewarn_log::{LocalLog, Log, LogOptions};
+use forewarn_query::QueryOptions;
 use forewarn_spec::CatchUp;
 use forewarn_types::{
     Journal as _, ManualClock, Quality, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, SeriesTable,
@@ -34,18 +35,14 @@ fn context(from: i64, to: i64) -> RunContext {
 }
 
 /// A lake over a log with one reading each ten minutes for three hours.
-async fn lake(folder: &std::path::Path, sql_max_rows: usize) -> Lake {
+async fn queries(folder: &std::path::Path, max_rows: usize) -> QueryEngine {
     let clock = Arc::new(ManualClock::new(at(3 * HOUR)));
     let series = Arc::new(RwLock::new(SeriesTable::new(10)));
     series.write().intern("pump", "flow").unwrap();
     let log = LocalLog::open(LogOptions::new(folder.join("log"))).unwrap();
-    let options = LakeOptions {
-        url: format!("file://{}/lake", folder.display()),
-        sql_max_rows,
-        ..LakeOptions::default()
-    };
+    let options = LakeOptions { url: format!("file://{}/lake", folder.display()), ..LakeOptions::default() };
     let lake = Lake::open(options, series, Arc::clone(&clock) as _).await.unwrap();
-    let branch = Branch::build(lake.clone(), Arc::clone(&log) as Arc<dyn Log>, clock);
+    let branch = Branch::build(lake.clone(), Arc::clone(&log) as Arc<dyn Log>, clock.clone());
     tokio::spawn(branch.run(CancellationToken::new()));
     log.append(Record::Series(vec![SeriesDef {
         id: SeriesId(0),
@@ -59,12 +56,13 @@ async fn lake(folder: &std::path::Path, sql_max_rows: usize) -> Lake {
         batch.push(SeriesId(0), at(step * HOUR / 6), step as f64, ReadingFlags::new(Quality::Good, false));
     }
     log.append(Record::Readings(batch)).await.unwrap();
-    lake
+    QueryEngine::new(lake, clock, QueryOptions { max_rows, ..QueryOptions::default() }).unwrap()
 }
 
-async fn counts(lake: &Lake) -> Vec<(i64, i64)> {
+async fn counts(queries: &QueryEngine) -> Vec<(i64, i64)> {
     let query = "SELECT min(first) AS first, sum(n) AS n FROM health_hourly GROUP BY first ORDER BY first";
-    let rows = lake.sql(SqlRequest { query: query.into(), ..SqlRequest::default() }).await.unwrap();
+    let answer = queries.run(Query { text: query.into(), ..Query::default() }).await.unwrap();
+    let rows = answer.collect().await.unwrap();
     let pair = |row| match (rows.cell(row, 0), rows.cell(row, 1)) {
         (Cell::Time(first), Cell::Int(n)) => (first.since_us(at(0)) / HOUR, n),
         other => panic!("{other:?}"),
@@ -75,10 +73,10 @@ async fn counts(lake: &Lake) -> Vec<(i64, i64)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_interval_is_written_once_in_any_order() {
     let folder = tempfile::tempdir().unwrap();
-    let lake = lake(folder.path(), 1_000).await;
+    let queries = queries(folder.path(), 1_000).await;
     let sql = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < \
         :to GROUP BY asset";
-    let work = SqlWork::new(lake.clone(), sql_job(sql));
+    let work = SqlWork::new(queries.clone(), sql_job(sql));
     assert_eq!(work.run(context(1, 2)).await.unwrap(), Outcome { rows: 1, details: None });
     // An older interval after a newer one, as a backfill has it.
     assert_eq!(work.run(context(0, 1)).await.unwrap().rows, 1);
@@ -88,41 +86,41 @@ async fn each_interval_is_written_once_in_any_order() {
         assert!(again.details.unwrap().contains("earlier run"));
     }
     assert_eq!(work.run(context(2, 3)).await.unwrap().rows, 1);
-    assert_eq!(counts(&lake).await, [(0, 6), (1, 6), (2, 6)]);
+    assert_eq!(counts(&queries).await, [(0, 6), (1, 6), (2, 6)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interval_that_was_empty_is_computed_again_when_its_data_has_come() {
     let folder = tempfile::tempdir().unwrap();
-    let lake = lake(folder.path(), 1_000).await;
+    let queries = queries(folder.path(), 1_000).await;
     let empty = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time \
         < :to AND value > 99 GROUP BY asset";
-    let work = SqlWork::new(lake.clone(), sql_job(empty));
+    let work = SqlWork::new(queries.clone(), sql_job(empty));
     for _ in 0..2 {
         assert_eq!(work.run(context(0, 1)).await.unwrap(), Outcome { rows: 0, details: None });
-        assert_eq!(counts(&lake).await, [], "the table is there, without rows");
+        assert_eq!(counts(&queries).await, [], "the table is there, without rows");
     }
-    let work = SqlWork::new(lake.clone(), sql_job(&empty.replace(" AND value > 99", "")));
+    let work = SqlWork::new(queries.clone(), sql_job(&empty.replace(" AND value > 99", "")));
     assert_eq!(work.run(context(0, 1)).await.unwrap(), Outcome { rows: 1, details: None });
-    assert_eq!(counts(&lake).await, [(0, 6)]);
+    assert_eq!(counts(&queries).await, [(0, 6)]);
     assert_eq!(work.run(context(7, 8)).await.unwrap(), Outcome { rows: 0, details: None });
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cut_answer_is_an_error_and_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let lake = lake(folder.path(), 4).await;
+    let queries = queries(folder.path(), 4).await;
     let mut work = SqlWork::new(
-        lake.clone(),
+        queries.clone(),
         sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"),
     );
     work.max_rows = 4;
     let error = work.run(context(0, 1)).await.unwrap_err();
     assert!(error.contains("more than the 4 rows") && error.contains("nothing was written"), "{error}");
-    assert!(lake.tables().iter().all(|table| table.name != "health_hourly"));
+    assert!(queries.lake().tables().iter().all(|table| table.name != "health_hourly"));
     // The limits for people do not hold for jobs.
     let work = SqlWork::new(
-        lake.clone(),
+        queries.clone(),
         sql_job("SELECT time, value FROM readings WHERE time >= :from AND time < :to"),
     );
     assert_eq!(work.run(context(0, 1)).await.unwrap().rows, 6);
@@ -131,12 +129,14 @@ async fn a_cut_answer_is_an_error_and_writes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errors_name_the_job() {
     let folder = tempfile::tempdir().unwrap();
-    let lake = lake(folder.path(), 100).await;
-    let work = SqlWork::new(lake.clone(), sql_job("SELECT valu FROM readings"));
+    let queries = queries(folder.path(), 100).await;
+    let work = SqlWork::new(queries.clone(), sql_job("SELECT valu FROM readings"));
     let error = work.run(context(0, 1)).await.unwrap_err();
     assert!(error.starts_with("the query of job hourly failed: "), "{error}");
-    let work =
-        SqlWork::new(lake, SqlJob { into: "readings".into(), ..sql_job("SELECT time, value FROM readings") });
+    let work = SqlWork::new(
+        queries,
+        SqlJob { into: "readings".into(), ..sql_job("SELECT time, value FROM readings") },
+    );
     let error = work.run(context(0, 1)).await.unwrap_err();
     assert!(error.starts_with("the rows of job hourly could not be written: "), "{error}");
     let job = work.into_job();

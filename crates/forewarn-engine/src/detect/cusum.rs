@@ -1,11 +1,11 @@
 //! CUSUM: the sum of what lies beyond a slack above, or below, the running mean. It finds small shifts that
 //! last, the sooner the larger they are.
 //!
-//! With u = (x − mean) / s, at most 6 either way: high = max(0, high + u − slack), low likewise with −u; score
-//! = the larger sum / limit. The sums are given for readings five minutes apart; a reading of a faster series
-//! adds as much less. They are held at twice the limit, so that a long episode does not take as long again to
-//! end; it ends when both are 0. While the score is 1 or more a reading is learnt as if it lay at most 4
-//! deviations off.
+//! With u = (x − mean) / s, at most 6 either way: high = max(0, high + u − slack), low likewise with −u;
+//! score = the larger sum / limit. The sums are given for readings five minutes apart; a reading of a faster
+//! series adds as much less. They are held at twice the limit, so that a long episode does not take as long
+//! again to end; it ends when both are 0. While the score is 1 or more a reading is learnt as if it lay at
+//! most 4 deviations off.
 
 use forewarn_spec::CusumParams;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
 //! The EWMA chart: a smoothed value against the running mean, in deviations that a smoothed value has. It
 //! finds small shifts that last, which single readings do not show.
 //!
-//! With z += λ·(x − z): score = |z − mean| / (limit · s · √(λ / (2 − λ))). λ is given for readings five minutes
-//! apart; a faster series weighs each reading as much less as it takes to forget equally fast in time. While
-//! the score is 1 or more a reading is learnt as if it lay at most 4 deviations off.
+//! With z += λ·(x − z): score = |z − mean| / (limit · s · √(λ / (2 − λ))). λ is given for readings five
+//! minutes apart; a faster series weighs each reading as much less as it takes to forget equally fast in
+//! time. While the score is 1 or more a reading is learnt as if it lay at most 4 deviations off.
 
 use forewarn_spec::EwmaParams;
 use serde::{Deserialize, Serialize};

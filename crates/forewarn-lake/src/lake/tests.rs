@@ -117,7 +117,7 @@ async fn a_lake_that_cannot_be_is_refused_with_a_reason() {
 }
 
 #[test]
-fn answers_have_a_form() {
+fn rows_can_be_written_as_csv() {
     let result = ResultSet::new(vec![
         ("t".into(), ColumnData::Time(vec![Some(Timestamp(NEW_YEAR)), Some(Timestamp(NEW_YEAR + 1)), None])),
         ("a \"b\"".into(), ColumnData::Text(vec![Some("x,\"y\"".into()), Some(String::new()), None])),
@@ -126,14 +126,8 @@ fn answers_have_a_form() {
         ("o".into(), ColumnData::Bool(vec![Some(true), Some(false), None])),
     ])
     .unwrap();
-    let (mut json, mut csv) = (Vec::new(), Vec::new());
-    result.write_json(&mut json);
+    let mut csv = Vec::new();
     result.write_csv(&mut csv);
-    let expected = concat!(
-        r#"{"columns":["t","a \"b\"","f","i","o"],"rows":[["2026-01-01T00:00:00Z","x,\"y\"",1.5,-3,true],"#,
-        r#"["2026-01-01T00:00:00.000001Z","",null,null,false],[null,null,null,9223372036854775807,null]]}"#
-    );
-    assert_eq!(String::from_utf8(json).unwrap(), expected);
     let expected = "t,\"a \"\"b\"\"\",f,i,o\r\n2026-01-01T00:00:00Z,\"x,\"\"y\"\"\",1.5,-3,true\r\n\
                     2026-01-01T00:00:00.000001Z,\"\",NaN,,false\r\n,,inf,9223372036854775807,\r\n";
     assert_eq!(String::from_utf8(csv).unwrap(), expected);

@@ -1,7 +1,7 @@
 //! History in typed columns, for models and charts: the readings of some series in a stretch of time, lake
 //! and tail as one.
 //!
-//! It goes past SQL and polars: files, row groups and rows are picked by name and time with the Parquet
+//! Files, row groups and rows are picked by name and time with the Parquet
 //! reader itself, on any store.
 
 use std::collections::HashMap;
@@ -89,7 +89,7 @@ struct Wanted {
 impl Reader {
     /// The readings that `query` asks for; see [`Lake::readings`](crate::Lake::readings).
     pub(crate) async fn readings(&self, query: ReadingsQuery) -> Result<Vec<SeriesReadings>, LakeError> {
-        let limit = self.options.sql_timeout;
+        let limit = self.options.read_timeout;
         tokio::time::timeout(limit, self.progress.wait_current())
             .await
             .map_err(|_| LakeError::behind(limit))??;

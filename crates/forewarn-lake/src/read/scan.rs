@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use forewarn_types::{Offset, Record, SeriesId, SeriesTable};
+use forewarn_types::{Offset, SeriesId, SeriesTable};
 use parking_lot::RwLock;
 
 use super::reader::Reader;
@@ -34,28 +34,6 @@ impl Reader {
 }
 
 impl Scan<'_> {
-    /// The files in groups that can be read together. Deleted rows are counted from the start of their file,
-    /// so a file with such rows stands alone.
-    pub(crate) fn groups(&self) -> Vec<Self> {
-        let (whole, thinned): (Vec<_>, Vec<_>) =
-            self.files.iter().cloned().partition(|file| file.deleted.is_none());
-        let groups = (!whole.is_empty())
-            .then_some(whole)
-            .into_iter()
-            .chain(thinned.into_iter().map(|file| vec![file]));
-        groups.map(|files| Self { table: self.table, bounds: self.bounds, files, view: self.view }).collect()
-    }
-
-    /// Whether there may be records behind the files. Tables that jobs write have none.
-    pub(crate) const fn has_tail(&self) -> bool {
-        self.table.committed.is_some()
-    }
-
-    /// The records behind the files, of all tables.
-    pub(crate) fn tail_records(&self) -> impl Iterator<Item = (Offset, &Record)> {
-        self.table.committed.into_iter().flat_map(|from| self.view.tail.records_from(from))
-    }
-
     /// The readings behind the files that lie within the bounds on asset, signal and time.
     pub(crate) fn tail_readings(&self, series: &RwLock<SeriesTable>) -> Columns {
         let Some(from) = self.table.committed else { return Columns::default() };

@@ -30,8 +30,8 @@ impl ObjectFiles {
         Ok(whole.freeze())
     }
 
-    /// The object that `meta` describes, all parts but the last of [`PART_BYTES`]; none if it is empty. One of
-    /// several parts that is replaced meanwhile fails, if the store tells its versions apart.
+    /// The object that `meta` describes, all parts but the last of [`PART_BYTES`]; none if it is empty. One
+    /// of several parts that is replaced meanwhile fails, if the store tells its versions apart.
     pub(super) fn download_parts(&self, meta: &ObjectMeta) -> impl Stream<Item = Result<Bytes>> {
         // A weak tag matches nothing.
         let tag = meta.e_tag.clone().filter(|tag| !tag.starts_with("W/"));

@@ -51,8 +51,8 @@ impl ObjectFiles {
         })
     }
 
-    /// Writes local files again, as they are, and forces them to disk: an fsync of them may have failed, after
-    /// which the system takes their pages for written. Blocks.
+    /// Writes local files again, as they are, and forces them to disk: an fsync of them may have failed,
+    /// after which the system takes their pages for written. Blocks.
     pub(crate) fn rewrite_durably(&self, locations: &[Path]) -> Result<(), LakeError> {
         if !self.local {
             return Ok(());

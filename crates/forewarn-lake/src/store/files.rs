@@ -282,7 +282,9 @@ impl ObjectFiles {
         Ok(names)
     }
 
-    pub(crate) fn object_store(&self) -> &Arc<dyn ObjectStore> {
+    /// The store that the files are in; paths are those of [`crate::DataFile::location`].
+    #[must_use]
+    pub fn object_store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
     }
 

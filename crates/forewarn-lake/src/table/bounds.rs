@@ -7,7 +7,7 @@ use super::file::DataFile;
 use super::min_max::MinMax;
 
 /// More texts than this are not worth comparing with each file.
-pub(crate) const MAX_TEXTS: usize = 64;
+pub const MAX_TEXTS: usize = 64;
 
 /// What is known of the values a column must have.
 #[derive(Debug, Clone, PartialEq)]

@@ -136,16 +136,6 @@ impl ColumnData {
         Some(nulls)
     }
 
-    pub(crate) fn truncate(&mut self, rows: usize) {
-        match self {
-            Self::Bool(v) => v.truncate(rows),
-            Self::Int(v) => v.truncate(rows),
-            Self::Float(v) => v.truncate(rows),
-            Self::Text(v) => v.truncate(rows),
-            Self::Time(v) => v.truncate(rows),
-        }
-    }
-
     pub(crate) fn to_arrow(&self) -> ArrayRef {
         match self {
             Self::Bool(v) => Arc::new(v.iter().copied().collect::<BooleanArray>()),

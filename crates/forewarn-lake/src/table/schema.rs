@@ -121,11 +121,6 @@ impl TableSchema {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Every name SQL may use, the partition column included.
-    pub(crate) fn sql_names(&self) -> impl Iterator<Item = &str> {
-        self.columns.iter().map(|column| column.name.as_str()).chain(self.by_date.then_some(DATE))
-    }
-
     pub(crate) fn to_delta(&self) -> Result<StructType, LakeError> {
         let fields =
             self.columns.iter().map(|column| StructField::nullable(&column.name, column.ty.to_delta()));

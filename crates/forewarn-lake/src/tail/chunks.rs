@@ -64,6 +64,17 @@ impl Tail {
         self.bytes = records().map(|record| bytes_of(record)).sum();
     }
 
+    /// The record at a place: a chunk, and a record in it.
+    pub(crate) fn record_at(&self, (chunk, record): (usize, usize)) -> Option<&(Offset, Arc<Record>)> {
+        self.chunks.get(chunk)?.get(record)
+    }
+
+    /// The place behind another. No chunk is empty.
+    pub(crate) fn after(&self, (chunk, record): (usize, usize)) -> (usize, usize) {
+        let more = self.chunks.get(chunk).is_some_and(|chunk| record + 1 < chunk.len());
+        if more { (chunk, record + 1) } else { (chunk + 1, 0) }
+    }
+
     /// The records from `from` on.
     pub(crate) fn records_from(&self, from: Offset) -> impl Iterator<Item = (Offset, &Record)> {
         let records =

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use forewarn_lake::{Branch, Lake, LakeOptions, SqlRequest};
+use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{LocalLog, LogOptions};
+use forewarn_query::{Query, QueryEngine, QueryOptions};
 use forewarn_spec::Statistic;
 use forewarn_types::{
     Clock, Journal, LifeEvent, LifeEventKind, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags,
@@ -47,13 +48,9 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp(now)));
     let url = format!("file://{}", folder.path().join("lake").display());
     // Users' queries get one row; a model asks about every asset.
-    let lake = Lake::open(
-        LakeOptions { url, sql_max_rows: 1, ..LakeOptions::default() },
-        series.clone(),
-        clock.clone(),
-    )
-    .await
-    .unwrap();
+    let lake = Lake::open(LakeOptions { url, ..LakeOptions::default() }, series.clone(), clock.clone())
+        .await
+        .unwrap();
     let shutdown = CancellationToken::new();
     let branch = tokio::spawn(Branch::build(lake.clone(), log.clone(), clock.clone()).run(shutdown.clone()));
 
@@ -69,9 +66,21 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     fail(&log, "plant1/pump-0", start, LifeEventKind::Installed).await;
     send(&log, &series, "plant1/pump-0", &running).await;
 
+    let queries = QueryEngine::new(
+        lake.clone(),
+        clock.clone(),
+        QueryOptions { max_rows: 1, ..QueryOptions::default() },
+    )
+    .unwrap();
     let definition = model(&SIGNALS, &[Statistic::Last, Statistic::Mean]);
     let open = || {
-        ModelService::open(vec![definition.clone()], lake.clone(), log.clone(), series.clone(), clock.clone())
+        ModelService::open(
+            vec![definition.clone()],
+            queries.clone(),
+            log.clone(),
+            series.clone(),
+            clock.clone(),
+        )
     };
     let service = open().await.unwrap();
     let report = service.train("pump-life", Timestamp(now)).await.unwrap();
@@ -81,13 +90,10 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     assert_eq!((one.time, one.life_started), (Timestamp(now), Timestamp(start)));
     assert!(one.p50 < 40.0 && one.p05 <= 10.0, "ten hours before it fails: {one:?}");
 
-    let query = "SELECT asset FROM predictions \
-                 WHERE from_time < time AND coverage = 0.9 AND life_started < from_time"
-        .into();
-    let rows = lake
-        .sql(SqlRequest { query, max_rows: Some(9), internal: true, ..SqlRequest::default() })
-        .await
-        .unwrap();
+    let text = "SELECT asset FROM predictions \
+                WHERE from_time < time AND coverage = 0.9 AND life_started < from_time";
+    let query = Query { text: text.into(), max_rows: Some(9), internal: true, ..Query::default() };
+    let rows = queries.run(query).await.unwrap().collect().await.unwrap();
     assert_eq!(rows.row_count(), 2, "the table says what predictions rest on");
 
     let again = open().await.unwrap();

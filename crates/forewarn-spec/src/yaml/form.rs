@@ -5,7 +5,8 @@ use forewarn_types::did_you_mean;
 use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
 
-/// The keys of [`Unsupported`](super::field::Unsupported) values: they are not offered to somebody who mistyped a key.
+/// The keys of [`Unsupported`](super::field::Unsupported) values: they are not offered to somebody who
+/// mistyped a key.
 const UNSUPPORTED_KEYS: [&str; 4] = ["views", "routes", "stuck", "sequence"];
 
 type Said = (&'static str, &'static str);

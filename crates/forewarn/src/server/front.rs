@@ -48,7 +48,7 @@ pub(super) async fn start(
     let journal: Arc<dyn Journal> = base.log.clone();
     let models = ModelService::open(
         definitions.models.clone(),
-        base.lake.clone(),
+        base.queries.clone(),
         Arc::clone(&journal),
         Arc::clone(&base.series),
         Arc::clone(&base.clock),
@@ -56,8 +56,8 @@ pub(super) async fn start(
     .await
     .context("cannot open the models")?;
 
-    let jobs = jobs::of(&definitions, settings.maintenance, &base.lake, &models);
-    let (scheduler, handle) = Scheduler::build(jobs, journal, base.lake.clone(), Arc::clone(&base.clock))
+    let jobs = jobs::of(&definitions, settings.maintenance, &base.queries, &models);
+    let (scheduler, handle) = Scheduler::build(jobs, journal, base.queries.clone(), Arc::clone(&base.clock))
         .context("cannot build the scheduler")?;
     stages.spawn("the scheduler failed", |shutdown| scheduler.run(shutdown));
 
@@ -77,6 +77,7 @@ pub(super) async fn start(
         sources: source_handles,
         log: base.log(),
         lake: base.lake.clone(),
+        queries: base.queries.clone(),
         scheduler: handle.clone(),
         models,
         state: base.known.state.clone(),

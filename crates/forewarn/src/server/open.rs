@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Lake, LakeOptions};
 use forewarn_log::{Compression, LocalLog, Log, LogOptions};
+use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_spec::{LogCompression, Refused, ServerConfig};
 use forewarn_state::{CONSUMER, Folds, Restored, SnapshotStore, restore};
 use forewarn_types::{Clock, Definitions, Journal as _, Record, SeriesTable, crash_point};
@@ -20,6 +21,7 @@ pub(super) struct Base {
     pub(super) series: Arc<RwLock<SeriesTable>>,
     pub(super) intake: Arc<Intake>,
     pub(super) lake: Lake,
+    pub(super) queries: QueryEngine,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) known: Known,
     /// Definitions in force that this version does not load.
@@ -65,7 +67,8 @@ pub(super) async fn open(
     let in_force = known.in_force.get();
     check_refused(refused, &texts, &in_force)?;
     put_in_force(texts, &in_force, &log, settings).await?;
-    let base = Base { log, series, intake, lake, clock, known, refused: refused.len() };
+    let queries = query_engine(settings, lake.clone(), &clock)?;
+    let base = Base { log, series, intake, lake, queries, clock, known, refused: refused.len() };
     Ok((base, Folded { folds, restored, snapshots }))
 }
 
@@ -95,12 +98,21 @@ async fn open_lake(
         file_bytes: settings.maintenance.file_bytes,
         tail_max_rows: settings.branch.max_tail_rows,
         tail_max_bytes: settings.branch.max_tail_bytes,
-        sql_max_rows: settings.limits.max_sql_rows,
-        sql_timeout: Duration::from_micros(settings.limits.max_sql_us.unsigned_abs()),
-        sql_memory_bytes: settings.limits.max_sql_memory_bytes,
+        ..LakeOptions::default()
     };
     let lake = Lake::open(options, Arc::clone(series), Arc::clone(clock)).await;
     lake.with_context(|| format!("cannot open the lake {}", settings.lake))
+}
+
+fn query_engine(settings: &ServerConfig, lake: Lake, clock: &Arc<dyn Clock>) -> Result<QueryEngine> {
+    let options = QueryOptions {
+        max_rows: settings.limits.max_sql_rows,
+        timeout: Duration::from_micros(settings.limits.max_sql_us.unsigned_abs()),
+        memory_bytes: settings.limits.max_sql_memory_bytes,
+        spill_dir: Some(settings.data_dir.join("sql")),
+        ..QueryOptions::default()
+    };
+    QueryEngine::new(lake, Arc::clone(clock), options).context("cannot start the engine for queries")
 }
 
 /// Passes over what no longer loads of files that are in force as they stand: the server ran with them

@@ -5,8 +5,8 @@ use serde::de::IgnoredAny;
 
 use super::{Envelope, LearnedLimits, Profile, Rates};
 
-/// Tolerance, zone, seen, last time, envelopes, short-term level, residual, profile, rates, quarter of an hour
-/// and offset of the zone, quiet, peak, open, calm.
+/// Tolerance, zone, seen, last time, envelopes, short-term level, residual, profile, rates, quarter of an
+/// hour and offset of the zone, quiet, peak, open, calm.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Version2(
     IgnoredAny,

@@ -10,7 +10,8 @@ fn cusum(baseline: Baseline) -> Bench<Cusum> {
     Bench::new(CusumParams { baseline, slack: 0.5, above: 5.0 })
 }
 
-/// The recipe: EWMA mean and deviation over 2000 readings, tested first; k 0.5, h 5. The sums are held at 2 h.
+/// The recipe: EWMA mean and deviation over 2000 readings, tested first; k 0.5, h 5. The sums are held at 2
+/// h.
 fn reference(values: &[f64]) -> Vec<Option<f64>> {
     let (mut mean, mut variance, mut high, mut low) = (values[0], 0.0f64, 0.0f64, 0.0f64);
     let mut scores = vec![None];

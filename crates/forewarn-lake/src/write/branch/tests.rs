@@ -298,6 +298,8 @@ async fn a_lake_of_another_log_is_refused() {
 async fn a_lake_that_is_empty_is_its_log_s_from_the_start() {
     let mut plant = Plant::new();
     let running = plant.start().await;
+    // The branch has begun, and the lake belongs to its log.
+    running.lake.flush().await.unwrap();
     assert_eq!(running.int(COUNT).await, 0);
     plant.log = crate::testing::MemoryLog::with_id("other");
     plant.push(&[("p1", "t", 1, 1.0)]);

@@ -1,0 +1,217 @@
+//! `time_bucket(width, time[, zone])` and `date_trunc(unit, time, zone)`: the start of the stretch of time
+//! that a time lies in, by UTC or by the clock of a zone.
+
+use arrow::array::TimestampMicrosecondArray;
+use arrow::datatypes::{DataType, IntervalMonthDayNano};
+use chrono::{DateTime, Datelike as _, NaiveDate};
+use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+
+use super::args::{constant_interval, constant_text, is_time, micros, time_type, times};
+use super::zone::Zone;
+
+const DAY_US: i64 = 86_400_000_000;
+/// 2000-01-03, a Monday: from where buckets of a fixed width are counted, as TimescaleDB and DuckDB do.
+const ORIGIN_US: i64 = 10_959 * DAY_US;
+/// 2000-01: from where buckets of months are counted.
+const ORIGIN_MONTH: i64 = 2_000 * 12;
+
+/// How long a bucket is.
+#[derive(Debug, Clone, Copy)]
+enum Width {
+    Micros(i64),
+    Months(i64),
+}
+
+impl Width {
+    fn of(interval: IntervalMonthDayNano, function: &str) -> Result<Self> {
+        let micros = i64::from(interval.days)
+            .checked_mul(DAY_US)
+            .and_then(|days| days.checked_add(interval.nanoseconds / 1_000));
+        match (interval.months, micros) {
+            (months, Some(0)) if months > 0 => Ok(Self::Months(i64::from(months))),
+            (0, Some(us)) if us > 0 => Ok(Self::Micros(us)),
+            _ => exec_err!(
+                "{function}: the width is either months or a length of days and hours, and more than 0"
+            ),
+        }
+    }
+
+    /// The start of the bucket that `at` lies in, by the clock that `at` is read from.
+    fn floor(self, at: i64) -> Option<i64> {
+        match self {
+            Self::Micros(us) => {
+                let since = at.checked_sub(ORIGIN_US)?;
+                at.checked_sub(since.rem_euclid(us))
+            }
+            Self::Months(months) => {
+                let day = DateTime::from_timestamp_micros(at)?.date_naive();
+                let month = i64::from(day.year()) * 12 + i64::from(day.month0());
+                let start = month - (month - ORIGIN_MONTH).rem_euclid(months);
+                let year = i32::try_from(start.div_euclid(12)).ok()?;
+                let month = u32::try_from(start.rem_euclid(12)).ok()? + 1;
+                let first = NaiveDate::from_ymd_opt(year, month, 1)?.and_hms_opt(0, 0, 0)?;
+                Some(first.and_utc().timestamp_micros())
+            }
+        }
+    }
+}
+
+/// The start of each time's bucket by the clock of `zone`.
+fn floor(width: Width, zone: Zone, time: i64) -> Option<i64> {
+    let offset = zone.offset(time);
+    let start = width.floor(time.checked_add(offset)?)?;
+    Some(zone.instant(start, Some(offset)))
+}
+
+/// `time_bucket`.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct TimeBucket(Signature);
+
+impl TimeBucket {
+    pub(super) fn new() -> Self {
+        Self(Signature::user_defined(Volatility::Immutable))
+    }
+}
+
+impl ScalarUDFImpl for TimeBucket {
+    fn name(&self) -> &'static str {
+        "time_bucket"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        match types {
+            [width, time] | [width, time, _] if is_width(width) && is_time(time) => {
+                let mut wanted = vec![width.clone(), time_type(time)];
+                match types.get(2) {
+                    Some(zone) if zone.is_string() => wanted.push(DataType::Utf8),
+                    Some(_) => {
+                        return plan_err!(
+                            "time_bucket: the third argument is a time zone such as 'Europe/Oslo'"
+                        );
+                    }
+                    None => {}
+                }
+                Ok(wanted)
+            }
+            _ => plan_err!(
+                "time_bucket takes a width and a time, and perhaps a zone: time_bucket('15m', time, 'Europe/Oslo')"
+            ),
+        }
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        types.get(1).map_or_else(|| plan_err!("time_bucket needs a time"), |time| Ok(time_type(time)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let interval = constant_interval(&args.args[0], self.name())?;
+        let zone = match args.args.get(2) {
+            Some(zone) => constant_text(zone, self.name(), "the zone")?,
+            None => Some("UTC".to_owned()),
+        };
+        let (Some(interval), Some(zone)) = (interval, zone) else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_new_null(args.return_type())?));
+        };
+        let (width, zone) = (Width::of(interval, self.name())?, Zone::named(&zone)?);
+        over_times(&args.args[1], |time| floor(width, zone, time))
+    }
+}
+
+fn is_width(ty: &DataType) -> bool {
+    ty.is_string() || matches!(ty, DataType::Interval(_) | DataType::Duration(_))
+}
+
+/// Computes a time from each time; what has none becomes null.
+pub(super) fn over_times(
+    value: &ColumnarValue,
+    compute: impl Fn(i64) -> Option<i64>,
+) -> Result<ColumnarValue> {
+    let one = matches!(value, ColumnarValue::Scalar(_));
+    let array = value.to_array(1)?;
+    let (values, zoned) = micros(&array)?;
+    let computed: TimestampMicrosecondArray = values.iter().map(|time| time.and_then(&compute)).collect();
+    let computed = times(computed, zoned);
+    if one {
+        return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&computed, 0)?));
+    }
+    Ok(ColumnarValue::Array(computed))
+}
+
+/// `date_trunc` with a zone; with two arguments it is DataFusion's.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct ZonedTrunc(Signature);
+
+impl ZonedTrunc {
+    pub(super) fn new() -> Self {
+        Self(Signature::user_defined(Volatility::Immutable))
+    }
+}
+
+/// The start of the week, or of another unit that is no fixed length, that `local` lies in.
+fn trunc(unit: &str, local: i64) -> Option<i64> {
+    let width = match unit {
+        "microsecond" | "microseconds" => Width::Micros(1),
+        "millisecond" | "milliseconds" => Width::Micros(1_000),
+        "second" | "seconds" => Width::Micros(1_000_000),
+        "minute" | "minutes" => Width::Micros(60_000_000),
+        "hour" | "hours" => Width::Micros(3_600_000_000),
+        "day" | "days" => Width::Micros(DAY_US),
+        // The origin is a Monday.
+        "week" | "weeks" => Width::Micros(7 * DAY_US),
+        "month" | "months" => Width::Months(1),
+        "quarter" | "quarters" => Width::Months(3),
+        "year" | "years" => Width::Months(12),
+        "decade" | "decades" => Width::Months(120),
+        _ => return None,
+    };
+    width.floor(local)
+}
+
+impl ScalarUDFImpl for ZonedTrunc {
+    fn name(&self) -> &'static str {
+        "date_trunc_in_zone"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        match types {
+            [unit, time, zone] if unit.is_string() && is_time(time) && zone.is_string() => {
+                Ok(vec![DataType::Utf8, time_type(time), DataType::Utf8])
+            }
+            _ => plan_err!(
+                "date_trunc takes a unit and a time, and perhaps a zone: date_trunc('day', time, 'Europe/Oslo')"
+            ),
+        }
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        types.get(1).map_or_else(|| plan_err!("date_trunc needs a time"), |time| Ok(time_type(time)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let unit = constant_text(&args.args[0], "date_trunc", "the unit")?;
+        let zone = constant_text(&args.args[2], "date_trunc", "the zone")?;
+        let (Some(unit), Some(zone)) = (unit, zone) else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_new_null(args.return_type())?));
+        };
+        let (unit, zone) = (unit.to_lowercase(), Zone::named(&zone)?);
+        if trunc(&unit, 0).is_none() {
+            return exec_err!(
+                "date_trunc: there is no unit {unit:?}; there are second, minute, hour, day, week, month, quarter and year"
+            );
+        }
+        over_times(&args.args[1], |time| {
+            let offset = zone.offset(time);
+            let start = trunc(&unit, time.checked_add(offset)?)?;
+            Some(zone.instant(start, Some(offset)))
+        })
+    }
+}
