@@ -99,7 +99,7 @@ async fn polars_reads_answers_in_columns() {
 
 /// Between the rows that retention drops and those that stay.
 const SINCE: &str = "2026-06-01T00:00:00+00:00";
-const ROUNDS: usize = 50;
+const ROUNDS: usize = 100;
 const FIGURES: &str = "count(*) AS n, min(value) AS low, max(value) AS high, sum(value) AS total";
 
 /// Readings of one request: some of today, and some of days that retention empties.
@@ -157,7 +157,7 @@ async fn feed(server: Arc<Server>, over: Arc<AtomicBool>) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn fifty_rounds_of_other_engines_agree_with_the_api_during_intake_upkeep_and_retention() {
+async fn a_hundred_rounds_of_other_engines_agree_with_the_api_during_intake_upkeep_and_retention() {
     let Some(python) = peers::python() else { return };
     let mut site = Site::new();
     site.settings =
