@@ -70,7 +70,7 @@ jobs:
         let told: Vec<(usize, usize, &str)> =
             mistakes.0.iter().map(|m| (m.line, m.column, m.message.as_str())).collect();
         let expected = [
-            (3, 53, ":since is no parameter; there are :from and :to"),
+            (3, 53, ":since is not known here; only :from and :to can stand in a job's query"),
             (6, 15, "schedule"),
             (8, 10, "DELETE is not allowed"),
             (9, 53, "the query is not SQL"),
