@@ -1,4 +1,5 @@
-//! Texts that stand where a time is meant: `time > '2026-01-31 08:30'`.
+//! Literals that stand for a value of another type: a text where a time is meant, as in
+//! `time > '2026-01-31 08:30'`, and 0 or 1 where true or false is meant, as in `late = 1`.
 //!
 //! DataFusion reads times only with seconds, and says little about a text that is none.
 
@@ -47,7 +48,7 @@ impl Spelling<'_> {
         matches!(expr.get_type(self.schema), Ok(DataType::Timestamp(..)))
     }
 
-    /// Spells `other` if `expr` is a time. An interval beside a duration becomes one, as DataFusion compares
+    /// Spells `other` if `expr` is a time. 0 and 1 beside a truth value become one. An interval beside a duration becomes one, as DataFusion compares
     /// intervals by their months, days and hours apart.
     fn beside(&self, expr: &Expr, other: &mut Expr) -> Result<bool> {
         if matches!(expr.get_type(self.schema), Ok(DataType::Duration(_)))
@@ -61,6 +62,12 @@ impl Spelling<'_> {
                 .and_then(|days| days.checked_add(interval.nanoseconds));
             let micros = nanoseconds.map(|nanoseconds| nanoseconds / 1_000);
             *other = Expr::Literal(ScalarValue::DurationMicrosecond(micros), None);
+            return Ok(true);
+        }
+        if matches!(expr.get_type(self.schema), Ok(DataType::Boolean))
+            && let Expr::Literal(ScalarValue::Int64(Some(number @ (0 | 1))), _) = other
+        {
+            *other = Expr::Literal(ScalarValue::Boolean(Some(*number == 1)), None);
             return Ok(true);
         }
         if !self.is_time(expr) {

@@ -5,6 +5,7 @@ pub(crate) mod interval;
 mod keys;
 mod pick;
 mod template;
+mod tuple;
 
 use std::ops::ControlFlow;
 
@@ -33,6 +34,7 @@ impl VisitorMut for Rewrite {
         if let SetExpr::Select(select) = query.body.as_mut() {
             keys::check(select)?;
             keys::spell_out_having(select);
+            tuple::spell_out(select)?;
         }
         // FETCH FIRST n ROWS ONLY is LIMIT n.
         if let Some(fetch) = query.fetch.take() {
@@ -59,6 +61,7 @@ impl VisitorMut for Rewrite {
                 let (time, zone) = ((**timestamp).clone(), (**time_zone).clone());
                 *expr = call("timezone", vec![zone, time]);
             }
+            Expr::InSubquery { .. } => return tuple::refuse(expr),
             Expr::Interval(interval) => interval::spell_out(interval),
             Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
                 if let Some(escape) = escape_char.take() {

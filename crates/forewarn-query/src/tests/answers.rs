@@ -162,6 +162,38 @@ async fn functions_of_time_series_databases_are_known() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_columns_may_be_asked_for_at_once() {
+    let plant = Plant::start().await;
+    let table = [
+        (
+            "SELECT count(*) FROM readings WHERE (asset, signal) IN (SELECT asset, signal FROM readings WHERE value = 5)",
+            "120",
+        ),
+        (
+            "SELECT asset, value FROM readings WHERE value > 3 AND ((asset, time) IN (SELECT asset, max(time) FROM readings GROUP BY asset)) ORDER BY 1",
+            "plant1/pump1,119|plant1/pump2,1119",
+        ),
+        (
+            "SELECT count(*) FROM readings r WHERE (r.asset, r.value + 1) IN (SELECT asset, value FROM readings LIMIT 1000)",
+            "238",
+        ),
+        ("SELECT count(*) FROM readings WHERE (asset, value) IN (SELECT asset, NULL::double FROM readings)", "0"),
+    ];
+    for (query, expected) in table {
+        assert_eq!(plant.csv(query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn zero_and_one_may_stand_for_false_and_true() {
+    let plant = Plant::start().await;
+    for (condition, expected) in [("late = 0", "240"), ("late = 1", "0"), ("late <> 1", "240"), ("1 = late", "0")] {
+        let query = format!("SELECT count(*) FROM readings WHERE {condition}");
+        assert_eq!(plant.csv(&query).await, expected, "{query}");
+    }
+}
+
 /// The value of `x op ALL/ANY (rows)` by the words of the standard: `true`, `false`, or empty for unknown.
 fn by_the_standard(x: Option<i64>, op: &str, all: bool, rows: &[Option<i64>]) -> &'static str {
     let compare = |row: Option<i64>| {
