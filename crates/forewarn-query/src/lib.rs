@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod functions;
 mod guard;
+mod physical;
 mod rows;
 mod semantics;
 mod session;

@@ -13,7 +13,7 @@ use forewarn_lake::{Lake, Snapshot};
 use url::Url;
 
 use crate::engine::QueryOptions;
-use crate::{catalog, functions, guard, semantics};
+use crate::{catalog, functions, guard, physical, semantics};
 
 /// Footers of data files that are kept in memory, bytes.
 const FOOTER_CACHE_BYTES: usize = 64 << 20;
@@ -25,7 +25,7 @@ pub(crate) fn base(lake: &Lake, options: &QueryOptions) -> Result<SessionState> 
         .with_runtime_env(runtime(lake, options)?)
         .with_default_features();
     let state = functions::register(state);
-    Ok(semantics::register(guard::register(state)).build())
+    Ok(semantics::register(guard::register(physical::register(state))).build())
 }
 
 /// The session of one query over `snapshot`.

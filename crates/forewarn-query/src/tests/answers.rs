@@ -178,7 +178,10 @@ async fn several_columns_may_be_asked_for_at_once() {
             "SELECT count(*) FROM readings r WHERE (r.asset, r.value + 1) IN (SELECT asset, value FROM readings LIMIT 1000)",
             "238",
         ),
-        ("SELECT count(*) FROM readings WHERE (asset, value) IN (SELECT asset, NULL::double FROM readings)", "0"),
+        (
+            "SELECT count(*) FROM readings WHERE (asset, value) IN (SELECT asset, NULL::double FROM readings)",
+            "0",
+        ),
     ];
     for (query, expected) in table {
         assert_eq!(plant.csv(query).await, expected, "{query}");
@@ -188,10 +191,52 @@ async fn several_columns_may_be_asked_for_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn zero_and_one_may_stand_for_false_and_true() {
     let plant = Plant::start().await;
-    for (condition, expected) in [("late = 0", "240"), ("late = 1", "0"), ("late <> 1", "240"), ("1 = late", "0")] {
+    for (condition, expected) in
+        [("late = 0", "240"), ("late = 1", "0"), ("late <> 1", "240"), ("1 = late", "0")]
+    {
         let query = format!("SELECT count(*) FROM readings WHERE {condition}");
         assert_eq!(plant.csv(&query).await, expected, "{query}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_are_whole_however_their_rows_stand_and_however_many_there_are() {
+    let plant = Plant::start().await;
+    let table = [
+        // Runs of 120 rows, and of ten.
+        (
+            "SELECT asset, signal, count(*), sum(value) FROM readings GROUP BY 1, 2 ORDER BY 1",
+            "plant1/pump1,temperature,120,7140|plant1/pump2,temperature,120,127140",
+        ),
+        (
+            "SELECT count(*), min(n), max(n), sum(s) FROM (SELECT asset, time_bucket('10m', time), count(*) AS n, sum(value) AS s FROM readings GROUP BY 1, 2)",
+            "24,10,10,134280",
+        ),
+        // No runs at all.
+        (
+            "SELECT count(*), min(n), max(n) FROM (SELECT time, count(*) AS n FROM readings GROUP BY 1)",
+            "120,2,2",
+        ),
+        // More groups than a thread holds, each of which comes back four times.
+        (
+            "SELECT count(*), min(n), max(n), sum(s) FROM (SELECT a.value AS x, b.value AS y, count(*) AS n, sum(c.value) AS s \
+             FROM readings a, readings b, (SELECT value FROM readings WHERE value < 4) c GROUP BY 1, 2)",
+            "57600,4,4,345600",
+        ),
+        (
+            "SELECT count(*), sum(n) FROM (SELECT a.value AS x, b.value AS y, c.value AS z, count(*) AS n \
+             FROM readings a, readings b, (SELECT value FROM readings WHERE value < 4) c GROUP BY 1, 2, 3)",
+            "230400,230400",
+        ),
+    ];
+    for round in ["in the tail", "in files"] {
+        for (query, expected) in table {
+            assert_eq!(plant.csv(query).await, expected, "{round}: {query}");
+        }
+        plant.queries.lake().flush().await.unwrap();
+    }
+    let plan = plant.csv("EXPLAIN SELECT asset, count(*) FROM readings GROUP BY asset").await;
+    assert!(plan.contains("RunsExec"), "{plan}");
 }
 
 /// The value of `x op ALL/ANY (rows)` by the words of the standard: `true`, `false`, or empty for unknown.

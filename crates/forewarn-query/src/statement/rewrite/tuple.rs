@@ -63,15 +63,11 @@ fn exists(values: Vec<Expr>, subquery: &Query) -> ControlFlow<String, Expr> {
     else {
         return broken();
     };
-    *inner = Box::new(subquery.clone());
+    **inner = subquery.clone();
     let column = |number: usize| Ident::new(format!("{ROWS}{number}"));
     let columns = (1..=values.len()).map(|number| TableAliasColumnDef::from_name(column(number).value));
-    *alias = Some(TableAlias {
-        explicit: true,
-        name: Ident::new(ROWS),
-        columns: columns.collect(),
-        at: None,
-    });
+    *alias =
+        Some(TableAlias { explicit: true, name: Ident::new(ROWS), columns: columns.collect(), at: None });
     let equal = values.into_iter().zip(1..).map(|(value, number)| Expr::BinaryOp {
         left: Box::new(Expr::CompoundIdentifier(vec![Ident::new(ROWS), column(number)])),
         op: BinaryOperator::Eq,
