@@ -45,6 +45,7 @@ pub(crate) type Turn = (OwnedSemaphorePermit, OwnedSemaphorePermit);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) max_rows: usize,
+    pub(crate) max_bytes: u64,
     pub(crate) timeout: Duration,
     pub(crate) started: Instant,
 }
@@ -56,6 +57,7 @@ pub struct Answer {
     parts: mpsc::Receiver<Result<Part, QueryError>>,
     ended: bool,
     rows_left: usize,
+    max_bytes: u64,
     cut: Arc<AtomicBool>,
 }
 
@@ -100,7 +102,14 @@ pub(crate) fn start(
             }
         }
     });
-    Answer { schema, parts, ended: false, rows_left: limits.max_rows, cut: Arc::default() }
+    Answer {
+        schema,
+        parts,
+        ended: false,
+        rows_left: limits.max_rows,
+        max_bytes: limits.max_bytes,
+        cut: Arc::default(),
+    }
 }
 
 async fn compute(planned: Planned, sender: &Sender, snapshot: Snapshot) -> Result<(), QueryError> {

@@ -24,6 +24,8 @@ const STACK_BYTES: usize = 32 << 20;
 pub struct QueryOptions {
     /// The most rows a user's query may return.
     pub max_rows: usize,
+    /// The largest answer that is sent in one of the [forms](crate::Form), bytes.
+    pub max_bytes: u64,
     /// The longest a user's query may take, until its last row is sent.
     pub timeout: Duration,
     /// The memory that all queries may take together, bytes.
@@ -44,6 +46,7 @@ impl Default for QueryOptions {
     fn default() -> Self {
         Self {
             max_rows: 100_000,
+            max_bytes: 256 << 20,
             timeout: Duration::from_secs(30),
             memory_bytes: 1 << 30,
             spill_dir: None,
@@ -207,7 +210,12 @@ impl QueryEngine {
             let rows = query.max_rows.map_or(options.max_rows, |wanted| wanted.min(options.max_rows));
             (rows, query.timeout.map_or(options.timeout, |wanted| wanted.min(options.timeout)))
         };
-        answer::Limits { max_rows, timeout, started: tokio::time::Instant::now() }
+        answer::Limits {
+            max_rows,
+            max_bytes: options.max_bytes,
+            timeout,
+            started: tokio::time::Instant::now(),
+        }
     }
 
     /// Why nothing came in time: the lake may be behind the log, which is not the query's fault.

@@ -253,6 +253,7 @@ pub(crate) fn register(mut state: SessionStateBuilder) -> SessionStateBuilder {
 fn own_scalar() -> impl Iterator<Item = Arc<ScalarUDF>> {
     [
         ScalarUDF::from(bucket::TimeBucket::new()),
+        ScalarUDF::from(bucket::BucketStarts::new()),
         ScalarUDF::from(bucket::ZonedTrunc::new()),
         ScalarUDF::from(moments::Timezone::new()),
         ScalarUDF::from(moments::DateDiff::new()),

@@ -238,9 +238,13 @@ impl PhysicalOptimizerRule for GiveWay {
     }
 }
 
-/// Puts the measuring between the rules of the optimiser.
-pub(crate) fn register(state: SessionStateBuilder) -> SessionStateBuilder {
+/// Puts the measuring behind the rules of the optimiser, and `before` before each of them.
+pub(crate) fn register(
+    state: SessionStateBuilder,
+    before: &Arc<dyn OptimizerRule + Send + Sync>,
+) -> SessionStateBuilder {
     let measured: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Measured);
-    let rules = Optimizer::new().rules.into_iter().flat_map(|rule| [rule, Arc::clone(&measured)]).collect();
+    let rules = Optimizer::new().rules.into_iter();
+    let rules = rules.flat_map(|rule| [Arc::clone(before), rule, Arc::clone(&measured)]).collect();
     state.with_optimizer_rules(rules).with_physical_optimizer_rule(Arc::new(GiveWay))
 }

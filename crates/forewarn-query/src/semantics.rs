@@ -6,11 +6,13 @@
 //!   negative.
 //! - `x > ALL (SELECT …)` and its kin follow SQL's rules for nulls and for no rows, and `IN` and `EXISTS` may
 //!   stand wherever a value may.
+//! - What `unnest` makes of a row has no key, though the row had one.
 //! - A text that is compared with a time is read as people write times, or refused.
 
 mod checked;
 mod compare;
 mod literals;
+mod unnest;
 
 use std::sync::Arc;
 
@@ -25,8 +27,8 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator, ScalarUDF, TryCast, binary_expr, lit,
 };
-use datafusion::optimizer::Analyzer;
 use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::optimizer::{Analyzer, OptimizerRule};
 
 use self::checked::{Checked, Op, Round};
 use crate::rows::is_decimal;
@@ -157,6 +159,11 @@ impl Settling<'_> {
 
 fn call(function: &Arc<ScalarUDF>, args: Vec<Expr>) -> Expr {
     Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(function), args))
+}
+
+/// What has to be settled again before each rule of the optimiser.
+pub(crate) fn before_each_rule() -> Arc<dyn OptimizerRule + Send + Sync> {
+    Arc::new(unnest::UnnestHasNoKeys)
 }
 
 /// Puts the rules where they belong: comparisons with subqueries before types are settled, the rest after.

@@ -25,7 +25,8 @@ pub(crate) fn base(lake: &Lake, options: &QueryOptions) -> Result<SessionState> 
         .with_runtime_env(runtime(lake, options)?)
         .with_default_features();
     let state = functions::register(state);
-    Ok(semantics::register(guard::register(physical::register(state))).build())
+    let state = guard::register(physical::register(state), &semantics::before_each_rule());
+    Ok(semantics::register(state).build())
 }
 
 /// The session of one query over `snapshot`.

@@ -423,6 +423,10 @@ pub struct Limits {
     pub max_sql_us: i64,
     /// Memory that all SQL queries together may take, bytes.
     pub max_sql_memory_bytes: u64,
+    /// The disk space that all SQL queries together may use, bytes.
+    pub max_sql_spill_bytes: u64,
+    /// The largest SQL answer, bytes as it is sent.
+    pub max_sql_answer_bytes: u64,
 }
 
 /// How Influx line protocol becomes assets and signals.

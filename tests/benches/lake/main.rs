@@ -24,12 +24,13 @@
 
 mod bed;
 mod duckdb;
+mod questions;
 mod source;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use forewarn_lake::{Cell, ReadingsQuery};
+use forewarn_lake::ReadingsQuery;
 use forewarn_query::Query;
 use forewarn_types::{SeriesId, Timestamp};
 
@@ -39,10 +40,6 @@ use source::{DAY_US, START, Source};
 
 const DEFAULT_READINGS: usize = 50_000_000;
 const RUNS: usize = 5;
-const BY_SERIES: &str = "SELECT asset, signal, count(*) AS n, avg(value) AS mean, min(value) AS low, \
-    max(value) AS high FROM readings GROUP BY asset, signal";
-const HOURLY: &str = "SELECT asset, signal, date_trunc('hour', time) AS hour, count(*) AS n, \
-    avg(value) AS mean, min(value) AS low, max(value) AS high FROM readings GROUP BY asset, signal, hour";
 
 fn main() {
     let readings = std::env::var("FOREWARN_BENCH_READINGS")
@@ -61,10 +58,10 @@ fn main() {
         if wanted("sizes") {
             sizes(&folder).await;
         }
-        if wanted("aggregates") {
+        if wanted("questions") {
             let bed = Bed::filled(&folder.join("once"), Source::made(readings)).await;
             bed.compact().await;
-            aggregates(&bed).await;
+            questions::ask(&bed).await;
         }
         if wanted("points") {
             let bed = Bed::filled(&folder.join("twice"), Source::made(2 * readings)).await;
@@ -85,47 +82,6 @@ async fn sizes(folder: &Path) {
             Bed::filled(&folder.join(name), source).await.compact().await;
         }
     }
-}
-
-/// Aggregates over all readings, beside `DuckDB`.
-async fn aggregates(bed: &Bed) {
-    let Some(mut peer) = DuckDb::over(&bed.table()) else { return };
-    for (name, query, bar) in [("by series", BY_SERIES, 1.5), ("by series and hour", HOURLY, 1.0)] {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        let mut answers = None;
-        reset_peak_memory("self");
-        peer.reset_peak_memory();
-        for _ in 0..RUNS {
-            let started = Instant::now();
-            let answer = bed.sql(query).await;
-            ours.push(started.elapsed().as_secs_f64());
-            // Of the two functions, this is the one that is the faster there.
-            let (seconds, summary) =
-                peer.run(&query.replace("date_trunc('hour', time)", "time_bucket(INTERVAL '1 hour', time)"));
-            theirs.push(seconds);
-            answers = Some((summary_of(&answer), summary));
-        }
-        let (our_answer, their_answer) = answers.expect("there are runs");
-        assert_eq!(our_answer, their_answer, "{name}");
-        let (ours, theirs) = (median(ours), median(theirs));
-        println!(
-            "  aggregate {name}: {ours:.3} s, DuckDB {theirs:.3} s: ratio {:.2} (at most {bar}); peak \
-             memory {} MiB, DuckDB {} MiB",
-            ours / theirs,
-            peak_memory_mib("self"),
-            peer.peak_memory_mib()
-        );
-    }
-}
-
-/// Rows, and the sum of their counts.
-fn summary_of(answer: &forewarn_lake::ResultSet) -> (usize, i64) {
-    let column = answer.columns().iter().position(|name| name == "n").expect("a count");
-    let count = |row| match answer.cell(row, column) {
-        Cell::Int(n) => n,
-        other => panic!("{other:?} is no count"),
-    };
-    (answer.row_count(), (0..answer.row_count()).map(count).sum())
 }
 
 /// One series over one day.

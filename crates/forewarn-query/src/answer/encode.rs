@@ -12,7 +12,7 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_json::writer::{LineDelimited, NullableEncoder, WriterBuilder};
 use arrow_json::{Encoder, EncoderFactory, EncoderOptions, StructMode};
 use bytes::Bytes;
-use futures::{Stream, stream};
+use futures::{Stream, StreamExt as _, stream};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -76,8 +76,9 @@ enum Stage {
 
 /// `answer` in `form`, piece by piece. An error ends it.
 pub(super) fn stream(answer: Answer, form: Form) -> impl Stream<Item = Result<Bytes, QueryError>> + Send {
+    let (max_bytes, mut sent) = (answer.max_bytes, 0_u64);
     let begin = (answer, None::<Writer>, Stage::Begin);
-    stream::try_unfold(begin, move |(mut answer, writer, stage)| async move {
+    let pieces = stream::try_unfold(begin, move |(mut answer, writer, stage)| async move {
         let mut out = Vec::new();
         let writer = match (stage, writer) {
             (Stage::Begin, _) => {
@@ -93,6 +94,16 @@ pub(super) fn stream(answer: Answer, form: Form) -> impl Stream<Item = Result<By
         }
         writer.finish(answer.truncated(), &mut out)?;
         Ok(Some((Bytes::from(out), (answer, None, Stage::Done))))
+    });
+    pieces.map(move |piece: Result<Bytes, QueryError>| {
+        let piece = piece?;
+        sent += piece.len() as u64;
+        if sent > max_bytes {
+            return Err(QueryError::TooLarge(format!(
+                "the answer has more than {max_bytes} bytes (limits.max_sql_answer); ask for fewer rows or columns"
+            )));
+        }
+        Ok(piece)
     })
 }
 

@@ -1,14 +1,17 @@
 //! `time_bucket(width, time[, zone])` and `date_trunc(unit, time, zone)`: the start of the stretch of time
 //! that a time lies in, by UTC or by the clock of a zone.
 
-use arrow::array::TimestampMicrosecondArray;
-use arrow::datatypes::{DataType, IntervalMonthDayNano};
+use std::sync::Arc;
+
+use arrow::array::{ListBuilder, TimestampMicrosecondArray, TimestampMicrosecondBuilder};
+use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, TimeUnit};
 use chrono::{DateTime, Datelike as _, NaiveDate};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
 use super::args::{constant_interval, constant_text, is_time, micros, time_type, times};
 use super::zone::Zone;
+use crate::guard::refused;
 
 const DAY_US: i64 = 86_400_000_000;
 /// 2000-01-03, a Monday: from where buckets of a fixed width are counted, as TimescaleDB and DuckDB do.
@@ -140,6 +143,110 @@ pub(super) fn over_times(
         return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&computed, 0)?));
     }
     Ok(ColumnarValue::Array(computed))
+}
+
+/// The most buckets of one list.
+const MAX_BUCKETS: usize = 1_000_000;
+
+/// `bucket_starts(width, low, high, closed[, zone])`: the starts of all buckets from that of `low` to that of
+/// `high`; one that starts at `high` itself is among them only if the list is closed.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct BucketStarts(Signature);
+
+impl BucketStarts {
+    pub(super) fn new() -> Self {
+        Self(Signature::user_defined(Volatility::Immutable))
+    }
+}
+
+impl ScalarUDFImpl for BucketStarts {
+    fn name(&self) -> &'static str {
+        "bucket_starts"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.0
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        let can_be_time = |ty: &DataType| is_time(ty) || ty.is_string() || ty.is_null();
+        match types {
+            [width, low, high, DataType::Boolean, rest @ ..]
+                if is_width(width) && can_be_time(low) && can_be_time(high) && rest.len() < 2 =>
+            {
+                let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+                let mut wanted = vec![width.clone(), time.clone(), time, DataType::Boolean];
+                wanted.extend(rest.iter().map(|_| DataType::Utf8));
+                Ok(wanted)
+            }
+            _ => plan_err!("time_bucket_gapfill takes a width, a time of the rows, and perhaps a zone"),
+        }
+    }
+
+    fn return_type(&self, _types: &[DataType]) -> Result<DataType> {
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        Ok(DataType::List(Arc::new(Field::new_list_field(time, true))))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        const NAME: &str = "time_bucket_gapfill";
+        let [width, low, high, closed, zone @ ..] = args.args.as_slice() else {
+            return exec_err!("{NAME} takes a width, two ends and whether the last one counts");
+        };
+        let interval = constant_interval(width, NAME)?;
+        let zone = match zone.first() {
+            Some(zone) => constant_text(zone, NAME, "the zone")?,
+            None => Some("UTC".to_owned()),
+        };
+        let ColumnarValue::Scalar(ScalarValue::Boolean(Some(closed))) = closed else {
+            return exec_err!("{NAME}: whether the last bucket counts is a constant");
+        };
+        let (Some(interval), Some(zone)) = (interval, zone) else {
+            return exec_err!("{NAME}: the width and the zone cannot be null");
+        };
+        let (width, zone) = (Width::of(interval, NAME)?, Zone::named(&zone)?);
+        let (low, _) = micros(&low.to_array(args.number_rows)?)?;
+        let (high, _) = micros(&high.to_array(args.number_rows)?)?;
+        let mut lists = ListBuilder::new(TimestampMicrosecondBuilder::new().with_timezone("UTC"));
+        let mut room = MAX_BUCKETS;
+        for (low, high) in low.iter().zip(&high) {
+            if let (Some(low), Some(high)) = (low, high) {
+                let last = if *closed { high } else { high.saturating_sub(1) };
+                for start in starts(width, zone, low, last).take(room + 1) {
+                    lists.values().append_value(start);
+                    room = room.checked_sub(1).ok_or_else(|| {
+                        refused(format!(
+                            "{NAME} would make more than {MAX_BUCKETS} rows; choose a greater width or a shorter time"
+                        ))
+                    })?;
+                }
+            }
+            lists.append(true);
+        }
+        Ok(ColumnarValue::Array(Arc::new(lists.finish())))
+    }
+}
+
+/// The starts of the buckets from that of `low` to that of `last`.
+fn starts(width: Width, zone: Zone, low: i64, last: i64) -> impl Iterator<Item = i64> {
+    // No step is longer than the shortest bucket of its width, so that no bucket is left out; a step that ends
+    // in the same bucket is followed by another.
+    let step = match width {
+        Width::Micros(us) => us.min(DAY_US),
+        Width::Months(_) => DAY_US,
+    };
+    let first = floor(width, zone, low).filter(|start| *start <= last);
+    std::iter::successors(first, move |start| {
+        let mut at = *start;
+        let next = loop {
+            at = at.checked_add(step)?;
+            let next = floor(width, zone, at)?;
+            if next > *start {
+                break next;
+            }
+        };
+        (next <= last).then_some(next)
+    })
 }
 
 /// `date_trunc` with a zone; with two arguments it is DataFusion's.

@@ -1,6 +1,7 @@
 //! Where PostgreSQL, or the functions that users of time-series databases know, can be said in another way
 //! that DataFusion plans: the tree is changed in place.
 
+mod gapfill;
 pub(crate) mod interval;
 mod keys;
 mod pick;
@@ -31,6 +32,7 @@ impl VisitorMut for Rewrite {
     type Break = String;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<String> {
+        gapfill::spell_out(query)?;
         if let SetExpr::Select(select) = query.body.as_mut() {
             keys::check(select)?;
             keys::spell_out_having(select);

@@ -239,6 +239,86 @@ async fn groups_are_whole_however_their_rows_stand_and_however_many_there_are() 
     assert!(plan.contains("RunsExec"), "{plan}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gaps_are_filled_with_nothing_the_last_value_or_a_line() {
+    let plant = Plant::start().await;
+    // Readings of every 30 minutes, out of those of every minute.
+    let rows = "FROM readings WHERE value % 30 = 0 AND signal = 'temperature'";
+    let table = [
+        (
+            format!(
+                "SELECT time_bucket_gapfill('15m', time) AS at, avg(value) AS v, locf(avg(value)) AS l, interpolate(avg(value)) AS i {rows} AND asset = 'plant1/pump1' GROUP BY at ORDER BY at LIMIT 4"
+            ),
+            "2026-01-01T00:00:00Z,0,0,0|2026-01-01T00:15:00Z,,0,15|2026-01-01T00:30:00Z,30,30,30|2026-01-01T00:45:00Z,,30,45",
+        ),
+        // Without bounds from the first row of all keys to the last.
+        (
+            format!(
+                "SELECT asset, time_bucket_gapfill('10m', time), count(*) {rows} GROUP BY asset, 2 ORDER BY 1, 2 LIMIT 3"
+            ),
+            "plant1/pump1,2026-01-01T00:00:00Z,1|plant1/pump1,2026-01-01T00:10:00Z,|plant1/pump1,2026-01-01T00:20:00Z,",
+        ),
+        (
+            format!(
+                "SELECT count(*) FROM (SELECT asset, time_bucket_gapfill('10m', time) AS at, count(*) AS n {rows} GROUP BY asset, at)"
+            ),
+            "24",
+        ),
+        // With bounds, also before and behind the rows.
+        (
+            format!(
+                "SELECT count(*), count(n), sum(n), count(l) FROM (SELECT time_bucket_gapfill('1h', time) AS at, coalesce(count(*), 0) AS n, locf(max(value)) AS l {rows} AND time >= '2025-12-31 22:00' AND time < '2026-01-01 05:00' AND asset = 'plant1/pump1' GROUP BY at)"
+            ),
+            "7,7,4,5",
+        ),
+        (
+            format!(
+                "SELECT count(*) FROM (SELECT time_bucket_gapfill('1h', time) AS at {rows} AND time BETWEEN '2025-12-31 22:00' AND '2026-01-01 05:00' GROUP BY 1)"
+            ),
+            "8",
+        ),
+        // By the clock of a zone, over a month.
+        (
+            format!(
+                "SELECT at, n FROM (SELECT time_bucket_gapfill('1 month', time, 'Europe/Oslo') AS at, count(*) AS n {rows} AND time >= '2025-12-15' AND time < '2026-02-15' GROUP BY 1) ORDER BY at"
+            ),
+            "2025-11-30T23:00:00Z,|2025-12-31T23:00:00Z,8|2026-01-31T23:00:00Z,",
+        ),
+    ];
+    for (query, expected) in table {
+        assert_eq!(plant.csv(&query).await, expected, "{query}");
+    }
+    let error = plant.error("SELECT time_bucket_gapfill('1us', time) AS at, count(*) FROM readings WHERE time >= '2025-01-01' AND time < '2026-01-02' GROUP BY 1").await;
+    assert!(error.contains("1000000 rows"), "{error}");
+    let error = plant.error("SELECT time_bucket_gapfill('1h', time) AS at, count(*) FROM readings").await;
+    assert!(error.contains("GROUP BY"), "{error}");
+    let error = plant.error("SELECT locf(avg(value)) FROM readings").await;
+    assert!(error.contains("time_bucket_gapfill"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_unnest_makes_of_a_row_is_grouped_and_sorted_by_all_keys() {
+    let plant = Plant::start().await;
+    let rows =
+        "FROM (SELECT k, unnest(make_array(3, 1, 2)) AS u FROM (SELECT DISTINCT asset AS k FROM readings))";
+    let table = [
+        (
+            "SELECT k, u ROWS ORDER BY k, u",
+            "plant1/pump1,1|plant1/pump1,2|plant1/pump1,3|plant1/pump2,1|plant1/pump2,2|plant1/pump2,3",
+        ),
+        (
+            "SELECT k, count(*) ROWS GROUP BY k, u ORDER BY 1",
+            "plant1/pump1,1|plant1/pump1,1|plant1/pump1,1|plant1/pump2,1|plant1/pump2,1|plant1/pump2,1",
+        ),
+        ("SELECT max(u) FROM (SELECT k, u ROWS WHERE u < 3 ORDER BY k DESC, u DESC LIMIT 1)", "2"),
+        ("SELECT count(*) FROM (SELECT DISTINCT k, u ROWS)", "6"),
+    ];
+    for (query, expected) in table {
+        let query = query.replace("ROWS", rows);
+        assert_eq!(plant.csv(&query).await, expected, "{query}");
+    }
+}
+
 /// The value of `x op ALL/ANY (rows)` by the words of the standard: `true`, `false`, or empty for unknown.
 fn by_the_standard(x: Option<i64>, op: &str, all: bool, rows: &[Option<i64>]) -> &'static str {
     let compare = |row: Option<i64>| {

@@ -111,3 +111,27 @@ async fn a_query_that_needs_too_much_memory_is_told_what_to_narrow() {
     );
     lives(&plant).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_ends_where_it_has_more_bytes_than_allowed() {
+    use futures::StreamExt as _;
+    let plant = Plant::filled(QueryOptions { max_bytes: 100_000, ..QueryOptions::default() }).await;
+    for form in [crate::Form::Json, crate::Form::Csv] {
+        let text = "SELECT a.time, b.value FROM readings a, readings b".to_owned();
+        let answer = plant.queries.run(Query { text, ..Query::default() }).await.unwrap();
+        let mut pieces = Box::pin(answer.encoded(form));
+        let (mut bytes, mut error) = (0, None);
+        while let Some(piece) = pieces.next().await {
+            match piece {
+                Ok(piece) => bytes += piece.len(),
+                Err(found) => {
+                    error = Some(found.to_string());
+                    break;
+                }
+            }
+        }
+        let error = error.expect("the answer has 57,600 rows");
+        assert!(bytes <= 100_000 && error.contains("more than 100000 bytes"), "{bytes} bytes, then {error}");
+    }
+    lives(&plant).await;
+}

@@ -204,9 +204,16 @@ struct RawLimits {
     /// The longest that a SQL query may run.
     #[schemars(extend("default" = "1m"))]
     max_sql: Option<Text<PositiveDuration>>,
-    /// The memory that all SQL queries together may take; beyond it the one that has read most is ended.
+    /// The memory that all SQL queries together may take. Sorts, joins and groups that need more use files in
+    /// `data_dir`.
     #[schemars(extend("default" = "1GiB"))]
     max_sql_memory: Option<Text<Size>>,
+    /// The disk space that all SQL queries together may use for such files.
+    #[schemars(extend("default" = "32GiB"))]
+    max_sql_spill: Option<Text<Size>>,
+    /// The largest SQL answer, as it is sent.
+    #[schemars(extend("default" = "256MiB"))]
+    max_sql_answer: Option<Text<Size>>,
 }
 
 /// How Influx line protocol becomes assets and signals.
@@ -365,6 +372,8 @@ fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {
         max_sql_rows: count(raw.max_sql_rows.as_ref(), 100_000),
         max_sql_us: raw.max_sql.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
         max_sql_memory_bytes: size(raw.max_sql_memory.as_ref(), 1 << 30, report),
+        max_sql_spill_bytes: size(raw.max_sql_spill.as_ref(), 32 << 30, report),
+        max_sql_answer_bytes: size(raw.max_sql_answer.as_ref(), 256 << 20, report),
     }
 }
 

@@ -110,6 +110,8 @@ fn query_engine(settings: &ServerConfig, lake: Lake, clock: &Arc<dyn Clock>) -> 
         timeout: Duration::from_micros(settings.limits.max_sql_us.unsigned_abs()),
         memory_bytes: settings.limits.max_sql_memory_bytes,
         spill_dir: Some(settings.data_dir.join("sql")),
+        spill_bytes: settings.limits.max_sql_spill_bytes,
+        max_bytes: settings.limits.max_sql_answer_bytes,
         ..QueryOptions::default()
     };
     QueryEngine::new(lake, Arc::clone(clock), options).context("cannot start the engine for queries")

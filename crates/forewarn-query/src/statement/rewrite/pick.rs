@@ -32,6 +32,12 @@ pub(super) fn apply(function: &mut Function) -> ControlFlow<String> {
         ("approx_quantile", _) => ControlFlow::Break(
             "there is no approx_quantile; write percentile_cont(0.95) WITHIN GROUP (ORDER BY value), which is exact".into(),
         ),
+        ("locf" | "interpolate", _) => ControlFlow::Break(format!(
+            "{name} fills the gaps of time_bucket_gapfill: SELECT time_bucket_gapfill('1h', time), {name}(avg(value)) … GROUP BY 1"
+        )),
+        ("time_bucket_gapfill", _) => ControlFlow::Break(
+            "time_bucket_gapfill has to be a column of SELECT by itself, and a key of GROUP BY".into(),
+        ),
         ("count_if" | "countif", 1) => count_if(function),
         ("list", 1) => rename(function, "array_agg"),
         ("every", 1) => rename(function, "bool_and"),
@@ -120,14 +126,14 @@ fn rename(function: &mut Function, name: &str) -> ControlFlow<String> {
     ControlFlow::Continue(())
 }
 
-fn arguments(function: &Function) -> &[FunctionArg] {
+pub(super) fn arguments(function: &Function) -> &[FunctionArg] {
     match &function.args {
         FunctionArguments::List(list) => &list.args,
         _ => &[],
     }
 }
 
-fn expr_of(argument: FunctionArg) -> Option<Expr> {
+pub(super) fn expr_of(argument: FunctionArg) -> Option<Expr> {
     match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
         _ => None,
