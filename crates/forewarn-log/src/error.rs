@@ -71,7 +71,7 @@ pub enum LogError {
     #[error("records cannot be copied from one log to another: {0}")]
     Transfer(String),
     /// The log takes and gives no more records.
-    #[error("the log has stopped: {0}; see the server's log, mend the disk, restart")]
+    #[error("the log has stopped: {0}; see the server's log, repair the disk and restart the server")]
     Stopped(String),
 }
 

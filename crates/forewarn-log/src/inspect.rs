@@ -31,7 +31,7 @@ pub struct SegmentReport {
     /// What is wrong with it, and from which byte on.
     pub problem: Option<(u64, String)>,
     /// Whether the problem is only that the file ends in the middle of a write: a crash, or a server that
-    /// writes right now. The next start cuts such an end off; it was acknowledged to nobody.
+    /// writes right now. The next start cuts such an end off; it was never acknowledged.
     pub torn: bool,
 }
 

@@ -269,7 +269,7 @@ impl Writer {
             .map_or_else(|| self.shared.options.dir.clone(), |segment| segment.path.clone())
     }
 
-    /// Tells readers first and senders second, so that whoever was told that a record is durable can read it.
+    /// Tells readers first and senders second, so that a sender can read what was acknowledged.
     fn publish(&mut self, written: usize) {
         let batch: Vec<Pending> = self.batch.drain(..written).collect();
         let bytes: usize = batch.iter().map(Pending::frame_bytes).sum();
@@ -315,7 +315,7 @@ impl Writer {
         true
     }
 
-    /// After a failed write or fsync nobody knows what the disk holds, so the log takes nothing more until it
+    /// After a failed write or fsync it is unknown what the disk holds, so the log takes nothing more until it
     /// is opened anew.
     fn poison(&mut self, error: &LogError) {
         tracing::error!(%error, "the log stops: its disk failed, or has no room at the end");

@@ -6,7 +6,7 @@
 //! ([`semantics`]), and gives an [`Answer`] that streams: as JSON, CSV, Arrow or Parquet.
 //!
 //! All queries share a pool of memory and spill to disk beyond it. They run on threads of their own, apart
-//! from those that take in readings. A query ends when nobody waits for its answer any more.
+//! from those that take in readings. A query ends when its client leaves.
 
 mod answer;
 mod catalog;

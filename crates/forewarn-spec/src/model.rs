@@ -125,7 +125,7 @@ pub struct Rule {
     pub condition: Condition,
     /// How bad it is.
     pub severity: Severity,
-    /// What happens if nobody acts.
+    /// What happens without action.
     pub consequence: Option<String>,
     /// What to do.
     pub action: Option<String>,

@@ -26,7 +26,7 @@ pub enum JournalError {
     #[error("the log is full: {0}; try again later")]
     Full(String),
     /// The log has stopped; the process must be restarted.
-    #[error("the log has stopped: {0}; see the server's log, mend the disk, restart")]
+    #[error("the log has stopped: {0}; see the server's log, repair the disk and restart the server")]
     Stopped(String),
     /// This record can never be appended.
     #[error("the log refuses the record: {0}")]

@@ -110,7 +110,7 @@ async fn a_failed_disk_stops_the_intake_for_good_and_no_reader() {
     disk.answers(None);
     server.post("/v1/readings", reading(3)).await.problem(503);
     let (problem, check) = log_check(&server).await;
-    assert!(check["detail"].as_str().unwrap().contains("mend the disk, restart"), "{check}");
+    assert!(check["detail"].as_str().unwrap().contains("repair the disk and restart the server"), "{check}");
     assert!(problem["detail"].as_str().unwrap().contains("cannot write"), "{problem}");
     assert!(matches!(server.log.health(), LogHealth::Failed(reason) if reason.contains("cannot write")));
     assert_eq!(count(&server).await, 1, "readers are still served");

@@ -183,7 +183,7 @@ pub(super) fn check(
     );
     raw.routes.refuse(
         "routes",
-        "leave it out; `GET /v1/alerts/stream` gives every alert to whoever passes it on",
+        "leave it out; `GET /v1/alerts/stream` streams every alert to your own program",
         report,
     );
     let sources = sources(raw, report);

@@ -53,7 +53,7 @@ pub(super) struct RawRule {
     sequence: Unsupported,
     /// How bad it is.
     severity: Chosen<Severity>,
-    /// What happens if nobody acts.
+    /// What happens without action.
     consequence: Option<Text<Words>>,
     /// What to do.
     action: Option<Text<Words>>,
