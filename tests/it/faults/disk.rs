@@ -300,7 +300,9 @@ async fn a_disk_that_becomes_read_only_under_the_server_costs_nothing_that_was_a
     let (status, ready) = server.try_get("/readyz").await;
     let told = ready["detail"].as_str().unwrap_or_default();
     assert!(
-        status == 503 && told.contains("Read-only file system") && told.contains("repair the disk and restart the server"),
+        status == 503
+            && told.contains("Read-only file system")
+            && told.contains("repair the disk and restart the server"),
         "{ready}"
     );
     assert_eq!(server.metric("forewarn_log_failed").await, 1);
@@ -356,7 +358,9 @@ async fn once_the_logs_disk_has_failed_nothing_is_taken_in_and_readers_are_serve
     let (status, ready) = server.try_get("/readyz").await;
     let told = ready["detail"].as_str().unwrap_or_default();
     assert!(
-        status == 503 && told.contains("cannot fsync") && told.contains("repair the disk and restart the server"),
+        status == 503
+            && told.contains("cannot fsync")
+            && told.contains("repair the disk and restart the server"),
         "{ready}"
     );
     assert_eq!(server.metric("forewarn_log_failed").await, 1);
