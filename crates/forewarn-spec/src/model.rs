@@ -8,6 +8,7 @@ use forewarn_types::{Severity, SignalName};
 
 use crate::algorithm::Algorithm;
 use crate::detector::Detector;
+use crate::diagnostics::Diagnostics;
 use crate::expr::Expr;
 use crate::glob::AssetGlob;
 
@@ -18,6 +19,8 @@ pub struct Definitions {
     pub pipelines: Vec<Pipeline>,
     /// The models, by file name.
     pub models: Vec<Model>,
+    /// What loads and is probably not meant.
+    pub warnings: Diagnostics,
 }
 
 /// One file of the pipelines folder.

@@ -40,6 +40,6 @@ impl Expression {
             .map(|input| &slots[*input as usize])
             .filter(|input| input.is_known_at(at, DEFAULT_TOLERANCE_US));
         let oldest = known.map(|input| input.time).min().unwrap_or(at);
-        Output { value: value.filter(|value| value.is_finite()).map(|value| (value, oldest)), clock }
+        Output { value: value.map(|value| (value, oldest)), clock }
     }
 }

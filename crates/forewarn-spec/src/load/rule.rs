@@ -10,6 +10,7 @@ use super::known::Known;
 use super::names::Names;
 use crate::detector::{RawDeviation, RawRate};
 use crate::diagnostics::Report;
+use crate::expr::Expr;
 use crate::model::{Condition, DEFAULT_TOLERANCE_US, Rule};
 use crate::yaml::field::{Choice, Chosen, Text, Unsupported, choice};
 use crate::yaml::kinds::{Assets, Duration, Name, PositiveDuration, SignalText, Truth, Words};
@@ -152,8 +153,8 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
         }
     }
     if let Some(when) = &raw.when {
-        let when = expression(when, known, report);
-        let until = raw.until.as_ref().map(|until| expression(until, known, report));
+        let when = condition_text(when, known, report);
+        let until = raw.until.as_ref().map(|until| condition_text(until, known, report));
         let hold_us = raw.hold.as_ref().map_or(0, |text| duration(text, report));
         let clear_hold_us = raw.clear_for.as_ref().map_or(0, |text| duration(text, report));
         let tolerance_us =
@@ -178,6 +179,15 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
     };
     let signal = known.check_name(signal, report);
     Some(Condition::Detector { signal, detector: detector? })
+}
+
+/// Reads a condition, with a warning if it can never hold.
+fn condition_text(text: &Text<Truth>, known: &Known, report: &mut Report<'_>) -> Option<Expr> {
+    let expr = expression(text, known, report)?;
+    if let Some(why) = expr.never_holds() {
+        report.warn(text, "this condition can never hold", Some(why));
+    }
+    Some(expr)
 }
 
 /// Reports the conditions that a later version knows, and says whether there are any.
