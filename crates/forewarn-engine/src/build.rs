@@ -30,8 +30,11 @@ impl Shard {
         slot
     }
 
-    /// Builds the index of slots anew.
+    /// Builds anew what snapshots do not hold of slots.
     pub(crate) fn rebuild_index(&mut self) {
+        for one in &self.derived {
+            self.slots[one.slot as usize].computed = true;
+        }
         self.index =
             self.slots.iter().zip(0..).map(|(slot, number)| ((slot.asset, slot.signal), number)).collect();
     }
@@ -62,6 +65,7 @@ impl Shard {
                 let signal = names.intern_signal(&definition.name);
                 let slot = self.slot(asset, self.assets[asset as usize].id, signal);
                 self.assets[asset as usize].derived.push(index_u32(self.derived.len()));
+                self.slots[slot as usize].computed = true;
                 self.derived.push(DerivedInstance { definition: definition_index, slot, inputs });
             }
         }
@@ -110,6 +114,7 @@ impl Shard {
                 self.derived.push(one);
             } else {
                 slot.known = false;
+                slot.computed = false;
             }
         }
     }

@@ -12,7 +12,8 @@ use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
 use crate::program::{Outline, Program};
-use crate::shard::{Row, Shard};
+use crate::samples::Samples;
+use crate::shard::{Moment, Row, Shard};
 
 /// How an engine is built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub struct Engine {
     pub(crate) program: Program,
     #[serde(skip)]
     events: Vec<Event>,
+    #[serde(skip)]
+    samples: Samples,
 }
 
 impl Engine {
@@ -68,6 +71,7 @@ impl Engine {
             files: Vec::new(),
             program: Program::default(),
             events: Vec::new(),
+            samples: Samples::default(),
         }
     }
 
@@ -100,6 +104,15 @@ impl Engine {
         }
     }
 
+    /// Finds again what is not in a snapshot of the dictionary.
+    pub(crate) fn rebuild_assets(&mut self) {
+        let Self { names, shards, .. } = self;
+        names.rebuild_assets(|place| {
+            let shard = shards.get(place.shard as usize);
+            shard.and_then(|shard| shard.asset_id(place.slot)).unwrap_or(u32::MAX)
+        });
+    }
+
     /// How it was built.
     #[must_use]
     pub fn options(&self) -> &EngineOptions {
@@ -113,30 +126,27 @@ impl Engine {
     }
 
     fn readings(&mut self, batch: &ReadingBatch, actions: &mut Actions) {
-        let Self { shards, names, program, .. } = self;
-        let mut strangers = 0usize;
+        let Self { shards, names, program, samples, .. } = self;
+        samples.arrange(batch, names);
+        let mut undefined = 0usize;
         for (number, shard) in shards.iter_mut().enumerate() {
-            let columns = batch.series.iter().zip(&batch.time).zip(&batch.value).zip(&batch.flags);
-            for (row, (((series, time), value), flags)) in columns.enumerate() {
-                let place = names.place(*series);
+            let mut at = 0;
+            while at < batch.len() {
+                let place = names.place(batch.series[samples.row(at)]);
+                let end = end_of_sample(batch, names, samples, at);
                 if place.shard as usize == number {
-                    let row = Row {
-                        number: index_u32(row),
-                        slot: place.slot,
-                        time: *time,
-                        value: *value,
-                        flags: *flags,
-                        arrived: batch.arrived.0,
-                    };
-                    shard.reading(program, names, &row);
+                    let rows = (at..end).map(|at| row(batch, names, samples.row(at)));
+                    let moment = Moment { number: samples.number(at), arrived: batch.arrived.0 };
+                    shard.sample(program, names, moment, rows);
                 } else if number == 0 && place == Place::NOWHERE {
-                    strangers += 1;
+                    undefined += end - at;
                 }
+                at = end;
             }
         }
-        if strangers > 0 {
+        if undefined > 0 {
             actions.problems.push(format!(
-                "{strangers} readings belong to series that the log has not defined; they are \
+                "{undefined} readings belong to series that the log has not defined; they are \
                  judged by no rule"
             ));
         }
@@ -176,10 +186,10 @@ impl Engine {
         let shard_count = self.shards.len();
         let mut touched: Vec<u32> = Vec::new();
         for def in defs {
-            if def.id.index() < self.names.series.len() {
+            if def.id.index() < self.names.series_count() {
                 continue;
             }
-            if def.id.index() > self.names.series.len() {
+            if def.id.index() > self.names.series_count() {
                 actions
                     .problems
                     .push(format!("series {} is defined before those below it; it is passed over", def.id.0));
@@ -189,7 +199,7 @@ impl Engine {
             let signal = self.names.intern_signal(&def.signal);
             let shard = id as usize % shard_count;
             let slot = self.shards[shard].slot(index_u32(id as usize / shard_count), id, signal);
-            self.names.series.push(Place { shard: index_u32(shard), slot });
+            self.names.push_series(Place { shard: index_u32(shard), slot }, id);
             touched.push(id);
         }
         touched.sort_unstable();
@@ -276,6 +286,33 @@ impl Engine {
         if let Err(problem) = self.alerts.command(command, self.options.max_alerts_per_rule, &mut pen) {
             actions.problems.push(problem);
         }
+    }
+}
+
+/// Where the sample ends that begins with the row judged as the `at`-th: its rows are of one asset and time.
+#[inline]
+fn end_of_sample(batch: &ReadingBatch, names: &Dictionary, samples: &Samples, at: usize) -> usize {
+    let first = samples.row(at);
+    let mut end = at + 1;
+    while end < batch.len() {
+        let next = samples.row(end);
+        if batch.time[next] != batch.time[first]
+            || names.asset_of(batch.series[next]) != names.asset_of(batch.series[first])
+        {
+            break;
+        }
+        end += 1;
+    }
+    end
+}
+
+#[inline]
+fn row(batch: &ReadingBatch, names: &Dictionary, row: usize) -> Row {
+    Row {
+        slot: names.place(batch.series[row]).slot,
+        time: batch.time[row],
+        value: batch.value[row],
+        flags: batch.flags[row],
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! All state stands in dense vectors: slots (one a signal of an asset), assets, rule instances. A slot knows
 //! beforehand which derived signals a reading of it changes and which instances then judge, in order, so the
-//! loop looks nothing up and allocates nothing; only a change of a rule's condition does.
+//! loop looks nothing up and allocates nothing; only a change of a rule's condition does. A sample of several
+//! readings is stored whole first; then each of the derived signals of all of them follows once, and each of
+//! the instances judges once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -63,17 +65,44 @@ pub(crate) struct Shard {
     /// What the present record has changed.
     #[serde(skip)]
     pub(crate) events: Vec<Event>,
+    #[serde(skip)]
+    gathered: Gathered,
 }
 
 /// A reading on its way through the shard.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
-    pub(crate) number: u32,
     pub(crate) slot: u32,
     pub(crate) time: i64,
     pub(crate) value: f64,
     pub(crate) flags: ReadingFlags,
+}
+
+/// What is common to the readings of a sample.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// What the sample goes by in its record.
+    pub(crate) number: u32,
+    /// When it arrived, by the wall clock.
     pub(crate) arrived: i64,
+}
+
+/// The readings of a sample of several, and what follows from all of them.
+#[derive(Debug, Default)]
+struct Gathered {
+    rows: Vec<Row>,
+    /// As of [`Slot`].
+    derived: Vec<u32>,
+    watchers: Vec<u32>,
+}
+
+/// Where it stands what follows from a sample.
+#[derive(Debug, Clone, Copy)]
+enum Follow {
+    /// In the slot of its one reading.
+    Slot(u32),
+    /// In what was gathered from its readings.
+    Gathered,
 }
 
 impl AssetState {
@@ -83,33 +112,93 @@ impl AssetState {
 }
 
 impl Shard {
-    /// Takes one reading through: time passes up to it, it is stored, derived signals follow, rules judge.
+    /// The number in the dictionary of the asset that a slot belongs to.
+    pub(crate) fn asset_id(&self, slot: u32) -> Option<u32> {
+        let slot = self.slots.get(slot as usize)?;
+        self.assets.get(slot.asset as usize).map(|asset| asset.id)
+    }
+
+    /// Takes one sample through: time passes up to it, it is stored, derived signals follow, rules judge.
+    /// Then detectors look at its late readings.
     #[inline]
-    pub(crate) fn reading(&mut self, program: &Program, names: &Dictionary, row: &Row) {
+    pub(crate) fn sample(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        moment: Moment,
+        mut rows: impl ExactSizeIterator<Item = Row>,
+    ) {
+        if rows.len() != 1 {
+            return self.gathered_sample(program, names, moment, rows);
+        }
+        let Some(row) = rows.next() else { return };
         if !row.value.is_finite() {
             return;
         }
         let Some(asset) = self.slots.get(row.slot as usize).map(|slot| slot.asset) else { return };
-        let usable = row.flags.quality() != Quality::Bad;
         if row.flags.is_late() {
-            self.judge_late(program, names, row, usable, asset);
-            return;
+            return self.judge_late(program, names, moment, &row, asset);
         }
+        let follow = Follow::Slot(row.slot);
         if self.assets[asset as usize].armed {
-            self.advance(program, names, row, asset);
+            self.advance(program, names, moment, (follow, row.time), asset);
         }
+        self.store(&row, moment);
+        self.derive(program, follow);
+        self.judge(program, names, moment, follow, asset);
+    }
+
+    /// A sample of several readings.
+    fn gathered_sample(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        moment: Moment,
+        rows: impl Iterator<Item = Row>,
+    ) {
+        let Self { slots, instances, derived, gathered, .. } = self;
+        gathered.rows.clear();
+        gathered.rows.extend(rows.filter(|row| row.value.is_finite() && (row.slot as usize) < slots.len()));
+        gathered.derived.clear();
+        gathered.watchers.clear();
+        for row in gathered.rows.iter().filter(|row| !row.flags.is_late()) {
+            let slot = &slots[row.slot as usize];
+            gathered.derived.extend_from_slice(&slot.derived);
+            gathered.watchers.extend_from_slice(&slot.watchers);
+        }
+        gathered.derived.sort_unstable_by_key(|index| derived[*index as usize].definition);
+        gathered.derived.dedup();
+        gathered.watchers.sort_unstable_by_key(|index| instances[*index as usize].rule);
+        gathered.watchers.dedup();
+        let Some(first) = gathered.rows.first() else { return };
+        let (asset, time) = (slots[first.slot as usize].asset, first.time);
+        let rows = std::mem::take(&mut gathered.rows);
+        if rows.iter().any(|row| !row.flags.is_late()) {
+            if self.assets[asset as usize].armed {
+                self.advance(program, names, moment, (Follow::Gathered, time), asset);
+            }
+            for row in rows.iter().filter(|row| !row.flags.is_late()) {
+                self.store(row, moment);
+            }
+            self.derive(program, Follow::Gathered);
+            self.judge(program, names, moment, Follow::Gathered, asset);
+        }
+        for row in rows.iter().filter(|row| row.flags.is_late()) {
+            self.judge_late(program, names, moment, row, asset);
+        }
+        self.gathered.rows = rows;
+    }
+
+    /// Puts a reading that is not late into its slot.
+    #[inline]
+    fn store(&mut self, row: &Row, moment: Moment) {
         let slot = &mut self.slots[row.slot as usize];
-        slot.clock = slot.clock.max(Clock { newest: row.time, arrived: row.arrived });
-        if usable {
-            slot.take(row.value, row.time);
-        } else {
+        slot.clock = slot.clock.max(Clock { newest: row.time, arrived: moment.arrived });
+        if row.flags.quality() == Quality::Bad {
             slot.known = false;
+        } else {
+            slot.take(row.value, row.time);
         }
-        for index in 0..slot.derived.len() {
-            let derived = self.slots[row.slot as usize].derived[index];
-            self.derive(program, derived);
-        }
-        self.judge(program, names, row, asset);
     }
 
     /// Lets wall-clock time pass up to `now`: holds elapse, inputs go stale, silences are found.
@@ -167,12 +256,12 @@ impl Shard {
         }
     }
 
-    /// The rules that watch the row's slot judge, now that it is taken in.
-    fn judge(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32) {
-        let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
+    /// The rules that watch what was stored or derived judge.
+    fn judge(&mut self, program: &Program, names: &Dictionary, moment: Moment, follow: Follow, asset: u32) {
+        let Self { slots, assets, instances, armed, deadlines, events, gathered, .. } = self;
         let state = &mut assets[asset as usize];
-        let scene = Scene { program, names, slots: &*slots, asset: state.id, row: row.number };
-        for &index in &*slots[row.slot as usize].watchers {
+        let scene = Scene { program, names, slots: &*slots, asset: state.id, row: moment.number };
+        for &index in watchers(follow, slots, gathered) {
             let instance = &mut instances[index as usize];
             let number = instance.rule;
             if let State::When(inputs, when) = &mut instance.state {
@@ -189,22 +278,21 @@ impl Shard {
             }
             let Some(slot) = instance.slot() else { continue };
             let source = &slots[slot as usize];
-            let (time_us, value) =
-                if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
             if let State::Missing(missing) = &mut instance.state {
-                let deadline = row.arrived.saturating_add(longer_than_us(program, number));
+                let deadline = moment.arrived.saturating_add(longer_than_us(program, number));
                 // What rests on other signals has not been heard before it had a value.
                 let queue = if source.known {
-                    missing.spoke(&scene, number, (row.arrived, deadline), events)
+                    missing.spoke(&scene, number, (moment.arrived, deadline), events)
                 } else {
-                    let first = (slot == row.slot).then_some(deadline);
-                    missing.muttered(&scene, number, (row.arrived, first), events)
+                    let first = (!source.computed).then_some(deadline);
+                    missing.muttered(&scene, number, (moment.arrived, first), events)
                 };
                 if queue {
                     deadlines.push(Reverse((deadline, index)));
                 }
             } else if source.known {
-                if instance.detect(&scene, Sample { time_us, value, late: false }, events) {
+                let sample = Sample { time_us: source.clock.newest, value: source.value, late: false };
+                if instance.detect(&scene, sample, events) {
                     arm(state, source.clock.wall_time(source.stale_after()), asset, armed);
                 }
             } else {
@@ -216,14 +304,14 @@ impl Shard {
     /// A late reading: detectors judge it against the present state, nothing else changes but that the series
     /// has spoken. One that only repeats the present value at its time says nothing at all.
     #[cold]
-    fn judge_late(&mut self, program: &Program, names: &Dictionary, row: &Row, usable: bool, asset: u32) {
+    fn judge_late(&mut self, program: &Program, names: &Dictionary, moment: Moment, row: &Row, asset: u32) {
         let present = &self.slots[row.slot as usize];
-        if (present.time, present.value) == (row.time, row.value) {
+        if (present.time, present.value) == (row.time, row.value) || row.flags.quality() == Quality::Bad {
             return;
         }
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
         let scene =
-            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
+            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: moment.number };
         for &index in &*slots[row.slot as usize].watchers {
             let instance = &mut instances[index as usize];
             if instance.slot() != Some(row.slot) {
@@ -231,41 +319,61 @@ impl Shard {
             }
             let number = instance.rule;
             if let State::Missing(missing) = &mut instance.state {
-                let deadline = row.arrived.saturating_add(longer_than_us(program, number));
-                if usable && missing.spoke(&scene, number, (row.arrived, deadline), events) {
+                let deadline = moment.arrived.saturating_add(longer_than_us(program, number));
+                if missing.spoke(&scene, number, (moment.arrived, deadline), events) {
                     deadlines.push(Reverse((deadline, index)));
                 }
-            } else if usable
-                && instance.detect(&scene, Sample { time_us: row.time, value: row.value, late: true }, events)
-            {
+                continue;
+            }
+            let sample = Sample { time_us: row.time, value: row.value, late: true };
+            if instance.detect(&scene, sample, events) {
                 let source = &slots[row.slot as usize];
                 arm(&mut assets[asset as usize], source.clock.wall_time(source.stale_after()), asset, armed);
             }
         }
     }
 
-    /// Computes a derived signal and puts the result into its slot.
-    fn derive(&mut self, program: &Program, derived: u32) {
-        let DerivedInstance { definition, slot, inputs } = &self.derived[derived as usize];
-        let Output { value, clock } = program.derived[*definition as usize].node.compute(inputs, &self.slots);
-        let slot = &mut self.slots[*slot as usize];
-        slot.clock = clock;
-        match value {
-            Some((value, time)) => slot.take(value, time),
-            None => slot.known = false,
+    /// Computes the derived signals that follow from a sample and puts the results into their slots.
+    #[inline]
+    fn derive(&mut self, program: &Program, follow: Follow) {
+        let count = match follow {
+            Follow::Slot(slot) => self.slots[slot as usize].derived.len(),
+            Follow::Gathered => self.gathered.derived.len(),
+        };
+        for place in 0..count {
+            let index = match follow {
+                Follow::Slot(slot) => self.slots[slot as usize].derived[place],
+                Follow::Gathered => self.gathered.derived[place],
+            };
+            let DerivedInstance { definition, slot, inputs } = &self.derived[index as usize];
+            let Output { value, clock } =
+                program.derived[*definition as usize].node.compute(inputs, &self.slots);
+            let slot = &mut self.slots[*slot as usize];
+            slot.clock = clock;
+            match value {
+                Some((value, time)) => slot.take(value, time),
+                None => slot.known = false,
+            }
         }
     }
 
-    /// Lets event time pass up to a row that is about to be taken in, for the rules that watch its slot.
+    /// Lets event time pass up to a sample that is about to be stored, for the rules that watch it.
     #[cold]
-    fn advance(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32) {
-        let Self { slots, assets, instances, events, .. } = self;
+    fn advance(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        moment: Moment,
+        (follow, time): (Follow, i64),
+        asset: u32,
+    ) {
+        let Self { slots, assets, instances, events, gathered, .. } = self;
         let scene =
-            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
-        for &index in &*slots[row.slot as usize].watchers {
+            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: moment.number };
+        for &index in watchers(follow, slots, gathered) {
             instances[index as usize].advance(
                 &scene,
-                |clock| Passed { at: clock.newest, to: clock.newest.max(row.time), inclusive: false },
+                |clock| Passed { at: clock.newest, to: clock.newest.max(time), inclusive: false },
                 events,
             );
         }
@@ -326,6 +434,15 @@ impl Shard {
             missing.queued = deadline;
             deadlines.push(Reverse((deadline, index)));
         }
+    }
+}
+
+/// The instances that judge what was stored, by rule.
+#[inline]
+fn watchers<'a>(follow: Follow, slots: &'a [Slot], gathered: &'a Gathered) -> &'a [u32] {
+    match follow {
+        Follow::Slot(slot) => &slots[slot as usize].watchers,
+        Follow::Gathered => &gathered.watchers,
     }
 }
 

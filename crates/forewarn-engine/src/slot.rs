@@ -64,6 +64,9 @@ pub(crate) struct Slot {
     pub(crate) derived: Box<[u32]>,
     /// Instances that judge after a reading, by rule.
     pub(crate) watchers: Box<[u32]>,
+    /// Whether it is computed from other signals.
+    #[serde(skip)]
+    pub(crate) computed: bool,
 }
 
 impl Slot {
@@ -78,6 +81,7 @@ impl Slot {
             gaps: [0; 2],
             derived: Box::default(),
             watchers: Box::default(),
+            computed: false,
         }
     }
 

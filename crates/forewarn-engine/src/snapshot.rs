@@ -60,6 +60,7 @@ impl Engine {
             shard.rebuild_index();
             shard.rebuild_deadlines(&engine.program);
         }
+        engine.rebuild_assets();
         if engine.program.outline() != outline {
             engine.carry_over(&outline);
         }

@@ -3,6 +3,7 @@
 mod detectors;
 mod laws;
 mod lifecycle;
+mod samples;
 mod upgrade;
 mod when;
 

@@ -13,6 +13,7 @@ mod accepted;
 mod counters;
 mod judge;
 mod limits;
+mod pieces;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use counters::Counters;
 pub use counters::IntakeMetrics;
 use judge::Judge;
 pub use limits::IntakeLimits;
+use pieces::Pieces;
 pub use state::IntakeState;
 use state::{Durable, Memory};
 
@@ -150,13 +152,9 @@ impl Intake {
         let now = self.clock.now();
         let mut judge = Judge::new(batch, now, &self.limits, &self.series);
         let mut records = Vec::new();
-        let mut row = 0;
-        while row < batch.len() {
-            let mut readings = judge.batch_with_room((batch.len() - row).min(MAX_RECORD_ROWS));
-            while row < batch.len() && readings.len() < MAX_RECORD_ROWS {
-                judge.row(row, &mut memory, &mut readings);
-                row += 1;
-            }
+        for rows in Pieces::of(batch, MAX_RECORD_ROWS).iter() {
+            let mut readings = judge.batch_with_room(rows.len());
+            rows.for_each(|row| judge.row(row, &mut memory, &mut readings));
             if !readings.is_empty() {
                 // Records stay in memory for the log's readers, and most of a repeated batch's rows are none.
                 readings.shrink();

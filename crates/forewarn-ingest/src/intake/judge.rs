@@ -35,6 +35,8 @@ pub(super) struct Judge<'a> {
     names: Vec<Name>,
     /// Why a name was refused last.
     last_refusal: Arc<str>,
+    /// The line that was stamped last, and the time it got.
+    stamped: Option<(u32, i64)>,
     /// Rejections by reason.
     rejected: [u64; Reason::COUNT],
     pub(super) outcome: Accepted,
@@ -63,6 +65,7 @@ impl<'a> Judge<'a> {
             table,
             names,
             last_refusal,
+            stamped: None,
             rejected: [0; Reason::COUNT],
             outcome: Accepted::default(),
         }
@@ -96,7 +99,7 @@ impl<'a> Judge<'a> {
             Err(reason) => return self.reject(row, Reason::Series, &*reason),
         };
         let time = if sent == NO_TIME {
-            self.stamp(memory.newest(id))
+            self.stamp(row, memory.newest(id), memory)
         } else if memory.is_known(id, sent, value) {
             self.outcome.duplicates += 1;
             return;
@@ -115,8 +118,28 @@ impl<'a> Judge<'a> {
     }
 
     /// The time of a reading that came without: that of arrival. A series' readings of the same instant stay
-    /// in order and apart.
-    const fn stamp(&self, newest: i64) -> i64 {
+    /// in order and apart, and the values of one line together: they are one sample.
+    fn stamp(&mut self, row: usize, newest: i64, memory: &Memory) -> i64 {
+        let line = self.batch.line[row];
+        if let Some((of_line, time)) = self.stamped
+            && of_line == line
+            && time > newest
+        {
+            return time;
+        }
+        let of_line = (row..self.batch.len())
+            .take_while(|other| self.batch.line[*other] == line && self.batch.time[*other] == NO_TIME);
+        let ids = of_line.filter_map(|other| match self.names.get(self.batch.name[other] as usize) {
+            Some(Name::Known(id)) => Some(*id),
+            _ => None,
+        });
+        let time = ids.map(|id| self.after(memory.newest(id))).max().unwrap_or(self.now.0);
+        self.stamped = Some((line, time));
+        time
+    }
+
+    /// The time of arrival, or just after `newest` if that is of the same instant.
+    const fn after(&self, newest: i64) -> i64 {
         let ahead = newest.saturating_sub(self.now.0);
         if ahead >= 0 && ahead < MAX_STAMP_AHEAD_US { newest + 1 } else { self.now.0 }
     }
