@@ -12,8 +12,10 @@ use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
 use crate::program::{Outline, Program};
+use crate::running::Running;
 use crate::samples::Samples;
 use crate::shard::{Moment, Row, Shard};
+use crate::slot::NO_TIME;
 
 /// How an engine is built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +52,8 @@ pub struct Engine {
     alerts: Alerts,
     /// The definitions in force, as texts.
     pub(crate) files: Vec<DefinitionFile>,
+    #[serde(default)]
+    pub(crate) running: Running,
     #[serde(skip)]
     pub(crate) program: Program,
     #[serde(skip)]
@@ -69,6 +73,7 @@ impl Engine {
             shards,
             alerts: Alerts::default(),
             files: Vec::new(),
+            running: Running::default(),
             program: Program::default(),
             events: Vec::new(),
             samples: Samples::default(),
@@ -85,8 +90,9 @@ impl Engine {
                 self.settle(offset, actions);
             }
             Record::Tick(now) => {
+                self.running.tick(now.0);
                 for shard in &mut self.shards {
-                    shard.tick(&self.program, &self.names, now.0);
+                    shard.tick(&self.program, &self.names, &self.running);
                 }
                 self.settle(offset, actions);
                 let mut pen = Pen {
@@ -100,7 +106,19 @@ impl Engine {
             Record::Series(defs) => self.series(defs, actions),
             Record::Definitions(definitions) => self.definitions(offset, definitions, actions),
             Record::Command(command) => self.command(offset, command, actions),
+            Record::Resumed(resumed) => self.running.resume(resumed.now.0),
             Record::Alert(_) | Record::JobRun(_) | Record::Prediction(_) | Record::LifeEvent(_) => {}
+        }
+    }
+
+    /// A snapshot of an earlier version does not say for how long the server has run: as long as readings arrived,
+    /// by the clock.
+    pub(crate) fn begin_running(&mut self) {
+        let slots = self.shards.iter().flat_map(|shard| &shard.slots);
+        if self.running.is_unset()
+            && let Some(newest) = slots.map(|slot| slot.clock.arrived).max().filter(|time| *time != NO_TIME)
+        {
+            self.running = Running::since(newest);
         }
     }
 
@@ -126,7 +144,10 @@ impl Engine {
     }
 
     fn readings(&mut self, batch: &ReadingBatch, actions: &mut Actions) {
-        let Self { shards, names, program, samples, .. } = self;
+        let Self { shards, names, program, samples, running, .. } = self;
+        if !batch.is_empty() {
+            running.arrival(batch.arrived.0);
+        }
         samples.arrange(batch, names);
         let mut undefined = 0usize;
         for (number, shard) in shards.iter_mut().enumerate() {
@@ -136,7 +157,12 @@ impl Engine {
                 let end = end_of_sample(batch, names, samples, at);
                 if place.shard as usize == number {
                     let rows = (at..end).map(|at| row(batch, names, samples.row(at)));
-                    let moment = Moment { number: samples.number(at), arrived: batch.arrived.0 };
+                    let moment = Moment {
+                        number: samples.number(at),
+                        wall: batch.arrived.0,
+                        arrived: running.now(),
+                        lost: running.lost(),
+                    };
                     shard.sample(program, names, moment, rows);
                 } else if number == 0 && place == Place::NOWHERE {
                     undefined += end - at;
@@ -310,7 +336,8 @@ fn end_of_sample(batch: &ReadingBatch, names: &Dictionary, samples: &Samples, at
 fn row(batch: &ReadingBatch, names: &Dictionary, row: usize) -> Row {
     Row {
         slot: names.place(batch.series[row]).slot,
-        time: batch.time[row],
+        // A time that lies ahead of now is not believed.
+        time: if batch.flags[row].is_ahead() { batch.arrived.0 } else { batch.time[row] },
         value: batch.value[row],
         flags: batch.flags[row],
     }

@@ -22,6 +22,7 @@ mod message;
 mod missing;
 mod node;
 mod program;
+mod running;
 mod samples;
 mod scene;
 mod shard;

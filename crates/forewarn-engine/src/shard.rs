@@ -19,6 +19,7 @@ use crate::instance::Instance;
 use crate::missing::longer_than_us;
 use crate::node::Output;
 use crate::program::{Program, RuleWatch};
+use crate::running::Running;
 use crate::scene::Scene;
 use crate::slot::{Clock, NEVER, NO_TIME, Slot};
 use crate::state::State;
@@ -29,7 +30,7 @@ use crate::when::Passed;
 pub(crate) struct AssetState {
     /// Its number in the dictionary.
     pub(crate) id: u32,
-    /// Wall-clock time from which on time alone may change something for one of its rules.
+    /// Running time from which on time alone may change something for one of its rules.
     due: i64,
     /// Whether it stands in [`Shard::armed`].
     armed: bool,
@@ -46,6 +47,10 @@ pub(crate) struct DerivedInstance {
     pub(crate) inputs: Box<[u32]>,
 }
 
+/// Readings that are not late come in order of time, but for those judged as of their arrival. A step back by
+/// more than this is one of the server's clock.
+const CLOCK_SET_BACK_US: i64 = 60_000_000;
+
 /// Every n-th asset.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Shard {
@@ -58,7 +63,7 @@ pub(crate) struct Shard {
     pub(crate) derived: Vec<DerivedInstance>,
     /// Assets with a running hold, or with an alert whose inputs may go stale: those a tick must look at.
     armed: Vec<u32>,
-    /// Deadlines of `missing` rules, in wall-clock time, with the instance. A deadline that comes up is
+    /// Deadlines of `missing` rules, in running time, with the instance. A deadline that comes up is
     /// checked against the newest arrival and put back, so that a reading costs nothing here.
     #[serde(skip)]
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
@@ -84,7 +89,18 @@ pub(crate) struct Moment {
     /// What the sample goes by in its record.
     pub(crate) number: u32,
     /// When it arrived, by the wall clock.
+    pub(crate) wall: i64,
+    /// When it arrived, in running time.
     pub(crate) arrived: i64,
+    /// All time that did not count so far.
+    pub(crate) lost: i64,
+}
+
+impl Moment {
+    /// The clock of a series of which no reading has been heard before.
+    const fn clock(self) -> Clock {
+        Clock { newest: NO_TIME, arrived: self.arrived, lost: self.lost }
+    }
 }
 
 /// The readings of a sample of several, and what follows from all of them.
@@ -193,7 +209,11 @@ impl Shard {
     #[inline]
     fn store(&mut self, row: &Row, moment: Moment) {
         let slot = &mut self.slots[row.slot as usize];
-        slot.clock = slot.clock.max(Clock { newest: row.time, arrived: moment.arrived });
+        if slot.clock.newest.saturating_sub(row.time) > CLOCK_SET_BACK_US {
+            let asset = slot.asset;
+            return self.set_back(asset, row, moment);
+        }
+        slot.clock = slot.clock.max(Clock { newest: row.time, ..moment.clock() });
         if row.flags.quality() == Quality::Bad {
             slot.known = false;
         } else {
@@ -201,8 +221,9 @@ impl Shard {
         }
     }
 
-    /// Lets wall-clock time pass up to `now`: holds elapse, inputs go stale, silences are found.
-    pub(crate) fn tick(&mut self, program: &Program, names: &Dictionary, now: i64) {
+    /// Lets running time pass: holds elapse, inputs go stale, silences are found.
+    pub(crate) fn tick(&mut self, program: &Program, names: &Dictionary, running: &Running) {
+        let now = running.now();
         let mut index = 0;
         while index < self.armed.len() {
             let asset = self.armed[index];
@@ -221,7 +242,7 @@ impl Shard {
                 break;
             }
             self.deadlines.pop();
-            self.check_silence(program, names, (deadline, instance), now);
+            self.check_silence(program, names, (deadline, instance), running);
         }
     }
 
@@ -272,7 +293,7 @@ impl Shard {
                     events.push(scene.when_event(number, rule, inputs, step));
                 });
                 if !when.is_idle() {
-                    arm(state, clock.wall_time(when.due(rule, inputs, slots, at)), asset, armed);
+                    arm(state, clock.running_time(when.due(rule, inputs, slots, at)), asset, armed);
                 }
                 continue;
             }
@@ -282,10 +303,10 @@ impl Shard {
                 let deadline = moment.arrived.saturating_add(longer_than_us(program, number));
                 // What rests on other signals has not been heard before it had a value.
                 let queue = if source.known {
-                    missing.spoke(&scene, number, (moment.arrived, deadline), events)
+                    missing.spoke(&scene, number, (moment, deadline), events)
                 } else {
                     let first = (!source.computed).then_some(deadline);
-                    missing.muttered(&scene, number, (moment.arrived, first), events)
+                    missing.muttered(&scene, number, (moment, first), events)
                 };
                 if queue {
                     deadlines.push(Reverse((deadline, index)));
@@ -293,7 +314,7 @@ impl Shard {
             } else if source.known {
                 let sample = Sample { time_us: source.clock.newest, value: source.value, late: false };
                 if instance.detect(&scene, sample, events) {
-                    arm(state, source.clock.wall_time(source.stale_after()), asset, armed);
+                    arm(state, source.clock.running_time(source.stale_after()), asset, armed);
                 }
             } else {
                 instance.doubt(&scene, source.clock.newest, events);
@@ -320,7 +341,7 @@ impl Shard {
             let number = instance.rule;
             if let State::Missing(missing) = &mut instance.state {
                 let deadline = moment.arrived.saturating_add(longer_than_us(program, number));
-                if missing.spoke(&scene, number, (moment.arrived, deadline), events) {
+                if missing.spoke(&scene, number, (moment, deadline), events) {
                     deadlines.push(Reverse((deadline, index)));
                 }
                 continue;
@@ -328,8 +349,43 @@ impl Shard {
             let sample = Sample { time_us: row.time, value: row.value, late: true };
             if instance.detect(&scene, sample, events) {
                 let source = &slots[row.slot as usize];
-                arm(&mut assets[asset as usize], source.clock.wall_time(source.stale_after()), asset, armed);
+                arm(
+                    &mut assets[asset as usize],
+                    source.clock.running_time(source.stale_after()),
+                    asset,
+                    armed,
+                );
             }
+        }
+    }
+
+    /// Stores a reading that is not late and yet far older than the newest of its series: the server's clock
+    /// was set back, by which that one had got its time. What is ahead of the present arrival is taken to be of
+    /// now; holds go on where they stood.
+    #[cold]
+    fn set_back(&mut self, asset: u32, row: &Row, moment: Moment) {
+        let Self { slots, assets, instances, index, .. } = self;
+        let before: Vec<(u32, i64)> = assets[asset as usize]
+            .instances
+            .iter()
+            .filter_map(|index| match &instances[*index as usize].state {
+                State::When(inputs, _) => Some((*index, Clock::latest(inputs, slots).newest)),
+                State::Detector(..) | State::Missing(_) => None,
+            })
+            .collect();
+        for (_, slot) in index.range((asset, 0)..=(asset, u32::MAX)) {
+            slots[*slot as usize].set_back(moment.wall);
+        }
+        for (index, newest) in before {
+            let State::When(inputs, when) = &mut instances[index as usize].state else { continue };
+            when.shift(Clock::latest(inputs, slots).newest.saturating_sub(newest));
+        }
+        let slot = &mut slots[row.slot as usize];
+        slot.clock = slot.clock.max(Clock { newest: row.time, ..moment.clock() });
+        if row.flags.quality() == Quality::Bad {
+            slot.known = false;
+        } else {
+            slot.take(row.value, row.time);
         }
     }
 
@@ -373,27 +429,31 @@ impl Shard {
         for &index in watchers(follow, slots, gathered) {
             instances[index as usize].advance(
                 &scene,
-                |clock| Passed { at: clock.newest, to: clock.newest.max(time), inclusive: false },
+                |clock, rhythm| Passed::up_to(time, clock, rhythm, moment.lost),
                 events,
             );
         }
     }
 
-    /// Lets time pass for all rules of an asset, until the wall clock shows `now`.
+    /// Lets time pass for all rules of an asset, up to the running time `now`.
     #[cold]
     fn wait(&mut self, program: &Program, names: &Dictionary, asset: u32, now: i64) {
         let Self { slots, assets, instances, events, .. } = self;
         let state = &assets[asset as usize];
         let scene = Scene { program, names, slots: &*slots, asset: state.id, row: 0 };
         for &index in &state.instances {
-            let passed =
-                |clock: Clock| Passed { at: clock.newest, to: clock.event_time(now), inclusive: true };
+            let passed = |clock: Clock, _| Passed {
+                at: clock.newest,
+                to: clock.event_time(now),
+                inclusive: true,
+                lost: 0,
+            };
             instances[index as usize].advance(&scene, passed, events);
         }
         self.assets[asset as usize].due = self.due(program, asset, now);
     }
 
-    /// Wall-clock time after `now` from which on time alone may change something for a rule of the asset.
+    /// Running time after `now` from which on time alone may change something for a rule of the asset.
     fn due(&self, program: &Program, asset: u32, now: i64) -> i64 {
         let instances =
             self.assets[asset as usize].instances.iter().map(|index| &self.instances[*index as usize]);
@@ -401,12 +461,12 @@ impl Shard {
             match (&instance.state, &program.rules[instance.rule as usize].watch) {
                 (State::When(inputs, when), RuleWatch::When(rule)) => {
                     let clock = Clock::latest(inputs, &self.slots);
-                    Some(clock.wall_time(when.due(rule, inputs, &self.slots, clock.event_time(now))))
+                    Some(clock.running_time(when.due(rule, inputs, &self.slots, clock.event_time(now))))
                 }
                 _ => instance
                     .doubtful_slot()
                     .map(|slot| &self.slots[slot as usize])
-                    .map(|slot| slot.clock.wall_time(slot.stale_after())),
+                    .map(|slot| slot.clock.running_time(slot.stale_after())),
             }
         });
         dues.min().unwrap_or(NEVER)
@@ -418,7 +478,7 @@ impl Shard {
         program: &Program,
         names: &Dictionary,
         (queued, index): (i64, u32),
-        now: i64,
+        running: &Running,
     ) {
         let Self { slots, assets, instances, deadlines, events, .. } = self;
         let instance = &mut instances[index as usize];
@@ -427,9 +487,10 @@ impl Shard {
             return;
         }
         let deadline = missing.arrived.saturating_add(longer_than_us(program, instance.rule));
-        if deadline < now {
+        if deadline < running.now() {
             let asset = assets[instance.asset as usize].id;
-            missing.silent(&Scene { program, names, slots, asset, row: 0 }, instance.rule, deadline, events);
+            let scene = Scene { program, names, slots, asset, row: 0 };
+            missing.silent(&scene, instance.rule, running.wall_at(deadline), events);
         } else {
             missing.queued = deadline;
             deadlines.push(Reverse((deadline, index)));
@@ -446,7 +507,7 @@ fn watchers<'a>(follow: Follow, slots: &'a [Slot], gathered: &'a Gathered) -> &'
     }
 }
 
-/// Has ticks look at the asset from the wall-clock time `due` on.
+/// Has ticks look at the asset from the running time `due` on.
 fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
     state.due = state.due.min(due);
     if state.due != NEVER && !state.armed {

@@ -10,19 +10,22 @@ pub(crate) const NO_TIME: i64 = i64::MIN;
 /// The end of time.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// How far event time has come, and when that was heard. Each signal has a clock of its own, and what rests
+/// How far event time has come, and when that was heard, in [running time](crate::running). Each signal has a clock of its own, and what rests
 /// on several signals follows the latest of theirs: across series nothing is promised, so a signal that runs
 /// ahead must not move time for rules that do not watch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Clock {
     /// Event time of the newest reading, usable or not; [`NO_TIME`] before the first.
     pub(crate) newest: i64,
-    /// When that reading arrived, by the wall clock; [`NO_TIME`] before the first.
+    /// When that reading arrived; [`NO_TIME`] before the first.
     pub(crate) arrived: i64,
+    /// All time that the server had lost by then.
+    #[serde(default)]
+    pub(crate) lost: i64,
 }
 
 impl Clock {
-    const UNHEARD: Self = Self { newest: NO_TIME, arrived: NO_TIME };
+    const UNHEARD: Self = Self { newest: NO_TIME, arrived: NO_TIME, lost: 0 };
 
     /// The latest of the clocks of `inputs`.
     pub(crate) fn latest(inputs: &[u32], slots: &[Slot]) -> Self {
@@ -34,13 +37,13 @@ impl Clock {
             .unwrap_or(Self::UNHEARD)
     }
 
-    /// Event time when the wall clock shows `now`.
+    /// Event time at the running time `now`.
     pub(crate) fn event_time(self, now: i64) -> i64 {
         self.newest.saturating_add(now.saturating_sub(self.arrived).max(0))
     }
 
-    /// What the wall clock shows at event time `at`.
-    pub(crate) fn wall_time(self, at: i64) -> i64 {
+    /// The running time at event time `at`.
+    pub(crate) fn running_time(self, at: i64) -> i64 {
         if at == NEVER { NEVER } else { self.arrived.saturating_add(at.saturating_sub(self.newest)) }
     }
 }
@@ -90,6 +93,17 @@ impl Slot {
         self.known && at.saturating_sub(self.time) <= tolerance_us
     }
 
+    /// Takes a clock that is ahead of `now` to be of now, and the value as much older.
+    pub(crate) fn set_back(&mut self, now: i64) {
+        let ahead = self.clock.newest.saturating_sub(now);
+        if self.clock.newest != NO_TIME && ahead > 0 {
+            self.clock.newest = now;
+            if self.time != NO_TIME {
+                self.time = self.time.saturating_sub(ahead);
+            }
+        }
+    }
+
     /// A usable value takes the place of the last one.
     pub(crate) fn take(&mut self, value: f64, time: i64) {
         if self.time != NO_TIME && time > self.time {
@@ -104,7 +118,18 @@ impl Slot {
     /// the value. A slow series is given time for three readings. The shorter of two gaps counts, so that one
     /// outage does not make a fast series a slow one.
     pub(crate) fn stale_after(&self) -> i64 {
-        let rhythm = self.gaps[0].min(self.gaps[1]);
-        self.time.saturating_add(DEFAULT_TOLERANCE_US.max(rhythm.saturating_mul(3)))
+        self.time.saturating_add(DEFAULT_TOLERANCE_US.max(self.rhythm().saturating_mul(3)))
+    }
+
+    /// The usual gap between readings, µs of event time; 0 before the third.
+    pub(crate) fn rhythm(&self) -> i64 {
+        self.gaps[0].min(self.gaps[1])
+    }
+
+    /// The rhythm of the one of `inputs` that was heard of last; the slowest if there are several.
+    pub(crate) fn latest_rhythm(inputs: &[u32], slots: &[Self]) -> i64 {
+        let latest = Clock::latest(inputs, slots);
+        let inputs = inputs.iter().filter_map(|slot| slots.get(*slot as usize));
+        inputs.filter(|slot| slot.clock == latest).map(Self::rhythm).max().unwrap_or(0)
     }
 }

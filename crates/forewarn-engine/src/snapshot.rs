@@ -11,7 +11,7 @@ use crate::program::{Outline, Program};
 use crate::{Engine, EngineError};
 
 const MAGIC: &[u8; 4] = b"FWEN";
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// The oldest version that is read. What it holds in another way is read where it stands: see
 /// [`State`](crate::state::State).
 const OLDEST: u8 = 2;
@@ -61,6 +61,7 @@ impl Engine {
             shard.rebuild_deadlines(&engine.program);
         }
         engine.rebuild_assets();
+        engine.begin_running();
         if engine.program.outline() != outline {
             engine.carry_over(&outline);
         }

@@ -14,6 +14,7 @@ mod counters;
 mod judge;
 mod limits;
 mod pieces;
+mod senders;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,8 @@ pub use counters::IntakeMetrics;
 use judge::Judge;
 pub use limits::IntakeLimits;
 use pieces::Pieces;
+pub use senders::SenderAhead;
+use senders::Senders;
 pub use state::IntakeState;
 use state::{Durable, Memory};
 
@@ -52,6 +55,7 @@ pub struct Intake {
     /// The append lock.
     memory: Mutex<Memory>,
     counters: Counters,
+    ahead: Mutex<Senders>,
 }
 
 impl Intake {
@@ -65,7 +69,7 @@ impl Intake {
         limits: IntakeLimits,
     ) -> Self {
         let memory = Mutex::new(Memory::new(limits.duplicate_window));
-        Self { log, series, clock, limits, memory, counters: Counters::default() }
+        Self { log, series, clock, limits, memory, counters: Counters::default(), ahead: Mutex::default() }
     }
 
     /// Takes a batch in. Returns once every reading of it that was not refused is durable.
@@ -145,6 +149,12 @@ impl Intake {
         self.counters.snapshot()
     }
 
+    /// Who sent times ahead of the server's clock in the last ten minutes, by asset.
+    #[must_use]
+    pub fn senders_ahead(&self) -> Vec<SenderAhead> {
+        self.ahead.lock().list(self.clock.now())
+    }
+
     /// Everything that needs the append lock. What has to become durable before the batch is acknowledged
     /// comes back beside the outcome.
     fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Option<Durable>), IngestError> {
@@ -194,6 +204,10 @@ impl Intake {
     }
 
     fn finish(&self, batch: &RawBatch, judge: Judge<'_>) -> Accepted {
+        if judge.outcome.ahead > 0 {
+            let (mut ahead, now) = (self.ahead.lock(), self.clock.now());
+            judge.ahead().for_each(|(asset, signal, by_us)| ahead.note(asset, signal, by_us, now));
+        }
         let (mut accepted, by_reason) = judge.finish();
         if batch.skipped > 0 {
             tracing::debug!(fields = batch.skipped, "fields that are texts were passed over");

@@ -420,6 +420,8 @@ pub struct Limits {
     pub max_line_bytes: usize,
     /// How far a reading's time may lie ahead of the server's clock, µs.
     pub max_future_us: i64,
+    /// How far it may lie ahead to be judged at its own time, µs; beyond that it is judged as of its arrival.
+    pub max_ahead_us: i64,
     /// Most rows of a SQL answer.
     pub max_sql_rows: usize,
     /// Longest SQL query, µs.

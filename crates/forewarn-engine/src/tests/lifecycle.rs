@@ -306,7 +306,7 @@ fn snapshots_of_other_versions_are_refused() {
     assert!(Engine::restore(&bytes).is_ok());
     bytes[4] = 9;
     let Err(error) = Engine::restore(&bytes) else { panic!("version 9 must be refused") };
-    assert!(matches!(error, EngineError::UnknownVersion { found: 9, known: 3 }), "{error}");
+    assert!(matches!(error, EngineError::UnknownVersion { found: 9, known: 4 }), "{error}");
     for junk in [&b""[..], b"FWEN", b"FWEN\x02", b"nonsense", &rig.engine.snapshot().unwrap()[..40]] {
         assert!(
             matches!(Engine::restore(junk), Err(EngineError::NotASnapshot(_))),
