@@ -88,9 +88,15 @@ impl Shard {
     }
 
     /// Drops the instances of rules and the derived signals that are gone or changed and renumbers the
-    /// others: `rules` and `derived` give each old number its new one. [`Shard::instantiate`] then makes the
+    /// others: `rules` and `derived` give each old number its new one, `watches` says whether a new rule watches
+    /// an asset. [`Shard::instantiate`] then makes the
     /// new ones and lines all of them up.
-    pub(crate) fn retain(&mut self, rules: &[Option<u32>], derived: &[Option<u32>]) {
+    pub(crate) fn retain(
+        &mut self,
+        rules: &[Option<u32>],
+        derived: &[Option<u32>],
+        watches: impl Fn(u32, u32) -> bool,
+    ) {
         for slot in &mut self.slots {
             slot.derived = Box::default();
             slot.watchers = Box::default();
@@ -98,7 +104,9 @@ impl Shard {
         let old = std::mem::take(&mut self.instances);
         self.assets.iter_mut().for_each(|asset| asset.instances.clear());
         for mut instance in old {
-            if let Some(rule) = rules.get(instance.rule as usize).copied().flatten() {
+            if let Some(rule) = rules.get(instance.rule as usize).copied().flatten()
+                && watches(rule, self.assets[instance.asset as usize].id)
+            {
                 instance.rule = rule;
                 self.assets[instance.asset as usize].instances.push(index_u32(self.instances.len()));
                 self.instances.push(instance);

@@ -11,7 +11,7 @@ use crate::alerts::{Alerts, Fate, Pen};
 use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
-use crate::program::{Outline, Program};
+use crate::program::{Outline, Program, RuleHead};
 use crate::running::Running;
 use crate::samples::Samples;
 use crate::shard::{Moment, Row, Shard};
@@ -247,6 +247,18 @@ impl Engine {
         actions.problems.extend(self.refused());
         self.carry_over(&old);
         self.tell_ended(offset, actions);
+        let changed: Vec<bool> = self
+            .program
+            .rules
+            .iter()
+            .map(|rule| {
+                old.rules.iter().any(|old| rule.head.continues(old) && old.version != rule.head.version)
+            })
+            .collect();
+        for shard in &mut self.shards {
+            shard.judge_anew(&self.program, &self.names, &changed, &self.running);
+        }
+        self.settle(offset, actions);
     }
 
     /// What of the definitions in force no longer loads, a sentence each.
@@ -255,31 +267,36 @@ impl Engine {
         self.program.refused.iter().map(ToString::to_string).collect()
     }
 
-    /// Carries state over from the `old` definitions to those in force. A rule whose condition is the same
-    /// keeps its state and its alerts, a derived signal that is computed alike its value; alerts of other
-    /// rules end, which the next step tells.
+    /// Carries state over from the `old` definitions to those in force. A rule that watches the same signals in
+    /// the same way keeps its state and its alerts on the assets that it goes on to watch, a derived signal
+    /// that is computed alike its value; other alerts end, which the next step tells.
     pub(crate) fn carry_over(&mut self, old: &Outline) {
         let new = self.program.outline();
-        let rules: BTreeMap<(&str, &str), u32> = new
-            .rules
-            .iter()
-            .enumerate()
-            .map(|(index, rule)| ((&*rule.name, rule.version.as_str()), index_u32(index)))
-            .collect();
-        let rules: Vec<Option<u32>> =
-            old.rules.iter().map(|rule| rules.get(&(&*rule.name, rule.version.as_str())).copied()).collect();
+        let numbers: BTreeMap<&str, u32> =
+            new.rules.iter().enumerate().map(|(index, rule)| (&*rule.name, index_u32(index))).collect();
+        let continues = |old: &RuleHead| {
+            let number = numbers.get(&*old.name).copied()?;
+            new.rules[number as usize].continues(old).then_some(number)
+        };
+        let rules: Vec<Option<u32>> = old.rules.iter().map(continues).collect();
         let derived: BTreeMap<&str, u32> =
             new.derived.iter().enumerate().map(|(index, key)| (key.as_str(), index_u32(index))).collect();
         let derived: Vec<Option<u32>> =
             old.derived.iter().map(|key| derived.get(key.as_str()).copied()).collect();
-        self.alerts.retain_rules(&old.rules, &rules, |name| {
-            if let Some(refused) = self.program.refused_rule(name) {
+        let Self { program, names, .. } = self;
+        let watches = |rule: u32, asset: u32| program.rules[rule as usize].assets.matches(names.asset(asset));
+        self.alerts.retain_rules(&old.rules, &rules, watches, |name, continues| {
+            if let Some(refused) = program.refused_rule(name) {
                 return Fate::Refused(refused.to_string());
             }
-            if new.rules.iter().any(|rule| *rule.name == *name) { Fate::Changed } else { Fate::Removed }
+            match (continues, numbers.contains_key(name)) {
+                (true, _) => Fate::Unwatched,
+                (false, true) => Fate::Changed,
+                (false, false) => Fate::Removed,
+            }
         });
         for shard in &mut self.shards {
-            shard.retain(&rules, &derived);
+            shard.retain(&rules, &derived, watches);
         }
         for id in 0..self.names.asset_count() {
             self.instantiate(index_u32(id), true);
@@ -299,7 +316,7 @@ impl Engine {
             cause: offset,
             transitions: &mut actions.transitions,
         };
-        self.alerts.tell_ended(&mut pen);
+        self.alerts.tell_ended(self.running.wall(), &mut pen);
     }
 
     fn command(&mut self, offset: Offset, command: &OperatorCommand, actions: &mut Actions) {

@@ -37,7 +37,7 @@ impl Missing {
 
     /// Whether `deadline` must be put into the queue. The one that stands there is checked in time, unless
     /// the clock was set back.
-    fn must_queue(&mut self, deadline: i64) -> bool {
+    pub(crate) fn must_queue(&mut self, deadline: i64) -> bool {
         let must = !self.armed || deadline < self.queued;
         if must {
             (self.armed, self.queued) = (true, deadline);
@@ -55,14 +55,19 @@ impl Missing {
     ) -> bool {
         self.arrived = moment.arrived;
         if self.open {
-            let time = moment.wall.max(self.started);
-            if std::mem::take(&mut self.unknown) {
-                events.push(self.event(scene, rule, Change::Known, time));
-            }
-            self.open = false;
-            events.push(self.event(scene, rule, Change::End, time));
+            self.end(scene, rule, moment.wall, events);
         }
         self.must_queue(deadline)
+    }
+
+    /// It is no longer silent, at `wall` by the wall clock.
+    pub(crate) fn end(&mut self, scene: &Scene<'_>, rule: u32, wall: i64, events: &mut Vec<Event>) {
+        let time = wall.max(self.started);
+        if std::mem::take(&mut self.unknown) {
+            events.push(self.event(scene, rule, Change::Known, time));
+        }
+        self.open = false;
+        events.push(self.event(scene, rule, Change::End, time));
     }
 
     /// The series has sent a bad reading, which is no life: it puts an open alert in doubt, and else only

@@ -54,6 +54,11 @@ impl Running {
         self.now
     }
 
+    /// What the wall clock showed last; [`NO_TIME`] before it showed anything.
+    pub(crate) const fn wall(&self) -> i64 {
+        self.wall
+    }
+
     /// All time that did not count so far.
     pub(crate) const fn lost(&self) -> i64 {
         self.lost

@@ -472,6 +472,54 @@ impl Shard {
         dues.min().unwrap_or(NEVER)
     }
 
+    /// Judges open alerts of the `changed` rules by the last values, as the definitions are other ones now; and
+    /// what is not open, as if a reading had come.
+    pub(crate) fn judge_anew(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        changed: &[bool],
+        running: &Running,
+    ) {
+        if running.is_unset() {
+            return;
+        }
+        let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
+        for (number, instance) in (0u32..).zip(instances) {
+            if !changed.get(instance.rule as usize).is_some_and(|changed| *changed) {
+                continue;
+            }
+            let state = &mut assets[instance.asset as usize];
+            let scene = Scene { program, names, slots: &*slots, asset: state.id, row: 0 };
+            let rule_number = instance.rule;
+            match (&mut instance.state, &program.rules[rule_number as usize].watch) {
+                (State::When(inputs, when), RuleWatch::When(rule)) => {
+                    let clock = Clock::latest(inputs, slots);
+                    if clock.newest == NO_TIME {
+                        continue;
+                    }
+                    let at = clock.event_time(running.now());
+                    when.judge_anew(rule, inputs, slots, at, &mut |step| {
+                        events.push(scene.when_event(rule_number, rule, inputs, step));
+                    });
+                    let due = clock.running_time(when.due(rule, inputs, slots, at));
+                    arm(state, due, instance.asset, armed);
+                }
+                (State::Missing(missing), RuleWatch::Missing { longer_than_us, .. }) => {
+                    let deadline = missing.arrived.saturating_add(*longer_than_us);
+                    if missing.open && running.now() <= deadline {
+                        missing.end(&scene, rule_number, running.wall(), events);
+                        if missing.must_queue(deadline) {
+                            deadlines.push(Reverse((deadline, number)));
+                        }
+                    }
+                }
+                // A detector's next reading tells.
+                _ => {}
+            }
+        }
+    }
+
     /// A deadline of an instance has come up.
     fn check_silence(
         &mut self,

@@ -53,7 +53,7 @@ impl Engine {
         if !(OLDEST..=VERSION).contains(version) {
             return Err(EngineError::UnknownVersion { found: *version, known: VERSION });
         }
-        let Read { outline, mut engine } =
+        let Read { mut outline, mut engine } =
             rmp_serde::from_slice(body).map_err(|error| broken(&error.to_string()))?;
         engine.program = Program::load(&engine.files);
         for shard in &mut engine.shards {
@@ -62,7 +62,9 @@ impl Engine {
         }
         engine.rebuild_assets();
         engine.begin_running();
-        if engine.program.outline() != outline {
+        let present = engine.program.outline();
+        outline.complete(&present);
+        if present != outline {
             engine.carry_over(&outline);
         }
         Ok(engine)

@@ -130,6 +130,25 @@ impl WhenState {
         }
     }
 
+    /// Judges by the last values at `at`, as the rule is another one now. What is open and no longer holds ends
+    /// at once.
+    pub(crate) fn judge_anew(
+        &mut self,
+        rule: &WhenRule,
+        inputs: &[u32],
+        slots: &[Slot],
+        at: i64,
+        tell: &mut impl FnMut(Step),
+    ) {
+        self.ending_since = NEVER;
+        if self.phase == Phase::Active && self.evaluate(rule, inputs, slots, at) == Some(true) {
+            self.trust(at, tell);
+            self.fire(at, tell);
+        } else {
+            self.judge(rule, inputs, slots, at, tell);
+        }
+    }
+
     /// Lets time pass without a reading: holds elapse, inputs go stale.
     pub(crate) fn advance(
         &mut self,

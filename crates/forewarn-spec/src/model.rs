@@ -132,8 +132,8 @@ pub struct Rule {
     pub consequence: Option<String>,
     /// What to do.
     pub action: Option<String>,
-    /// Fingerprint of everything that decides (assets, condition), not of texts and severity: when it changes
-    /// the rule starts afresh.
+    /// Fingerprint of everything that decides (assets, condition), not of texts and severity: what an alert's
+    /// evidence names.
     pub version: String,
 }
 

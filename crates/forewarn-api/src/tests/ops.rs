@@ -127,7 +127,7 @@ async fn a_sender_whose_clock_runs_ahead_is_named() {
     let server = Server::start().await;
     let ahead = Timestamp::parse(NOW).unwrap().plus_us(600_000_000);
     let body = format!(r#"{{"asset":"plant/p7","signal":"temperature","time":"{ahead}","value":71}}"#);
-    let answer = server.post("/v1/readings", &body).await.json();
+    let answer = server.post("/v1/readings", body).await.json();
     assert_eq!((&answer["accepted"], &answer["ahead"], &answer["late"]), (&json!(1), &json!(1), &json!(0)));
     let ready = server.get("/readyz").await.text();
     assert!(ready.contains("temperature of plant/p7 is 10m ahead of the server's clock"), "{ready}");
