@@ -31,9 +31,18 @@ impl Shard {
     }
 
     /// Builds anew what snapshots do not hold of slots.
-    pub(crate) fn rebuild_index(&mut self) {
+    pub(crate) fn rebuild_index(&mut self, program: &Program) {
         for one in &self.derived {
             self.slots[one.slot as usize].computed = true;
+        }
+        // Each stands after what it rests on.
+        let mut derived: Vec<&DerivedInstance> = self.derived.iter().collect();
+        derived.sort_by_key(|one| one.definition);
+        for DerivedInstance { definition, slot, inputs } in derived {
+            if let Some(definition) = program.derived.get(*definition as usize) {
+                let expiry = definition.node.compute(inputs, &self.slots).expiry;
+                self.slots[*slot as usize].good_until = expiry;
+            }
         }
         self.index =
             self.slots.iter().zip(0..).map(|(slot, number)| ((slot.asset, slot.signal), number)).collect();

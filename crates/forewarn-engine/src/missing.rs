@@ -71,20 +71,22 @@ impl Missing {
     }
 
     /// The series has sent a bad reading, which is no life: it puts an open alert in doubt, and else only
-    /// begins the count if nothing was heard before and it has a `deadline` for that. Says whether that must
-    /// be put into the queue.
+    /// begins the count, up to `deadline`, if nothing was heard before. So does a reading of what a value is
+    /// computed from that gives none. Says whether the deadline must be put into the queue.
     pub(crate) fn muttered(
         &mut self,
         scene: &Scene<'_>,
         rule: u32,
-        (moment, deadline): (Moment, Option<i64>),
+        (moment, deadline): (Moment, i64),
         events: &mut Vec<Event>,
     ) -> bool {
         if self.open && !self.unknown {
             self.unknown = true;
             events.push(self.event(scene, rule, Change::Unknown, moment.wall.max(self.started)));
         }
-        let Some(deadline) = deadline.filter(|_| self.arrived == NO_TIME) else { return false };
+        if self.arrived != NO_TIME {
+            return false;
+        }
         self.arrived = moment.arrived;
         self.must_queue(deadline)
     }

@@ -87,7 +87,7 @@ pub(crate) struct WhenRule {
     pub(crate) when_count: usize,
     pub(crate) hold_us: i64,
     pub(crate) clear_hold_us: i64,
-    pub(crate) tolerance_us: i64,
+    pub(crate) tolerance_us: Option<i64>,
 }
 
 /// A signal computed from others of the same asset.

@@ -301,12 +301,10 @@ impl Shard {
             let source = &slots[slot as usize];
             if let State::Missing(missing) = &mut instance.state {
                 let deadline = moment.arrived.saturating_add(longer_than_us(program, number));
-                // What rests on other signals has not been heard before it had a value.
                 let queue = if source.known {
                     missing.spoke(&scene, number, (moment, deadline), events)
                 } else {
-                    let first = (!source.computed).then_some(deadline);
-                    missing.muttered(&scene, number, (moment, first), events)
+                    missing.muttered(&scene, number, (moment, deadline), events)
                 };
                 if queue {
                     deadlines.push(Reverse((deadline, index)));
@@ -402,10 +400,11 @@ impl Shard {
                 Follow::Gathered => self.gathered.derived[place],
             };
             let DerivedInstance { definition, slot, inputs } = &self.derived[index as usize];
-            let Output { value, clock } =
+            let Output { value, expiry, clock } =
                 program.derived[*definition as usize].node.compute(inputs, &self.slots);
             let slot = &mut self.slots[*slot as usize];
             slot.clock = clock;
+            slot.good_until = expiry;
             match value {
                 Some((value, time)) => slot.take(value, time),
                 None => slot.known = false,

@@ -70,6 +70,9 @@ pub(crate) struct Slot {
     /// Whether it is computed from other signals.
     #[serde(skip)]
     pub(crate) computed: bool,
+    /// Of a computed value, event time after which what it rests on is too old.
+    #[serde(skip)]
+    pub(crate) good_until: i64,
 }
 
 impl Slot {
@@ -85,12 +88,25 @@ impl Slot {
             derived: Box::default(),
             watchers: Box::default(),
             computed: false,
+            good_until: NEVER,
         }
     }
 
-    /// Whether the value may be used at event time `at`.
-    pub(crate) fn is_known_at(&self, at: i64, tolerance_us: i64) -> bool {
-        self.known && at.saturating_sub(self.time) <= tolerance_us
+    /// Whether the value may be used at event time `at`, by a rule of that tolerance.
+    #[inline]
+    pub(crate) fn is_known_at(&self, at: i64, tolerance_us: Option<i64>) -> bool {
+        self.known && at <= self.expiry(tolerance_us)
+    }
+
+    /// Event time after which the value is too old to be used. Without a tolerance a slow series is given time for
+    /// three readings, and a computed value is as good as what it is computed from.
+    #[inline]
+    pub(crate) fn expiry(&self, tolerance_us: Option<i64>) -> i64 {
+        match tolerance_us {
+            Some(tolerance_us) => self.time.saturating_add(tolerance_us),
+            None if self.computed => self.good_until,
+            None => self.time.saturating_add(DEFAULT_TOLERANCE_US.max(self.rhythm().saturating_mul(3))),
+        }
     }
 
     /// Takes a clock that is ahead of `now` to be of now, and the value as much older.
@@ -100,6 +116,7 @@ impl Slot {
             self.clock.newest = now;
             if self.time != NO_TIME {
                 self.time = self.time.saturating_sub(ahead);
+                self.good_until = self.good_until.saturating_sub(ahead);
             }
         }
     }
@@ -115,13 +132,13 @@ impl Slot {
     }
 
     /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from
-    /// the value. A slow series is given time for three readings. The shorter of two gaps counts, so that one
-    /// outage does not make a fast series a slow one.
+    /// the value.
     pub(crate) fn stale_after(&self) -> i64 {
-        self.time.saturating_add(DEFAULT_TOLERANCE_US.max(self.rhythm().saturating_mul(3)))
+        self.expiry(None)
     }
 
-    /// The usual gap between readings, µs of event time; 0 before the third.
+    /// The usual gap between readings, µs of event time; 0 before the third. The shorter of two gaps counts, so
+    /// that one outage does not make a fast series a slow one.
     pub(crate) fn rhythm(&self) -> i64 {
         self.gaps[0].min(self.gaps[1])
     }

@@ -57,7 +57,7 @@ impl Engine {
             rmp_serde::from_slice(body).map_err(|error| broken(&error.to_string()))?;
         engine.program = Program::load(&engine.files);
         for shard in &mut engine.shards {
-            shard.rebuild_index();
+            shard.rebuild_index(&engine.program);
             shard.rebuild_deadlines(&engine.program);
         }
         engine.rebuild_assets();

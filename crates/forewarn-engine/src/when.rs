@@ -317,13 +317,19 @@ impl WhenState {
         let known = self.deciding(rule, inputs).iter().filter_map(|slot| slots.get(*slot as usize));
         known
             .filter(|slot| slot.is_known_at(at, rule.tolerance_us))
-            .map(|slot| slot.time.saturating_add(rule.tolerance_us))
+            .map(|slot| slot.expiry(rule.tolerance_us))
             .min()
             .unwrap_or(NEVER)
     }
 }
 
 /// Evaluates a condition over the values of `inputs` that are known at `at`.
-fn evaluate(expr: &Compiled, inputs: &[u32], slots: &[Slot], at: i64, tolerance_us: i64) -> Option<bool> {
+fn evaluate(
+    expr: &Compiled,
+    inputs: &[u32],
+    slots: &[Slot],
+    at: i64,
+    tolerance_us: Option<i64>,
+) -> Option<bool> {
     with_inputs(inputs, slots, at, tolerance_us, |inputs| expr.eval_bool(inputs))
 }

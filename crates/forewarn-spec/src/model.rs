@@ -137,8 +137,8 @@ pub struct Rule {
     pub version: String,
 }
 
-/// How old a value may be, in event time, where nothing is said about it: in rules without a `tolerance`,
-/// in derived signals and in detectors.
+/// How old a value may be at least, in event time, where nothing is said about it: in rules without a
+/// `tolerance`, in derived signals and in detectors. One of a slow series may be three of its usual gaps old.
 pub const DEFAULT_TOLERANCE_US: i64 = 5 * 60 * 1_000_000;
 
 /// What a rule watches for. Durations are µs.
@@ -154,8 +154,9 @@ pub enum Condition {
         until: Option<Expr>,
         /// The end must hold this long, in event time, before the alert ends.
         clear_hold_us: i64,
-        /// A value older than this, in event time, is unknown.
-        tolerance_us: i64,
+        /// A value older than this, in event time, is unknown. `None`: older than five minutes and than three
+        /// usual gaps of its series.
+        tolerance_us: Option<i64>,
     },
     /// A detector judges one series.
     Detector {
