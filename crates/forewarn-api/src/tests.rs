@@ -98,6 +98,7 @@ pub(crate) fn limits() -> Limits {
         max_body_bytes: 20_000,
         max_line_bytes: 1_000,
         max_future_us: 3_600_000_000,
+        max_ahead_us: 60_000_000,
         max_sql_rows: 1_000,
         max_sql_us: 30_000_000,
         max_sql_memory_bytes: 1 << 30,

@@ -4,8 +4,8 @@
 //! The law is that [`forewarn_spec::Compiled`] and [`lower`] give the same answer on the same row, with null
 //! for unknown. Polars differs from the streaming half in four places, and each is dealt with here:
 //!
-//! - Polars orders NaN above every number and holds NaN equal to itself; IEEE 754 and the engine hold every
-//!   comparison with NaN false (and `!=` true).
+//! - A number that is not finite, be it in a column or the result of an operation, is unknown in the language
+//!   and becomes null here. Polars carries it on, orders NaN above every number and holds it equal to itself.
 //! - Polars takes the `otherwise` branch where a condition is null; here an unknown condition makes the
 //!   result unknown.
 //! - Polars' `%` takes the divisor's sign, its `round` goes to even; the language's are C's `fmod` and
@@ -14,9 +14,9 @@
 //!   bits and signs of zero differ; here the same operations and functions of `f64` serve both halves, so
 //!   that the bits agree.
 //!
-//! A comparison of a signal with a number, the usual case, stays native, so that it can reach the scan of the
-//! Parquet files. The rest runs as closures over columns. Every operand appears once (a bare signal at most
-//! twice), so the plan grows with the expression and no faster.
+//! A comparison of a signal with a number, the usual case, stays native. The rest runs as closures over
+//! columns. Every operand appears once (a bare signal at most twice), so the plan grows with the expression
+//! and no faster.
 
 #[cfg(test)]
 mod tests;
@@ -29,7 +29,12 @@ use polars::prelude::{IntoColumn as _, NewChunkedArray as _};
 /// The polars form of `expr`, over columns of type `f64` that have the names of [`Expr::signals`]; null
 /// stands for unknown.
 pub fn lower(expr: &Expr) -> pl::Expr {
-    lower_node(expr.ast(), expr.signals())
+    let lowered = lower_node(expr.ast(), expr.signals());
+    match expr.ast() {
+        // Every operation takes what is not finite for unknown; a signal by itself has none.
+        Node::Signal(_) => where_finite(lowered.clone(), lowered),
+        _ => lowered,
+    }
 }
 
 fn lower_node(node: &Node, signals: &[SignalName]) -> pl::Expr {
@@ -81,17 +86,22 @@ fn compare(op: BinaryOp, left: &Node, right: &Node, signals: &[SignalName]) -> p
     }
 }
 
-/// A signal against a finite number. Polars holds NaN greater than the number; where that is not what IEEE
-/// 754 says, it is barred.
+/// A signal against a finite number; unknown where the signal is not finite.
 fn native(op: BinaryOp, signal: pl::Expr, limit: pl::Expr) -> pl::Expr {
-    match op {
-        BinaryOp::Equal => signal.eq(limit),
-        BinaryOp::NotEqual => signal.neq(limit),
-        BinaryOp::Less => signal.lt(limit),
-        BinaryOp::LessEqual => signal.lt_eq(limit),
-        BinaryOp::GreaterEqual => signal.clone().gt_eq(limit).and(signal.is_not_nan()),
-        _ => signal.clone().gt(limit).and(signal.is_not_nan()),
-    }
+    let compared = match op {
+        BinaryOp::Equal => signal.clone().eq(limit),
+        BinaryOp::NotEqual => signal.clone().neq(limit),
+        BinaryOp::Less => signal.clone().lt(limit),
+        BinaryOp::LessEqual => signal.clone().lt_eq(limit),
+        BinaryOp::GreaterEqual => signal.clone().gt_eq(limit),
+        _ => signal.clone().gt(limit),
+    };
+    where_finite(signal, compared)
+}
+
+/// `value` where `signal` is finite, null elsewhere.
+fn where_finite(signal: pl::Expr, value: pl::Expr) -> pl::Expr {
+    pl::when(signal.is_finite()).then(value).otherwise(pl::lit(pl::NULL))
 }
 
 const fn mirrored(op: BinaryOp) -> BinaryOp {
@@ -148,13 +158,13 @@ fn call(function: Function, arguments: Vec<pl::Expr>) -> pl::Expr {
     }
 }
 
-/// The first operand where neither is smaller, NaN included, as in the streaming half.
+/// As in the streaming half: whichever comes first, and -0 is smaller than 0.
 fn smaller(a: f64, b: f64) -> f64 {
-    if b < a { b } else { a }
+    if b.total_cmp(&a).is_lt() { b } else { a }
 }
 
 fn larger(a: f64, b: f64) -> f64 {
-    if b > a { b } else { a }
+    if b.total_cmp(&a).is_gt() { b } else { a }
 }
 
 fn unary(operand: pl::Expr, function: fn(f64) -> f64) -> pl::Expr {
@@ -213,14 +223,20 @@ fn choose(condition: pl::Expr, then: pl::Expr, otherwise: pl::Expr, truth: bool)
 
 type Values<'a, T> = Box<dyn Iterator<Item = Option<T>> + 'a>;
 
-/// The numbers of `column`; a single one is repeated `rows` times, as polars does with literals.
+/// The numbers of `column` that are finite; a single one is repeated `rows` times, as polars does with
+/// literals.
 fn numbers(column: &pl::Column, rows: usize) -> pl::PolarsResult<Values<'_, f64>> {
     let values = column.f64()?;
     Ok(if values.len() == 1 {
-        Box::new(std::iter::repeat_n(values.get(0), rows))
+        Box::new(std::iter::repeat_n(values.get(0).and_then(defined), rows))
     } else {
-        Box::new(values.iter())
+        Box::new(values.iter().map(|value| value.and_then(defined)))
     })
+}
+
+/// What is not finite is unknown.
+fn defined(x: f64) -> Option<f64> {
+    x.is_finite().then_some(x)
 }
 
 fn truths(column: &pl::Column, rows: usize) -> pl::PolarsResult<Values<'_, bool>> {
@@ -238,6 +254,7 @@ fn common_length<const N: usize>(columns: [&pl::Column; N]) -> usize {
 }
 
 fn column_of_numbers(named: &pl::Column, values: impl Iterator<Item = Option<f64>>) -> pl::Column {
+    let values = values.map(|value| value.and_then(defined));
     pl::Float64Chunked::from_iter_options(named.name().clone(), values).into_column()
 }
 

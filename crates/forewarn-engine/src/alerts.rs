@@ -28,6 +28,13 @@ struct Alert {
     unknown: bool,
     /// Event time of its newest transition.
     time: Timestamp,
+    /// When an operator did something to it last.
+    #[serde(default = "never")]
+    acted: Timestamp,
+}
+
+const fn never() -> Timestamp {
+    Timestamp::MIN
 }
 
 /// Which alert: rule and asset by number. A rule has at most one on an asset.
@@ -69,12 +76,17 @@ struct Ended {
     /// Why the rule does not load, if it does not.
     #[serde(default)]
     refused: Option<String>,
+    /// Whether the rule is there and no longer watches the asset.
+    #[serde(default)]
+    unwatched: bool,
 }
 
 /// What became of a rule of which the alerts end.
 pub(crate) enum Fate {
-    /// It has another condition.
+    /// It watches other signals, or in another way.
     Changed,
+    /// It is there and no longer watches the asset.
+    Unwatched,
     /// No rule of the name is left.
     Removed,
     /// It is there and does not load, for this reason.
@@ -268,35 +280,39 @@ impl Alerts {
         }
     }
 
-    /// Ends the alerts of rules that are gone or changed, and renumbers the others. `old` are the rules so
-    /// far, `map` gives each its new number; `fate` says what became of an old rule.
+    /// Ends the alerts of rules that are gone or changed, or no longer watch the asset, and renumbers the others.
+    /// `old` are the rules so far, `map` gives each its new number; `watches` says whether a new rule watches an
+    /// asset, `fate` what became of an old rule, of which it is told whether it goes on.
     /// [`Self::tell_ended`] then tells.
     pub(crate) fn retain_rules(
         &mut self,
         old: &[RuleHead],
         map: &[Option<u32>],
-        fate: impl Fn(&str) -> Fate,
+        watches: impl Fn(u32, u32) -> bool,
+        fate: impl Fn(&str, bool) -> Fate,
     ) {
-        let new_number = |rule: u32| map.get(rule as usize).copied().flatten();
+        let new_number = |(rule, asset): Key| {
+            let number = map.get(rule as usize).copied().flatten()?;
+            watches(number, asset).then_some(number)
+        };
         let Self { open, shelves, refused, ended, .. } = std::mem::take(self);
         self.ended = ended;
         for ((rule, asset), alert) in open {
-            if let Some(number) = new_number(rule) {
+            if let Some(number) = new_number((rule, asset)) {
                 self.by_id.insert(alert.id, (number, asset));
                 *self.counts.entry(number).or_default() += 1;
                 self.shelved += usize::from(alert.shelved_until.is_some());
                 self.open.insert((number, asset), alert);
             } else {
+                let continues = map.get(rule as usize).copied().flatten().is_some();
                 let rule = old[rule as usize].clone();
-                let (removed, refused) = match fate(&rule.name) {
-                    Fate::Changed => (false, None),
-                    Fate::Removed => (true, None),
-                    Fate::Refused(why) => (false, Some(why)),
-                };
-                self.ended.push(Ended { rule, asset, alert, removed, refused });
+                let fate = fate(&rule.name, continues);
+                let (removed, unwatched) = (matches!(fate, Fate::Removed), matches!(fate, Fate::Unwatched));
+                let refused = if let Fate::Refused(why) = fate { Some(why) } else { None };
+                self.ended.push(Ended { rule, asset, alert, removed, refused, unwatched });
             }
         }
-        let renumbered = |(rule, asset): Key| new_number(rule).map(|number| (number, asset));
+        let renumbered = |key: Key| new_number(key).map(|number| (number, key.1));
         self.shelves =
             shelves.into_iter().filter_map(|(key, shelf)| Some((renumbered(key)?, shelf))).collect();
         for (key, mut refused) in refused {
@@ -308,16 +324,17 @@ impl Alerts {
         }
     }
 
-    /// Tells of the alerts that ended with their rules.
-    pub(crate) fn tell_ended(&mut self, pen: &mut Pen<'_>) {
-        for Ended { rule, asset, mut alert, removed, refused } in self.ended.drain(..) {
+    /// Tells of the alerts that ended with their rules, at `wall` by the wall clock.
+    pub(crate) fn tell_ended(&mut self, wall: i64, pen: &mut Pen<'_>) {
+        for Ended { rule, asset, mut alert, removed, refused, unwatched } in self.ended.drain(..) {
             alert.state = AlertState::Normal;
             let message = match (&refused, removed) {
                 (Some(why), _) => why,
                 (None, true) => "the rule was removed",
+                (None, false) if unwatched => "the rule no longer watches this asset",
                 (None, false) => "the rule was changed",
             };
-            let time = alert.time;
+            let time = alert.time.max(alert.acted).max(Timestamp(wall));
             pen.write_for(
                 &rule,
                 asset,
@@ -342,6 +359,7 @@ impl Alerts {
             shelved_until,
             unknown: false,
             time: Timestamp::MIN,
+            acted: never(),
         };
         self.open.insert(key, alert);
         self.by_id.insert(id, key);

@@ -30,8 +30,20 @@ impl Shard {
         slot
     }
 
-    /// Builds the index of slots anew.
-    pub(crate) fn rebuild_index(&mut self) {
+    /// Builds anew what snapshots do not hold of slots.
+    pub(crate) fn rebuild_index(&mut self, program: &Program) {
+        for one in &self.derived {
+            self.slots[one.slot as usize].computed = true;
+        }
+        // Each stands after what it rests on.
+        let mut derived: Vec<&DerivedInstance> = self.derived.iter().collect();
+        derived.sort_by_key(|one| one.definition);
+        for DerivedInstance { definition, slot, inputs } in derived {
+            if let Some(definition) = program.derived.get(*definition as usize) {
+                let expiry = definition.node.compute(inputs, &self.slots).expiry;
+                self.slots[*slot as usize].good_until = expiry;
+            }
+        }
         self.index =
             self.slots.iter().zip(0..).map(|(slot, number)| ((slot.asset, slot.signal), number)).collect();
     }
@@ -62,6 +74,7 @@ impl Shard {
                 let signal = names.intern_signal(&definition.name);
                 let slot = self.slot(asset, self.assets[asset as usize].id, signal);
                 self.assets[asset as usize].derived.push(index_u32(self.derived.len()));
+                self.slots[slot as usize].computed = true;
                 self.derived.push(DerivedInstance { definition: definition_index, slot, inputs });
             }
         }
@@ -84,9 +97,15 @@ impl Shard {
     }
 
     /// Drops the instances of rules and the derived signals that are gone or changed and renumbers the
-    /// others: `rules` and `derived` give each old number its new one. [`Shard::instantiate`] then makes the
+    /// others: `rules` and `derived` give each old number its new one, `watches` says whether a new rule watches
+    /// an asset. [`Shard::instantiate`] then makes the
     /// new ones and lines all of them up.
-    pub(crate) fn retain(&mut self, rules: &[Option<u32>], derived: &[Option<u32>]) {
+    pub(crate) fn retain(
+        &mut self,
+        rules: &[Option<u32>],
+        derived: &[Option<u32>],
+        watches: impl Fn(u32, u32) -> bool,
+    ) {
         for slot in &mut self.slots {
             slot.derived = Box::default();
             slot.watchers = Box::default();
@@ -94,7 +113,9 @@ impl Shard {
         let old = std::mem::take(&mut self.instances);
         self.assets.iter_mut().for_each(|asset| asset.instances.clear());
         for mut instance in old {
-            if let Some(rule) = rules.get(instance.rule as usize).copied().flatten() {
+            if let Some(rule) = rules.get(instance.rule as usize).copied().flatten()
+                && watches(rule, self.assets[instance.asset as usize].id)
+            {
                 instance.rule = rule;
                 self.assets[instance.asset as usize].instances.push(index_u32(self.instances.len()));
                 self.instances.push(instance);
@@ -110,6 +131,7 @@ impl Shard {
                 self.derived.push(one);
             } else {
                 slot.known = false;
+                slot.computed = false;
             }
         }
     }

@@ -24,7 +24,10 @@ pub(crate) struct Dictionary {
     asset_numbers: BTreeMap<AssetPath, u32>,
     signals: Vec<SignalName>,
     signal_numbers: BTreeMap<SignalName, u32>,
-    pub(crate) series: Vec<Place>,
+    series: Vec<Place>,
+    /// The asset of each series, which its place says as well, by a longer way.
+    #[serde(skip)]
+    assets_of_series: Vec<u32>,
 }
 
 impl Dictionary {
@@ -52,6 +55,29 @@ impl Dictionary {
         self.assets.len()
     }
 
+    /// How many series there are.
+    pub(crate) fn series_count(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Adds the next series, which stands at `place` and belongs to `asset`.
+    pub(crate) fn push_series(&mut self, place: Place, asset: u32) {
+        self.series.push(place);
+        self.assets_of_series.push(asset);
+    }
+
+    /// Finds the assets of all series anew.
+    pub(crate) fn rebuild_assets(&mut self, asset_at: impl Fn(Place) -> u32) {
+        self.assets_of_series = self.series.iter().map(|place| asset_at(*place)).collect();
+    }
+
+    /// The asset of a series; no asset's number if the series has not been defined.
+    #[inline]
+    pub(crate) fn asset_of(&self, series: SeriesId) -> u32 {
+        self.assets_of_series.get(series.index()).copied().unwrap_or(u32::MAX)
+    }
+
+    #[inline]
     pub(crate) fn place(&self, series: SeriesId) -> Place {
         self.series.get(series.index()).copied().unwrap_or(Place::NOWHERE)
     }

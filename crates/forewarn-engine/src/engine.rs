@@ -11,8 +11,11 @@ use crate::alerts::{Alerts, Fate, Pen};
 use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
-use crate::program::{Outline, Program};
-use crate::shard::{Row, Shard};
+use crate::program::{Outline, Program, RuleHead};
+use crate::running::Running;
+use crate::samples::Samples;
+use crate::shard::{Moment, Row, Shard};
+use crate::slot::NO_TIME;
 
 /// How an engine is built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +52,14 @@ pub struct Engine {
     alerts: Alerts,
     /// The definitions in force, as texts.
     pub(crate) files: Vec<DefinitionFile>,
+    #[serde(default)]
+    pub(crate) running: Running,
     #[serde(skip)]
     pub(crate) program: Program,
     #[serde(skip)]
     events: Vec<Event>,
+    #[serde(skip)]
+    samples: Samples,
 }
 
 impl Engine {
@@ -66,8 +73,10 @@ impl Engine {
             shards,
             alerts: Alerts::default(),
             files: Vec::new(),
+            running: Running::default(),
             program: Program::default(),
             events: Vec::new(),
+            samples: Samples::default(),
         }
     }
 
@@ -81,8 +90,9 @@ impl Engine {
                 self.settle(offset, actions);
             }
             Record::Tick(now) => {
+                self.running.tick(now.0);
                 for shard in &mut self.shards {
-                    shard.tick(&self.program, &self.names, now.0);
+                    shard.tick(&self.program, &self.names, &self.running);
                 }
                 self.settle(offset, actions);
                 let mut pen = Pen {
@@ -96,8 +106,29 @@ impl Engine {
             Record::Series(defs) => self.series(defs, actions),
             Record::Definitions(definitions) => self.definitions(offset, definitions, actions),
             Record::Command(command) => self.command(offset, command, actions),
+            Record::Resumed(resumed) => self.running.resume(resumed.now.0),
             Record::Alert(_) | Record::JobRun(_) | Record::Prediction(_) | Record::LifeEvent(_) => {}
         }
+    }
+
+    /// A snapshot of an earlier version does not say for how long the server has run: as long as readings arrived,
+    /// by the clock.
+    pub(crate) fn begin_running(&mut self) {
+        let slots = self.shards.iter().flat_map(|shard| &shard.slots);
+        if self.running.is_unset()
+            && let Some(newest) = slots.map(|slot| slot.clock.arrived).max().filter(|time| *time != NO_TIME)
+        {
+            self.running = Running::since(newest);
+        }
+    }
+
+    /// Finds again what is not in a snapshot of the dictionary.
+    pub(crate) fn rebuild_assets(&mut self) {
+        let Self { names, shards, .. } = self;
+        names.rebuild_assets(|place| {
+            let shard = shards.get(place.shard as usize);
+            shard.and_then(|shard| shard.asset_id(place.slot)).unwrap_or(u32::MAX)
+        });
     }
 
     /// How it was built.
@@ -113,30 +144,35 @@ impl Engine {
     }
 
     fn readings(&mut self, batch: &ReadingBatch, actions: &mut Actions) {
-        let Self { shards, names, program, .. } = self;
-        let mut strangers = 0usize;
+        let Self { shards, names, program, samples, running, .. } = self;
+        if !batch.is_empty() {
+            running.arrival(batch.arrived.0);
+        }
+        samples.arrange(batch, names);
+        let mut undefined = 0usize;
         for (number, shard) in shards.iter_mut().enumerate() {
-            let columns = batch.series.iter().zip(&batch.time).zip(&batch.value).zip(&batch.flags);
-            for (row, (((series, time), value), flags)) in columns.enumerate() {
-                let place = names.place(*series);
+            let mut at = 0;
+            while at < batch.len() {
+                let place = names.place(batch.series[samples.row(at)]);
+                let end = end_of_sample(batch, names, samples, at);
                 if place.shard as usize == number {
-                    let row = Row {
-                        number: index_u32(row),
-                        slot: place.slot,
-                        time: *time,
-                        value: *value,
-                        flags: *flags,
-                        arrived: batch.arrived.0,
+                    let rows = (at..end).map(|at| row(batch, names, samples.row(at)));
+                    let moment = Moment {
+                        number: samples.number(at),
+                        wall: batch.arrived.0,
+                        arrived: running.now(),
+                        lost: running.lost(),
                     };
-                    shard.reading(program, names, &row);
+                    shard.sample(program, names, moment, rows);
                 } else if number == 0 && place == Place::NOWHERE {
-                    strangers += 1;
+                    undefined += end - at;
                 }
+                at = end;
             }
         }
-        if strangers > 0 {
+        if undefined > 0 {
             actions.problems.push(format!(
-                "{strangers} readings belong to series that the log has not defined; they are \
+                "{undefined} readings belong to series that the log has not defined; they are \
                  judged by no rule"
             ));
         }
@@ -176,10 +212,10 @@ impl Engine {
         let shard_count = self.shards.len();
         let mut touched: Vec<u32> = Vec::new();
         for def in defs {
-            if def.id.index() < self.names.series.len() {
+            if def.id.index() < self.names.series_count() {
                 continue;
             }
-            if def.id.index() > self.names.series.len() {
+            if def.id.index() > self.names.series_count() {
                 actions
                     .problems
                     .push(format!("series {} is defined before those below it; it is passed over", def.id.0));
@@ -189,7 +225,7 @@ impl Engine {
             let signal = self.names.intern_signal(&def.signal);
             let shard = id as usize % shard_count;
             let slot = self.shards[shard].slot(index_u32(id as usize / shard_count), id, signal);
-            self.names.series.push(Place { shard: index_u32(shard), slot });
+            self.names.push_series(Place { shard: index_u32(shard), slot }, id);
             touched.push(id);
         }
         touched.sort_unstable();
@@ -211,6 +247,18 @@ impl Engine {
         actions.problems.extend(self.refused());
         self.carry_over(&old);
         self.tell_ended(offset, actions);
+        let changed: Vec<bool> = self
+            .program
+            .rules
+            .iter()
+            .map(|rule| {
+                old.rules.iter().any(|old| rule.head.continues(old) && old.version != rule.head.version)
+            })
+            .collect();
+        for shard in &mut self.shards {
+            shard.judge_anew(&self.program, &self.names, &changed, &self.running);
+        }
+        self.settle(offset, actions);
     }
 
     /// What of the definitions in force no longer loads, a sentence each.
@@ -219,31 +267,36 @@ impl Engine {
         self.program.refused.iter().map(ToString::to_string).collect()
     }
 
-    /// Carries state over from the `old` definitions to those in force. A rule whose condition is the same
-    /// keeps its state and its alerts, a derived signal that is computed alike its value; alerts of other
-    /// rules end, which the next step tells.
+    /// Carries state over from the `old` definitions to those in force. A rule that watches the same signals in
+    /// the same way keeps its state and its alerts on the assets that it goes on to watch, a derived signal
+    /// that is computed alike its value; other alerts end, which the next step tells.
     pub(crate) fn carry_over(&mut self, old: &Outline) {
         let new = self.program.outline();
-        let rules: BTreeMap<(&str, &str), u32> = new
-            .rules
-            .iter()
-            .enumerate()
-            .map(|(index, rule)| ((&*rule.name, rule.version.as_str()), index_u32(index)))
-            .collect();
-        let rules: Vec<Option<u32>> =
-            old.rules.iter().map(|rule| rules.get(&(&*rule.name, rule.version.as_str())).copied()).collect();
+        let numbers: BTreeMap<&str, u32> =
+            new.rules.iter().enumerate().map(|(index, rule)| (&*rule.name, index_u32(index))).collect();
+        let continues = |old: &RuleHead| {
+            let number = numbers.get(&*old.name).copied()?;
+            new.rules[number as usize].continues(old).then_some(number)
+        };
+        let rules: Vec<Option<u32>> = old.rules.iter().map(continues).collect();
         let derived: BTreeMap<&str, u32> =
             new.derived.iter().enumerate().map(|(index, key)| (key.as_str(), index_u32(index))).collect();
         let derived: Vec<Option<u32>> =
             old.derived.iter().map(|key| derived.get(key.as_str()).copied()).collect();
-        self.alerts.retain_rules(&old.rules, &rules, |name| {
-            if let Some(refused) = self.program.refused_rule(name) {
+        let Self { program, names, .. } = self;
+        let watches = |rule: u32, asset: u32| program.rules[rule as usize].assets.matches(names.asset(asset));
+        self.alerts.retain_rules(&old.rules, &rules, watches, |name, continues| {
+            if let Some(refused) = program.refused_rule(name) {
                 return Fate::Refused(refused.to_string());
             }
-            if new.rules.iter().any(|rule| *rule.name == *name) { Fate::Changed } else { Fate::Removed }
+            match (continues, numbers.contains_key(name)) {
+                (true, _) => Fate::Unwatched,
+                (false, true) => Fate::Changed,
+                (false, false) => Fate::Removed,
+            }
         });
         for shard in &mut self.shards {
-            shard.retain(&rules, &derived);
+            shard.retain(&rules, &derived, watches);
         }
         for id in 0..self.names.asset_count() {
             self.instantiate(index_u32(id), true);
@@ -263,7 +316,7 @@ impl Engine {
             cause: offset,
             transitions: &mut actions.transitions,
         };
-        self.alerts.tell_ended(&mut pen);
+        self.alerts.tell_ended(self.running.wall(), &mut pen);
     }
 
     fn command(&mut self, offset: Offset, command: &OperatorCommand, actions: &mut Actions) {
@@ -276,6 +329,34 @@ impl Engine {
         if let Err(problem) = self.alerts.command(command, self.options.max_alerts_per_rule, &mut pen) {
             actions.problems.push(problem);
         }
+    }
+}
+
+/// Where the sample ends that begins with the row judged as the `at`-th: its rows are of one asset and time.
+#[inline]
+fn end_of_sample(batch: &ReadingBatch, names: &Dictionary, samples: &Samples, at: usize) -> usize {
+    let first = samples.row(at);
+    let mut end = at + 1;
+    while end < batch.len() {
+        let next = samples.row(end);
+        if batch.time[next] != batch.time[first]
+            || names.asset_of(batch.series[next]) != names.asset_of(batch.series[first])
+        {
+            break;
+        }
+        end += 1;
+    }
+    end
+}
+
+#[inline]
+fn row(batch: &ReadingBatch, names: &Dictionary, row: usize) -> Row {
+    Row {
+        slot: names.place(batch.series[row]).slot,
+        // A time that lies ahead of now is not believed.
+        time: if batch.flags[row].is_ahead() { batch.arrived.0 } else { batch.time[row] },
+        value: batch.value[row],
+        flags: batch.flags[row],
     }
 }
 

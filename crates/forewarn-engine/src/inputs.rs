@@ -10,7 +10,7 @@ pub(crate) fn with_inputs<T>(
     inputs: &[u32],
     slots: &[Slot],
     at: i64,
-    tolerance_us: i64,
+    tolerance_us: Option<i64>,
     use_them: impl FnOnce(&Inputs<'_>) -> T,
 ) -> T {
     if inputs.len() <= 4 {
@@ -24,7 +24,7 @@ fn gather<const N: usize, T>(
     inputs: &[u32],
     slots: &[Slot],
     at: i64,
-    tolerance_us: i64,
+    tolerance_us: Option<i64>,
     use_them: impl FnOnce(&Inputs<'_>) -> T,
 ) -> T {
     let mut values = [0.0; N];

@@ -7,7 +7,7 @@ use crate::episode::Episode;
 use crate::event::Event;
 use crate::program::RuleWatch;
 use crate::scene::Scene;
-use crate::slot::Clock;
+use crate::slot::{Clock, Slot};
 use crate::state::State;
 use crate::when::Passed;
 
@@ -39,22 +39,23 @@ impl Instance {
     }
 
     /// Lets time without a reading pass: an expression rule's holds elapse and its inputs go stale, a
-    /// detector's open alert falls into doubt. `passed` says how much, by the clock of what the rule watches.
+    /// detector's open alert falls into doubt. `passed` says how much, by the clock of what the rule watches and
+    /// the usual gap between its readings.
     pub(crate) fn advance(
         &mut self,
         scene: &Scene<'_>,
-        passed: impl FnOnce(Clock) -> Passed,
+        passed: impl FnOnce(Clock, i64) -> Passed,
         events: &mut Vec<Event>,
     ) {
         let number = self.rule;
         if let State::When(inputs, when) = &mut self.state {
             let RuleWatch::When(rule) = &scene.program.rules[number as usize].watch else { return };
-            let passed = passed(Clock::latest(inputs, scene.slots));
+            let passed = passed(Clock::latest(inputs, scene.slots), Slot::latest_rhythm(inputs, scene.slots));
             when.advance(rule, inputs, scene.slots, passed, &mut |step| {
                 events.push(scene.when_event(number, rule, inputs, step));
             });
         } else if let Some(slot) = self.doubtful_slot().map(|slot| &scene.slots[slot as usize])
-            && slot.stale_after() < passed(slot.clock).to
+            && slot.stale_after() < passed(slot.clock, slot.rhythm()).to
         {
             self.doubt(scene, slot.stale_after(), events);
         }

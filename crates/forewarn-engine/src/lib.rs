@@ -4,8 +4,8 @@
 //! no I/O, no randomness and no concurrency in here: wall-clock time is a record like any other, so the same
 //! log gives the same alerts, bit for bit, live, after a crash, in a backtest and in a test.
 //!
-//! A reading runs through a [shard](shard), where [nodes](node) compute signals from others and rules find
-//! how their conditions change; the [life cycle](alerts) makes transitions of that and of operators'
+//! A [sample](samples) runs through a [shard](shard), where [nodes](node) compute signals from others and
+//! rules find how their conditions change; the [life cycle](alerts) makes transitions of that and of operators'
 //! commands. [`detect`] judges single series.
 
 mod alerts;
@@ -22,6 +22,8 @@ mod message;
 mod missing;
 mod node;
 mod program;
+mod running;
+mod samples;
 mod scene;
 mod shard;
 mod slot;

@@ -8,6 +8,7 @@ use crate::event::{Change, Event};
 use crate::message;
 use crate::program::{Program, RuleWatch};
 use crate::scene::Scene;
+use crate::shard::Moment;
 use crate::slot::{NEVER, NO_TIME};
 
 /// Waits for the readings of one series.
@@ -21,7 +22,7 @@ pub(crate) struct Missing {
     /// Which one, if it is `armed`. Others may stand there from before the clock was set back; they are void.
     #[serde(skip)]
     pub(crate) queued: i64,
-    /// Wall-clock time of the newest usable reading's arrival, late or not, as silence is about arrival; of
+    /// Running time of the newest usable reading's arrival, late or not, as silence is about arrival; of
     /// the first one's if none was usable; the smallest number before.
     pub(crate) arrived: i64,
     /// Whether bad readings came while the series was reported silent.
@@ -36,7 +37,7 @@ impl Missing {
 
     /// Whether `deadline` must be put into the queue. The one that stands there is checked in time, unless
     /// the clock was set back.
-    fn must_queue(&mut self, deadline: i64) -> bool {
+    pub(crate) fn must_queue(&mut self, deadline: i64) -> bool {
         let must = !self.armed || deadline < self.queued;
         if must {
             (self.armed, self.queued) = (true, deadline);
@@ -44,47 +45,53 @@ impl Missing {
         must
     }
 
-    /// The series has spoken, at wall-clock time `arrived`, and may be silent until `deadline`. Says whether
-    /// that must be put into the queue.
+    /// The series has spoken, and may be silent until `deadline`. Says whether that must be put into the queue.
     pub(crate) fn spoke(
         &mut self,
         scene: &Scene<'_>,
         rule: u32,
-        (arrived, deadline): (i64, i64),
+        (moment, deadline): (Moment, i64),
         events: &mut Vec<Event>,
     ) -> bool {
-        self.arrived = arrived;
+        self.arrived = moment.arrived;
         if self.open {
-            let time = arrived.max(self.started);
-            if std::mem::take(&mut self.unknown) {
-                events.push(self.event(scene, rule, Change::Known, time));
-            }
-            self.open = false;
-            events.push(self.event(scene, rule, Change::End, time));
+            self.end(scene, rule, moment.wall, events);
         }
         self.must_queue(deadline)
     }
 
+    /// It is no longer silent, at `wall` by the wall clock.
+    pub(crate) fn end(&mut self, scene: &Scene<'_>, rule: u32, wall: i64, events: &mut Vec<Event>) {
+        let time = wall.max(self.started);
+        if std::mem::take(&mut self.unknown) {
+            events.push(self.event(scene, rule, Change::Known, time));
+        }
+        self.open = false;
+        events.push(self.event(scene, rule, Change::End, time));
+    }
+
     /// The series has sent a bad reading, which is no life: it puts an open alert in doubt, and else only
-    /// begins the count if nothing was heard before and it has a `deadline` for that. Says whether that must
-    /// be put into the queue.
+    /// begins the count, up to `deadline`, if nothing was heard before. So does a reading of what a value is
+    /// computed from that gives none. Says whether the deadline must be put into the queue.
     pub(crate) fn muttered(
         &mut self,
         scene: &Scene<'_>,
         rule: u32,
-        (arrived, deadline): (i64, Option<i64>),
+        (moment, deadline): (Moment, i64),
         events: &mut Vec<Event>,
     ) -> bool {
         if self.open && !self.unknown {
             self.unknown = true;
-            events.push(self.event(scene, rule, Change::Unknown, arrived.max(self.started)));
+            events.push(self.event(scene, rule, Change::Unknown, moment.wall.max(self.started)));
         }
-        let Some(deadline) = deadline.filter(|_| self.arrived == NO_TIME) else { return false };
-        self.arrived = arrived;
+        if self.arrived != NO_TIME {
+            return false;
+        }
+        self.arrived = moment.arrived;
         self.must_queue(deadline)
     }
 
-    /// The series has been silent since before `started`, which is past its deadline.
+    /// The series has been silent since before `started`, by the wall clock, which is past its deadline.
     pub(crate) fn silent(&mut self, scene: &Scene<'_>, rule: u32, started: i64, events: &mut Vec<Event>) {
         self.open = true;
         self.armed = false;

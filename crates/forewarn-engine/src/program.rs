@@ -34,9 +34,21 @@ pub(crate) struct CompiledRule {
 pub(crate) struct RuleHead {
     pub(crate) name: SignalName,
     pub(crate) severity: Severity,
-    /// Fingerprint of the condition and of the derived signals it rests on: when it changes the rule starts
-    /// afresh.
+    /// Fingerprint of the assets, of the condition and of the derived signals it rests on: when it changes,
+    /// what is open is judged anew.
     pub(crate) version: String,
+    /// Fingerprint of the kind of condition, of its signals and of the derived ones among them: when it changes
+    /// the rule starts afresh. Snapshots before version 4 have none.
+    #[serde(default)]
+    pub(crate) shape: String,
+}
+
+impl RuleHead {
+    /// Whether the state of a rule so far, on an asset that both watch, is state of this one.
+    pub(crate) fn continues(&self, old: &Self) -> bool {
+        self.name == old.name
+            && (self.version == old.version || (!old.shape.is_empty() && self.shape == old.shape))
+    }
 }
 
 /// Names what state belongs to: rules and derived signals, by number.
@@ -45,6 +57,16 @@ pub(crate) struct Outline {
     pub(crate) rules: Vec<RuleHead>,
     /// Keys of derived signals.
     pub(crate) derived: Vec<String>,
+}
+
+impl Outline {
+    /// Adds the shapes that a snapshot before version 4 does not hold, of rules that are the same in `present`.
+    pub(crate) fn complete(&mut self, present: &Self) {
+        for rule in self.rules.iter_mut().filter(|rule| rule.shape.is_empty()) {
+            let same = present.rules.iter().find(|one| one.continues(rule));
+            rule.shape = same.map_or_else(String::new, |same| same.shape.clone());
+        }
+    }
 }
 
 /// What a rule watches.
@@ -65,7 +87,7 @@ pub(crate) struct WhenRule {
     pub(crate) when_count: usize,
     pub(crate) hold_us: i64,
     pub(crate) clear_hold_us: i64,
-    pub(crate) tolerance_us: i64,
+    pub(crate) tolerance_us: Option<i64>,
 }
 
 /// A signal computed from others of the same asset.
@@ -172,10 +194,24 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
             RuleWatch::Missing { signal: signal.clone(), longer_than_us: *longer_than_us }
         }
     };
-    let head = RuleHead { name: rule.name.clone(), severity: rule.severity, version: rule.version.clone() };
+    let head = RuleHead {
+        name: rule.name.clone(),
+        severity: rule.severity,
+        version: rule.version.clone(),
+        shape: String::new(),
+    };
     let mut compiled = CompiledRule { head, assets: rule.assets.clone(), watch };
     let rests_on: String =
         compiled.signals().iter().filter_map(|signal| sources.get(signal).map(String::as_str)).collect();
+    let mut signals: Vec<&str> = compiled.signals().iter().map(|signal| &**signal).collect();
+    signals.sort_unstable();
+    signals.dedup();
+    let kind = match &rule.condition {
+        Condition::When { .. } => "when".to_owned(),
+        Condition::Detector { detector, .. } => detector.shape(),
+        Condition::Missing { .. } => "missing".to_owned(),
+    };
+    compiled.head.shape = fingerprint(format!("{kind} {}{rests_on}", signals.join(" ")).as_bytes());
     if !rests_on.is_empty() {
         compiled.head.version = fingerprint(format!("{}{rests_on}", rule.version).as_bytes());
     }

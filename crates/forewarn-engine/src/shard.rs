@@ -2,7 +2,9 @@
 //!
 //! All state stands in dense vectors: slots (one a signal of an asset), assets, rule instances. A slot knows
 //! beforehand which derived signals a reading of it changes and which instances then judge, in order, so the
-//! loop looks nothing up and allocates nothing; only a change of a rule's condition does.
+//! loop looks nothing up and allocates nothing; only a change of a rule's condition does. A sample of several
+//! readings is stored whole first; then each of the derived signals of all of them follows once, and each of
+//! the instances judges once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -17,6 +19,7 @@ use crate::instance::Instance;
 use crate::missing::longer_than_us;
 use crate::node::Output;
 use crate::program::{Program, RuleWatch};
+use crate::running::Running;
 use crate::scene::Scene;
 use crate::slot::{Clock, NEVER, NO_TIME, Slot};
 use crate::state::State;
@@ -27,7 +30,7 @@ use crate::when::Passed;
 pub(crate) struct AssetState {
     /// Its number in the dictionary.
     pub(crate) id: u32,
-    /// Wall-clock time from which on time alone may change something for one of its rules.
+    /// Running time from which on time alone may change something for one of its rules.
     due: i64,
     /// Whether it stands in [`Shard::armed`].
     armed: bool,
@@ -44,6 +47,10 @@ pub(crate) struct DerivedInstance {
     pub(crate) inputs: Box<[u32]>,
 }
 
+/// Readings that are not late come in order of time, but for those judged as of their arrival. A step back by
+/// more than this is one of the server's clock.
+const CLOCK_SET_BACK_US: i64 = 60_000_000;
+
 /// Every n-th asset.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Shard {
@@ -56,24 +63,62 @@ pub(crate) struct Shard {
     pub(crate) derived: Vec<DerivedInstance>,
     /// Assets with a running hold, or with an alert whose inputs may go stale: those a tick must look at.
     armed: Vec<u32>,
-    /// Deadlines of `missing` rules, in wall-clock time, with the instance. A deadline that comes up is
+    /// Deadlines of `missing` rules, in running time, with the instance. A deadline that comes up is
     /// checked against the newest arrival and put back, so that a reading costs nothing here.
     #[serde(skip)]
     deadlines: BinaryHeap<Reverse<(i64, u32)>>,
     /// What the present record has changed.
     #[serde(skip)]
     pub(crate) events: Vec<Event>,
+    #[serde(skip)]
+    gathered: Gathered,
 }
 
 /// A reading on its way through the shard.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
-    pub(crate) number: u32,
     pub(crate) slot: u32,
     pub(crate) time: i64,
     pub(crate) value: f64,
     pub(crate) flags: ReadingFlags,
+}
+
+/// What is common to the readings of a sample.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// What the sample goes by in its record.
+    pub(crate) number: u32,
+    /// When it arrived, by the wall clock.
+    pub(crate) wall: i64,
+    /// When it arrived, in running time.
     pub(crate) arrived: i64,
+    /// All time that did not count so far.
+    pub(crate) lost: i64,
+}
+
+impl Moment {
+    /// The clock of a series of which no reading has been heard before.
+    const fn clock(self) -> Clock {
+        Clock { newest: NO_TIME, arrived: self.arrived, lost: self.lost }
+    }
+}
+
+/// The readings of a sample of several, and what follows from all of them.
+#[derive(Debug, Default)]
+struct Gathered {
+    rows: Vec<Row>,
+    /// As of [`Slot`].
+    derived: Vec<u32>,
+    watchers: Vec<u32>,
+}
+
+/// Where it stands what follows from a sample.
+#[derive(Debug, Clone, Copy)]
+enum Follow {
+    /// In the slot of its one reading.
+    Slot(u32),
+    /// In what was gathered from its readings.
+    Gathered,
 }
 
 impl AssetState {
@@ -83,37 +128,102 @@ impl AssetState {
 }
 
 impl Shard {
-    /// Takes one reading through: time passes up to it, it is stored, derived signals follow, rules judge.
+    /// The number in the dictionary of the asset that a slot belongs to.
+    pub(crate) fn asset_id(&self, slot: u32) -> Option<u32> {
+        let slot = self.slots.get(slot as usize)?;
+        self.assets.get(slot.asset as usize).map(|asset| asset.id)
+    }
+
+    /// Takes one sample through: time passes up to it, it is stored, derived signals follow, rules judge.
+    /// Then detectors look at its late readings.
     #[inline]
-    pub(crate) fn reading(&mut self, program: &Program, names: &Dictionary, row: &Row) {
+    pub(crate) fn sample(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        moment: Moment,
+        mut rows: impl ExactSizeIterator<Item = Row>,
+    ) {
+        if rows.len() != 1 {
+            return self.gathered_sample(program, names, moment, rows);
+        }
+        let Some(row) = rows.next() else { return };
         if !row.value.is_finite() {
             return;
         }
         let Some(asset) = self.slots.get(row.slot as usize).map(|slot| slot.asset) else { return };
-        let usable = row.flags.quality() != Quality::Bad;
         if row.flags.is_late() {
-            self.judge_late(program, names, row, usable, asset);
-            return;
+            return self.judge_late(program, names, moment, &row, asset);
         }
+        let follow = Follow::Slot(row.slot);
         if self.assets[asset as usize].armed {
-            self.advance(program, names, row, asset);
+            self.advance(program, names, moment, (follow, row.time), asset);
         }
-        let slot = &mut self.slots[row.slot as usize];
-        slot.clock = slot.clock.max(Clock { newest: row.time, arrived: row.arrived });
-        if usable {
-            slot.take(row.value, row.time);
-        } else {
-            slot.known = false;
-        }
-        for index in 0..slot.derived.len() {
-            let derived = self.slots[row.slot as usize].derived[index];
-            self.derive(program, derived);
-        }
-        self.judge(program, names, row, asset);
+        self.store(&row, moment);
+        self.derive(program, follow);
+        self.judge(program, names, moment, follow, asset);
     }
 
-    /// Lets wall-clock time pass up to `now`: holds elapse, inputs go stale, silences are found.
-    pub(crate) fn tick(&mut self, program: &Program, names: &Dictionary, now: i64) {
+    /// A sample of several readings.
+    fn gathered_sample(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        moment: Moment,
+        rows: impl Iterator<Item = Row>,
+    ) {
+        let Self { slots, instances, derived, gathered, .. } = self;
+        gathered.rows.clear();
+        gathered.rows.extend(rows.filter(|row| row.value.is_finite() && (row.slot as usize) < slots.len()));
+        gathered.derived.clear();
+        gathered.watchers.clear();
+        for row in gathered.rows.iter().filter(|row| !row.flags.is_late()) {
+            let slot = &slots[row.slot as usize];
+            gathered.derived.extend_from_slice(&slot.derived);
+            gathered.watchers.extend_from_slice(&slot.watchers);
+        }
+        gathered.derived.sort_unstable_by_key(|index| derived[*index as usize].definition);
+        gathered.derived.dedup();
+        gathered.watchers.sort_unstable_by_key(|index| instances[*index as usize].rule);
+        gathered.watchers.dedup();
+        let Some(first) = gathered.rows.first() else { return };
+        let (asset, time) = (slots[first.slot as usize].asset, first.time);
+        let rows = std::mem::take(&mut gathered.rows);
+        if rows.iter().any(|row| !row.flags.is_late()) {
+            if self.assets[asset as usize].armed {
+                self.advance(program, names, moment, (Follow::Gathered, time), asset);
+            }
+            for row in rows.iter().filter(|row| !row.flags.is_late()) {
+                self.store(row, moment);
+            }
+            self.derive(program, Follow::Gathered);
+            self.judge(program, names, moment, Follow::Gathered, asset);
+        }
+        for row in rows.iter().filter(|row| row.flags.is_late()) {
+            self.judge_late(program, names, moment, row, asset);
+        }
+        self.gathered.rows = rows;
+    }
+
+    /// Puts a reading that is not late into its slot.
+    #[inline]
+    fn store(&mut self, row: &Row, moment: Moment) {
+        let slot = &mut self.slots[row.slot as usize];
+        if slot.clock.newest.saturating_sub(row.time) > CLOCK_SET_BACK_US {
+            let asset = slot.asset;
+            return self.set_back(asset, row, moment);
+        }
+        slot.clock = slot.clock.max(Clock { newest: row.time, ..moment.clock() });
+        if row.flags.quality() == Quality::Bad {
+            slot.known = false;
+        } else {
+            slot.take(row.value, row.time);
+        }
+    }
+
+    /// Lets running time pass: holds elapse, inputs go stale, silences are found.
+    pub(crate) fn tick(&mut self, program: &Program, names: &Dictionary, running: &Running) {
+        let now = running.now();
         let mut index = 0;
         while index < self.armed.len() {
             let asset = self.armed[index];
@@ -132,7 +242,7 @@ impl Shard {
                 break;
             }
             self.deadlines.pop();
-            self.check_silence(program, names, (deadline, instance), now);
+            self.check_silence(program, names, (deadline, instance), running);
         }
     }
 
@@ -167,12 +277,12 @@ impl Shard {
         }
     }
 
-    /// The rules that watch the row's slot judge, now that it is taken in.
-    fn judge(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32) {
-        let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
+    /// The rules that watch what was stored or derived judge.
+    fn judge(&mut self, program: &Program, names: &Dictionary, moment: Moment, follow: Follow, asset: u32) {
+        let Self { slots, assets, instances, armed, deadlines, events, gathered, .. } = self;
         let state = &mut assets[asset as usize];
-        let scene = Scene { program, names, slots: &*slots, asset: state.id, row: row.number };
-        for &index in &*slots[row.slot as usize].watchers {
+        let scene = Scene { program, names, slots: &*slots, asset: state.id, row: moment.number };
+        for &index in watchers(follow, slots, gathered) {
             let instance = &mut instances[index as usize];
             let number = instance.rule;
             if let State::When(inputs, when) = &mut instance.state {
@@ -183,29 +293,26 @@ impl Shard {
                     events.push(scene.when_event(number, rule, inputs, step));
                 });
                 if !when.is_idle() {
-                    arm(state, clock.wall_time(when.due(rule, inputs, slots, at)), asset, armed);
+                    arm(state, clock.running_time(when.due(rule, inputs, slots, at)), asset, armed);
                 }
                 continue;
             }
             let Some(slot) = instance.slot() else { continue };
             let source = &slots[slot as usize];
-            let (time_us, value) =
-                if slot == row.slot { (row.time, row.value) } else { (source.clock.newest, source.value) };
             if let State::Missing(missing) = &mut instance.state {
-                let deadline = row.arrived.saturating_add(longer_than_us(program, number));
-                // What rests on other signals has not been heard before it had a value.
+                let deadline = moment.arrived.saturating_add(longer_than_us(program, number));
                 let queue = if source.known {
-                    missing.spoke(&scene, number, (row.arrived, deadline), events)
+                    missing.spoke(&scene, number, (moment, deadline), events)
                 } else {
-                    let first = (slot == row.slot).then_some(deadline);
-                    missing.muttered(&scene, number, (row.arrived, first), events)
+                    missing.muttered(&scene, number, (moment, deadline), events)
                 };
                 if queue {
                     deadlines.push(Reverse((deadline, index)));
                 }
             } else if source.known {
-                if instance.detect(&scene, Sample { time_us, value, late: false }, events) {
-                    arm(state, source.clock.wall_time(source.stale_after()), asset, armed);
+                let sample = Sample { time_us: source.clock.newest, value: source.value, late: false };
+                if instance.detect(&scene, sample, events) {
+                    arm(state, source.clock.running_time(source.stale_after()), asset, armed);
                 }
             } else {
                 instance.doubt(&scene, source.clock.newest, events);
@@ -216,14 +323,14 @@ impl Shard {
     /// A late reading: detectors judge it against the present state, nothing else changes but that the series
     /// has spoken. One that only repeats the present value at its time says nothing at all.
     #[cold]
-    fn judge_late(&mut self, program: &Program, names: &Dictionary, row: &Row, usable: bool, asset: u32) {
+    fn judge_late(&mut self, program: &Program, names: &Dictionary, moment: Moment, row: &Row, asset: u32) {
         let present = &self.slots[row.slot as usize];
-        if (present.time, present.value) == (row.time, row.value) {
+        if (present.time, present.value) == (row.time, row.value) || row.flags.quality() == Quality::Bad {
             return;
         }
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
         let scene =
-            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
+            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: moment.number };
         for &index in &*slots[row.slot as usize].watchers {
             let instance = &mut instances[index as usize];
             if instance.slot() != Some(row.slot) {
@@ -231,61 +338,121 @@ impl Shard {
             }
             let number = instance.rule;
             if let State::Missing(missing) = &mut instance.state {
-                let deadline = row.arrived.saturating_add(longer_than_us(program, number));
-                if usable && missing.spoke(&scene, number, (row.arrived, deadline), events) {
+                let deadline = moment.arrived.saturating_add(longer_than_us(program, number));
+                if missing.spoke(&scene, number, (moment, deadline), events) {
                     deadlines.push(Reverse((deadline, index)));
                 }
-            } else if usable
-                && instance.detect(&scene, Sample { time_us: row.time, value: row.value, late: true }, events)
-            {
+                continue;
+            }
+            let sample = Sample { time_us: row.time, value: row.value, late: true };
+            if instance.detect(&scene, sample, events) {
                 let source = &slots[row.slot as usize];
-                arm(&mut assets[asset as usize], source.clock.wall_time(source.stale_after()), asset, armed);
+                arm(
+                    &mut assets[asset as usize],
+                    source.clock.running_time(source.stale_after()),
+                    asset,
+                    armed,
+                );
             }
         }
     }
 
-    /// Computes a derived signal and puts the result into its slot.
-    fn derive(&mut self, program: &Program, derived: u32) {
-        let DerivedInstance { definition, slot, inputs } = &self.derived[derived as usize];
-        let Output { value, clock } = program.derived[*definition as usize].node.compute(inputs, &self.slots);
-        let slot = &mut self.slots[*slot as usize];
-        slot.clock = clock;
-        match value {
-            Some((value, time)) => slot.take(value, time),
-            None => slot.known = false,
+    /// Stores a reading that is not late and yet far older than the newest of its series: the server's clock
+    /// was set back, by which that one had got its time. What is ahead of the present arrival is taken to be of
+    /// now; holds go on where they stood.
+    #[cold]
+    fn set_back(&mut self, asset: u32, row: &Row, moment: Moment) {
+        let Self { slots, assets, instances, index, .. } = self;
+        let before: Vec<(u32, i64)> = assets[asset as usize]
+            .instances
+            .iter()
+            .filter_map(|index| match &instances[*index as usize].state {
+                State::When(inputs, _) => Some((*index, Clock::latest(inputs, slots).newest)),
+                State::Detector(..) | State::Missing(_) => None,
+            })
+            .collect();
+        for (_, slot) in index.range((asset, 0)..=(asset, u32::MAX)) {
+            slots[*slot as usize].set_back(moment.wall);
+        }
+        for (index, newest) in before {
+            let State::When(inputs, when) = &mut instances[index as usize].state else { continue };
+            when.shift(Clock::latest(inputs, slots).newest.saturating_sub(newest));
+        }
+        let slot = &mut slots[row.slot as usize];
+        slot.clock = slot.clock.max(Clock { newest: row.time, ..moment.clock() });
+        if row.flags.quality() == Quality::Bad {
+            slot.known = false;
+        } else {
+            slot.take(row.value, row.time);
         }
     }
 
-    /// Lets event time pass up to a row that is about to be taken in, for the rules that watch its slot.
+    /// Computes the derived signals that follow from a sample and puts the results into their slots.
+    #[inline]
+    fn derive(&mut self, program: &Program, follow: Follow) {
+        let count = match follow {
+            Follow::Slot(slot) => self.slots[slot as usize].derived.len(),
+            Follow::Gathered => self.gathered.derived.len(),
+        };
+        for place in 0..count {
+            let index = match follow {
+                Follow::Slot(slot) => self.slots[slot as usize].derived[place],
+                Follow::Gathered => self.gathered.derived[place],
+            };
+            let DerivedInstance { definition, slot, inputs } = &self.derived[index as usize];
+            let Output { value, expiry, clock } =
+                program.derived[*definition as usize].node.compute(inputs, &self.slots);
+            let slot = &mut self.slots[*slot as usize];
+            slot.clock = clock;
+            slot.good_until = expiry;
+            match value {
+                Some((value, time)) => slot.take(value, time),
+                None => slot.known = false,
+            }
+        }
+    }
+
+    /// Lets event time pass up to a sample that is about to be stored, for the rules that watch it.
     #[cold]
-    fn advance(&mut self, program: &Program, names: &Dictionary, row: &Row, asset: u32) {
-        let Self { slots, assets, instances, events, .. } = self;
+    fn advance(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        moment: Moment,
+        (follow, time): (Follow, i64),
+        asset: u32,
+    ) {
+        let Self { slots, assets, instances, events, gathered, .. } = self;
         let scene =
-            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: row.number };
-        for &index in &*slots[row.slot as usize].watchers {
+            Scene { program, names, slots: &*slots, asset: assets[asset as usize].id, row: moment.number };
+        for &index in watchers(follow, slots, gathered) {
             instances[index as usize].advance(
                 &scene,
-                |clock| Passed { at: clock.newest, to: clock.newest.max(row.time), inclusive: false },
+                |clock, rhythm| Passed::up_to(time, clock, rhythm, moment.lost),
                 events,
             );
         }
     }
 
-    /// Lets time pass for all rules of an asset, until the wall clock shows `now`.
+    /// Lets time pass for all rules of an asset, up to the running time `now`.
     #[cold]
     fn wait(&mut self, program: &Program, names: &Dictionary, asset: u32, now: i64) {
         let Self { slots, assets, instances, events, .. } = self;
         let state = &assets[asset as usize];
         let scene = Scene { program, names, slots: &*slots, asset: state.id, row: 0 };
         for &index in &state.instances {
-            let passed =
-                |clock: Clock| Passed { at: clock.newest, to: clock.event_time(now), inclusive: true };
+            let passed = |clock: Clock, _| Passed {
+                at: clock.newest,
+                to: clock.event_time(now),
+                inclusive: true,
+                lost: 0,
+            };
             instances[index as usize].advance(&scene, passed, events);
         }
         self.assets[asset as usize].due = self.due(program, asset, now);
     }
 
-    /// Wall-clock time after `now` from which on time alone may change something for a rule of the asset.
+    /// Running time after `now` from which on time alone may change something for a rule of the asset.
     fn due(&self, program: &Program, asset: u32, now: i64) -> i64 {
         let instances =
             self.assets[asset as usize].instances.iter().map(|index| &self.instances[*index as usize]);
@@ -293,15 +460,63 @@ impl Shard {
             match (&instance.state, &program.rules[instance.rule as usize].watch) {
                 (State::When(inputs, when), RuleWatch::When(rule)) => {
                     let clock = Clock::latest(inputs, &self.slots);
-                    Some(clock.wall_time(when.due(rule, inputs, &self.slots, clock.event_time(now))))
+                    Some(clock.running_time(when.due(rule, inputs, &self.slots, clock.event_time(now))))
                 }
                 _ => instance
                     .doubtful_slot()
                     .map(|slot| &self.slots[slot as usize])
-                    .map(|slot| slot.clock.wall_time(slot.stale_after())),
+                    .map(|slot| slot.clock.running_time(slot.stale_after())),
             }
         });
         dues.min().unwrap_or(NEVER)
+    }
+
+    /// Judges open alerts of the `changed` rules by the last values, as the definitions are other ones now; and
+    /// what is not open, as if a reading had come.
+    pub(crate) fn judge_anew(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        changed: &[bool],
+        running: &Running,
+    ) {
+        if running.is_unset() {
+            return;
+        }
+        let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
+        for (number, instance) in (0u32..).zip(instances) {
+            if !changed.get(instance.rule as usize).is_some_and(|changed| *changed) {
+                continue;
+            }
+            let state = &mut assets[instance.asset as usize];
+            let scene = Scene { program, names, slots: &*slots, asset: state.id, row: 0 };
+            let rule_number = instance.rule;
+            match (&mut instance.state, &program.rules[rule_number as usize].watch) {
+                (State::When(inputs, when), RuleWatch::When(rule)) => {
+                    let clock = Clock::latest(inputs, slots);
+                    if clock.newest == NO_TIME {
+                        continue;
+                    }
+                    let at = clock.event_time(running.now());
+                    when.judge_anew(rule, inputs, slots, at, &mut |step| {
+                        events.push(scene.when_event(rule_number, rule, inputs, step));
+                    });
+                    let due = clock.running_time(when.due(rule, inputs, slots, at));
+                    arm(state, due, instance.asset, armed);
+                }
+                (State::Missing(missing), RuleWatch::Missing { longer_than_us, .. }) => {
+                    let deadline = missing.arrived.saturating_add(*longer_than_us);
+                    if missing.open && running.now() <= deadline {
+                        missing.end(&scene, rule_number, running.wall(), events);
+                        if missing.must_queue(deadline) {
+                            deadlines.push(Reverse((deadline, number)));
+                        }
+                    }
+                }
+                // A detector's next reading tells.
+                _ => {}
+            }
+        }
     }
 
     /// A deadline of an instance has come up.
@@ -310,7 +525,7 @@ impl Shard {
         program: &Program,
         names: &Dictionary,
         (queued, index): (i64, u32),
-        now: i64,
+        running: &Running,
     ) {
         let Self { slots, assets, instances, deadlines, events, .. } = self;
         let instance = &mut instances[index as usize];
@@ -319,9 +534,10 @@ impl Shard {
             return;
         }
         let deadline = missing.arrived.saturating_add(longer_than_us(program, instance.rule));
-        if deadline < now {
+        if deadline < running.now() {
             let asset = assets[instance.asset as usize].id;
-            missing.silent(&Scene { program, names, slots, asset, row: 0 }, instance.rule, deadline, events);
+            let scene = Scene { program, names, slots, asset, row: 0 };
+            missing.silent(&scene, instance.rule, running.wall_at(deadline), events);
         } else {
             missing.queued = deadline;
             deadlines.push(Reverse((deadline, index)));
@@ -329,7 +545,16 @@ impl Shard {
     }
 }
 
-/// Has ticks look at the asset from the wall-clock time `due` on.
+/// The instances that judge what was stored, by rule.
+#[inline]
+fn watchers<'a>(follow: Follow, slots: &'a [Slot], gathered: &'a Gathered) -> &'a [u32] {
+    match follow {
+        Follow::Slot(slot) => &slots[slot as usize].watchers,
+        Follow::Gathered => &gathered.watchers,
+    }
+}
+
+/// Has ticks look at the asset from the running time `due` on.
 fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
     state.due = state.due.min(due);
     if state.due != NEVER && !state.armed {

@@ -10,19 +10,22 @@ pub(crate) const NO_TIME: i64 = i64::MIN;
 /// The end of time.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// How far event time has come, and when that was heard. Each signal has a clock of its own, and what rests
+/// How far event time has come, and when that was heard, in [running time](crate::running). Each signal has a clock of its own, and what rests
 /// on several signals follows the latest of theirs: across series nothing is promised, so a signal that runs
 /// ahead must not move time for rules that do not watch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Clock {
     /// Event time of the newest reading, usable or not; [`NO_TIME`] before the first.
     pub(crate) newest: i64,
-    /// When that reading arrived, by the wall clock; [`NO_TIME`] before the first.
+    /// When that reading arrived; [`NO_TIME`] before the first.
     pub(crate) arrived: i64,
+    /// All time that the server had lost by then.
+    #[serde(default)]
+    pub(crate) lost: i64,
 }
 
 impl Clock {
-    const UNHEARD: Self = Self { newest: NO_TIME, arrived: NO_TIME };
+    const UNHEARD: Self = Self { newest: NO_TIME, arrived: NO_TIME, lost: 0 };
 
     /// The latest of the clocks of `inputs`.
     pub(crate) fn latest(inputs: &[u32], slots: &[Slot]) -> Self {
@@ -34,13 +37,13 @@ impl Clock {
             .unwrap_or(Self::UNHEARD)
     }
 
-    /// Event time when the wall clock shows `now`.
+    /// Event time at the running time `now`.
     pub(crate) fn event_time(self, now: i64) -> i64 {
         self.newest.saturating_add(now.saturating_sub(self.arrived).max(0))
     }
 
-    /// What the wall clock shows at event time `at`.
-    pub(crate) fn wall_time(self, at: i64) -> i64 {
+    /// The running time at event time `at`.
+    pub(crate) fn running_time(self, at: i64) -> i64 {
         if at == NEVER { NEVER } else { self.arrived.saturating_add(at.saturating_sub(self.newest)) }
     }
 }
@@ -64,6 +67,12 @@ pub(crate) struct Slot {
     pub(crate) derived: Box<[u32]>,
     /// Instances that judge after a reading, by rule.
     pub(crate) watchers: Box<[u32]>,
+    /// Whether it is computed from other signals.
+    #[serde(skip)]
+    pub(crate) computed: bool,
+    /// Of a computed value, event time after which what it rests on is too old.
+    #[serde(skip)]
+    pub(crate) good_until: i64,
 }
 
 impl Slot {
@@ -78,12 +87,38 @@ impl Slot {
             gaps: [0; 2],
             derived: Box::default(),
             watchers: Box::default(),
+            computed: false,
+            good_until: NEVER,
         }
     }
 
-    /// Whether the value may be used at event time `at`.
-    pub(crate) fn is_known_at(&self, at: i64, tolerance_us: i64) -> bool {
-        self.known && at.saturating_sub(self.time) <= tolerance_us
+    /// Whether the value may be used at event time `at`, by a rule of that tolerance.
+    #[inline]
+    pub(crate) fn is_known_at(&self, at: i64, tolerance_us: Option<i64>) -> bool {
+        self.known && at <= self.expiry(tolerance_us)
+    }
+
+    /// Event time after which the value is too old to be used. Without a tolerance a slow series is given time for
+    /// three readings, and a computed value is as good as what it is computed from.
+    #[inline]
+    pub(crate) fn expiry(&self, tolerance_us: Option<i64>) -> i64 {
+        match tolerance_us {
+            Some(tolerance_us) => self.time.saturating_add(tolerance_us),
+            None if self.computed => self.good_until,
+            None => self.time.saturating_add(DEFAULT_TOLERANCE_US.max(self.rhythm().saturating_mul(3))),
+        }
+    }
+
+    /// Takes a clock that is ahead of `now` to be of now, and the value as much older.
+    pub(crate) fn set_back(&mut self, now: i64) {
+        let ahead = self.clock.newest.saturating_sub(now);
+        if self.clock.newest != NO_TIME && ahead > 0 {
+            self.clock.newest = now;
+            if self.time != NO_TIME {
+                self.time = self.time.saturating_sub(ahead);
+                self.good_until = self.good_until.saturating_sub(ahead);
+            }
+        }
     }
 
     /// A usable value takes the place of the last one.
@@ -97,10 +132,21 @@ impl Slot {
     }
 
     /// Event time after which an alert of a rule without a tolerance of its own can no longer be told from
-    /// the value. A slow series is given time for three readings. The shorter of two gaps counts, so that one
-    /// outage does not make a fast series a slow one.
+    /// the value.
     pub(crate) fn stale_after(&self) -> i64 {
-        let rhythm = self.gaps[0].min(self.gaps[1]);
-        self.time.saturating_add(DEFAULT_TOLERANCE_US.max(rhythm.saturating_mul(3)))
+        self.expiry(None)
+    }
+
+    /// The usual gap between readings, µs of event time; 0 before the third. The shorter of two gaps counts, so
+    /// that one outage does not make a fast series a slow one.
+    pub(crate) fn rhythm(&self) -> i64 {
+        self.gaps[0].min(self.gaps[1])
+    }
+
+    /// The rhythm of the one of `inputs` that was heard of last; the slowest if there are several.
+    pub(crate) fn latest_rhythm(inputs: &[u32], slots: &[Self]) -> i64 {
+        let latest = Clock::latest(inputs, slots);
+        let inputs = inputs.iter().filter_map(|slot| slots.get(*slot as usize));
+        inputs.filter(|slot| slot.clock == latest).map(Self::rhythm).max().unwrap_or(0)
     }
 }

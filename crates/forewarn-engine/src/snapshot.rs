@@ -11,7 +11,7 @@ use crate::program::{Outline, Program};
 use crate::{Engine, EngineError};
 
 const MAGIC: &[u8; 4] = b"FWEN";
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// The oldest version that is read. What it holds in another way is read where it stands: see
 /// [`State`](crate::state::State).
 const OLDEST: u8 = 2;
@@ -53,14 +53,18 @@ impl Engine {
         if !(OLDEST..=VERSION).contains(version) {
             return Err(EngineError::UnknownVersion { found: *version, known: VERSION });
         }
-        let Read { outline, mut engine } =
+        let Read { mut outline, mut engine } =
             rmp_serde::from_slice(body).map_err(|error| broken(&error.to_string()))?;
         engine.program = Program::load(&engine.files);
         for shard in &mut engine.shards {
-            shard.rebuild_index();
+            shard.rebuild_index(&engine.program);
             shard.rebuild_deadlines(&engine.program);
         }
-        if engine.program.outline() != outline {
+        engine.rebuild_assets();
+        engine.begin_running();
+        let present = engine.program.outline();
+        outline.complete(&present);
+        if present != outline {
             engine.carry_over(&outline);
         }
         Ok(engine)

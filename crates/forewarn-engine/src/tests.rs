@@ -1,8 +1,12 @@
 //! The engine as its caller sees it: records in, transitions out.
 
+mod changes;
+mod clocks;
 mod detectors;
 mod laws;
 mod lifecycle;
+mod samples;
+mod slow;
 mod upgrade;
 mod when;
 

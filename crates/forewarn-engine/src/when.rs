@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Change;
 use crate::inputs::with_inputs;
 use crate::program::WhenRule;
-use crate::slot::{NEVER, Slot};
+use crate::slot::{Clock, NEVER, Slot};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Phase {
@@ -59,6 +59,19 @@ pub(crate) struct Passed {
     /// Whether a hold that ends exactly at `to` elapses: before a reading at that very moment it does not,
     /// which has its say first.
     pub(crate) inclusive: bool,
+    /// How much of it does not count.
+    pub(crate) lost: i64,
+}
+
+impl Passed {
+    /// What passed from `clock` up to a reading at `time`. Of time that the server lost meanwhile, so much does
+    /// not count as there was silence in: a series that goes on in its `rhythm` has lost nothing.
+    pub(crate) fn up_to(time: i64, clock: Clock, rhythm: i64, lost: i64) -> Self {
+        let to = clock.newest.max(time);
+        let silence = to.saturating_sub(clock.newest).saturating_sub(rhythm);
+        let lost = lost.saturating_sub(clock.lost).min(silence).max(0);
+        Self { at: clock.newest, to, inclusive: false, lost }
+    }
 }
 
 impl WhenState {
@@ -117,6 +130,25 @@ impl WhenState {
         }
     }
 
+    /// Judges by the last values at `at`, as the rule is another one now. What is open and no longer holds ends
+    /// at once.
+    pub(crate) fn judge_anew(
+        &mut self,
+        rule: &WhenRule,
+        inputs: &[u32],
+        slots: &[Slot],
+        at: i64,
+        tell: &mut impl FnMut(Step),
+    ) {
+        self.ending_since = NEVER;
+        if self.phase == Phase::Active && self.evaluate(rule, inputs, slots, at) == Some(true) {
+            self.trust(at, tell);
+            self.fire(at, tell);
+        } else {
+            self.judge(rule, inputs, slots, at, tell);
+        }
+    }
+
     /// Lets time pass without a reading: holds elapse, inputs go stale.
     pub(crate) fn advance(
         &mut self,
@@ -126,7 +158,10 @@ impl WhenState {
         passed: Passed,
         tell: &mut impl FnMut(Step),
     ) {
-        let Passed { mut at, to, inclusive } = passed;
+        let Passed { mut at, to, inclusive, lost } = passed;
+        if lost > 0 {
+            self.leave_out(lost);
+        }
         while self.phase != Phase::Idle && !self.unknown {
             let deadline = self.deadline(rule);
             let expiry = self.expiry(rule, inputs, slots, at);
@@ -134,7 +169,7 @@ impl WhenState {
                 at = at.max(deadline);
                 self.fire(deadline, tell);
                 self.look_for_the_end(rule, inputs, slots, at, tell);
-            } else if expiry < to {
+            } else if expiry.saturating_add(lost) < to {
                 at = at.max(expiry.saturating_add(1));
                 if self.evaluate(rule, inputs, slots, at).is_none() {
                     self.doubt(expiry, tell);
@@ -142,6 +177,27 @@ impl WhenState {
             } else {
                 return;
             }
+        }
+    }
+
+    /// Moves all that it waits for by `by`, µs of event time.
+    pub(crate) fn shift(&mut self, by: i64) {
+        for time in [&mut self.held_since, &mut self.unknown_since] {
+            *time = time.saturating_add(by);
+        }
+        if self.ending_since != NEVER {
+            self.ending_since = self.ending_since.saturating_add(by);
+        }
+    }
+
+    /// Time in which the server did not run, or its clock was set, counts neither for a hold nor for an end
+    /// that must last.
+    fn leave_out(&mut self, lost: i64) {
+        if !self.unknown {
+            self.held_since = self.held_since.saturating_add(lost);
+        }
+        if self.ending_since != NEVER {
+            self.ending_since = self.ending_since.saturating_add(lost);
         }
     }
 
@@ -261,13 +317,19 @@ impl WhenState {
         let known = self.deciding(rule, inputs).iter().filter_map(|slot| slots.get(*slot as usize));
         known
             .filter(|slot| slot.is_known_at(at, rule.tolerance_us))
-            .map(|slot| slot.time.saturating_add(rule.tolerance_us))
+            .map(|slot| slot.expiry(rule.tolerance_us))
             .min()
             .unwrap_or(NEVER)
     }
 }
 
 /// Evaluates a condition over the values of `inputs` that are known at `at`.
-fn evaluate(expr: &Compiled, inputs: &[u32], slots: &[Slot], at: i64, tolerance_us: i64) -> Option<bool> {
+fn evaluate(
+    expr: &Compiled,
+    inputs: &[u32],
+    slots: &[Slot],
+    at: i64,
+    tolerance_us: Option<i64>,
+) -> Option<bool> {
     with_inputs(inputs, slots, at, tolerance_us, |inputs| expr.eval_bool(inputs))
 }

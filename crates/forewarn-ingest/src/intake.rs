@@ -13,6 +13,8 @@ mod accepted;
 mod counters;
 mod judge;
 mod limits;
+mod pieces;
+mod senders;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,9 @@ use counters::Counters;
 pub use counters::IntakeMetrics;
 use judge::Judge;
 pub use limits::IntakeLimits;
+use pieces::Pieces;
+pub use senders::SenderAhead;
+use senders::Senders;
 pub use state::IntakeState;
 use state::{Durable, Memory};
 
@@ -50,6 +55,7 @@ pub struct Intake {
     /// The append lock.
     memory: Mutex<Memory>,
     counters: Counters,
+    ahead: Mutex<Senders>,
 }
 
 impl Intake {
@@ -63,7 +69,7 @@ impl Intake {
         limits: IntakeLimits,
     ) -> Self {
         let memory = Mutex::new(Memory::new(limits.duplicate_window));
-        Self { log, series, clock, limits, memory, counters: Counters::default() }
+        Self { log, series, clock, limits, memory, counters: Counters::default(), ahead: Mutex::default() }
     }
 
     /// Takes a batch in. Returns once every reading of it that was not refused is durable.
@@ -143,6 +149,12 @@ impl Intake {
         self.counters.snapshot()
     }
 
+    /// Who sent times ahead of the server's clock in the last ten minutes, by asset.
+    #[must_use]
+    pub fn senders_ahead(&self) -> Vec<SenderAhead> {
+        self.ahead.lock().list(self.clock.now())
+    }
+
     /// Everything that needs the append lock. What has to become durable before the batch is acknowledged
     /// comes back beside the outcome.
     fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Option<Durable>), IngestError> {
@@ -150,13 +162,9 @@ impl Intake {
         let now = self.clock.now();
         let mut judge = Judge::new(batch, now, &self.limits, &self.series);
         let mut records = Vec::new();
-        let mut row = 0;
-        while row < batch.len() {
-            let mut readings = judge.batch_with_room((batch.len() - row).min(MAX_RECORD_ROWS));
-            while row < batch.len() && readings.len() < MAX_RECORD_ROWS {
-                judge.row(row, &mut memory, &mut readings);
-                row += 1;
-            }
+        for rows in Pieces::of(batch, MAX_RECORD_ROWS).iter() {
+            let mut readings = judge.batch_with_room(rows.len());
+            rows.for_each(|row| judge.row(row, &mut memory, &mut readings));
             if !readings.is_empty() {
                 // Records stay in memory for the log's readers, and most of a repeated batch's rows are none.
                 readings.shrink();
@@ -196,6 +204,10 @@ impl Intake {
     }
 
     fn finish(&self, batch: &RawBatch, judge: Judge<'_>) -> Accepted {
+        if judge.outcome.ahead > 0 {
+            let (mut ahead, now) = (self.ahead.lock(), self.clock.now());
+            judge.ahead().for_each(|(asset, signal, by_us)| ahead.note(asset, signal, by_us, now));
+        }
         let (mut accepted, by_reason) = judge.finish();
         if batch.skipped > 0 {
             tracing::debug!(fields = batch.skipped, "fields that are texts were passed over");

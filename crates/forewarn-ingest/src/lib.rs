@@ -6,5 +6,5 @@ mod intake;
 mod raw;
 
 pub use error::IngestError;
-pub use intake::{Accepted, Intake, IntakeLimits, IntakeMetrics, IntakeState};
+pub use intake::{Accepted, Intake, IntakeLimits, IntakeMetrics, IntakeState, SenderAhead};
 pub use raw::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};

@@ -106,6 +106,22 @@ impl Detector {
     }
 }
 
+impl Detector {
+    /// What its state belongs to: the method, and what is no mere number in its parameters.
+    #[must_use]
+    pub fn shape(&self) -> String {
+        match self {
+            Self::LearnedLimits(LearnedLimitsParams { timezone, .. }) => {
+                format!("learned_limits {}", timezone.name())
+            }
+            Self::RobustZ(_) => "robust_z".to_owned(),
+            Self::Ewma(_) => "ewma".to_owned(),
+            Self::Cusum(_) => "cusum".to_owned(),
+            Self::Rate(_) => "rate".to_owned(),
+        }
+    }
+}
+
 /// A signal that strays from what it has been.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -114,11 +114,18 @@ pub(crate) struct Report<'a> {
     file: &'a str,
     lines: Vec<&'a str>,
     pub(crate) found: Vec<Diagnostic>,
+    /// What is in order and probably not meant.
+    pub(crate) warned: Vec<Diagnostic>,
 }
 
 impl<'a> Report<'a> {
     pub(crate) fn new(file: &'a str, text: &'a str) -> Self {
-        Self { file, lines: text.trim_start_matches('\u{feff}').lines().collect(), found: Vec::new() }
+        Self {
+            file,
+            lines: text.trim_start_matches('\u{feff}').lines().collect(),
+            found: Vec::new(),
+            warned: Vec::new(),
+        }
     }
 
     pub(crate) const fn file(&self) -> &'a str {
@@ -178,6 +185,20 @@ impl<'a> Report<'a> {
             .filter(|(_, c)| !c.is_whitespace())
     }
 
+    /// Something at `value` that loads and is probably not meant.
+    pub(crate) fn warn<T>(&mut self, value: &Placed<T>, message: impl Into<String>, hint: Option<String>) {
+        if !value.place.is_unknown() && self.warned.len() < MAX_MISTAKES {
+            let warning = self.diagnostic(value.place, message.into(), hint);
+            self.warned.push(warning);
+        }
+    }
+
+    fn diagnostic(&self, Place { line, column }: Place, message: String, hint: Option<String>) -> Diagnostic {
+        let shown = self.lines.get(line.wrapping_sub(1)).filter(|text| text.len() <= MAX_SHOWN_BYTES);
+        let source = shown.map_or_else(String::new, |text| (*text).to_owned());
+        Diagnostic { file: self.file.to_owned(), line, column, message, hint, source }
+    }
+
     pub(crate) fn whole_file(&mut self, message: impl Into<String>) {
         self.fault(Place::UNKNOWN, message, None);
     }
@@ -187,17 +208,8 @@ impl<'a> Report<'a> {
         if self.is_full() {
             return;
         }
-        let Place { line, column } = place;
-        let shown = self.lines.get(line.wrapping_sub(1)).filter(|text| text.len() <= MAX_SHOWN_BYTES);
-        let source = shown.map_or_else(String::new, |text| (*text).to_owned());
-        self.found.push(Diagnostic {
-            file: self.file.to_owned(),
-            line,
-            column,
-            message: message.into(),
-            hint,
-            source,
-        });
+        let mistake = self.diagnostic(place, message.into(), hint);
+        self.found.push(mistake);
         if self.is_full() {
             let message = format!("these are the first {MAX_MISTAKES} mistakes; there may be more");
             let file = self.file.to_owned();

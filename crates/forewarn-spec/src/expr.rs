@@ -10,6 +10,7 @@ mod eval;
 mod lex;
 mod parse;
 mod print;
+mod range;
 #[cfg(test)]
 mod tests;
 
@@ -71,6 +72,24 @@ impl Expr {
     #[must_use]
     pub fn ast(&self) -> &Node {
         &self.node
+    }
+
+    /// Why the condition can never hold, whatever its signals are; `None` if it can.
+    #[must_use]
+    pub fn never_holds(&self) -> Option<String> {
+        if self.ty != Type::Bool || range::can_hold(&self.node) {
+            return None;
+        }
+        let part = range::undefined(&self.node).map(|node| self.part(node));
+        Some(part.map_or_else(
+            || "whatever the signals are, it is false or unknown".to_owned(),
+            |part| format!("`{part}` is never a number, and a comparison with it is unknown"),
+        ))
+    }
+
+    /// A part of it as an expression of its own, to be printed.
+    fn part(&self, node: &Node) -> Self {
+        Self { node: Arc::new(node.clone()), ..self.clone() }
     }
 
     /// The form that runs.

@@ -44,7 +44,10 @@ pub fn load_definitions(
         .map(|((_, text), report)| Document::parse(text, report))
         .collect();
     let (of_pipelines, of_models) = documents.split_at(pipelines.len());
-    let definitions = check(of_pipelines, of_models, &mut reports);
+    let mut definitions = check(of_pipelines, of_models, &mut reports);
+    definitions.warnings = Diagnostics::sorted(
+        reports.iter_mut().flat_map(|report| std::mem::take(&mut report.warned)).collect(),
+    );
     let diagnostics = Diagnostics::sorted(reports.into_iter().flat_map(|report| report.found).collect());
     if diagnostics.0.is_empty() { Ok(definitions) } else { Err(diagnostics) }
 }

@@ -8,6 +8,7 @@ use forewarn_types::{Severity, SignalName};
 
 use crate::algorithm::Algorithm;
 use crate::detector::Detector;
+use crate::diagnostics::Diagnostics;
 use crate::expr::Expr;
 use crate::glob::AssetGlob;
 
@@ -18,6 +19,8 @@ pub struct Definitions {
     pub pipelines: Vec<Pipeline>,
     /// The models, by file name.
     pub models: Vec<Model>,
+    /// What loads and is probably not meant.
+    pub warnings: Diagnostics,
 }
 
 /// One file of the pipelines folder.
@@ -129,13 +132,13 @@ pub struct Rule {
     pub consequence: Option<String>,
     /// What to do.
     pub action: Option<String>,
-    /// Fingerprint of everything that decides (assets, condition), not of texts and severity: when it changes
-    /// the rule starts afresh.
+    /// Fingerprint of everything that decides (assets, condition), not of texts and severity: what an alert's
+    /// evidence names.
     pub version: String,
 }
 
-/// How old a value may be, in event time, where nothing is said about it: in rules without a `tolerance`,
-/// in derived signals and in detectors.
+/// How old a value may be at least, in event time, where nothing is said about it: in rules without a
+/// `tolerance`, in derived signals and in detectors. One of a slow series may be three of its usual gaps old.
 pub const DEFAULT_TOLERANCE_US: i64 = 5 * 60 * 1_000_000;
 
 /// What a rule watches for. Durations are µs.
@@ -151,8 +154,9 @@ pub enum Condition {
         until: Option<Expr>,
         /// The end must hold this long, in event time, before the alert ends.
         clear_hold_us: i64,
-        /// A value older than this, in event time, is unknown.
-        tolerance_us: i64,
+        /// A value older than this, in event time, is unknown. `None`: older than five minutes and than three
+        /// usual gaps of its series.
+        tolerance_us: Option<i64>,
     },
     /// A detector judges one series.
     Detector {
@@ -417,6 +421,8 @@ pub struct Limits {
     pub max_line_bytes: usize,
     /// How far a reading's time may lie ahead of the server's clock, µs.
     pub max_future_us: i64,
+    /// How far it may lie ahead to be judged at its own time, µs; beyond that it is judged as of its arrival.
+    pub max_ahead_us: i64,
     /// Most rows of a SQL answer.
     pub max_sql_rows: usize,
     /// Longest SQL query, µs.

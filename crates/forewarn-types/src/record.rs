@@ -11,6 +11,7 @@ mod job_run;
 mod life_event;
 mod prediction;
 mod readings;
+mod resumed;
 mod series;
 mod tick;
 
@@ -21,6 +22,7 @@ pub use self::job_run::{JobKind, JobRun, RunState};
 pub use self::life_event::{LifeEvent, LifeEventKind};
 pub use self::prediction::{Contribution, Prediction};
 pub use self::readings::{Quality, ReadingBatch, ReadingFlags, ReadingRef, encoded_bytes};
+pub use self::resumed::Resumed;
 use crate::body::Body;
 use crate::error::TypesError;
 use crate::series::SeriesDef;
@@ -115,6 +117,8 @@ kinds! {
     Prediction(Prediction) = 8,
     /// A machine was installed, repaired, failed or was retired.
     LifeEvent(LifeEvent) = 9,
+    /// The server runs again, or its clock was set: the time since the record before does not count.
+    Resumed(Resumed) = 10,
 }
 
 impl RecordKind {

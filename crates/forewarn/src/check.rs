@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::output::{counted, report};
+use crate::output::{complain, counted, report};
 
-/// Checks the settings at `config` and the folders they name. Mistakes go to standard error.
+/// Checks the settings at `config` and the folders they name. Mistakes and warnings go to standard error.
 pub(crate) fn run(config: &Path) -> Result<ExitCode> {
     match crate::config::read(config)? {
         Ok(tree) => {
@@ -20,7 +20,15 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
                 count(rules, "rule"),
                 count(tree.definitions.models.len(), "model"),
             ];
-            writeln!(std::io::stdout(), "{pipelines} with {rules}, {models}: no mistakes")?;
+            let warnings = &tree.definitions.warnings;
+            for warning in &warnings.0 {
+                complain(&format!("warning: {warning}\n"));
+            }
+            let outcome = match warnings.0.len() as u64 {
+                0 => "no mistakes".to_owned(),
+                warned => format!("no mistakes, {}", counted(warned, "warning")),
+            };
+            writeln!(std::io::stdout(), "{pipelines} with {rules}, {models}: {outcome}")?;
             Ok(ExitCode::SUCCESS)
         }
         Err(diagnostics) => Ok(report(&diagnostics)),

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::header;
 use axum::response::{Html, IntoResponse as _, Response};
+use forewarn_ingest::{Intake, SenderAhead};
 use forewarn_lake::{CommitFailure, Lake};
 use forewarn_log::{Log, LogHealth};
 use forewarn_state::{Exposition, State};
@@ -90,13 +91,14 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     };
     let jobs = Check { name: "jobs", ok, detail };
     let sources = Check { name: "sources", ok: true, detail: sources::summary(&api.sources) };
+    let clocks = Check { name: "clocks", ok: true, detail: senders_ahead(&api) };
     let stopping = api.shutdown.is_cancelled();
     let serving = Check {
         name: "serving",
         ok: !stopping,
         detail: if stopping { "shutting down" } else { "serving" }.into(),
     };
-    let checks = vec![log, state, lake, jobs, sources, serving];
+    let checks = vec![log, state, lake, jobs, sources, clocks, serving];
     let wrong: Vec<String> = checks
         .iter()
         .filter(|check| !check.ok)
@@ -117,6 +119,24 @@ fn uncommitted(api: &ApiState) -> String {
         format!("; {} cannot be committed since {}: {}", failure.table, failure.since, failure.problem)
     };
     api.lake.failures().into_iter().map(shown).collect()
+}
+
+/// Whose times lie ahead of the server's clock. Their readings are judged as of their arrival, so the server
+/// stays ready.
+fn senders_ahead(api: &ApiState) -> String {
+    let ahead = api.intake.senders_ahead();
+    if ahead.is_empty() {
+        return "no sender's times lie ahead of the server's clock".to_owned();
+    }
+    let shown = |sender: &SenderAhead| {
+        format!("{} of {} is {} ahead of the server's clock", sender.signal, sender.asset, sender.ahead())
+    };
+    let shown: Vec<String> = ahead.iter().map(shown).collect();
+    format!(
+        "{}; readings are judged as if they had the time of their arrival: set the clock or time zone of the \
+         sender, or of the server, right",
+        shown.join(", ")
+    )
 }
 
 /// Asks the log how it is. If all seems well, it appends a record without content, of a kind that is refused
@@ -173,7 +193,7 @@ pub(crate) fn register_metrics(api: &ApiState) {
         sources::source_metrics(out, &fetching);
         let open_streams = most_streams.saturating_sub(streams.available_permits());
         out.gauge("forewarn_http_streams", "Open event streams.", &[], open_streams as f64);
-        intake_metrics(out, &intake.metrics());
+        intake_metrics(out, &intake);
         state_metrics(out, &state.read());
     });
 }
@@ -218,7 +238,8 @@ fn state_metrics(out: &mut Exposition, state: &State) {
     out.gauge("forewarn_state_holes", help, &[], holes);
 }
 
-fn intake_metrics(out: &mut Exposition, counted: &forewarn_ingest::IntakeMetrics) {
+fn intake_metrics(out: &mut Exposition, intake: &Intake) {
+    let counted = intake.metrics();
     out.counter("forewarn_readings_accepted_total", "Readings stored.", &[], counted.accepted);
     out.counter(
         "forewarn_readings_duplicate_total",
@@ -232,6 +253,13 @@ fn intake_metrics(out: &mut Exposition, counted: &forewarn_ingest::IntakeMetrics
         &[],
         counted.late,
     );
+    let help = "Readings stored whose time lay further ahead of the server's clock than limits.max_ahead.";
+    out.counter("forewarn_readings_ahead_total", help, &[], counted.ahead);
+    for sender in intake.senders_ahead() {
+        let help = "How far the times of an asset's readings lay ahead of the server's clock in the last ten minutes.";
+        let asset = [("asset", sender.asset.as_str())];
+        out.gauge("forewarn_sender_ahead_seconds", help, &asset, sender.ahead_us as f64 / 1e6);
+    }
     for (reason, count) in [
         ("time", counted.rejected_time),
         ("value", counted.rejected_value),

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
+use forewarn_types::Timestamp;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::Server;
+use super::{NOW, Server};
 use crate::access::Access;
 use crate::routes;
 
@@ -117,6 +119,22 @@ async fn operators_see_how_the_server_is() {
     assert!(server.get("/").await.text().contains("/v1/alerts"));
     server.shutdown.cancel();
     assert_eq!(server.get("/readyz").await.status, 503);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_whose_clock_runs_ahead_is_named() {
+    let server = Server::start().await;
+    let ahead = Timestamp::parse(NOW).unwrap().plus_us(600_000_000);
+    let body = format!(r#"{{"asset":"plant/p7","signal":"temperature","time":"{ahead}","value":71}}"#);
+    let answer = server.post("/v1/readings", body).await.json();
+    assert_eq!((&answer["accepted"], &answer["ahead"], &answer["late"]), (&json!(1), &json!(1), &json!(0)));
+    let ready = server.get("/readyz").await.text();
+    assert!(ready.contains("temperature of plant/p7 is 10m ahead of the server's clock"), "{ready}");
+    let page = server.get("/metrics").await.text();
+    for line in ["forewarn_readings_ahead_total 1", "forewarn_sender_ahead_seconds{asset=\"plant/p7\"} 600"] {
+        assert!(page.lines().any(|found| found == line), "{line} is missing in\n{page}");
+    }
     server.stop().await;
 }
 

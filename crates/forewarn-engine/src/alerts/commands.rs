@@ -43,6 +43,7 @@ impl Alerts {
             (true, false) => self.shelved -= 1,
             _ => {}
         }
+        alert.acted = alert.acted.max(command.time);
         let alert = alert.clone();
         pen.write(key, &alert, transition, command.time, words(command, transition, &alert));
         if transition == Transition::Acknowledged && had_returned {

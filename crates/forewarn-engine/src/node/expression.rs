@@ -1,11 +1,11 @@
 //! A signal that an expression over others gives.
 
-use forewarn_spec::{Compiled, DEFAULT_TOLERANCE_US, Expr};
+use forewarn_spec::{Compiled, Expr};
 use forewarn_types::SignalName;
 
 use super::output::Output;
 use crate::inputs::with_inputs;
-use crate::slot::{Clock, Slot};
+use crate::slot::{Clock, NEVER, Slot};
 
 /// The expression of a signal.
 pub(crate) struct Expression {
@@ -33,13 +33,14 @@ impl Expression {
     pub(super) fn compute(&self, inputs: &[u32], slots: &[Slot]) -> Output {
         let clock = Clock::latest(inputs, slots);
         let at = clock.newest;
-        let value =
-            with_inputs(inputs, slots, at, DEFAULT_TOLERANCE_US, |inputs| self.expr.eval_number(inputs));
-        let known = inputs
-            .iter()
-            .map(|input| &slots[*input as usize])
-            .filter(|input| input.is_known_at(at, DEFAULT_TOLERANCE_US));
-        let oldest = known.map(|input| input.time).min().unwrap_or(at);
-        Output { value: value.filter(|value| value.is_finite()).map(|value| (value, oldest)), clock }
+        let value = with_inputs(inputs, slots, at, None, |inputs| self.expr.eval_number(inputs));
+        let (mut oldest, mut expiry) = (at, NEVER);
+        for input in inputs.iter().map(|input| &slots[*input as usize]) {
+            if input.is_known_at(at, None) {
+                oldest = oldest.min(input.time);
+                expiry = expiry.min(input.expiry(None));
+            }
+        }
+        Output { value: value.map(|value| (value, oldest)), expiry, clock }
     }
 }

@@ -7,6 +7,8 @@ use crate::slot::Clock;
 pub(crate) struct Output {
     /// The value, and the time it is as old as; `None` if the inputs do not give one.
     pub(crate) value: Option<(f64, i64)>,
+    /// Event time after which one of the inputs that it rests on is too old.
+    pub(crate) expiry: i64,
     /// How far event time has come for it.
     pub(crate) clock: Clock,
 }

@@ -7,7 +7,8 @@ use crate::{Actions, Engine, EngineOptions};
 
 /// A snapshot that the program wrote whose snapshots had version 2, after [`history`] up to [`TAKEN_AT`].
 const VERSION_2: &[u8] = include_bytes!("fixtures/version-2.snapshot");
-const TAKEN_AT: usize = 302;
+/// The definitions, and 301 steps of four readings and a tick.
+const TAKEN_AT: usize = 2 + 301 * 5;
 
 const RULES: &str = "
 signals: [{ name: sum, assets: '**', expr: 'x + y' }]
@@ -23,22 +24,24 @@ rules:
   - { name: silent, assets: '**', missing: { signal: y, longer_than: 2m }, severity: warning }
 ";
 
-/// Two assets that send twice a minute; one of them is out of order now and then, and silent at last.
+/// Two assets that send twice a minute; one of them is out of order now and then, and silent at last. Each
+/// reading comes by itself, as the program of version 2 judged each by itself.
 fn history() -> Vec<Record> {
     let mut records =
         vec![series_defs(0, &[("a", "x"), ("a", "y"), ("b", "x"), ("b", "y")]), definitions(RULES)];
     for step in 0..400i64 {
         let now = Timestamp::from_secs(1_700_000_000 + step * 30);
-        let mut batch = ReadingBatch::with_capacity(now, 4);
         for id in 0..4u32 {
             let wave = ((step * 37 + i64::from(id) * 11) % 101) as f64 / 100.0;
             let off = id == 0 && (290..310).contains(&(step % 350)) || id == 2 && step == 340;
             if id != 3 || step < 360 {
                 let value = 2.0 + wave + if off { 90.0 } else { 0.0 };
+                let mut batch = ReadingBatch::with_capacity(now, 1);
                 batch.push(SeriesId(id), now, value, ReadingFlags::default());
+                records.push(Record::Readings(batch));
             }
         }
-        records.extend([Record::Readings(batch), Record::Tick(now)]);
+        records.push(Record::Tick(now));
     }
     records
 }
@@ -55,7 +58,7 @@ fn run(engine: &mut Engine, from: usize, records: &[Record]) -> Vec<AlertTransit
 #[test]
 fn a_snapshot_of_version_2_goes_on_as_if_nothing_had_happened() {
     let records = history();
-    let (before, after) = records.split_at(TAKEN_AT * 2);
+    let (before, after) = records.split_at(TAKEN_AT);
     let mut fresh = Engine::new(EngineOptions::default());
     assert!(!run(&mut fresh, 0, before).is_empty());
     assert!(fresh.open_alerts() > 0, "the snapshot holds open alerts");

@@ -208,3 +208,35 @@ fn a_rule_starts_when_its_signals_appear() {
     assert_eq!(brief(&acknowledged), [(T::Acknowledged, Acknowledged, 4)]);
     assert_eq!(brief(&rig.read("x", "b", 5, 0.0)), [(T::Normal, Normal, 5)]);
 }
+
+/// The fault: inline an alert ended when its formula was no longer a number, by a derived signal it did not.
+#[test]
+fn a_number_that_is_none_ends_no_alert_and_raises_none_inline_and_derived() {
+    for (formula, condition) in [
+        ("(x - 5.0) / (x - 5.0) * x", "> 3.0"),
+        ("ln(x - 5.0)", "> 1.0"),
+        ("sqrt(x - 5.0 - 0.0001)", "> 1.5"),
+        ("min(ln(x - 5.0), 3.0)", "> 1.0"),
+        ("min(3.0, ln(x - 5.0))", "> 1.0"),
+        ("clamp(2.0, ln(x - 5.0), 3.0)", "> 1.0"),
+        ("1.0 / (x - 5.0)", "!= 0.0"),
+    ] {
+        let rules = format!(
+            "signals: [{{ name: derived, assets: '**', expr: '{formula}' }}]
+rules:
+  - {{ name: inline, assets: '**', when: '{formula} {condition}', severity: major }}
+  - {{ name: derived, assets: '**', when: 'derived {condition}', severity: major }}"
+        );
+        let mut rig = Rig::new(&rules, &[("p", "x")]);
+        // Not a number at first: nothing is raised.
+        assert_eq!(rig.read("p", "x", 0, 5.0), [], "{formula}");
+        let raised = rig.read("p", "x", 1, 9.0);
+        let undefined = rig.read("p", "x", 2, 5.0);
+        let back = rig.read("p", "x", 3, 9.0);
+        for rule in ["inline", "derived"] {
+            assert_eq!(of(rule, &raised), [(T::Raised, Unacknowledged, 1)], "{rule} {formula}");
+            assert_eq!(of(rule, &undefined), [(T::Unknown, Unacknowledged, 2)], "{rule} {formula}");
+            assert_eq!(of(rule, &back), [(T::Known, Unacknowledged, 3)], "{rule} {formula}");
+        }
+    }
+}

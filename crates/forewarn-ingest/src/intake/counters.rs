@@ -21,6 +21,7 @@ pub(super) struct Counters {
     accepted: AtomicU64,
     duplicates: AtomicU64,
     late: AtomicU64,
+    ahead: AtomicU64,
     rejected: [AtomicU64; Reason::COUNT],
     undecodable: AtomicU64,
 }
@@ -34,6 +35,8 @@ pub struct IntakeMetrics {
     pub duplicates: u64,
     /// Of the accepted: not newer than their series' newest.
     pub late: u64,
+    /// Of the accepted: further ahead of the server's clock than `limits.max_ahead`.
+    pub ahead: u64,
     /// Refused for their time: before 1970 or too far in the future.
     pub rejected_time: u64,
     /// Refused for their value: not finite.
@@ -50,6 +53,7 @@ impl Counters {
         self.accepted.fetch_add(accepted.accepted, Ordering::Relaxed);
         self.duplicates.fetch_add(accepted.duplicates, Ordering::Relaxed);
         self.late.fetch_add(accepted.late, Ordering::Relaxed);
+        self.ahead.fetch_add(accepted.ahead, Ordering::Relaxed);
     }
 
     /// Counts what was refused.
@@ -66,6 +70,7 @@ impl Counters {
             accepted: get(&self.accepted),
             duplicates: get(&self.duplicates),
             late: get(&self.late),
+            ahead: get(&self.ahead),
             rejected_time: get(&self.rejected[Reason::Time as usize]),
             rejected_value: get(&self.rejected[Reason::Value as usize]),
             rejected_series: get(&self.rejected[Reason::Series as usize]),

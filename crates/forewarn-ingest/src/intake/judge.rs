@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use super::accepted::Accepted;
 use super::counters::Reason;
 use super::limits::IntakeLimits;
+use super::senders::MAX_SENDERS;
 use super::state::Memory;
 use crate::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
 
@@ -31,10 +32,15 @@ pub(super) struct Judge<'a> {
     batch: &'a RawBatch,
     now: Timestamp,
     latest: i64,
+    max_ahead_us: i64,
+    /// Names with readings ahead of now, and by how much, µs.
+    ahead: Vec<(u32, i64)>,
     table: &'a RwLock<SeriesTable>,
     names: Vec<Name>,
     /// Why a name was refused last.
     last_refusal: Arc<str>,
+    /// The line that was stamped last, and the time it got.
+    stamped: Option<(u32, i64)>,
     /// Rejections by reason.
     rejected: [u64; Reason::COUNT],
     pub(super) outcome: Accepted,
@@ -60,9 +66,12 @@ impl<'a> Judge<'a> {
             batch,
             now,
             latest,
+            max_ahead_us: limits.max_ahead_us,
+            ahead: Vec::new(),
             table,
             names,
             last_refusal,
+            stamped: None,
             rejected: [0; Reason::COUNT],
             outcome: Accepted::default(),
         }
@@ -96,17 +105,45 @@ impl<'a> Judge<'a> {
             Err(reason) => return self.reject(row, Reason::Series, &*reason),
         };
         let time = if sent == NO_TIME {
-            self.stamp(memory.newest(id))
+            self.stamp(row, memory.newest(id), memory)
         } else if memory.is_known(id, sent, value) {
             self.outcome.duplicates += 1;
             return;
         } else {
             sent
         };
-        let late = memory.remember(id, time, value);
+        let flags = self.flags(row, (id, time), memory);
+        memory.remember(id, time, value, !flags.is_late() && !flags.is_ahead());
         self.outcome.accepted += 1;
-        self.outcome.late += u64::from(late);
-        readings.push(id, Timestamp(time), value, ReadingFlags::new(self.batch.quality[row], late));
+        self.outcome.late += u64::from(flags.is_late());
+        readings.push(id, Timestamp(time), value, flags);
+    }
+
+    /// What must be known of a reading's time. One that lies ahead of now moves no time, so that the next ones
+    /// are not late. If the newest of a series lies ahead of now, the server's clock was set back, and the
+    /// series begins anew: no time, however wrong, may make what comes after it late.
+    fn flags(&mut self, row: usize, (id, time): (SeriesId, i64), memory: &Memory) -> ReadingFlags {
+        let quality = self.batch.quality[row];
+        let ahead_us = time.saturating_sub(self.now.0);
+        if ahead_us > self.max_ahead_us {
+            self.outcome.ahead += 1;
+            let name = self.batch.name[row];
+            if self.ahead.len() < MAX_SENDERS && !self.ahead.iter().any(|(other, _)| *other == name) {
+                self.ahead.push((name, ahead_us));
+            }
+            return ReadingFlags::ahead(quality);
+        }
+        let newest = memory.newest(id);
+        let is_void = newest.saturating_sub(self.now.0) > self.max_ahead_us;
+        ReadingFlags::new(quality, time <= newest && !is_void)
+    }
+
+    /// The names of the batch whose readings lie ahead of now, and by how much, µs.
+    pub(super) fn ahead(&self) -> impl Iterator<Item = (&str, &str, i64)> {
+        self.ahead.iter().filter_map(|(name, ahead_us)| {
+            let (asset, signal) = self.batch.names.get(*name as usize)?;
+            Some((&**asset, &**signal, *ahead_us))
+        })
     }
 
     /// What became of the batch, and how many rejections there were for each reason.
@@ -115,8 +152,28 @@ impl<'a> Judge<'a> {
     }
 
     /// The time of a reading that came without: that of arrival. A series' readings of the same instant stay
-    /// in order and apart.
-    const fn stamp(&self, newest: i64) -> i64 {
+    /// in order and apart, and the values of one line together: they are one sample.
+    fn stamp(&mut self, row: usize, newest: i64, memory: &Memory) -> i64 {
+        let line = self.batch.line[row];
+        if let Some((of_line, time)) = self.stamped
+            && of_line == line
+            && time > newest
+        {
+            return time;
+        }
+        let of_line = (row..self.batch.len())
+            .take_while(|other| self.batch.line[*other] == line && self.batch.time[*other] == NO_TIME);
+        let ids = of_line.filter_map(|other| match self.names.get(self.batch.name[other] as usize) {
+            Some(Name::Known(id)) => Some(*id),
+            _ => None,
+        });
+        let time = ids.map(|id| self.after(memory.newest(id))).max().unwrap_or(self.now.0);
+        self.stamped = Some((line, time));
+        time
+    }
+
+    /// The time of arrival, or just after `newest` if that is of the same instant.
+    const fn after(&self, newest: i64) -> i64 {
         let ahead = newest.saturating_sub(self.now.0);
         if ahead >= 0 && ahead < MAX_STAMP_AHEAD_US { newest + 1 } else { self.now.0 }
     }

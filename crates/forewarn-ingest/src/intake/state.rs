@@ -60,19 +60,18 @@ impl Memory {
         self.window.contains(fingerprint(id, time, value))
     }
 
-    /// Remembers a reading; [`Memory::commit`] or [`Memory::undo`] follows. Returns whether it is late.
-    pub(super) fn remember(&mut self, id: SeriesId, time: i64, value: f64) -> bool {
+    /// Remembers a reading; [`Memory::commit`] or [`Memory::undo`] follows. One that `moves_time` becomes the
+    /// newest of its series.
+    pub(super) fn remember(&mut self, id: SeriesId, time: i64, value: f64, moves_time: bool) {
         self.window.add(fingerprint(id, time, value));
         if id.index() >= self.newest.len() {
             self.newest.resize(id.index() + 1, i64::MIN);
         }
         let newest = &mut self.newest[id.index()];
-        if time <= *newest {
-            return true;
+        if moves_time && time != *newest {
+            self.changed.push((id, *newest));
+            *newest = time;
         }
-        self.changed.push((id, *newest));
-        *newest = time;
-        false
     }
 
     /// What was remembered stays: its record is in the log, or in line for it.
@@ -133,7 +132,8 @@ impl Memory {
                     )));
                 }
                 for row in batch.rows() {
-                    self.remember(row.series, row.time.0, row.value);
+                    let moves_time = !row.flags.is_late() && !row.flags.is_ahead();
+                    self.remember(row.series, row.time.0, row.value, moves_time);
                 }
             }
             _ => {}

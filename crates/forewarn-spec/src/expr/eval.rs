@@ -1,4 +1,8 @@
 //! Evaluation on last known values, with "unknown" as a third truth value (Kleene's logic).
+//!
+//! A number that is not finite is unknown as well, wherever it comes up: 0/0, the logarithm of a negative
+//! number, an overflow. So no comparison is decided by a number that is none, and a formula gives the same
+//! whether it stands in a condition or behind a derived signal.
 
 use std::sync::Arc;
 
@@ -86,20 +90,21 @@ fn is_bool(node: &Node) -> bool {
 fn number(node: &Node, inputs: &Inputs<'_>) -> Option<f64> {
     match node {
         Node::Number(value) | Node::Duration(value) => Some(*value),
-        Node::Signal(place) => {
-            (inputs.known >> place & 1 == 1).then(|| inputs.values.get(*place).copied()).flatten()
-        }
+        Node::Signal(place) => (inputs.known >> place & 1 == 1)
+            .then(|| inputs.values.get(*place).copied())
+            .flatten()
+            .and_then(defined),
         Node::Negate(operand) => number(operand, inputs).map(|value| -value),
         Node::Binary(op, left, right) => {
             let (left, right) = (number(left, inputs)?, number(right, inputs)?);
-            match op {
-                BinaryOp::Add => Some(left + right),
-                BinaryOp::Subtract => Some(left - right),
-                BinaryOp::Multiply => Some(left * right),
-                BinaryOp::Divide => Some(left / right),
-                BinaryOp::Remainder => Some(left % right),
-                _ => None,
-            }
+            defined(match op {
+                BinaryOp::Add => left + right,
+                BinaryOp::Subtract => left - right,
+                BinaryOp::Multiply => left * right,
+                BinaryOp::Divide => left / right,
+                BinaryOp::Remainder => left % right,
+                _ => return None,
+            })
         }
         Node::Ternary(condition, then, otherwise) => {
             number(if truth(condition, inputs)? { then } else { otherwise }, inputs)
@@ -112,7 +117,7 @@ fn number(node: &Node, inputs: &Inputs<'_>) -> Option<f64> {
 fn call(function: Function, arguments: &[Node], inputs: &Inputs<'_>) -> Option<f64> {
     let argument = |i: usize| arguments.get(i).and_then(|node| number(node, inputs));
     let x = argument(0)?;
-    Some(match function {
+    defined(match function {
         Function::Abs => x.abs(),
         Function::Min => smaller(x, argument(1)?),
         Function::Max => larger(x, argument(1)?),
@@ -127,10 +132,17 @@ fn call(function: Function, arguments: &[Node], inputs: &Inputs<'_>) -> Option<f
     })
 }
 
-fn smaller(a: f64, b: f64) -> f64 {
-    if b < a { b } else { a }
+/// A result that is a number; what is not finite is unknown.
+fn defined(x: f64) -> Option<f64> {
+    x.is_finite().then_some(x)
 }
 
-fn larger(a: f64, b: f64) -> f64 {
-    if b > a { b } else { a }
+/// The smaller of two numbers, whichever comes first; -0 is smaller than 0.
+pub(super) fn smaller(a: f64, b: f64) -> f64 {
+    if b.total_cmp(&a).is_lt() { b } else { a }
+}
+
+/// The larger of two numbers, whichever comes first.
+pub(super) fn larger(a: f64, b: f64) -> f64 {
+    if b.total_cmp(&a).is_gt() { b } else { a }
 }

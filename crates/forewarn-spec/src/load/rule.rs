@@ -10,6 +10,7 @@ use super::known::Known;
 use super::names::Names;
 use crate::detector::{RawDeviation, RawRate};
 use crate::diagnostics::Report;
+use crate::expr::Expr;
 use crate::model::{Condition, DEFAULT_TOLERANCE_US, Rule};
 use crate::yaml::field::{Choice, Chosen, Text, Unsupported, choice};
 use crate::yaml::kinds::{Assets, Duration, Name, PositiveDuration, SignalText, Truth, Words};
@@ -36,8 +37,8 @@ pub(super) struct RawRule {
     /// How long the end must last, in event time, before the alert ends.
     #[schemars(extend("default" = "0s"))]
     clear_for: Option<Text<Duration>>,
-    /// A value older than this, in event time, is unknown.
-    #[schemars(extend("default" = "5m"))]
+    /// A value older than this, in event time, is unknown. Left out, it is five minutes, or three usual gaps
+    /// between the readings of the series if that is longer.
     tolerance: Option<Text<PositiveDuration>>,
     /// Watch for a signal that strays from what it has been.
     deviation: Option<RawDeviation>,
@@ -152,12 +153,11 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
         }
     }
     if let Some(when) = &raw.when {
-        let when = expression(when, known, report);
-        let until = raw.until.as_ref().map(|until| expression(until, known, report));
+        let when = condition_text(when, known, report);
+        let until = raw.until.as_ref().map(|until| condition_text(until, known, report));
         let hold_us = raw.hold.as_ref().map_or(0, |text| duration(text, report));
         let clear_hold_us = raw.clear_for.as_ref().map_or(0, |text| duration(text, report));
-        let tolerance_us =
-            raw.tolerance.as_ref().map_or(DEFAULT_TOLERANCE_US, |text| positive_duration(text, report));
+        let tolerance_us = raw.tolerance.as_ref().map(|text| positive_duration(text, report));
         let until = match until {
             Some(until) => Some(until?),
             None => None,
@@ -180,6 +180,15 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
     Some(Condition::Detector { signal, detector: detector? })
 }
 
+/// Reads a condition, with a warning if it can never hold.
+fn condition_text(text: &Text<Truth>, known: &Known, report: &mut Report<'_>) -> Option<Expr> {
+    let expr = expression(text, known, report)?;
+    if let Some(why) = expr.never_holds() {
+        report.warn(text, "this condition can never hold", Some(why));
+    }
+    Some(expr)
+}
+
 /// Reports the conditions that a later version knows, and says whether there are any.
 fn refuse_unsupported(raw: &RawRule, report: &mut Report<'_>) -> bool {
     let stuck = "leave the rule out; a job can find such signals: `SELECT asset … GROUP BY asset HAVING \
@@ -195,7 +204,14 @@ fn canonical(condition: &Condition) -> String {
     match condition {
         Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
             let until = until.as_ref().map_or_else(String::new, ToString::to_string);
-            format!("when {when} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance_us}")
+            // What goes by the rhythm of the series reads as it did when it was five minutes, so that an upgrade
+            // changes no rule.
+            let tolerance = match tolerance_us {
+                None => DEFAULT_TOLERANCE_US.to_string(),
+                Some(DEFAULT_TOLERANCE_US) => format!("{DEFAULT_TOLERANCE_US} at most"),
+                Some(us) => us.to_string(),
+            };
+            format!("when {when} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance}")
         }
         Condition::Detector { signal, detector } => detector.canonical(signal),
         Condition::Missing { signal, longer_than_us } => format!("missing {signal} {longer_than_us}"),

@@ -164,7 +164,7 @@ impl RawRetain {
             RecordKind::JobRun => self.job_runs.as_ref(),
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
-            RecordKind::Series | RecordKind::Tick | RecordKind::Definitions => None,
+            RecordKind::Series | RecordKind::Tick | RecordKind::Definitions | RecordKind::Resumed => None,
         }
     }
 }
@@ -195,9 +195,13 @@ struct RawLimits {
     /// The longest line of NDJSON or line protocol.
     #[schemars(extend("default" = "64KiB"))]
     max_line_bytes: Option<Text<Size>>,
-    /// How far a reading's time may lie ahead of the server's clock.
+    /// How far a reading's time may lie ahead of the server's clock; one beyond that is refused.
     #[schemars(extend("default" = "1d"))]
     max_future: Option<Text<PositiveDuration>>,
+    /// How far a reading's time may lie ahead of the server's clock to be believed; one beyond that is stored with
+    /// its time, and judged as if it had the time of its arrival.
+    #[schemars(extend("default" = "1m"))]
+    max_ahead: Option<Text<PositiveDuration>>,
     /// Most rows of a SQL answer.
     #[schemars(extend("default" = 100_000))]
     max_sql_rows: Option<Placed<usize>>,
@@ -369,6 +373,7 @@ fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {
         max_body_bytes: bytes(raw.max_body_bytes.as_ref(), 32 << 20, report),
         max_line_bytes: bytes(raw.max_line_bytes.as_ref(), 64 << 10, report),
         max_future_us: raw.max_future.as_ref().map_or(DAY_US, |text| positive_duration(text, report)),
+        max_ahead_us: raw.max_ahead.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
         max_sql_rows: count(raw.max_sql_rows.as_ref(), 100_000),
         max_sql_us: raw.max_sql.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
         max_sql_memory_bytes: size(raw.max_sql_memory.as_ref(), 1 << 30, report),

@@ -47,6 +47,28 @@ fn the_shipped_definitions_load() {
 }
 
 #[test]
+fn a_condition_that_can_never_hold_is_a_warning_with_its_place() {
+    let text = format!(
+        "{RULE_HEAD}  - {{ name: hot, assets: \"**\", when: \"temperature/0 > 1\", severity: major }}\n  - {{ name: \
+         cold, assets: \"**\", when: \"temperature < 1\", until: \"abs(temperature) < 0\", severity: major }}\n"
+    );
+    let definitions = pipelines(&text).unwrap();
+    assert_eq!(definitions.pipelines[0].rules.len(), 2, "a warning refuses nothing");
+    let told: Vec<(usize, &str, Option<&str>)> = definitions
+        .warnings
+        .0
+        .iter()
+        .map(|one| (one.line, one.message.as_str(), one.hint.as_deref()))
+        .collect();
+    let undefined = "`temperature / 0.0` is never a number, and a comparison with it is unknown";
+    let expected = [
+        (5, "this condition can never hold", Some(undefined)),
+        (6, "this condition can never hold", Some("whatever the signals are, it is false or unknown")),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_mistake_is_shown_where_it_is() {
     let text = format!(
         "{RULE_HEAD}  - {{ name: hot, assets: \"**\", when: \"temprature > 90.0\", severity: major }}\n"

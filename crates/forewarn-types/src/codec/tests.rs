@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence,
     EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality,
-    ReadingBatch, ReadingFlags, RunState, SeriesDef, SeriesId, Severity, Timestamp, Transition,
+    ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, Severity, Timestamp, Transition,
 };
 
 fn round_trip(record: &Record) -> Record {
@@ -220,19 +220,21 @@ fn rare() -> impl Strategy<Value = Record> {
         run(),
         prediction(),
         life,
-        time().prop_map(Record::Tick)
+        time().prop_map(Record::Tick),
+        time().prop_map(|now| Record::Resumed(Resumed { now }))
     ]
 }
 
 proptest! {
     #[test]
     fn readings_round_trip(
-        rows in prop::collection::vec((any::<u32>(), any::<i64>(), -1e300..1e300f64, 0u8..6), 0..50),
+        rows in prop::collection::vec((any::<u32>(), any::<i64>(), -1e300..1e300f64, 0u8..9), 0..50),
     ) {
         let mut batch = ReadingBatch { arrived: Timestamp(5), ..ReadingBatch::default() };
         for (series, time, value, flags) in rows {
             let quality = [Quality::Good, Quality::Uncertain, Quality::Bad][usize::from(flags % 3)];
-            batch.push(SeriesId(series), Timestamp(time), value, ReadingFlags::new(quality, flags > 2));
+            let marked = if flags > 5 { ReadingFlags::ahead(quality) } else { ReadingFlags::new(quality, flags > 2) };
+            batch.push(SeriesId(series), Timestamp(time), value, marked);
         }
         let record = Record::Readings(batch);
         prop_assert_eq!(round_trip(&record), record);

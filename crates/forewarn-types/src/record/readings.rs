@@ -45,18 +45,27 @@ impl Quality {
     }
 }
 
-/// A reading's quality, and whether it arrived late, in one byte (bits 0–1 quality, bit 2 late).
+/// A reading's quality, and whether it arrived late or its time lies ahead of its arrival, in one byte (bits 0–1
+/// quality, bit 2 late, bit 3 ahead).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct ReadingFlags(u8);
 
 impl ReadingFlags {
     const LATE: u8 = 4;
+    const AHEAD: u8 = 8;
 
     /// Flags of a reading of `quality`; `late` if its time is not newer than its series' newest.
     #[must_use]
     pub const fn new(quality: Quality, late: bool) -> Self {
         Self(quality as u8 | if late { Self::LATE } else { 0 })
+    }
+
+    /// Flags of a reading of `quality` whose time lies so far ahead of its arrival that it is judged as if it
+    /// had the time of its arrival.
+    #[must_use]
+    pub const fn ahead(quality: Quality) -> Self {
+        Self(quality as u8 | Self::AHEAD)
     }
 
     /// The quality class.
@@ -75,6 +84,12 @@ impl ReadingFlags {
         self.0 & Self::LATE != 0
     }
 
+    /// Whether its time lay further ahead of its arrival than `limits.max_ahead`.
+    #[must_use]
+    pub const fn is_ahead(self) -> bool {
+        self.0 & Self::AHEAD != 0
+    }
+
     /// The byte on disk.
     #[must_use]
     pub const fn to_byte(self) -> u8 {
@@ -84,7 +99,7 @@ impl ReadingFlags {
     /// From the byte on disk; unknown bits are dropped.
     #[must_use]
     pub const fn from_byte(byte: u8) -> Self {
-        Self(byte & 7)
+        Self(byte & 15)
     }
 }
 

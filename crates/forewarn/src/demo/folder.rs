@@ -31,7 +31,7 @@ pub(super) fn prepare(dir: &Path, listen: &str) -> Result<Result<Tree, Diagnosti
     // A simulated minute takes milliseconds, so commits are made by the hours of the plant.
     let settings = format!(
         "# Written by `forewarn demo` at every start.\nlisten: \"{listen}\"\ndata_dir: \"{root}\"\nlake: \"file://{root}/lake\"\n\
-         pipelines: \"{root}/pipelines\"\nmodels: \"{root}/models\"\nbranch: {{ commit_every: 12h }}\nmaintenance: {{ every: 1d }}\nlimits: {{ max_future: 1h }}\n"
+         pipelines: \"{root}/pipelines\"\nmodels: \"{root}/models\"\nbranch: {{ commit_every: 12h }}\nmaintenance: {{ every: 1d }}\nlimits: {{ max_future: 1h, max_ahead: 1h }}\n"
     );
     let path = dir.join("forewarn.yaml");
     fs::write(&path, settings).with_context(|| format!("cannot write {}", path.display()))?;

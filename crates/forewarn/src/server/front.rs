@@ -11,8 +11,9 @@ use forewarn_models::ModelService;
 use forewarn_sources::Sources;
 use forewarn_spec::{Definitions, ServerConfig};
 use forewarn_state::Metrics;
-use forewarn_types::{Clock, Journal, JournalError, Record};
+use forewarn_types::{Clock, Journal, JournalError, Offset, Record, Resumed, Timestamp};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::back::Back;
@@ -27,6 +28,30 @@ pub(crate) enum Ticks {
     Every(Duration),
     /// What moves the clock does it.
     ByHand,
+}
+
+/// A difference between the clock and the time that passed by which the clock was set, or the machine slept.
+const STEP: Duration = Duration::from_secs(2);
+
+/// Tells when the clock is set, by time that only passes.
+struct ClockSteps {
+    clock: Timestamp,
+    passing: Instant,
+}
+
+impl ClockSteps {
+    fn new(clock: Timestamp) -> Self {
+        Self { clock, passing: Instant::now() }
+    }
+
+    /// Whether the clock, which shows `now`, was set since the last call.
+    fn stepped(&mut self, now: Timestamp) -> bool {
+        let (former, passing) = (std::mem::replace(&mut self.clock, now), Instant::now());
+        let passed = passing.duration_since(std::mem::replace(&mut self.passing, passing));
+        let passed_us = i64::try_from(passed.as_micros()).unwrap_or(i64::MAX);
+        let off_us = now.since_us(former).saturating_sub(passed_us).unsigned_abs();
+        Duration::from_micros(off_us) > STEP
+    }
 }
 
 /// The stages, and what the program itself has of them.
@@ -61,6 +86,9 @@ pub(super) async fn start(
         .context("cannot build the scheduler")?;
     stages.spawn("the scheduler failed", |shutdown| scheduler.run(shutdown));
 
+    if let Ticks::Every(_) = ticks {
+        resume(&*base.log, &*base.clock).await.context("the log has stopped")?;
+    }
     let sources = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.sources);
     let sources = Sources::build(sources, &base.intake, &base.clock)?;
     let source_handles = sources.handles();
@@ -94,7 +122,21 @@ pub(super) async fn start(
     Ok(Front { stages, scheduler: handle })
 }
 
-/// Writes the clock into the log. A tick that finds no room is left out: the next one says more.
+/// Says that the server runs again, before anything is taken in: the time since the last record is nobody's
+/// silence. False: the log has no room for it.
+async fn resume(log: &dyn Log, clock: &dyn Clock) -> Result<bool, JournalError> {
+    if log.end() == Offset(0) {
+        return Ok(true);
+    }
+    match log.append(Record::Resumed(Resumed { now: clock.now() })).await {
+        Ok(_) => Ok(true),
+        Err(JournalError::Full(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes the clock into the log. A tick that finds no room is left out: the next one says more. What passed
+/// while there was no room, and a step of the clock, are no time in which anyone was silent.
 async fn tick(
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
@@ -103,12 +145,21 @@ async fn tick(
 ) -> Result<(), JournalError> {
     let mut pace = tokio::time::interval(every);
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut steps = ClockSteps::new(clock.now());
+    let mut counts = true;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            _ = pace.tick() => match log.append(Record::Tick(clock.now())).await {
-                Ok(_) | Err(JournalError::Full(_)) => {}
-                Err(error) => return Err(error),
+            _ = pace.tick() => {
+                counts &= !steps.stepped(clock.now());
+                if !counts {
+                    counts = resume(&*log, &*clock).await?;
+                }
+                match log.append(Record::Tick(clock.now())).await {
+                    Ok(_) => {}
+                    Err(JournalError::Full(_)) => counts = false,
+                    Err(error) => return Err(error),
+                }
             },
         }
     }
