@@ -36,6 +36,15 @@ pub struct Rejected {
     pub reason: String,
 }
 
+/// How much a batch held at some point.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pub(crate) rows: usize,
+    errors: usize,
+    rejected: u64,
+    skipped: u64,
+}
+
 /// Columns of decoded readings, in the order they were sent, and what could not be decoded.
 #[derive(Debug, Clone, Default)]
 pub struct RawBatch {
@@ -124,13 +133,26 @@ impl RawBatch {
         self.line.push(line);
     }
 
-    /// Takes back all readings from `row` on; names stay.
-    pub(crate) fn truncate(&mut self, row: usize) {
-        self.name.truncate(row);
-        self.time.truncate(row);
-        self.value.truncate(row);
-        self.quality.truncate(row);
-        self.line.truncate(row);
+    /// What the batch holds now, for [`RawBatch::undo`].
+    pub(crate) const fn mark(&self) -> Mark {
+        Mark {
+            rows: self.name.len(),
+            errors: self.errors.len(),
+            rejected: self.rejected,
+            skipped: self.skipped,
+        }
+    }
+
+    /// Takes back all readings and refusals since `mark`; names stay.
+    pub(crate) fn undo(&mut self, mark: Mark) {
+        self.name.truncate(mark.rows);
+        self.time.truncate(mark.rows);
+        self.value.truncate(mark.rows);
+        self.quality.truncate(mark.rows);
+        self.line.truncate(mark.rows);
+        self.errors.truncate(mark.errors);
+        self.rejected = mark.rejected;
+        self.skipped = mark.skipped;
     }
 
     /// Notes that something on `line` was refused; beyond [`MAX_ERRORS`] it is only counted.
