@@ -13,6 +13,7 @@ mod accepted;
 mod counters;
 mod judge;
 mod limits;
+mod origins;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -148,7 +149,7 @@ impl Intake {
     fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Option<Durable>), IngestError> {
         let mut memory = self.memory.lock();
         let now = self.clock.now();
-        let mut judge = Judge::new(batch, now, &self.limits, &self.series);
+        let mut judge = Judge::new(batch, now, &self.limits, &self.series, &memory.origins);
         let mut records = Vec::new();
         let mut row = 0;
         while row < batch.len() {
@@ -187,9 +188,12 @@ impl Intake {
         let new: Vec<_> = self.series.read().defs().iter().skip(memory.series_logged).cloned().collect();
         let mut records: Vec<_> =
             new.chunks(MAX_RECORD_SERIES).map(|piece| Record::Series(piece.to_vec())).collect();
+        let origins = memory.origins.unlogged().chunks(MAX_RECORD_SERIES);
+        records.extend(origins.map(|piece| Record::Origins(piece.to_vec())));
         records.extend(readings);
         let durable = self.log.submit_all(records)?.durable.shared();
         memory.series_logged += new.len();
+        memory.origins.logged();
         memory.commit();
         memory.last = Some(durable.clone());
         Ok(durable)

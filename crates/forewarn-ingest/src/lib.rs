@@ -7,4 +7,4 @@ mod raw;
 
 pub use error::IngestError;
 pub use intake::{Accepted, Intake, IntakeLimits, IntakeMetrics, IntakeState};
-pub use raw::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
+pub use raw::{MAX_ERRORS, NO_TIME, NameOrigin, RawBatch, Rejected};

@@ -6,8 +6,10 @@
 //! hashing: the name is first compared with the last row's, then with the one that followed it last time, and
 //! only then looked up.
 
+use std::fmt;
 use std::hash::BuildHasher;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use forewarn_types::{Quality, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -34,6 +36,33 @@ pub struct Rejected {
     pub line: usize,
     /// What was wrong and what to do.
     pub reason: String,
+}
+
+/// Of what the names of a series were made, as fingerprints: where they differ, the series do, even if their
+/// names came out the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameOrigin {
+    /// Of what the asset's path was made.
+    pub asset: u64,
+    /// Of what both names were made.
+    pub name: u64,
+}
+
+/// How a sender's own words become names that no other words become.
+pub(crate) trait Naming: fmt::Debug + Send + Sync {
+    /// The asset's path and the signal's name for a series and its field, as sent.
+    fn explicit(&self, series: &str, field: &str) -> (String, String);
+}
+
+/// A stretch of the texts of a batch.
+pub(crate) type TextRange = std::ops::Range<usize>;
+
+/// What the sender called a name of the batch.
+#[derive(Debug, Clone)]
+struct Sent {
+    origin: NameOrigin,
+    series: TextRange,
+    field: TextRange,
 }
 
 /// How much a batch held at some point.
@@ -69,6 +98,11 @@ pub struct RawBatch {
     /// Per name: the name that followed it last time, [`NO_NAME`] at first.
     next: Vec<u32>,
     last: u32,
+    /// What each name was made of; empty where senders give the names themselves.
+    sent: Vec<Sent>,
+    /// The texts that `sent` refers to.
+    texts: String,
+    naming: Option<Arc<dyn Naming>>,
     by_name: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -113,6 +147,55 @@ impl RawBatch {
         }
         self.last = guess;
         Some(guess)
+    }
+
+    /// An empty batch with room for `rows`, of a form in which senders do not give the names themselves.
+    pub(crate) fn with_naming(rows: usize, naming: Arc<dyn Naming>) -> Self {
+        Self { naming: Some(naming), ..Self::with_capacity(rows) }
+    }
+
+    /// Keeps a text that names are made of.
+    pub(crate) fn keep_text(&mut self, text: &str) -> TextRange {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        start..self.texts.len()
+    }
+
+    /// The number of a name that was made of `origin`, the texts of its series and its field; it is added if
+    /// the batch does not hold it yet. `None` if that would be one name too many.
+    pub(crate) fn intern_made(
+        &mut self,
+        (asset, signal): (&str, &str),
+        origin: NameOrigin,
+        series: TextRange,
+        field: &str,
+    ) -> Option<u32> {
+        let hash = origin.name;
+        let Self { by_name, sent, .. } = self;
+        if let Some(&name) = by_name.find(hash, |&name| sent[name as usize].origin == origin) {
+            return Some(name);
+        }
+        if self.names.len() >= MAX_NAMES {
+            return None;
+        }
+        let name = u32::try_from(self.names.len()).ok()?;
+        by_name.insert_unique(hash, name, |&name| sent[name as usize].origin.name);
+        self.names.push((asset.into(), signal.into()));
+        let field = self.keep_text(field);
+        self.sent.push(Sent { origin, series, field });
+        Some(name)
+    }
+
+    /// What name `name` was made of, where the sender did not give it himself.
+    pub(crate) fn origin_of(&self, name: usize) -> Option<NameOrigin> {
+        self.sent.get(name).map(|sent| sent.origin)
+    }
+
+    /// The asset's path and the signal's name that nothing else becomes than what name `name` was made of.
+    pub(crate) fn explicit(&self, name: usize) -> Option<(String, String)> {
+        let Sent { series, field, .. } = self.sent.get(name)?;
+        let text = |range: &TextRange| self.texts.get(range.clone());
+        Some(self.naming.as_ref()?.explicit(text(series)?, text(field)?))
     }
 
     /// Adds one reading, or notes its refusal if its name is one too many. `time` is µs UTC or [`NO_TIME`];

@@ -98,7 +98,7 @@ impl State {
             }
             Record::Prediction(prediction) => self.add_prediction(offset, prediction),
             Record::LifeEvent(event) => self.add_life_event(offset, event),
-            Record::Tick(_) | Record::Definitions(_) | Record::JobRun(_) => {}
+            Record::Origins(_) | Record::Tick(_) | Record::Definitions(_) | Record::JobRun(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@ mod command;
 mod definitions;
 mod job_run;
 mod life_event;
+mod origins;
 mod prediction;
 mod readings;
 mod series;
@@ -19,6 +20,7 @@ pub use self::command::{CommandAction, NotAllowed, OperatorCommand};
 pub use self::definitions::{DefinitionFile, Definitions};
 pub use self::job_run::{JobKind, JobRun, RunState};
 pub use self::life_event::{LifeEvent, LifeEventKind};
+pub use self::origins::SeriesOrigin;
 pub use self::prediction::{Contribution, Prediction};
 pub use self::readings::{Quality, ReadingBatch, ReadingFlags, ReadingRef, encoded_bytes};
 use crate::body::Body;
@@ -115,6 +117,8 @@ kinds! {
     Prediction(Prediction) = 8,
     /// A machine was installed, repaired, failed or was retired.
     LifeEvent(LifeEvent) = 9,
+    /// What senders call series; stands before the first batch that uses them.
+    Origins(Vec<SeriesOrigin>) = 10,
 }
 
 impl RecordKind {

@@ -8,11 +8,13 @@
 mod escape;
 mod series;
 
+use std::sync::Arc;
+
 use forewarn_types::Quality;
 use memchr::{memchr, memchr2, memchr3};
 
 use self::escape::unescaped;
-use self::series::SeriesCache;
+use self::series::{Explicit, SeriesCache};
 use super::lines::Lines;
 use super::{DecodeOptions, InfluxMapping, number, shorten};
 use crate::{IngestError, NO_TIME, RawBatch};
@@ -89,7 +91,7 @@ pub fn decode(
     }
     // A field with its share of a line has about 32 bytes; the columns take less room than the body.
     let mut decoder = Decoder {
-        batch: RawBatch::with_capacity(body.len() / 32 + 1),
+        batch: RawBatch::with_naming(body.len() / 32 + 1, Arc::new(Explicit(mapping.clone()))),
         precision,
         cache: SeriesCache::new(mapping),
         doubt: Doubt::default(),

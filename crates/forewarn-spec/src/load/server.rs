@@ -164,7 +164,7 @@ impl RawRetain {
             RecordKind::JobRun => self.job_runs.as_ref(),
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
-            RecordKind::Series | RecordKind::Tick | RecordKind::Definitions => None,
+            RecordKind::Series | RecordKind::Origins | RecordKind::Tick | RecordKind::Definitions => None,
         }
     }
 }

@@ -54,11 +54,15 @@ fn lines_become_readings() {
                 ("a", "m_y", NO_TIME, -0.001_25),
             ],
         ),
-        (r"my\ m\,x,tag\ a=v\=1\,2\ 3 f\=\ 1=2 0", vec![("v_1_2 3", "my_m_x_f__1", 0, 2.0)]),
-        (r"a\\b,t=C:\dir v=1 0", vec![("C:_dir", "a_b_v", 0, 1.0)]),
+        (r"my\ m\,x,tag\ a=v\=1\,2\ 3 f\=\ 1=2 0", vec![("v_x3D_1_x2C_2 3", "my_m_x2C_x_f_x3D__1", 0, 2.0)]),
+        (r"a\\b,t=C:\dir v=1 0", vec![("C:_x5C_dir", "a_x5C_b_v", 0, 1.0)]),
         ("disk,path=/,host=h used=1 0", vec![("h/_", "disk_used", 0, 1.0)]),
         ("disk,path=/var/log used=1 0", vec![("var/log", "disk_used", 0, 1.0)]),
-        ("m,a=..,b=x* 1f=1 0", vec![("__/x_", "m_1f", 0, 1.0)]),
+        ("m,a=..,b=x* 1f=1 0", vec![("_x2E__x2E_/x_x2A_", "m_1f", 0, 1.0)]),
+        ("m,a=P#7 v=1 0", vec![("P_x23_7", "m_v", 0, 1.0)]),
+        ("m,a=P_7,b=P_x23_7 v=1 0", vec![("P_7/P_x5F_x23_7", "m_v", 0, 1.0)]),
+        ("ปั๊มน้ำ,ที่=โรงงาน ค่า=1 0", vec![("โรงงาน", "ปั๊มน้ำ_ค่า", 0, 1.0)]),
+        ("m,ort=Su\u{308}d v=1 0", vec![("Su\u{308}d", "m_v", 0, 1.0)]),
         ("wärme,ort=Süd wert=1 0", vec![("Süd", "wärme_wert", 0, 1.0)]),
         ("# a comment, with = and \" signs", vec![]),
         ("  pump,unit=p7   temp=1   5000  \r", vec![("p7", "pump_temp", 5, 1.0)]),
@@ -409,10 +413,14 @@ fn escape(text: &str) -> String {
 }
 
 fn asset_of(tag: &str) -> String {
-    let count = tag.chars().count();
+    let last = tag.chars().count() - 1;
     tag.chars()
         .enumerate()
-        .map(|(i, c)| if c.is_alphanumeric() || (c == ' ' && i > 0 && i + 1 < count) { c } else { '_' })
+        .map(|(i, c)| match c {
+            ' ' if i > 0 && i < last => c.to_string(),
+            c if c.is_alphanumeric() => c.to_string(),
+            c => format!("_x{:X}_", u32::from(c)),
+        })
         .collect()
 }
 
@@ -467,7 +475,13 @@ proptest! {
         let options = DecodeOptions::default();
         let batch = decode(body.as_bytes(), Precision::Microseconds, &mapping, &options).unwrap();
         let plain = |text: &str| -> String {
-            text.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+            text.chars()
+                .map(|c| match c {
+                    ' ' => "_".to_owned(),
+                    c if c.is_alphanumeric() => c.to_string(),
+                    c => format!("_x{:X}_", u32::from(c)),
+                })
+                .collect()
         };
         let expected: Vec<_> = sent
             .iter()
