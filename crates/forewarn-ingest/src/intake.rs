@@ -164,6 +164,12 @@ impl Intake {
                 records.push(Record::Readings(readings));
             }
         }
+        if batch.whole && (judge.outcome.rejected_total > 0 || batch.rejected > 0) {
+            memory.undo();
+            drop(memory);
+            judge.refuse_all();
+            return Ok((self.finish(batch, judge), None));
+        }
         let durable = if !records.is_empty() {
             match self.submit_records(&mut memory, records) {
                 Ok(durable) => Some(durable),

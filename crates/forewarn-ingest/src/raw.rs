@@ -15,6 +15,8 @@ use forewarn_types::{Quality, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::Serialize;
 
+use crate::unit::TimeUnit;
+
 /// In [`RawBatch::time`]: the sender gave no time, the time of arrival holds.
 pub const NO_TIME: i64 = i64::MIN;
 
@@ -98,6 +100,12 @@ pub struct RawBatch {
     /// Per name: the name that followed it last time, [`NO_NAME`] at first.
     next: Vec<u32>,
     last: u32,
+    /// The unit of times that were sent as numbers.
+    pub unit: TimeUnit,
+    /// The earliest time that readings may have, where that is not what the server's settings say.
+    pub min_time: Option<Timestamp>,
+    /// Whether all of the batch is refused where one line of it is.
+    pub whole: bool,
     /// What each name was made of; empty where senders give the names themselves.
     sent: Vec<Sent>,
     /// The texts that `sent` refers to.

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use chrono_tz::Tz;
-use forewarn_types::{Severity, SignalName};
+use forewarn_types::{Severity, SignalName, Timestamp};
 
 use crate::algorithm::Algorithm;
 use crate::detector::Detector;
@@ -417,6 +417,8 @@ pub struct Limits {
     pub max_line_bytes: usize,
     /// How far a reading's time may lie ahead of the server's clock, µs.
     pub max_future_us: i64,
+    /// The earliest time that a reading may have.
+    pub min_time: Timestamp,
     /// Most rows of a SQL answer.
     pub max_sql_rows: usize,
     /// Longest SQL query, µs.

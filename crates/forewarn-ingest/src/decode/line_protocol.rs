@@ -17,7 +17,7 @@ use self::escape::unescaped;
 use self::series::{Explicit, SeriesCache};
 use super::lines::Lines;
 use super::{DecodeOptions, InfluxMapping, number, shorten};
-use crate::{IngestError, NO_TIME, RawBatch};
+use crate::{IngestError, NO_TIME, RawBatch, TimeUnit};
 
 /// In which unit the timestamps of a request are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,22 +35,25 @@ pub enum Precision {
     Minutes,
     /// Hours (InfluxDB v1).
     Hours,
+    /// Seconds to nanoseconds, each timestamp by its size (InfluxDB v3).
+    Auto,
 }
 
 impl Precision {
-    /// Reads the query parameter `precision` of InfluxDB v1 (`n`, `ns`, `u`, `us`, `ms`, `s`, `m`, `h`) or v2
-    /// (`ns`, `us`, `ms`, `s`).
+    /// Reads the query parameter `precision` of InfluxDB v1 (`n`, `ns`, `u`, `us`, `ms`, `s`, `m`, `h`), v2
+    /// (`ns`, `us`, `ms`, `s`) or v3 (`nanosecond` to `second`, `auto`).
     ///
     /// # Errors
     /// [`IngestError::Influx`] if it is none of them.
     pub fn parse(text: &str) -> Result<Self, IngestError> {
         Ok(match text {
-            "" | "n" | "ns" => Self::Nanoseconds,
-            "u" | "us" | "µ" | "µs" => Self::Microseconds,
-            "ms" => Self::Milliseconds,
-            "s" => Self::Seconds,
+            "" | "n" | "ns" | "nanosecond" | "nanoseconds" => Self::Nanoseconds,
+            "u" | "us" | "µ" | "µs" | "microsecond" | "microseconds" => Self::Microseconds,
+            "ms" | "millisecond" | "milliseconds" => Self::Milliseconds,
+            "s" | "second" | "seconds" => Self::Seconds,
             "m" => Self::Minutes,
             "h" => Self::Hours,
+            "auto" => Self::Auto,
             _ => {
                 return Err(IngestError::Influx(format!(
                     "precision {:?} is unknown; send ns, us, ms or s",
@@ -69,6 +72,24 @@ impl Precision {
             Self::Seconds => time.checked_mul(1_000_000),
             Self::Minutes => time.checked_mul(60_000_000),
             Self::Hours => time.checked_mul(3_600_000_000),
+            // As InfluxDB 3 does: the bounds are the year 2128 in each unit.
+            Self::Auto => match time.unsigned_abs() {
+                ..5_000_000_000 => Self::Seconds,
+                ..5_000_000_000_000 => Self::Milliseconds,
+                ..5_000_000_000_000_000 => Self::Microseconds,
+                _ => Self::Nanoseconds,
+            }
+            .to_us(time),
+        }
+    }
+
+    /// The unit, for what is said of a time that cannot be right.
+    const fn unit(self) -> TimeUnit {
+        match self {
+            Self::Nanoseconds | Self::Auto => TimeUnit::Nanoseconds,
+            Self::Microseconds => TimeUnit::Microseconds,
+            Self::Milliseconds => TimeUnit::Milliseconds,
+            Self::Seconds | Self::Minutes | Self::Hours => TimeUnit::Seconds,
         }
     }
 }
@@ -96,6 +117,7 @@ pub fn decode(
         cache: SeriesCache::new(mapping),
         doubt: Doubt::default(),
     };
+    decoder.batch.unit = precision.unit();
     let mut lines = Lines::new(body, options.max_line_bytes);
     while let Some((number, line)) = lines.next() {
         let mark = decoder.batch.mark();
@@ -216,7 +238,11 @@ impl<'a> Decoder<'a> {
             ));
         };
         let time = self.precision.to_us(time).filter(|time| *time != NO_TIME);
-        time.ok_or_else(|| format!("timestamp {text} is out of range; check the parameter precision"))
+        time.ok_or_else(|| {
+            let hint = super::time::unit_of(text).map(|unit| format!("; it looks like {}", unit.as_str()));
+            let hint = hint.unwrap_or_default();
+            format!("timestamp {text} is out of range; check the parameter precision{hint}")
+        })
     }
 }
 

@@ -34,7 +34,7 @@ pub struct IntakeMetrics {
     pub duplicates: u64,
     /// Of the accepted: not newer than their series' newest.
     pub late: u64,
-    /// Refused for their time: before 1970 or too far in the future.
+    /// Refused for their time: too early or too far in the future.
     pub rejected_time: u64,
     /// Refused for their value: not finite.
     pub rejected_value: u64,

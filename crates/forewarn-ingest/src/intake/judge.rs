@@ -13,8 +13,8 @@ use super::origins::Origins;
 use super::state::Memory;
 use crate::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
 
-/// The earliest time a reading may have: anything before 1970 is a sender's unset clock.
-const EARLIEST: Timestamp = Timestamp(0);
+/// 2000-01-01: no number that was meant to be a time lies before it.
+const YEAR_2000_US: i64 = 946_684_800_000_000;
 
 /// Readings without a time that arrive within one tick of the clock are told apart by a microsecond each, up
 /// to this long.
@@ -32,6 +32,7 @@ enum Name {
 pub(super) struct Judge<'a> {
     batch: &'a RawBatch,
     now: Timestamp,
+    earliest: i64,
     latest: i64,
     table: &'a RwLock<SeriesTable>,
     names: Vec<Name>,
@@ -59,11 +60,14 @@ impl<'a> Judge<'a> {
         };
         let names = batch.names.iter().enumerate().map(of_name).collect();
         drop(known);
+        // Anything before 1970 is a sender's unset clock.
+        let earliest = batch.min_time.unwrap_or(limits.min_time).0.max(0);
         let latest = now.plus_us(limits.max_future_us).0;
         let last_refusal = Arc::from("");
         Self {
             batch,
             now,
+            earliest,
             latest,
             table,
             names,
@@ -84,17 +88,8 @@ impl<'a> Judge<'a> {
         if !value.is_finite() {
             return self.reject(row, Reason::Value, "the value is not a finite number");
         }
-        if sent != NO_TIME && !(EARLIEST.0..=self.latest).contains(&sent) {
-            let problem = if sent < EARLIEST.0 { "lies before 1970" } else { "lies too far in the future" };
-            let (time, now) = (Timestamp(sent), self.now);
-            return self.reject(
-                row,
-                Reason::Time,
-                format!(
-                    "the time {time} {problem} (the server's clock shows {now}); check the sender's \
-                     clock and unit"
-                ),
-            );
+        if sent != NO_TIME && !(self.earliest..=self.latest).contains(&sent) {
+            return self.reject(row, Reason::Time, self.no_time(sent));
         }
         let id = match self.series(row, &mut memory.origins) {
             Ok(id) => id,
@@ -112,6 +107,11 @@ impl<'a> Judge<'a> {
         self.outcome.accepted += 1;
         self.outcome.late += u64::from(late);
         readings.push(id, Timestamp(time), value, ReadingFlags::new(self.batch.quality[row], late));
+    }
+
+    /// Nothing of the batch is stored.
+    pub(super) const fn refuse_all(&mut self) {
+        (self.outcome.accepted, self.outcome.late, self.outcome.duplicates) = (0, 0, 0);
     }
 
     /// What became of the batch, and how many rejections there were for each reason.
@@ -185,6 +185,29 @@ impl<'a> Judge<'a> {
         }
         origins.claim(id, &path, origin);
         Ok(id)
+    }
+
+    /// Why the time `sent` is refused, and in which unit it would be one of these days.
+    fn no_time(&self, sent: i64) -> String {
+        let (time, now, unit) = (Timestamp(sent), self.now, self.batch.unit);
+        let problem = if sent < 0 {
+            "lies before 1970".to_owned()
+        } else if sent < self.earliest {
+            format!("lies before limits.min_time = {}", Timestamp(self.earliest))
+        } else {
+            "lies too far in the future".to_owned()
+        };
+        let hint = match unit.meant(sent, Timestamp(self.earliest.max(YEAR_2000_US)), Timestamp(self.latest))
+        {
+            Some((meant, day)) => format!(
+                "; read as {} it is {}, but it was read as {}: send those, or say the unit",
+                meant.as_str(),
+                day.date(),
+                unit.as_str()
+            ),
+            None => "; check the sender's clock and unit".to_owned(),
+        };
+        format!("the time {time} {problem} (the server's clock shows {now}){hint}")
     }
 
     fn reject(&mut self, row: usize, reason: Reason, text: impl Into<String>) {

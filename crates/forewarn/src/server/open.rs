@@ -52,7 +52,11 @@ pub(super) async fn open(
     let log = open_log(settings)?;
     let dyn_log: Arc<dyn Log> = log.clone();
     let series = Arc::new(RwLock::new(SeriesTable::new(settings.limits.max_series)));
-    let limits = IntakeLimits { max_future_us: settings.limits.max_future_us, ..IntakeLimits::default() };
+    let limits = IntakeLimits {
+        max_future_us: settings.limits.max_future_us,
+        min_time: settings.limits.min_time,
+        ..IntakeLimits::default()
+    };
     let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
     let lake = open_lake(settings, &series, &clock).await?;
     crash_point("start.lake_open");
