@@ -96,6 +96,12 @@ impl Problem {
             .hint("send the body uncompressed, or as gzip or deflate")
     }
 
+    /// 422: the request is understood, but nothing of it can be used.
+    #[must_use]
+    pub fn unusable(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Unusable, detail)
+    }
+
     /// 503: not now; the same request may succeed a little later.
     #[must_use]
     pub fn unavailable(detail: impl Into<String>) -> Self {

@@ -97,6 +97,7 @@ fn ingest() -> OpenApiRouter<ApiState> {
         .routes(routes!(readings::post_readings))
         .routes(routes!(influx::write_v1))
         .routes(routes!(influx::write_v2))
+        .routes(routes!(influx::write_v3))
 }
 
 fn operate() -> OpenApiRouter<ApiState> {

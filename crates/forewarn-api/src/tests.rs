@@ -42,6 +42,8 @@ use crate::{Api, ApiComponents, ApiError};
 use forewarn_batch::{CatchUp, Job, Outcome, RunContext, Scheduler, SchedulerHandle, Trigger, Work};
 
 pub(crate) const NOW: &str = "2026-01-01T12:00:00Z";
+/// The earliest time that readings may have.
+const YEAR_2000: Timestamp = Timestamp(946_684_800_000_000);
 
 pub(crate) struct Server {
     pub(crate) api: Option<Api>,
@@ -99,6 +101,7 @@ pub(crate) fn limits() -> Limits {
         max_line_bytes: 1_000,
         max_future_us: 3_600_000_000,
         max_ahead_us: 60_000_000,
+        min_time: YEAR_2000,
         max_sql_rows: 1_000,
         max_sql_us: 30_000_000,
         max_sql_memory_bytes: 1 << 30,
@@ -189,8 +192,9 @@ impl Server {
         .await
         .unwrap();
         let sources = sources(&clock);
+        let of_intake = IntakeLimits { min_time: YEAR_2000, ..IntakeLimits::default() };
         let api = Api::build(ApiComponents {
-            intake: Arc::new(Intake::new(log.clone(), series, Arc::clone(&clock), IntakeLimits::default())),
+            intake: Arc::new(Intake::new(log.clone(), series, Arc::clone(&clock), of_intake)),
             sources: sources.clone(),
             log: log.clone(),
             lake: lake.clone(),

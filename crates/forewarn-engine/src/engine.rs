@@ -107,7 +107,11 @@ impl Engine {
             Record::Definitions(definitions) => self.definitions(offset, definitions, actions),
             Record::Command(command) => self.command(offset, command, actions),
             Record::Resumed(resumed) => self.running.resume(resumed.now.0),
-            Record::Alert(_) | Record::JobRun(_) | Record::Prediction(_) | Record::LifeEvent(_) => {}
+            Record::Alert(_)
+            | Record::Origins(_)
+            | Record::JobRun(_)
+            | Record::Prediction(_)
+            | Record::LifeEvent(_) => {}
         }
     }
 

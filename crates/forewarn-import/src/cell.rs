@@ -11,10 +11,10 @@ pub(crate) enum Step {
 
 /// One cell of a row.
 pub(crate) enum Cell<'a> {
-    /// Empty, `NaN`, `NA` or null.
+    /// Empty, null, or a word for "no value".
     Missing,
     Text(&'a str),
-    Whole(i64),
+    Whole(i128),
     Number(f64),
     /// µs; `zoned` if it is known to be UTC, otherwise local time.
     Time {
@@ -25,19 +25,28 @@ pub(crate) enum Cell<'a> {
     Unusable,
 }
 
+/// What spreadsheets, databases and loggers write for "no value", in small letters.
+const MISSING: [&str; 16] = [
+    "", "-", "--", "---", "?", "na", "n/a", "n.a.", "#n/a", "#na", "nan", "-nan", "null", "none", "nil",
+    "\\n",
+];
+
 impl Cell<'_> {
-    /// A cell's text without blanks around it. What spreadsheets and data tools write for "no value" is no
-    /// value.
+    /// A cell's text without blanks around it. What is written for "no value" is no value.
     pub(crate) fn of_text(text: &str) -> Cell<'_> {
-        match text.trim() {
-            "" | "NaN" | "nan" | "NAN" | "NA" | "N/A" | "null" | "NULL" | "None" => Cell::Missing,
-            text => Cell::Text(text),
-        }
+        let text = text.trim();
+        let missing = text.len() <= 4 && MISSING.iter().any(|word| word.eq_ignore_ascii_case(text));
+        if missing { Cell::Missing } else { Cell::Text(text) }
     }
 }
 
-/// A column of a file: its name, and whether it seems to hold numbers.
+/// A column of a file, and what its cells seem to hold.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnInfo {
     pub(crate) name: String,
+    /// Whether it is a signal if nothing else is said.
     pub(crate) numeric: bool,
+    /// How many of its cells are numbers, and how many are something else.
+    pub(crate) numbers: u64,
+    pub(crate) others: u64,
 }

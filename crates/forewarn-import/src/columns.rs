@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer};
 
+use crate::cell::ColumnInfo;
+
 /// Most columns a range may stand for.
 const MOST: u32 = 10_000;
 
@@ -18,6 +20,46 @@ pub(super) fn expand(lists: &[String]) -> Result<Vec<String>, String> {
         }
     }
     Ok(names)
+}
+
+/// The columns that lists name, each with the name after `=` where there is one. What a column is called in full
+/// comes first, so that names may hold commas, equals signs and dots.
+pub(super) fn resolve(
+    lists: &[String],
+    columns: &[ColumnInfo],
+) -> Result<Vec<(String, Option<String>)>, String> {
+    let is_column = |name: &str| columns.iter().any(|column| column.name == name);
+    let whole = |item: &str| {
+        if is_column(item) {
+            return Some((item.to_owned(), None));
+        }
+        let (column, name) = item
+            .rmatch_indices('=')
+            .map(|(at, _)| (&item[..at], &item[at + 1..]))
+            .find(|(column, _)| is_column(column.trim()))?;
+        Some((column.trim().to_owned(), Some(name.trim().to_owned())))
+    };
+    let mut found = Vec::new();
+    for list in lists {
+        if let Some(item) =
+            whole(list.trim()).filter(|(_, name)| !name.as_ref().is_some_and(|name| name.contains(',')))
+        {
+            found.push(item);
+            continue;
+        }
+        for item in list.split(',').map(str::trim) {
+            match (whole(item), item.split_once('=')) {
+                (Some(item), _) => found.push(item),
+                (None, Some((column, name))) => {
+                    found.push((column.trim().to_owned(), Some(name.trim().to_owned())));
+                }
+                (None, None) => {
+                    found.extend(expand(&[item.to_owned()])?.into_iter().map(|column| (column, None)));
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn range(item: &str, from: &str, to: &str, names: &mut Vec<String>) -> Result<(), String> {

@@ -9,10 +9,14 @@ use forewarn_types::LifeEvent;
 
 use crate::cell::Step;
 use crate::error::ImportError;
+use crate::form::Form;
+use crate::input::Input;
 use crate::lives::LifeSpans;
+use crate::look::Look;
 use crate::mapping::{Format, ImportMapping};
 use crate::parquet::ParquetRows;
 use crate::plan::{Plan, Tally};
+use crate::repeats::Repeats;
 use crate::row::RowRef;
 use crate::text::TextRows;
 
@@ -23,6 +27,16 @@ pub struct Importer {
     rows: Rows,
     tally: Tally,
     bytes_total: u64,
+    notes: Vec<String>,
+    left_out: u64,
+}
+
+/// A file, and the mapping fitted to it.
+struct Fitted {
+    plan: Plan,
+    rows: Rows,
+    bytes_total: u64,
+    look: Look,
 }
 
 enum Rows {
@@ -37,9 +51,12 @@ enum Rows {
 pub fn open(path: &Path, mapping: &ImportMapping) -> Result<Importer, ImportError> {
     let file = path.display().to_string();
     match Importer::fit(path, mapping) {
-        Ok((plan, rows, bytes_total)) => {
-            let tally = Tally::new(LifeSpans::new(mapping.lives, plan.step_us()));
-            Ok(Importer { file, plan, rows, tally, bytes_total })
+        Ok(Fitted { plan, rows, bytes_total, look }) => {
+            let repeats = Repeats::new(look.descending);
+            let tally = Tally::new(LifeSpans::new(mapping.lives, plan.step_us()), repeats);
+            let (left, left_out) = plan.left_out(mapping, &look.columns);
+            let notes = [look.notes, left].concat();
+            Ok(Importer { file, plan, rows, tally, bytes_total, notes, left_out })
         }
         Err(problem) => Err(ImportError { file, problem }),
     }
@@ -47,32 +64,36 @@ pub fn open(path: &Path, mapping: &ImportMapping) -> Result<Importer, ImportErro
 
 impl Importer {
     /// What `open` needs, with the problem alone as the error.
-    fn fit(path: &Path, mapping: &ImportMapping) -> Result<(Plan, Rows, u64), String> {
+    fn fit(path: &Path, mapping: &ImportMapping) -> Result<Fitted, String> {
         let failed = |error: std::io::Error| error.to_string();
-        let mut head = vec![0; 64 * 1024];
         let mut source = File::open(path).map_err(failed)?;
         let bytes_total = source.metadata().map_err(failed)?.len();
-        let mut filled = 0;
-        while filled < head.len() {
-            match source.read(&mut head[filled..]).map_err(failed)? {
-                0 => break,
-                count => filled += count,
-            }
-        }
-        head.truncate(filled);
-        if head.trim_ascii().is_empty() {
-            return Err("the file is empty".into());
-        }
-        if mapping.format == Some(Format::Parquet) || (mapping.format.is_none() && head.starts_with(b"PAR1"))
-        {
+        let mut magic = [0; 4];
+        let is_parquet = source.read_exact(&mut magic).is_ok() && &magic == b"PAR1";
+        if mapping.format == Some(Format::Parquet) || (mapping.format.is_none() && is_parquet) {
             let source = File::open(path).map_err(failed)?;
             let (rows, columns) = ParquetRows::open(source, bytes_total)?;
-            let plan = Plan::new(mapping, &columns)?;
-            return Ok((plan, Rows::Parquet(Box::new(rows)), bytes_total));
+            let look = Look { columns, ..Look::default() };
+            let plan = Plan::new(mapping, &look)?;
+            return Ok(Fitted { plan, rows: Rows::Parquet(Box::new(rows)), bytes_total, look });
         }
-        let (rows, columns) = TextRows::open(path, &head, mapping)?;
-        let plan = Plan::new(mapping, &columns)?;
-        Ok((plan, Rows::Text(rows), bytes_total))
+        let mut notes = Vec::new();
+        let form = Form::of(Input::open(path)?.head(), mapping, &mut notes)?;
+        let mut look = Look::at(path, &form, mapping)?;
+        look.notes.splice(..0, notes);
+        let plan = Plan::new(mapping, &look)?;
+        let (rows, _) = TextRows::open(path, &form, look.units, mapping)?;
+        Ok(Fitted { plan, rows: Rows::Text(rows), bytes_total, look })
+    }
+
+    /// What the file shows and the mapping does not say, for people: how it is read, and what is left out.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// How many numbers stand in columns that are left out.
+    pub fn numbers_left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Reads the next rows of the file, at most `max_rows`; `None` at its end. What cannot be used stands in
@@ -125,7 +146,7 @@ impl Importer {
         self.bytes_total
     }
 
-    /// How many cells of signals were empty or `NaN` so far: no reading, and no mistake either.
+    /// How many cells of signals were empty or held a word for that so far: no reading, and no mistake either.
     pub fn skipped_cells(&self) -> u64 {
         self.tally.skipped
     }

@@ -7,15 +7,22 @@
 
 mod cell;
 mod columns;
+mod decimal;
 mod error;
+mod form;
 mod importer;
+mod input;
 mod lives;
+mod look;
 mod mapping;
 mod parquet;
 mod plan;
+mod repeats;
 mod row;
+mod split;
 mod text;
 mod time;
+mod wall;
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,8 @@ pub enum TimeUnit {
     Us,
     /// Nanoseconds since 1970.
     Ns,
+    /// Days since 1899-12-30, as spreadsheets count them; in the zone of the mapping.
+    Excel,
 }
 
 /// Whether the rows of an asset are one life of it, and how that ends.
@@ -50,8 +52,15 @@ pub enum Lives {
 pub struct ImportMapping {
     /// How the file is built; by default that is seen from its name and its first line.
     pub format: Option<Format>,
-    /// The delimiter of a CSV file; by default the commonest of `,`, `;` and tab in the first line.
+    /// The delimiter of a CSV file; by default the commonest of `,`, `;`, tab and `|` in the first line.
     pub delimiter: Option<char>,
+    /// What stands before the fraction of a number, `.` or `,`; by default that is seen from the numbers.
+    pub decimal: Option<char>,
+    /// How many lines at the beginning of a text file are no rows; by default those that have fewer cells than all
+    /// that follow.
+    pub skip: Option<u64>,
+    /// Lines that begin with this are no rows; by default `#`, if the file begins with such a line.
+    pub comment: Option<String>,
     /// Names of the columns of a file without a header, such as `unit,cycle,setting1..3,s1..s21`.
     #[serde(deserialize_with = "columns::one_or_many")]
     pub columns: Vec<String>,
@@ -68,6 +77,10 @@ pub struct ImportMapping {
     /// The column that holds the time: RFC 3339, `YYYY-MM-DD HH:MM:SS`, a number with `time_unit`, or a cycle
     /// with `time_start`.
     pub time: String,
+    /// The columns that hold the parts of the time, such as date and clock, where it is not in one.
+    pub time_columns: Vec<String>,
+    /// How times are written, in the words of `strftime`: `%d/%m/%Y %H:%M:%S`.
+    pub time_format: Option<String>,
     /// The zone of times that name none, such as `Europe/Oslo`; by default UTC.
     pub timezone: Option<String>,
     /// The unit of a time column that holds numbers.

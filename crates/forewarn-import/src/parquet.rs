@@ -4,8 +4,9 @@ use std::fs::File;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt64Array,
 };
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
@@ -30,6 +31,7 @@ pub(super) struct ParquetRows {
 pub(super) enum Column {
     Text(StringArray),
     Whole(Int64Array),
+    Unsigned(UInt64Array),
     Number(Float64Array),
     Time {
         values: TimestampMicrosecondArray,
@@ -48,7 +50,11 @@ impl ParquetRows {
             .iter()
             .map(|field| ColumnInfo {
                 name: field.name().clone(),
-                numeric: matches!(target(field.data_type()), Some(DataType::Float64 | DataType::Int64)),
+                numeric: matches!(
+                    target(field.data_type()),
+                    Some(DataType::Float64 | DataType::Int64 | DataType::UInt64)
+                ),
+                ..ColumnInfo::default()
             })
             .collect();
         let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
@@ -86,7 +92,8 @@ impl Column {
     pub(super) fn cell(&self, row: usize) -> Cell<'_> {
         match self {
             Self::Text(values) if values.is_valid(row) => Cell::of_text(values.value(row)),
-            Self::Whole(values) if values.is_valid(row) => Cell::Whole(values.value(row)),
+            Self::Whole(values) if values.is_valid(row) => Cell::Whole(values.value(row).into()),
+            Self::Unsigned(values) if values.is_valid(row) => Cell::Whole(values.value(row).into()),
             Self::Number(values) if values.is_valid(row) && !values.value(row).is_nan() => {
                 Cell::Number(values.value(row))
             }
@@ -112,10 +119,13 @@ fn prepare(batch: &RecordBatch, used: &[bool]) -> Result<Vec<Column>, String> {
 }
 
 fn convert(column: &ArrayRef, target: &DataType) -> Result<Column, String> {
-    let column = cast(column, target).map_err(|error| error.to_string())?;
+    // What is no text in a column of text is an error: left to itself, the cast makes nothing of it.
+    let options = CastOptions { safe: *target != DataType::Utf8, ..CastOptions::default() };
+    let column = cast_with_options(column, target, &options).map_err(|error| error.to_string())?;
     Ok(match target {
         DataType::Utf8 => Column::Text(column.as_string().clone()),
         DataType::Int64 => Column::Whole(column.as_primitive().clone()),
+        DataType::UInt64 => Column::Unsigned(column.as_primitive().clone()),
         DataType::Float64 => Column::Number(column.as_primitive().clone()),
         DataType::Timestamp(_, zone) => {
             Column::Time { values: column.as_primitive().clone(), zoned: zone.is_some() }
@@ -127,7 +137,14 @@ fn convert(column: &ArrayRef, target: &DataType) -> Result<Column, String> {
 /// The type in which a column is read; `None` if nothing can be made of it.
 fn target(from: &DataType) -> Option<DataType> {
     match from {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(DataType::Utf8),
+        DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        // Some writers do not say that what they write is text.
+        | DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::FixedSizeBinary(_) => Some(DataType::Utf8),
         DataType::Dictionary(_, values) => target(values),
         DataType::Int8
         | DataType::Int16
@@ -136,8 +153,8 @@ fn target(from: &DataType) -> Option<DataType> {
         | DataType::UInt8
         | DataType::UInt16
         | DataType::UInt32 => Some(DataType::Int64),
-        DataType::UInt64
-        | DataType::Float16
+        DataType::UInt64 => Some(DataType::UInt64),
+        DataType::Float16
         | DataType::Float32
         | DataType::Float64
         | DataType::Boolean

@@ -4,20 +4,25 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use forewarn_ingest::RawBatch;
-use forewarn_ingest::decode::{shorten, signal_name};
+use forewarn_ingest::decode::{number as decimal, shorten, signal_name};
 use forewarn_types::{Quality, check_signal};
+use hashbrown::HashMap;
 
 use crate::cell::{Cell, ColumnInfo};
 use crate::columns;
 use crate::lives::LifeSpans;
+use crate::look::{Look, time_columns};
 use crate::mapping::ImportMapping;
+use crate::repeats::Repeats;
 use crate::row::RowRef;
-use crate::time::TimeRule;
+use crate::time::{Moment, TimeRule};
 
 /// What to do with each row.
 pub(super) struct Plan {
     asset: Vec<Part>,
-    time: (usize, TimeRule),
+    time: (Vec<usize>, TimeRule),
+    /// Numbers have a decimal comma.
+    comma: bool,
     signals: Signals,
     quality: Option<usize>,
     /// The columns' names, for messages.
@@ -32,6 +37,10 @@ pub(super) struct Tally {
     pub(super) skipped: u64,
     /// The asset of the current row; kept for its memory.
     asset: String,
+    time: String,
+    repeats: Repeats,
+    /// What columns or cells call the signals, by signal.
+    called: HashMap<String, String>,
 }
 
 enum Part {
@@ -49,24 +58,27 @@ enum Signals {
 }
 
 impl Tally {
-    pub(super) fn new(lives: LifeSpans) -> Self {
-        Self { lives, skipped: 0, asset: String::new() }
+    pub(super) fn new(lives: LifeSpans, repeats: Repeats) -> Self {
+        let (asset, time) = (String::new(), String::new());
+        Self { lives, skipped: 0, asset, time, repeats, called: HashMap::new() }
     }
 }
 
 impl Plan {
-    pub(super) fn new(mapping: &ImportMapping, columns: &[ColumnInfo]) -> Result<Self, String> {
+    pub(super) fn new(mapping: &ImportMapping, look: &Look) -> Result<Self, String> {
+        let columns = &look.columns;
         let asset = template(&mapping.asset, columns)?;
-        if mapping.time.is_empty() {
+        let of_time = time_columns(mapping).map(|name| find(name, columns)).collect::<Result<Vec<_>, _>>()?;
+        if of_time.is_empty() {
             return Err(format!("no time column is given; set time to one of {}", list(columns)));
         }
-        let time = (find(&mapping.time, columns)?, TimeRule::new(mapping)?);
+        let time = (of_time, TimeRule::new(mapping, look.unit, look.first)?);
         let quality = mapping.quality.as_ref().map(|name| find(name, columns)).transpose()?;
         let mut used = vec![false; columns.len()];
         let asset_columns = asset
             .iter()
             .filter_map(|part| if let Part::Column(column) = part { Some(*column) } else { None });
-        for column in asset_columns.chain([time.0]).chain(quality) {
+        for column in asset_columns.chain(time.0.iter().copied()).chain(quality) {
             used[column] = true;
         }
         let signals = match (&mapping.signal, &mapping.value) {
@@ -96,6 +108,7 @@ impl Plan {
         Ok(Self {
             asset,
             time,
+            comma: look.comma,
             signals,
             quality,
             names: columns.iter().map(|column| column.name.clone()).collect(),
@@ -125,28 +138,93 @@ impl Plan {
         tally: &mut Tally,
     ) -> Result<(), String> {
         self.asset(row, &mut tally.asset)?;
-        let time = self
-            .time
-            .1
-            .read(&row.cell(self.time.0))
-            .map_err(|problem| format!("time column {:?} {problem}", self.names[self.time.0]))?;
+        let moment = self.moment(row, &mut tally.time)?;
         let quality = self.quality(row)?;
         let line = u32::try_from(line).unwrap_or(u32::MAX);
-        let Tally { lives, skipped, asset } = tally;
-        let mut add = |column: usize, signal: &str| match number(&row.cell(column)) {
+        let named = self.named_signal(row, &mut tally.called)?;
+        let Tally { lives, skipped, asset, repeats, .. } = tally;
+        let time = match moment.later {
+            Some(later) => repeats.choose(asset, named.as_deref(), moment.us, later),
+            None => moment.us,
+        };
+        let mut add = |column: usize, signal: &str| match number(&row.cell(column), self.comma) {
             Ok(Some(value)) => batch.push(asset, signal, time, value, quality, line),
             Ok(None) => *skipped += 1,
             Err(problem) => batch.reject(line as usize, format!("column {:?} {problem}", self.names[column])),
         };
-        match &self.signals {
-            Signals::Wide(signals) => signals.iter().for_each(|(column, signal)| add(*column, signal)),
-            Signals::Long { signal, value } => match row.cell(*signal) {
-                Cell::Text(name) => add(*value, &valid_signal(name)),
-                _ => return Err(format!("column {:?} names no signal", self.names[*signal])),
-            },
+        match (&self.signals, &named) {
+            (Signals::Wide(signals), _) => signals.iter().for_each(|(column, signal)| add(*column, signal)),
+            (Signals::Long { value, .. }, Some(signal)) => add(*value, signal),
+            (Signals::Long { .. }, None) => {}
         }
         lives.add(asset, time);
         Ok(())
+    }
+
+    /// The time of a row.
+    fn moment(&self, row: RowRef<'_>, text: &mut String) -> Result<Moment, String> {
+        let (columns, rule) = &self.time;
+        let told = |problem: String| {
+            let names: Vec<&str> = columns.iter().map(|column| self.names[*column].as_str()).collect();
+            format!("time column {:?} {problem}", names.join(" "))
+        };
+        if let [column] = columns.as_slice() {
+            return rule.read(&row.cell(*column)).map_err(told);
+        }
+        text.clear();
+        for column in columns {
+            match row.cell(*column) {
+                Cell::Text(part) => text.extend([if text.is_empty() { "" } else { " " }, part]),
+                Cell::Missing => return Err(told(format!("is empty in {:?}", self.names[*column]))),
+                _ => return Err(told("holds no text, which times in several columns must".into())),
+            }
+        }
+        rule.read(&Cell::Text(text)).map_err(told)
+    }
+
+    /// The signal that a row of the long form names. Two that are called differently never become one.
+    fn named_signal(
+        &self,
+        row: RowRef<'_>,
+        called: &mut HashMap<String, String>,
+    ) -> Result<Option<String>, String> {
+        let Signals::Long { signal, .. } = &self.signals else { return Ok(None) };
+        let Cell::Text(name) = row.cell(*signal) else {
+            return Err(format!("column {:?} names no signal", self.names[*signal]));
+        };
+        let valid = valid_signal(name);
+        match called.get(&*valid) {
+            Some(known) if known == name => {}
+            Some(known) => {
+                return Err(format!(
+                    "the signals {known:?} and {name:?} would both be {valid:?}; rename one in the file"
+                ));
+            }
+            None => {
+                called.insert(valid.clone().into_owned(), name.to_owned());
+            }
+        }
+        Ok(Some(valid.into_owned()))
+    }
+
+    /// Columns that were left out though they hold something: what to say, and how many numbers they hold.
+    pub(super) fn left_out(&self, mapping: &ImportMapping, columns: &[ColumnInfo]) -> (Vec<String>, u64) {
+        let is_wide = matches!(self.signals, Signals::Wide(_)) && mapping.signals.is_empty();
+        let left =
+            columns.iter().zip(&self.used).filter(|(column, used)| is_wide && !**used && !column.numeric);
+        let (mut notes, mut numbers) = (Vec::new(), 0);
+        for (column, _) in left {
+            numbers += column.numbers;
+            let (name, cells) = (&column.name, column.numbers + column.others);
+            notes.push(match column.numbers {
+                0 => format!("column {name:?} holds no numbers and is left out"),
+                count => format!(
+                    "column {name:?} holds numbers in {count} of {cells} cells and is left out; say --signal for each \
+                     column that is a signal"
+                ),
+            });
+        }
+        (notes, numbers)
     }
 
     fn asset(&self, row: RowRef<'_>, asset: &mut String) -> Result<(), String> {
@@ -195,17 +273,35 @@ impl Plan {
 }
 
 /// The value in a cell; `None` if there is none.
-fn number(cell: &Cell<'_>) -> Result<Option<f64>, String> {
+fn number(cell: &Cell<'_>, comma: bool) -> Result<Option<f64>, String> {
+    const INEXACT: &str = "has more digits than a 64-bit float holds (whole numbers are exact up to 2^53)";
     let value = match cell {
         Cell::Missing => return Ok(None),
-        Cell::Whole(whole) => *whole as f64,
+        Cell::Whole(whole) => {
+            return decimal::whole(&whole.to_string())
+                .map(Some)
+                .ok_or_else(|| format!("is {whole}, which {INEXACT}"));
+        }
         Cell::Number(value) => *value,
-        Cell::Text(text) => match text.parse::<f64>() {
-            Ok(value) if value.is_nan() => return Ok(None),
-            Ok(value) => value,
-            Err(_) if text.eq_ignore_ascii_case("true") => 1.0,
-            Err(_) if text.eq_ignore_ascii_case("false") => 0.0,
-            Err(_) => return Err(format!("is {:?}, not a number", shorten(text))),
+        Cell::Text(text) => match crate::decimal::parse(text, comma) {
+            Some(value) if value.is_nan() => return Ok(None),
+            Some(_)
+                if decimal::scan(text).is_some_and(|read| read.len == text.len() && !read.is_exact(text)) =>
+            {
+                return Err(format!("is {}, which {INEXACT}", shorten(text)));
+            }
+            Some(value) => value,
+            None if comma => {
+                return Err(format!("is {:?}, not a number with a decimal comma", shorten(text)));
+            }
+            None => {
+                let hint = if crate::decimal::parse(text, true).is_some() {
+                    "; say decimal , for commas"
+                } else {
+                    ""
+                };
+                return Err(format!("is {:?}, not a number{hint}", shorten(text)));
+            }
         },
         Cell::Time { .. } | Cell::Unusable => return Err("holds no numbers".into()),
     };
@@ -223,15 +319,12 @@ fn wide(
     used: &[bool],
 ) -> Result<Vec<(usize, String)>, String> {
     let mut signals = Vec::new();
-    for item in columns::expand(&mapping.signals)? {
-        match item.split_once('=') {
-            Some((column, name)) => {
-                let name = name.trim();
-                check_signal(name).map_err(|error| error.to_string())?;
-                signals.push((find(column.trim(), columns)?, name.to_owned()));
-            }
-            None => signals.push((find(&item, columns)?, valid_signal(&item).into_owned())),
+    for (column, name) in columns::resolve(&mapping.signals, columns)? {
+        let index = find(&column, columns)?;
+        if let Some(name) = &name {
+            check_signal(name).map_err(|error| error.to_string())?;
         }
+        signals.push((index, name.unwrap_or_else(|| valid_signal(&column).into_owned())));
     }
     if mapping.signals.is_empty() {
         let free =
@@ -278,8 +371,16 @@ fn template(template: &str, columns: &[ColumnInfo]) -> Result<Vec<Part>, String>
 }
 
 fn find(name: &str, columns: &[ColumnInfo]) -> Result<usize, String> {
-    let found = columns.iter().position(|column| column.name == name);
-    found.ok_or_else(|| format!("there is no column {name:?}; the columns are {}", list(columns)))
+    let mut found = columns.iter().enumerate().filter(|(_, column)| column.name == name);
+    let (index, _) = found
+        .next()
+        .ok_or_else(|| format!("there is no column {name:?}; the columns are {}", list(columns)))?;
+    if found.next().is_some() {
+        return Err(format!(
+            "there are two columns {name:?}; name all with columns, and pass over the header with skip"
+        ));
+    }
+    Ok(index)
 }
 
 fn list(columns: &[ColumnInfo]) -> String {

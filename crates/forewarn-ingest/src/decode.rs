@@ -3,6 +3,7 @@
 //! The rule for all of them: what is good is kept, what is bad is named with its line and the reason, and
 //! only a body in which nothing can be found at all is an error as a whole.
 
+mod encode;
 mod inflate;
 pub mod json;
 pub mod line_protocol;

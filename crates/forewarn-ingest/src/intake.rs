@@ -13,6 +13,7 @@ mod accepted;
 mod counters;
 mod judge;
 mod limits;
+mod origins;
 mod pieces;
 mod senders;
 mod state;
@@ -160,7 +161,7 @@ impl Intake {
     fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Option<Durable>), IngestError> {
         let mut memory = self.memory.lock();
         let now = self.clock.now();
-        let mut judge = Judge::new(batch, now, &self.limits, &self.series);
+        let mut judge = Judge::new(batch, now, &self.limits, &self.series, &memory.origins);
         let mut records = Vec::new();
         for rows in Pieces::of(batch, MAX_RECORD_ROWS).iter() {
             let mut readings = judge.batch_with_room(rows.len());
@@ -170,6 +171,12 @@ impl Intake {
                 readings.shrink();
                 records.push(Record::Readings(readings));
             }
+        }
+        if batch.whole && (judge.outcome.rejected_total > 0 || batch.rejected > 0) {
+            memory.undo();
+            drop(memory);
+            judge.refuse_all();
+            return Ok((self.finish(batch, judge), None));
         }
         let durable = if !records.is_empty() {
             match self.submit_records(&mut memory, records) {
@@ -195,9 +202,12 @@ impl Intake {
         let new: Vec<_> = self.series.read().defs().iter().skip(memory.series_logged).cloned().collect();
         let mut records: Vec<_> =
             new.chunks(MAX_RECORD_SERIES).map(|piece| Record::Series(piece.to_vec())).collect();
+        let origins = memory.origins.unlogged().chunks(MAX_RECORD_SERIES);
+        records.extend(origins.map(|piece| Record::Origins(piece.to_vec())));
         records.extend(readings);
         let durable = self.log.submit_all(records)?.durable.shared();
         memory.series_logged += new.len();
+        memory.origins.logged();
         memory.commit();
         memory.last = Some(durable.clone());
         Ok(durable)

@@ -4,7 +4,9 @@ pub mod decode;
 mod error;
 mod intake;
 mod raw;
+mod unit;
 
 pub use error::IngestError;
 pub use intake::{Accepted, Intake, IntakeLimits, IntakeMetrics, IntakeState, SenderAhead};
-pub use raw::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
+pub use raw::{MAX_ERRORS, NO_TIME, NameOrigin, RawBatch, Rejected};
+pub use unit::TimeUnit;

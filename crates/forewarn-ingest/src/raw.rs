@@ -6,12 +6,16 @@
 //! hashing: the name is first compared with the last row's, then with the one that followed it last time, and
 //! only then looked up.
 
+use std::fmt;
 use std::hash::BuildHasher;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use forewarn_types::{Quality, Timestamp};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use serde::Serialize;
+
+use crate::unit::TimeUnit;
 
 /// In [`RawBatch::time`]: the sender gave no time, the time of arrival holds.
 pub const NO_TIME: i64 = i64::MIN;
@@ -34,6 +38,42 @@ pub struct Rejected {
     pub line: usize,
     /// What was wrong and what to do.
     pub reason: String,
+}
+
+/// Of what the names of a series were made, as fingerprints: where they differ, the series do, even if their
+/// names came out the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameOrigin {
+    /// Of what the asset's path was made.
+    pub asset: u64,
+    /// Of what both names were made.
+    pub name: u64,
+}
+
+/// How a sender's own words become names that no other words become.
+pub(crate) trait Naming: fmt::Debug + Send + Sync {
+    /// The asset's path and the signal's name for a series and its field, as sent.
+    fn explicit(&self, series: &str, field: &str) -> (String, String);
+}
+
+/// A stretch of the texts of a batch.
+pub(crate) type TextRange = std::ops::Range<usize>;
+
+/// What the sender called a name of the batch.
+#[derive(Debug, Clone)]
+struct Sent {
+    origin: NameOrigin,
+    series: TextRange,
+    field: TextRange,
+}
+
+/// How much a batch held at some point.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pub(crate) rows: usize,
+    errors: usize,
+    rejected: u64,
+    skipped: u64,
 }
 
 /// Columns of decoded readings, in the order they were sent, and what could not be decoded.
@@ -60,6 +100,17 @@ pub struct RawBatch {
     /// Per name: the name that followed it last time, [`NO_NAME`] at first.
     next: Vec<u32>,
     last: u32,
+    /// The unit of times that were sent as numbers.
+    pub unit: TimeUnit,
+    /// The earliest time that readings may have, where that is not what the server's settings say.
+    pub min_time: Option<Timestamp>,
+    /// Whether all of the batch is refused where one line of it is.
+    pub whole: bool,
+    /// What each name was made of; empty where senders give the names themselves.
+    sent: Vec<Sent>,
+    /// The texts that `sent` refers to.
+    texts: String,
+    naming: Option<Arc<dyn Naming>>,
     by_name: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
@@ -106,6 +157,55 @@ impl RawBatch {
         Some(guess)
     }
 
+    /// An empty batch with room for `rows`, of a form in which senders do not give the names themselves.
+    pub(crate) fn with_naming(rows: usize, naming: Arc<dyn Naming>) -> Self {
+        Self { naming: Some(naming), ..Self::with_capacity(rows) }
+    }
+
+    /// Keeps a text that names are made of.
+    pub(crate) fn keep_text(&mut self, text: &str) -> TextRange {
+        let start = self.texts.len();
+        self.texts.push_str(text);
+        start..self.texts.len()
+    }
+
+    /// The number of a name that was made of `origin`, the texts of its series and its field; it is added if
+    /// the batch does not hold it yet. `None` if that would be one name too many.
+    pub(crate) fn intern_made(
+        &mut self,
+        (asset, signal): (&str, &str),
+        origin: NameOrigin,
+        series: TextRange,
+        field: &str,
+    ) -> Option<u32> {
+        let hash = origin.name;
+        let Self { by_name, sent, .. } = self;
+        if let Some(&name) = by_name.find(hash, |&name| sent[name as usize].origin == origin) {
+            return Some(name);
+        }
+        if self.names.len() >= MAX_NAMES {
+            return None;
+        }
+        let name = u32::try_from(self.names.len()).ok()?;
+        by_name.insert_unique(hash, name, |&name| sent[name as usize].origin.name);
+        self.names.push((asset.into(), signal.into()));
+        let field = self.keep_text(field);
+        self.sent.push(Sent { origin, series, field });
+        Some(name)
+    }
+
+    /// What name `name` was made of, where the sender did not give it himself.
+    pub(crate) fn origin_of(&self, name: usize) -> Option<NameOrigin> {
+        self.sent.get(name).map(|sent| sent.origin)
+    }
+
+    /// The asset's path and the signal's name that nothing else becomes than what name `name` was made of.
+    pub(crate) fn explicit(&self, name: usize) -> Option<(String, String)> {
+        let Sent { series, field, .. } = self.sent.get(name)?;
+        let text = |range: &TextRange| self.texts.get(range.clone());
+        Some(self.naming.as_ref()?.explicit(text(series)?, text(field)?))
+    }
+
     /// Adds one reading, or notes its refusal if its name is one too many. `time` is µs UTC or [`NO_TIME`];
     /// `line` counts from 1.
     pub fn push(&mut self, asset: &str, signal: &str, time: i64, value: f64, quality: Quality, line: u32) {
@@ -124,13 +224,26 @@ impl RawBatch {
         self.line.push(line);
     }
 
-    /// Takes back all readings from `row` on; names stay.
-    pub(crate) fn truncate(&mut self, row: usize) {
-        self.name.truncate(row);
-        self.time.truncate(row);
-        self.value.truncate(row);
-        self.quality.truncate(row);
-        self.line.truncate(row);
+    /// What the batch holds now, for [`RawBatch::undo`].
+    pub(crate) const fn mark(&self) -> Mark {
+        Mark {
+            rows: self.name.len(),
+            errors: self.errors.len(),
+            rejected: self.rejected,
+            skipped: self.skipped,
+        }
+    }
+
+    /// Takes back all readings and refusals since `mark`; names stay.
+    pub(crate) fn undo(&mut self, mark: Mark) {
+        self.name.truncate(mark.rows);
+        self.time.truncate(mark.rows);
+        self.value.truncate(mark.rows);
+        self.quality.truncate(mark.rows);
+        self.line.truncate(mark.rows);
+        self.errors.truncate(mark.errors);
+        self.rejected = mark.rejected;
+        self.skipped = mark.skipped;
     }
 
     /// Notes that something on `line` was refused; beyond [`MAX_ERRORS`] it is only counted.

@@ -158,7 +158,7 @@ impl Shared {
 /// accepted find room, and in the last half of that only definitions, without which there is no start.
 const fn kept_part(record: &Record) -> u64 {
     match record {
-        Record::Readings(_) | Record::Series(_) => SENDERS_PART,
+        Record::Readings(_) | Record::Series(_) | Record::Origins(_) => SENDERS_PART,
         Record::Alert(_) => 1,
         Record::Definitions(_) => 0,
         _ => 2,

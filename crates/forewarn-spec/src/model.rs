@@ -4,7 +4,7 @@
 use std::fmt;
 
 use chrono_tz::Tz;
-use forewarn_types::{Severity, SignalName};
+use forewarn_types::{Severity, SignalName, Timestamp};
 
 use crate::algorithm::Algorithm;
 use crate::detector::Detector;
@@ -423,6 +423,8 @@ pub struct Limits {
     pub max_future_us: i64,
     /// How far it may lie ahead to be judged at its own time, µs; beyond that it is judged as of its arrival.
     pub max_ahead_us: i64,
+    /// The earliest time that a reading may have.
+    pub min_time: Timestamp,
     /// Most rows of a SQL answer.
     pub max_sql_rows: usize,
     /// Longest SQL query, µs.

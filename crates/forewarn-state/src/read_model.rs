@@ -98,7 +98,11 @@ impl State {
             }
             Record::Prediction(prediction) => self.add_prediction(offset, prediction),
             Record::LifeEvent(event) => self.add_life_event(offset, event),
-            Record::Tick(_) | Record::Definitions(_) | Record::JobRun(_) | Record::Resumed(_) => {}
+            Record::Origins(_)
+            | Record::Tick(_)
+            | Record::Definitions(_)
+            | Record::JobRun(_)
+            | Record::Resumed(_) => {}
         }
     }
 

@@ -32,12 +32,13 @@ pub use fingerprint::{fingerprint, fingerprint_64};
 pub use journal::{BoxFuture, Journal, JournalError};
 pub use name::{
     AssetPath, MAX_ASSET_BYTES, MAX_ASSET_LEVELS, MAX_SIGNAL_BYTES, SignalName, check_asset, check_signal,
+    is_word,
 };
 pub use offset::Offset;
 pub use record::{
     AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence, EvidenceValue,
     JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand, Prediction, Quality,
-    ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, RunState, encoded_bytes,
+    ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, RunState, SeriesOrigin, encoded_bytes,
 };
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use suggest::{did_you_mean, edit_distance};

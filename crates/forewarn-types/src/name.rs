@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use unicode_normalization::char::is_combining_mark;
+
 use crate::TypesError;
 
 /// A checked asset path, such as `plant1/line3/pump7`; cheap to clone.
@@ -18,7 +20,7 @@ pub const MAX_ASSET_LEVELS: usize = 16;
 pub const MAX_SIGNAL_BYTES: usize = 128;
 
 /// Checks an asset path: 1 to 16 levels joined by `/`, none empty, `.` or `..`, at most 256 bytes; a level
-/// holds letters and digits of any script, `_`, `-`, `.`, `:`, `@`, `+` and inner blanks.
+/// holds letters, marks and digits of any script, `_`, `-`, `.`, `:`, `@`, `+` and inner blanks.
 ///
 /// # Errors
 /// [`TypesError::Asset`] with the rule that is broken.
@@ -26,7 +28,7 @@ pub fn check_asset(path: &str) -> Result<(), TypesError> {
     asset_problem(path).map_or(Ok(()), |problem| Err(TypesError::Asset { name: shorten(path), problem }))
 }
 
-/// Checks a signal name: 1 to 128 bytes of letters and digits of any script, `_`, `-`, `.`, `:`, beginning
+/// Checks a signal name: 1 to 128 bytes of letters, marks and digits of any script, `_`, `-`, `.`, `:`, beginning
 /// with a letter or `_`.
 ///
 /// # Errors
@@ -55,7 +57,7 @@ fn asset_problem(path: &str) -> Option<&'static str> {
             return Some("has a level that begins or ends with a blank");
         }
         if !level.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-            && !level.chars().all(|c| c.is_alphanumeric() || "_-.:@+ ".contains(c))
+            && !level.chars().all(|c| is_word(c) || "_-.:@+ ".contains(c))
         {
             return Some("has a character other than letters, digits and _-.:@+");
         }
@@ -73,8 +75,15 @@ fn signal_problem(name: &str) -> Option<&'static str> {
     if !name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_') {
         return Some("does not begin with a letter or _");
     }
-    (!name.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c)))
+    (!name.chars().all(|c| is_word(c) || "_-.:".contains(c)))
         .then_some("has a character other than letters, digits and _-.:")
+}
+
+/// Whether `c` is a letter, a digit or a mark of any script. A mark is part of the letter before it, such as the
+/// dots of a `ü` that was taken apart, or a tone in Thai.
+#[must_use]
+pub fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c)
 }
 
 fn shorten(name: &str) -> String {
@@ -97,6 +106,10 @@ mod tests {
         assert!(check_asset(&"x".repeat(257)).is_err());
         for good in ["temperature", "_x", "usage.idle", "s-1"] {
             assert_eq!(check_signal(good), Ok(()), "{good}");
+        }
+        // A mark belongs to the letter before it: as macOS writes an umlaut, and in Thai and Hindi.
+        for good in ["Su\u{308}d", "ปั๊มน้ำ", "पंप", "é"] {
+            assert_eq!((check_asset(good), check_signal(good)), (Ok(()), Ok(())), "{good}");
         }
         for bad in ["", "1a", "a b", "a/b", "a\"b"] {
             assert!(check_signal(bad).is_err(), "{bad:?} must be refused");

@@ -9,6 +9,7 @@ mod command;
 mod definitions;
 mod job_run;
 mod life_event;
+mod origins;
 mod prediction;
 mod readings;
 mod resumed;
@@ -20,6 +21,7 @@ pub use self::command::{CommandAction, NotAllowed, OperatorCommand};
 pub use self::definitions::{DefinitionFile, Definitions};
 pub use self::job_run::{JobKind, JobRun, RunState};
 pub use self::life_event::{LifeEvent, LifeEventKind};
+pub use self::origins::SeriesOrigin;
 pub use self::prediction::{Contribution, Prediction};
 pub use self::readings::{Quality, ReadingBatch, ReadingFlags, ReadingRef, encoded_bytes};
 pub use self::resumed::Resumed;
@@ -119,6 +121,8 @@ kinds! {
     LifeEvent(LifeEvent) = 9,
     /// The server runs again, or its clock was set: the time since the record before does not count.
     Resumed(Resumed) = 10,
+    /// What senders call series; stands before the first batch that uses them.
+    Origins(Vec<SeriesOrigin>) = 11,
 }
 
 impl RecordKind {

@@ -201,10 +201,10 @@ fn readings() -> Vec<Reading> {
 /// Publishes the probe of that number until it is stored. One that has been stored shows that the
 /// subscription stands; and since the broker delivers in order, that all before it has been delivered.
 async fn arrives(server: &Server, broker: &Broker, number: i64) {
-    let payload = json!({ "v": 1.0, "t": number * 1_000 }).to_string();
+    let payload = json!({ "v": 1.0, "t": 946_684_800_000 + number * 1_000 }).to_string();
     let query = format!(
         "SELECT count(*) AS n FROM readings WHERE asset = 'probe/a/b' AND time = \
-         '1970-01-01T00:00:0{number}Z'"
+         '2000-01-01T00:00:0{number}Z'"
     );
     let stored = async || {
         broker.publish("probe/a/b/temperature", &payload).await;

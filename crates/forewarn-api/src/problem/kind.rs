@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     Conflict,
     TooLarge,
     UnsupportedEncoding,
+    Unusable,
     Internal,
     Unavailable,
 }
@@ -31,7 +32,7 @@ pub(crate) struct Words {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::BadRequest,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -40,6 +41,7 @@ impl Kind {
         Self::Conflict,
         Self::TooLarge,
         Self::UnsupportedEncoding,
+        Self::Unusable,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -94,6 +96,12 @@ impl Kind {
                 "urn:forewarn:problem:unsupported-encoding",
                 "Unsupported content encoding",
                 "The body is compressed in an unknown way",
+            ),
+            Self::Unusable => words(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "urn:forewarn:problem:unusable",
+                "Nothing could be used",
+                "Every line was refused; the problem lists them as the answer of a write does",
             ),
             Self::Internal => words(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -32,6 +32,8 @@ sets! {
     Parameters: BadRequest, Unavailable;
     /// Of a route that takes a body.
     Body: BadRequest, Timeout, TooLarge, UnsupportedEncoding, Unavailable;
+    /// Of a route that takes lines, none of which could be used.
+    Lines: Unusable;
     /// Of a route whose path names something.
     Missing: NotFound;
     /// Of a route that changes something, where its state allows it.

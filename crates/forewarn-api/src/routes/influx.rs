@@ -1,4 +1,4 @@
-//! What clients of `InfluxDB` expect to find: both write routes, and the two by which they check that a
+//! What clients of `InfluxDB` expect to find: the write routes of its versions, and the two by which they check that a
 //! server is there.
 
 use std::collections::BTreeMap;
@@ -7,8 +7,8 @@ use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use forewarn_ingest::Accepted;
 use forewarn_ingest::decode::line_protocol::{Precision, decode};
+use forewarn_ingest::{Accepted, Rejected};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::openapi::schema::ObjectBuilder;
@@ -25,7 +25,7 @@ use crate::problems;
 /// The version of `InfluxDB` whose write routes these are like.
 const VERSION: &str = "2.7.0-forewarn";
 
-/// What both write routes answer, in the form that clients of `InfluxDB` read.
+/// What the write routes answer, in the form that clients of `InfluxDB` read.
 pub(crate) enum WriteAnswers {}
 
 impl IntoResponses for WriteAnswers {
@@ -52,7 +52,8 @@ impl IntoResponses for WriteAnswers {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WriteQuery {
-    /// Unit of the timestamps: `ns` (default), `us`, `ms`, `s`; version 1 also `n`, `u`, `m`, `h`.
+    /// Unit of the timestamps: `ns` (default), `us`, `ms`, `s`, or its name as in version 3; version 1 also `n`,
+    /// `u`, `m`, `h`.
     precision: Option<String>,
     /// Database; accepted and not used.
     #[serde(rename = "db")]
@@ -65,6 +66,23 @@ pub(crate) struct WriteQuery {
     _org: Option<String>,
 }
 
+/// Parameters of a write in version 3.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WriteV3Query {
+    /// Unit of the timestamps: `auto` (default; each by its size), `nanosecond`, `microsecond`, `millisecond`,
+    /// `second`, or `ns`, `us`, `ms`, `s`.
+    precision: Option<String>,
+    /// With `false` nothing is stored if a line is refused.
+    accept_partial: Option<bool>,
+    /// Database; accepted and not used.
+    #[serde(rename = "db")]
+    _db: Option<String>,
+    /// Accepted and not used: the answer always comes once all is durable.
+    #[serde(rename = "no_sync")]
+    _no_sync: Option<String>,
+}
+
 /// Stores line protocol, as `InfluxDB` 1 does.
 #[utoipa::path(post, path = "/write", tag = "readings", params(WriteQuery),
     request_body(content = String, content_type = "text/plain"), responses(WriteAnswers))]
@@ -73,7 +91,7 @@ pub(crate) async fn write_v1(
     query: Result<Params<WriteQuery>, Problem>,
     body: Result<RawBody, Problem>,
 ) -> Response {
-    write(&api, query, body).await.unwrap_or_else(|problem| refused(&problem))
+    write(&api, query.map(of_v2), body).await.unwrap_or_else(|problem| refused(&problem))
 }
 
 /// Stores line protocol, as `InfluxDB` 2 does.
@@ -84,7 +102,22 @@ pub(crate) async fn write_v2(
     query: Result<Params<WriteQuery>, Problem>,
     body: Result<RawBody, Problem>,
 ) -> Response {
-    write(&api, query, body).await.unwrap_or_else(|problem| refused(&problem))
+    write(&api, query.map(of_v2), body).await.unwrap_or_else(|problem| refused(&problem))
+}
+
+/// Stores line protocol, as `InfluxDB` 3 does.
+#[utoipa::path(post, path = "/api/v3/write_lp", tag = "readings", params(WriteV3Query),
+    request_body(content = String, content_type = "text/plain"), responses(WriteAnswers))]
+pub(crate) async fn write_v3(
+    Extract(api): Extract<ApiState>,
+    query: Result<Params<WriteV3Query>, Problem>,
+    body: Result<RawBody, Problem>,
+) -> Response {
+    let how = |Params(query): Params<WriteV3Query>| How {
+        precision: query.precision.unwrap_or_else(|| "auto".into()),
+        whole: query.accept_partial == Some(false),
+    };
+    write(&api, query.map(how), body).await.unwrap_or_else(|problem| refused(&problem))
 }
 
 /// Answers the first request of many `InfluxDB` clients: is there a server?
@@ -108,23 +141,39 @@ pub(crate) async fn health() -> Json<serde_json::Value> {
     }))
 }
 
+/// How a body is to be stored.
+struct How {
+    precision: String,
+    /// Nothing is stored if a line is refused.
+    whole: bool,
+}
+
+fn of_v2(Params(query): Params<WriteQuery>) -> How {
+    How { precision: query.precision.unwrap_or_default(), whole: false }
+}
+
 async fn write(
     api: &ApiState,
-    query: Result<Params<WriteQuery>, Problem>,
+    how: Result<How, Problem>,
     body: Result<RawBody, Problem>,
 ) -> Result<Response, Problem> {
-    let (Params(query), RawBody(body, _permit)) = (query?, body?);
-    let precision = Precision::parse(query.precision.as_deref().unwrap_or_default())
-        .map_err(|error| problems::ingest(&error))?;
+    let (How { precision, whole }, RawBody(body, _permit)) = (how?, body?);
+    let precision = Precision::parse(&precision).map_err(|error| problems::ingest(&error))?;
     let (mapping, options) = (api.mapping.clone(), api.decode);
-    let accepted = store(api, body, move |body| decode(body, precision, &mapping, &options)).await?;
+    let decode = move |body: &[u8]| {
+        let mut batch = decode(body, precision, &mapping, &options)?;
+        batch.whole = whole;
+        Ok(batch)
+    };
+    let accepted = store(api, body, decode).await?;
     if accepted.rejected_total == 0 {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     Ok((StatusCode::BAD_REQUEST, Json(partial(accepted))).into_response())
 }
 
-/// What an Influx client shows its user of a partial write: the first reason, and how many there are.
+/// What an Influx client shows its user of a partial write: the first reason, and how many there are. `data` is
+/// what clients of version 3 look at.
 fn partial(accepted: Accepted) -> serde_json::Value {
     let reasons: Vec<String> =
         accepted.rejected.iter().take(3).map(|line| format!("line {}: {}", line.line, line.reason)).collect();
@@ -134,9 +183,11 @@ fn partial(accepted: Accepted) -> serde_json::Value {
         accepted.rejected_total,
         reasons.join("; ")
     );
+    let line = |line: &Rejected| json!({ "line_number": line.line, "error_message": line.reason });
+    let data: Vec<_> = accepted.rejected.iter().map(line).collect();
     let result = WriteResult::from(accepted);
     json!({
-        "code": "invalid", "message": message, "error": message,
+        "code": "invalid", "message": message, "error": message, "data": data,
         "accepted": result.accepted, "duplicate": result.duplicate,
         "rejected": result.rejected, "rejected_total": result.rejected_total,
     })

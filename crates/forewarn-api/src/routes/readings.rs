@@ -2,15 +2,17 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
+use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use forewarn_ingest::decode::json::decode_readings;
 use forewarn_ingest::{Accepted, IngestError, RawBatch, Rejected};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::context::ApiState;
-use crate::http::RawBody;
 use crate::http::body::off_thread;
+use crate::http::params::TimeInput;
+use crate::http::{Params, RawBody};
 use crate::problem::{Problem, sets};
 use crate::problems;
 
@@ -62,22 +64,55 @@ pub(crate) struct ReadingInput {
     quality: Option<String>,
 }
 
+/// What a write was refused for, and what a write answers.
+#[derive(Serialize)]
+struct NothingUsed<'a> {
+    #[serde(flatten)]
+    problem: &'a Problem,
+    #[serde(flatten)]
+    result: WriteResult,
+}
+
+/// Parameters of a write.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReadingsQuery {
+    /// The earliest time that these readings may have, in place of `limits.min_time`; for imports of old
+    /// histories. Not before 1970.
+    #[param(value_type = Option<String>)]
+    min_time: Option<TimeInput>,
+}
+
 /// Stores readings: a JSON object, an array of objects, or one object a line.
 ///
 /// The answer comes once the readings are durable. Lines that cannot be used are listed and lose none of the
-/// others. After 503 the same request may be sent again: what had been stored of it counts as duplicate.
-#[utoipa::path(post, path = "/v1/readings", tag = "readings",
+/// others; if none can be used, the answer is 422 and lists them too. After 503 the same request may be sent
+/// again: what had been stored of it counts as duplicate.
+#[utoipa::path(post, path = "/v1/readings", tag = "readings", params(ReadingsQuery),
     request_body(content((ReadingInput = "application/json"), (String = "application/x-ndjson"))), responses(
     (status = 200, description = "What was stored, and which lines were refused", body = WriteResult),
-    sets::Body,
+    sets::Body, sets::Lines,
 ))]
 pub(crate) async fn post_readings(
     Extract(api): Extract<ApiState>,
+    Params(query): Params<ReadingsQuery>,
     RawBody(body, _permit): RawBody,
-) -> Result<Json<WriteResult>, Problem> {
+) -> Result<Response, Problem> {
     let options = api.decode;
-    let accepted = store(&api, body, move |body| decode_readings(body, &options)).await?;
-    Ok(Json(accepted.into()))
+    let min_time = query.min_time.map(|TimeInput(time)| time);
+    let decode = move |body: &[u8]| {
+        let mut batch = decode_readings(body, &options)?;
+        batch.min_time = min_time;
+        Ok(batch)
+    };
+    let result = WriteResult::from(store(&api, body, decode).await?);
+    if result.accepted + result.duplicate > 0 || result.rejected_total == 0 {
+        return Ok(Json(result).into_response());
+    }
+    let first = result.rejected.first().map(|line| format!(": line {}: {}", line.line, line.reason));
+    let detail = format!("nothing was stored, every line was refused{}", first.unwrap_or_default());
+    let problem = Problem::unusable(detail);
+    Ok(problem.respond_with(&NothingUsed { problem: &problem, result }))
 }
 
 /// Decodes and stores a body; comes back once what was good is durable.

@@ -37,6 +37,7 @@ const ROUTES: &[&str] = &[
     "GET /v1/sources",
     "GET /v1/sources/{source}/dead-letters",
     "POST /api/v2/write",
+    "POST /api/v3/write_lp",
     "POST /v1/alerts/{id}/acknowledge",
     "POST /v1/alerts/{id}/comment",
     "POST /v1/alerts/{id}/shelve",

@@ -169,3 +169,129 @@ async fn life_events_make_assets_and_are_checked() {
     server.get("/v1/assets/plant1%2Fnew/prediction").await.problem(404);
     server.stop().await;
 }
+
+fn write_lp(path: &str, body: &str) -> Request<Body> {
+    Request::post(path).body(Body::from(body.to_owned())).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tag_sets_with_the_same_values_are_different_assets() {
+    let server = Server::start().await;
+    let lines = "m,inlet=a v=1 1767225600\nm,outlet=a v=2 1767225600\nm,unit=P#7 v=3 1767225600\n\
+                 m,unit=P_7 v=4 1767225600\nm,unit=P&7 v=5 1767225600\n";
+    assert_eq!(server.send(write_lp("/write?precision=s", lines)).await.status, 204);
+    let query = r#"{"query":"SELECT asset, value FROM readings ORDER BY value"}"#;
+    let rows = server.post("/v1/sql", query).await.json()["rows"].clone();
+    let expected =
+        serde_json::json!([["a", 1.0], ["outlet:a", 2.0], ["P_x23_7", 3.0], ["P_7", 4.0], ["P_x26_7", 5.0]]);
+    assert_eq!(rows, expected);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_time_in_the_wrong_unit_is_refused_and_the_right_one_named() {
+    let server = Server::start().await;
+    let ms = "the time 1970-01-21T10:53:45.600000Z lies before limits.min_time = 2000-01-01T00:00:00Z (the server's \
+              clock shows 2026-01-01T12:00:00Z); read as seconds it is 2026-01-01, but it was read as milliseconds: \
+              send those, or say the unit";
+    let reading = |time: &str| format!(r#"{{"asset":"p","signal":"t","time":{time},"value":1}}"#);
+    let answer = server.post("/v1/readings", reading("1767225600")).await;
+    assert_eq!(answer.problem(422)["rejected"][0]["reason"], ms);
+    for (time, unit) in [("1767225600000000", "microseconds"), ("1767225600000000000", "nanoseconds")] {
+        let problem = server.post("/v1/readings", reading(time)).await.problem(422);
+        assert!(problem["rejected"][0]["reason"].as_str().unwrap().contains(unit), "{problem}");
+    }
+    for (precision, time, unit) in [
+        ("ns", 1_767_225_600_i64, "seconds"),
+        ("ns", 1_767_225_600_000, "milliseconds"),
+        ("ns", 1_767_225_600_000_000, "microseconds"),
+        ("ms", 1_767_225_600, "seconds"),
+        ("us", 1_767_225_600_000, "milliseconds"),
+        ("s", 1_767_225_600_000, "milliseconds"),
+        ("s", 1_767_225_600_000_000_000, "nanoseconds"),
+    ] {
+        let line = format!("m v=1 {time}");
+        let answer = server.send(write_lp(&format!("/write?precision={precision}"), &line)).await;
+        assert_eq!(answer.status, 400, "{precision} {time}");
+        let reason = answer.json()["rejected"][0]["reason"].to_string();
+        assert!(reason.contains(&format!(" {unit}")), "{precision} {time}: {reason}");
+    }
+    // A clock that was never set, and a text, are refused as well; older readings need a word.
+    server.post("/v1/readings", reading("\"1999-12-31T23:59:59Z\"")).await.problem(422);
+    server.post("/v1/readings", reading("0")).await.problem(422);
+    assert_eq!(
+        server.post("/v1/sql", r#"{"query":"SELECT count(*) FROM readings"}"#).await.json()["rows"][0][0],
+        0
+    );
+    assert_eq!(server.post("/v1/readings", reading("\"2000-01-01T00:00:00Z\"")).await.status, 200);
+    let old =
+        server.post("/v1/readings?min_time=1980-01-01T00:00:00Z", reading("\"1980-01-01T00:00:00Z\"")).await;
+    assert_eq!(old.status, 200, "{}", old.text());
+    let older =
+        server.post("/v1/readings?min_time=1980-01-01T00:00:00Z", reading("\"1979-12-31T00:00:00Z\"")).await;
+    older.problem(422);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_answer_is_422_where_every_line_was_refused() {
+    let server = Server::start().await;
+    let bad = "{\"asset\":\"p\"}\nno JSON\n";
+    let problem = server.post("/v1/readings", bad).await.problem(422);
+    assert_eq!((&problem["accepted"], &problem["rejected_total"]), (&0.into(), &2.into()), "{problem}");
+    assert_eq!((&problem["rejected"][0]["line"], &problem["rejected"][1]["line"]), (&1.into(), &2.into()));
+    assert!(problem["detail"].as_str().unwrap().contains("line 1: "), "{problem}");
+    let good = r#"{"asset":"p","signal":"t","time":"2026-01-01T00:00:00Z","value":1}"#;
+    assert_eq!(server.post("/v1/readings", format!("{bad}{good}")).await.status, 200);
+    // What was stored before is no refusal.
+    assert_eq!(server.post("/v1/readings", format!("{bad}{good}")).await.status, 200);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_of_influxdb_3_are_understood() {
+    let server = Server::start().await;
+    let seconds = 1_767_225_600_i64;
+    for (index, (precision, time)) in [
+        ("nanosecond", seconds * 1_000_000_000),
+        ("microsecond", seconds * 1_000_000),
+        ("millisecond", seconds * 1_000),
+        ("second", seconds),
+        ("ns", seconds * 1_000_000_000),
+        ("us", seconds * 1_000_000),
+        ("ms", seconds * 1_000),
+        ("s", seconds),
+        ("auto", seconds * 1_000_000_000),
+        ("auto", seconds * 1_000_000),
+        ("auto", seconds * 1_000),
+        ("auto", seconds),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for path in ["/api/v3/write_lp?db=d&no_sync=true&", "/api/v2/write?bucket=b&", "/write?db=d&"] {
+            let line = format!("m,t=a v{index}=1 {time}");
+            let answer = server.send(write_lp(&format!("{path}precision={precision}"), &line)).await;
+            assert_eq!(answer.status, 204, "{path} {precision}: {}", answer.text());
+        }
+    }
+    assert_eq!(server.send(write_lp("/api/v3/write_lp?db=d", "m,t=a w=1 1767225600")).await.status, 204);
+    let query = r#"{"query":"SELECT count(*), count(DISTINCT time), min(time) FROM readings"}"#;
+    let rows = server.post("/v1/sql", query).await.json()["rows"][0].clone();
+    assert_eq!(rows, serde_json::json!([13, 1, "2026-01-01T00:00:00Z"]));
+
+    let mixed = "m,t=b v=1 1767225600\nm,t=b v=1,5 1767225601\nm,t=b v=3 17672256010000\n";
+    let whole = server.send(write_lp("/api/v3/write_lp?db=d&accept_partial=false", mixed)).await;
+    assert_eq!(
+        (whole.status.as_u16(), whole.json()["accepted"].as_u64()),
+        (400, Some(0)),
+        "{}",
+        whole.text()
+    );
+    assert_eq!(server.get("/v1/assets/b").await.status, 404, "nothing of it is stored");
+    let part = server.send(write_lp("/api/v3/write_lp?db=d", mixed)).await;
+    assert_eq!((part.status.as_u16(), &part.json()["accepted"]), (400, &1.into()));
+    assert_eq!(part.json()["data"][0]["line_number"], 2);
+    assert_eq!(server.get("/v1/assets/b").await.status, 200);
+    server.stop().await;
+}

@@ -236,7 +236,7 @@ fn scalar(text: &str, at: usize) -> Option<(f64, usize)> {
         return Some((0.0, at + 5));
     }
     let number = json_number(rest)?;
-    number.value.is_finite().then_some((number.value, at + number.len))
+    (number.value.is_finite() && number.is_exact(rest)).then_some((number.value, at + number.len))
 }
 
 fn moment(text: &str, at: usize) -> Option<(i64, usize)> {

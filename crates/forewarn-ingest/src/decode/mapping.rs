@@ -1,5 +1,8 @@
 //! How measurement, tags and fields of Influx line protocol become asset paths and signal names.
 
+use forewarn_types::{fingerprint_64, is_word};
+
+use super::encode;
 use crate::IngestError;
 
 /// The templates of the server's `influx` settings (`forewarn_spec::InfluxConfig`), taken apart once.
@@ -62,23 +65,24 @@ impl InfluxMapping {
         for part in &self.asset {
             match part {
                 Part::Text(text) => path.push_str(text),
-                Part::Measurement => path.push_str(&level(&key.measurement)),
-                Part::Tag(name) => {
-                    let tag = key.tags.iter().find(|(tag, _)| tag == name);
-                    let (_, value) = tag.ok_or_else(|| {
-                        format!("tag {name:?} is missing, which the asset's template (influx.asset) needs")
-                    })?;
-                    path.push_str(&level(value));
-                }
+                Part::Measurement => levels(&key.measurement, &mut path),
+                Part::Tag(name) => levels(key.tag(name).ok_or_else(|| missing(name))?, &mut path),
                 Part::Tags => {
-                    let values: Vec<String> = key.tags.iter().map(|(_, value)| level(value)).collect();
-                    path.push_str(&values.join("/"));
+                    for (index, (_, value)) in key.tags.iter().enumerate() {
+                        path.push_str(if index > 0 { "/" } else { "" });
+                        levels(value, &mut path);
+                    }
                 }
                 Part::Field => {}
             }
         }
-        let path = path.trim_matches('/');
-        Ok(if path.is_empty() { level(&key.measurement) } else { path.to_owned() })
+        let trimmed = path.trim_matches('/');
+        if trimmed.is_empty() {
+            path.clear();
+            levels(&key.measurement, &mut path);
+            return Ok(path);
+        }
+        Ok(trimmed.to_owned())
     }
 
     /// The name of a signal.
@@ -96,39 +100,146 @@ impl InfluxMapping {
                 }
             }
         }
-        signal_name(&name)
+        let mut signal = String::with_capacity(name.len());
+        if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
+            signal.push('_');
+        }
+        encode::signal(&name.replace(' ', "_"), &mut signal);
+        signal
     }
+
+    /// What the asset of a series is made of: two series with the same one have the same asset.
+    pub(super) fn asset_origin(&self, key: &SeriesKey) -> u64 {
+        let takes = |part: &Part| self.asset.contains(part);
+        let mut origin = Origin::default();
+        if takes(&Part::Measurement) || self.is_untagged(key) {
+            origin.add("", &key.measurement);
+        }
+        for (name, value) in &key.tags {
+            if takes(&Part::Tags) || takes(&Part::Tag(name.clone())) {
+                origin.add(name, value);
+            }
+        }
+        origin.finish()
+    }
+
+    /// What both names of a series are made of.
+    pub(super) fn name_origin(&self, asset: u64, measurement: &str, field: &str) -> u64 {
+        let mut origin = Origin(asset);
+        if self.plain_value || self.signal.contains(&Part::Measurement) {
+            origin.add("m", measurement);
+        }
+        if self.plain_value || self.signal.contains(&Part::Field) {
+            origin.add("f", field);
+        }
+        origin.finish()
+    }
+
+    /// The asset path and the signal's name in the form that tells all that they are made of: tags with their
+    /// names, each in one level, and measurement and field with a colon between them.
+    pub(super) fn explicit(&self, key: &SeriesKey, field: &str) -> (String, String) {
+        let mut path = String::new();
+        for part in &self.asset {
+            match part {
+                Part::Text(text) => path.push_str(text),
+                Part::Measurement => encode::level(&key.measurement, &mut path),
+                Part::Tag(name) => encode::level(key.tag(name).unwrap_or(""), &mut path),
+                Part::Tags => {
+                    for (index, (name, value)) in key.tags.iter().enumerate() {
+                        path.push_str(if index > 0 { "/" } else { "" });
+                        encode::part(name, &mut path);
+                        path.push(':');
+                        encode::level(value, &mut path);
+                    }
+                }
+                Part::Field => {}
+            }
+        }
+        if self.is_untagged(key) {
+            path = "measurement:".into();
+            encode::level(&key.measurement, &mut path);
+        }
+        let mut signal = String::new();
+        let starts_well = |text: &str| text.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        if self.plain_value || self.signal.contains(&Part::Measurement) {
+            signal.push_str(if starts_well(&key.measurement) { "" } else { "_:" });
+            encode::part(&key.measurement, &mut signal);
+            signal.push(':');
+        } else if !starts_well(field) {
+            signal.push_str("_:");
+        }
+        encode::part(field, &mut signal);
+        (path.trim_matches('/').to_owned(), signal)
+    }
+
+    /// Whether the template comes out empty, so that the measurement alone names the asset.
+    fn is_untagged(&self, key: &SeriesKey) -> bool {
+        key.tags.is_empty()
+            && self.asset.iter().all(|part| match part {
+                Part::Tags => true,
+                Part::Text(text) => text.trim_matches('/').is_empty(),
+                Part::Measurement | Part::Tag(_) | Part::Field => false,
+            })
+    }
+}
+
+impl SeriesKey {
+    fn tag(&self, name: &str) -> Option<&str> {
+        self.tags.iter().find(|(tag, _)| tag == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// A fingerprint of names and values: the same in every version, as the log keeps it.
+struct Origin(u64);
+
+impl Default for Origin {
+    fn default() -> Self {
+        Self(fingerprint_64([]))
+    }
+}
+
+impl Origin {
+    /// Lengths stand before the texts, so that no two lists of them look alike.
+    fn add(&mut self, name: &str, value: &str) {
+        let parts = [name, value].map(|text| (text.len() as u64, text.as_bytes()));
+        let bytes =
+            parts.iter().flat_map(|(len, text)| len.to_le_bytes().into_iter().chain(text.iter().copied()));
+        let before = self.0.to_le_bytes().into_iter();
+        self.0 = fingerprint_64(before.chain(bytes));
+    }
+
+    /// Never 0, which stands for none.
+    const fn finish(self) -> u64 {
+        if self.0 == 0 { 1 } else { self.0 }
+    }
+}
+
+fn missing(tag: &str) -> String {
+    format!("tag {tag:?} is missing, which the asset's template (influx.asset) needs")
 }
 
 /// `text` as a signal's name: what a name may not hold becomes `_`.
 #[must_use]
 pub fn signal_name(text: &str) -> String {
     let mut name: String =
-        text.chars().map(|c| if c.is_alphanumeric() || "_-.:".contains(c) { c } else { '_' }).collect();
+        text.chars().map(|c| if is_word(c) || "_-.:".contains(c) { c } else { '_' }).collect();
     if !name.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         name.insert(0, '_');
     }
     name
 }
 
-/// A tag value as one or more levels of an asset path: `/` parts levels, what a path may not hold becomes
-/// `_`. The value `/` alone (the root file system, as Telegraf names it) becomes `_` too, so that it does not
-/// vanish.
-fn level(value: &str) -> String {
-    let levels: Vec<String> = value.split('/').filter(|level| !level.is_empty()).map(one_level).collect();
-    if levels.is_empty() { "_".into() } else { levels.join("/") }
-}
-
-fn one_level(text: &str) -> String {
-    if text == "." || text == ".." {
-        return "_".repeat(text.len());
+/// Appends a tag value as one or more levels of an asset path: `/` parts levels. The value `/` alone (the root
+/// file system, as Telegraf names it) becomes `_`, so that it does not vanish.
+fn levels(value: &str, path: &mut String) {
+    let before = path.len();
+    for level in value.split('/').filter(|level| !level.is_empty()) {
+        path.push_str(if path.len() > before { "/" } else { "" });
+        encode::level(level, path);
     }
-    let count = text.chars().count();
-    let keeps = |index: usize, c: char| {
-        // A blank may stand inside a level, not at its ends.
-        c.is_alphanumeric() || "_-.:@+".contains(c) || (c == ' ' && index > 0 && index + 1 < count)
-    };
-    text.chars().enumerate().map(|(index, c)| if keeps(index, c) { c } else { '_' }).collect()
+    if path.len() == before {
+        path.push('_');
+    }
 }
 
 fn unknown_name(template: &str, name: &str) -> IngestError {

@@ -11,6 +11,44 @@ pub struct Number {
     pub integer: Option<i64>,
 }
 
+/// Up to here a 64-bit float holds every whole number.
+const EXACT_UP_TO: u64 = 1 << 53;
+
+impl Number {
+    /// Whether the value says all that `text`, from which it was read, does: a whole number of many digits may
+    /// be none that a 64-bit float holds.
+    #[must_use]
+    pub fn is_exact(&self, text: &str) -> bool {
+        match self.integer {
+            Some(whole) if whole.unsigned_abs() <= EXACT_UP_TO => true,
+            None if !is_plain(text.get(..self.len).unwrap_or("")) => true,
+            _ => whole(text.get(..self.len).unwrap_or("")).is_some(),
+        }
+    }
+}
+
+/// The value of a whole number, a sign and digits; `None` if that is none that a 64-bit float holds. A float
+/// that was written with as many digits as it has, and zeros after them, is one.
+#[must_use]
+pub fn whole(digits: &str) -> Option<f64> {
+    if !is_plain(digits) {
+        return None;
+    }
+    let value: f64 = digits.parse().ok().filter(|value: &f64| value.is_finite())?;
+    if value.abs() <= EXACT_UP_TO as f64 - 1.0 {
+        return Some(value);
+    }
+    let size = |text: &str| text.trim_start_matches(['-', '+']).trim_start_matches('0').to_owned();
+    let same = digits.parse::<i128>().is_ok_and(|whole| format!("{value:.0}") == whole.to_string());
+    (same || size(digits) == size(&value.to_string())).then_some(value)
+}
+
+/// Whether `text` is a sign and digits, and nothing else.
+fn is_plain(text: &str) -> bool {
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Powers of ten that a 64-bit float holds exactly.
 const EXACT_POWERS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,

@@ -4,6 +4,7 @@
 use forewarn_types::Timestamp;
 
 use super::number;
+use crate::TimeUnit;
 
 /// Reads an RFC 3339 time, in µs UTC.
 ///
@@ -24,13 +25,26 @@ pub fn parse_time(text: &str) -> Result<i64, String> {
 /// The reason, for the sender to read.
 pub fn parse_epoch_ms(text: &str) -> Result<i64, String> {
     let error = || {
+        let hint =
+            unit_of(text).map(|unit| format!(" (it looks like {})", unit.as_str())).unwrap_or_default();
         format!(
-            "time {} is not milliseconds since 1970 within range; send them or RFC 3339 text",
+            "time {} is not milliseconds since 1970 within range{hint}; send them or RFC 3339 text",
             super::shorten(text)
         )
     };
     let number = number::scan(text).filter(|number| number.len == text.len()).ok_or_else(error)?;
     scale(number, 1_000).ok_or_else(error)
+}
+
+/// The unit in which a number since 1970 is a time of this century, up to 2100.
+#[must_use]
+pub fn unit_of(text: &str) -> Option<TimeUnit> {
+    let number = number::scan(text).filter(|number| number.len == text.len())?.value;
+    let per_second = [1e9, 1e6, 1e3, 1.0];
+    let units = TimeUnit::ALL.into_iter().zip(per_second);
+    units
+        .map(|(unit, scale)| (unit, number / scale))
+        .find_map(|(unit, seconds)| (946_684_800.0..4_102_444_800.0).contains(&seconds).then_some(unit))
 }
 
 /// `number` × `factor` as µs, exact for whole numbers; `None` if that does not fit.

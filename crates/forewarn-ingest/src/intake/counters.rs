@@ -37,7 +37,7 @@ pub struct IntakeMetrics {
     pub late: u64,
     /// Of the accepted: further ahead of the server's clock than `limits.max_ahead`.
     pub ahead: u64,
-    /// Refused for their time: before 1970 or too far in the future.
+    /// Refused for their time: too early or too far in the future.
     pub rejected_time: u64,
     /// Refused for their value: not finite.
     pub rejected_value: u64,

@@ -1,19 +1,21 @@
 //! Judges the rows of one batch, one after the other, in the order of the log.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use forewarn_types::{ReadingBatch, ReadingFlags, SeriesId, SeriesTable, Timestamp};
+use forewarn_types::{AssetPath, ReadingBatch, ReadingFlags, SeriesId, SeriesTable, Timestamp};
 use parking_lot::RwLock;
 
 use super::accepted::Accepted;
 use super::counters::Reason;
 use super::limits::IntakeLimits;
 use super::senders::MAX_SENDERS;
+use super::origins::Origins;
 use super::state::Memory;
 use crate::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
 
-/// The earliest time a reading may have: anything before 1970 is a sender's unset clock.
-const EARLIEST: Timestamp = Timestamp(0);
+/// 2000-01-01: no number that was meant to be a time lies before it.
+const YEAR_2000_US: i64 = 946_684_800_000_000;
 
 /// Readings without a time that arrive within one tick of the clock are told apart by a microsecond each, up
 /// to this long.
@@ -31,6 +33,7 @@ enum Name {
 pub(super) struct Judge<'a> {
     batch: &'a RawBatch,
     now: Timestamp,
+    earliest: i64,
     latest: i64,
     max_ahead_us: i64,
     /// Names with readings ahead of now, and by how much, µs.
@@ -52,19 +55,25 @@ impl<'a> Judge<'a> {
         now: Timestamp,
         limits: &IntakeLimits,
         table: &'a RwLock<SeriesTable>,
+        origins: &Origins,
     ) -> Self {
         let known = table.read();
-        let names = batch
-            .names
-            .iter()
-            .map(|(asset, signal)| known.get(asset, signal).map_or(Name::Unseen, Name::Known))
-            .collect();
+        let of_name = |(index, (asset, signal)): (usize, &(Box<str>, Box<str>))| match known
+            .get(asset, signal)
+        {
+            Some(id) if batch.origin_of(index).is_none_or(|origin| origins.is(id, origin)) => Name::Known(id),
+            _ => Name::Unseen,
+        };
+        let names = batch.names.iter().enumerate().map(of_name).collect();
         drop(known);
+        // Anything before 1970 is a sender's unset clock.
+        let earliest = batch.min_time.unwrap_or(limits.min_time).0.max(0);
         let latest = now.plus_us(limits.max_future_us).0;
         let last_refusal = Arc::from("");
         Self {
             batch,
             now,
+            earliest,
             latest,
             max_ahead_us: limits.max_ahead_us,
             ahead: Vec::new(),
@@ -88,19 +97,10 @@ impl<'a> Judge<'a> {
         if !value.is_finite() {
             return self.reject(row, Reason::Value, "the value is not a finite number");
         }
-        if sent != NO_TIME && !(EARLIEST.0..=self.latest).contains(&sent) {
-            let problem = if sent < EARLIEST.0 { "lies before 1970" } else { "lies too far in the future" };
-            let (time, now) = (Timestamp(sent), self.now);
-            return self.reject(
-                row,
-                Reason::Time,
-                format!(
-                    "the time {time} {problem} (the server's clock shows {now}); check the sender's \
-                     clock and unit"
-                ),
-            );
+        if sent != NO_TIME && !(self.earliest..=self.latest).contains(&sent) {
+            return self.reject(row, Reason::Time, self.no_time(sent));
         }
-        let id = match self.series(row) {
+        let id = match self.series(row, &mut memory.origins) {
             Ok(id) => id,
             Err(reason) => return self.reject(row, Reason::Series, &*reason),
         };
@@ -146,6 +146,11 @@ impl<'a> Judge<'a> {
         })
     }
 
+    /// Nothing of the batch is stored.
+    pub(super) const fn refuse_all(&mut self) {
+        (self.outcome.accepted, self.outcome.late, self.outcome.duplicates) = (0, 0, 0);
+    }
+
     /// What became of the batch, and how many rejections there were for each reason.
     pub(super) fn finish(self) -> (Accepted, [u64; Reason::COUNT]) {
         (self.outcome, self.rejected)
@@ -178,29 +183,88 @@ impl<'a> Judge<'a> {
         if ahead >= 0 && ahead < MAX_STAMP_AHEAD_US { newest + 1 } else { self.now.0 }
     }
 
-    fn series(&mut self, row: usize) -> Result<SeriesId, Arc<str>> {
+    fn series(&mut self, row: usize, origins: &mut Origins) -> Result<SeriesId, Arc<str>> {
         let index = self.batch.name[row] as usize;
-        let (Some(name), Some((asset, signal))) = (self.names.get_mut(index), self.batch.names.get(index))
-        else {
-            return Err(format!("the reading's name {index} is not in its batch").into());
+        match self.names.get(index) {
+            Some(Name::Known(id)) => return Ok(*id),
+            Some(Name::Refused(reason)) => return Err(Arc::clone(reason)),
+            Some(Name::Unseen) => {}
+            None => return Err(format!("the reading's name {index} is not in its batch").into()),
+        }
+        let named = self.named(index, origins).map_err(|reason| {
+            if *self.last_refusal != *reason {
+                self.last_refusal = reason.into();
+            }
+            Arc::clone(&self.last_refusal)
+        });
+        self.names[index] = match &named {
+            Ok(id) => Name::Known(*id),
+            Err(reason) => Name::Refused(Arc::clone(reason)),
         };
-        if matches!(name, Name::Unseen) {
-            *name = match self.table.write().intern(asset, signal) {
-                Ok((id, _)) => Name::Known(id),
-                Err(error) => {
-                    let reason = error.to_string();
-                    if *self.last_refusal != *reason {
-                        self.last_refusal = reason.into();
-                    }
-                    Name::Refused(Arc::clone(&self.last_refusal))
-                }
-            };
+        named
+    }
+
+    /// The series of a name that the batch has not used yet.
+    fn named(&self, index: usize, origins: &mut Origins) -> Result<SeriesId, String> {
+        let (asset, signal) = self.batch.names.get(index).ok_or("the reading has no name")?;
+        let (mut asset, mut signal) = (Cow::from(&**asset), Cow::from(&**signal));
+        let intern = |asset: &str, signal: &str| {
+            let mut table = self.table.write();
+            let (id, _) = table.intern(asset, signal).map_err(|error| error.to_string())?;
+            let path = table.def(id).map(|def| AssetPath::clone(&def.asset));
+            Ok::<_, String>((id, path.unwrap_or_else(|| asset.into())))
+        };
+        let Some(origin) = self.batch.origin_of(index) else {
+            return intern(&asset, &signal).map(|(id, _)| id);
+        };
+        // Other words came to the same name before: then these get one that tells all of them.
+        let explicit = || self.batch.explicit(index).ok_or("the reading has no name of its own");
+        // A series from before this was kept stays what it is.
+        let kept = self.table.read().get(&asset, &signal).is_some_and(|id| origins.is_free(id));
+        if !kept && !origins.allows_asset(&asset, origin) {
+            asset = explicit()?.0.into();
+            if !origins.allows_asset(&asset, origin) {
+                return Err(format!(
+                    "the asset {asset:?} stands for other tags already; hold them apart with influx.asset"
+                ));
+            }
         }
-        match name {
-            Name::Known(id) => Ok(*id),
-            Name::Refused(reason) => Err(Arc::clone(reason)),
-            Name::Unseen => Err("the reading's series is not known".into()),
+        let (mut id, mut path) = intern(&asset, &signal)?;
+        if !origins.allows(id, origin) {
+            signal = explicit()?.1.into();
+            (id, path) = intern(&asset, &signal)?;
+            if !origins.allows(id, origin) {
+                return Err(format!(
+                    "the signal {signal:?} of {asset} stands for another field already; hold them apart with \
+                     influx.signal"
+                ));
+            }
         }
+        origins.claim(id, &path, origin);
+        Ok(id)
+    }
+
+    /// Why the time `sent` is refused, and in which unit it would be one of these days.
+    fn no_time(&self, sent: i64) -> String {
+        let (time, now, unit) = (Timestamp(sent), self.now, self.batch.unit);
+        let problem = if sent < 0 {
+            "lies before 1970".to_owned()
+        } else if sent < self.earliest {
+            format!("lies before limits.min_time = {}", Timestamp(self.earliest))
+        } else {
+            "lies too far in the future".to_owned()
+        };
+        let hint = match unit.meant(sent, Timestamp(self.earliest.max(YEAR_2000_US)), Timestamp(self.latest))
+        {
+            Some((meant, day)) => format!(
+                "; read as {} it is {}, but it was read as {}: send those, or say the unit",
+                meant.as_str(),
+                day.date(),
+                unit.as_str()
+            ),
+            None => "; check the sender's clock and unit".to_owned(),
+        };
+        format!("the time {time} {problem} (the server's clock shows {now}){hint}")
     }
 
     fn reject(&mut self, row: usize, reason: Reason, text: impl Into<String>) {

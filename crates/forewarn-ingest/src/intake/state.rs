@@ -1,9 +1,12 @@
 //! What the intake knows about the readings that are in the log, as a fold over the log.
 
-use forewarn_types::{BoxFuture, JournalError, Offset, Record, SeriesDef, SeriesId, SeriesTable};
+use forewarn_types::{
+    BoxFuture, JournalError, Offset, Record, SeriesDef, SeriesId, SeriesOrigin, SeriesTable,
+};
 use futures::future::Shared;
 use serde::{Deserialize, Serialize};
 
+use super::origins::Origins;
 use super::window::{Window, fingerprint};
 use crate::IngestError;
 
@@ -18,6 +21,9 @@ pub struct IntakeState {
     pub newest: Vec<i64>,
     /// Fingerprints of the newest readings, oldest first.
     pub recent: Vec<u64>,
+    /// Of what the names of series were made, where senders did not give them themselves.
+    #[serde(default)]
+    pub origins: Vec<SeriesOrigin>,
 }
 
 /// Resolves once a batch is durable, for all who wait for it; gives the offset of its last record.
@@ -32,6 +38,8 @@ pub(super) struct Memory {
     pub(super) last: Option<Durable>,
     /// How many of the table's definitions are in the log, or in line for it.
     pub(super) series_logged: usize,
+    /// Whose names are whose.
+    pub(super) origins: Origins,
     newest: Vec<i64>,
     /// Former values of `newest` since the last commit.
     changed: Vec<(SeriesId, i64)>,
@@ -39,11 +47,12 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) const fn new(duplicate_window: usize) -> Self {
+    pub(super) fn new(duplicate_window: usize) -> Self {
         Self {
             next: Offset(0),
             last: None,
             series_logged: 0,
+            origins: Origins::default(),
             newest: Vec::new(),
             changed: Vec::new(),
             window: Window::new(duplicate_window),
@@ -95,7 +104,8 @@ impl Memory {
         let mut newest = self.newest.clone();
         // A refused batch leaves room for its series behind; a snapshot is the same with and without it.
         newest.resize(series.len(), i64::MIN);
-        IntakeState { next: self.next, series, newest, recent: self.window.to_vec() }
+        let origins = self.origins.to_vec(series.len());
+        IntakeState { next: self.next, series, newest, recent: self.window.to_vec(), origins }
     }
 
     pub(super) fn restore(
@@ -104,6 +114,7 @@ impl Memory {
         table: &mut SeriesTable,
     ) -> Result<(), IngestError> {
         self.define(&snapshot.series, table)?;
+        self.adopt(&snapshot.origins, table)?;
         self.newest.clone_from(&snapshot.newest);
         snapshot.recent.iter().for_each(|&fingerprint| self.window.add(fingerprint));
         self.next = snapshot.next;
@@ -122,6 +133,7 @@ impl Memory {
         }
         match record {
             Record::Series(defs) => self.define(defs, table)?,
+            Record::Origins(origins) => self.adopt(origins, table)?,
             Record::Readings(batch) => {
                 if let Some(id) = batch.series.iter().find(|id| id.index() >= self.series_logged) {
                     let defined = self.series_logged;
@@ -140,6 +152,16 @@ impl Memory {
         }
         self.next = offset.next();
         self.commit();
+        Ok(())
+    }
+
+    fn adopt(&mut self, origins: &[SeriesOrigin], table: &SeriesTable) -> Result<(), IngestError> {
+        for origin in origins {
+            let def = table.def(origin.series).filter(|def| def.id.index() < self.series_logged);
+            let undefined =
+                || IngestError::Restore(format!("series {} has names, but is not defined", origin.series.0));
+            self.origins.restore(*origin, &def.ok_or_else(undefined)?.asset);
+        }
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::NO_TIME;
 
+mod names;
+
 const NOW: Timestamp = Timestamp(1_800_000_000_000_000);
 
 fn intake_on(log: &Arc<MemoryLog>, duplicate_window: usize) -> Intake {
@@ -40,6 +42,9 @@ fn readings(log: &MemoryLog) -> Vec<(u32, i64, f64, bool)> {
                 assert!(known, "a series was used before its definition");
                 let rows = batch.rows();
                 readings.extend(rows.map(|row| (row.series.0, row.time.0, row.value, row.flags.is_late())));
+            }
+            Record::Origins(origins) => {
+                assert!(origins.iter().all(|origin| origin.series.0 < defined), "{origins:?}");
             }
             other => panic!("not written by the intake: {other:?}"),
         }

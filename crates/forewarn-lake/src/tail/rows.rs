@@ -33,7 +33,11 @@ impl<'a> Rows<'a> {
             Record::Prediction(prediction) => Self::One(prediction),
             Record::LifeEvent(event) => Self::One(event),
             Record::Command(command) => Self::One(command),
-            Record::Series(_) | Record::Tick(_) | Record::Definitions(_) | Record::Resumed(_) => Self::None,
+            Record::Series(_)
+            | Record::Origins(_)
+            | Record::Tick(_)
+            | Record::Definitions(_)
+            | Record::Resumed(_) => Self::None,
         }
     }
 }
@@ -47,7 +51,11 @@ fn schema_of(kind: RecordKind) -> Option<TableSchema> {
         RecordKind::Prediction => prediction::COLUMNS,
         RecordKind::LifeEvent => life_event::COLUMNS,
         RecordKind::Command => command::COLUMNS,
-        RecordKind::Series | RecordKind::Tick | RecordKind::Definitions | RecordKind::Resumed => &[],
+        RecordKind::Series
+        | RecordKind::Origins
+        | RecordKind::Tick
+        | RecordKind::Definitions
+        | RecordKind::Resumed => &[],
     };
     let by_date = kind == RecordKind::Readings;
     kind.table().map(|name| TableSchema::new(name, columns, by_date))

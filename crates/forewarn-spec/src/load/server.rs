@@ -1,6 +1,6 @@
 //! `forewarn.yaml`.
 
-use forewarn_types::RecordKind;
+use forewarn_types::{RecordKind, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -11,9 +11,9 @@ use crate::model::{
     SnapshotConfig,
 };
 use crate::yaml::field::{Choice, Chosen, Kind, Placed, Text, choice};
-use crate::yaml::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table};
+use crate::yaml::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table, TimeText};
 use crate::yaml::read::read;
-use crate::yaml::values::{duration, positive_duration};
+use crate::yaml::values::{duration, positive_duration, time};
 
 /// The settings of a server; every key may be left out.
 #[derive(Deserialize, Default, JsonSchema)]
@@ -164,7 +164,11 @@ impl RawRetain {
             RecordKind::JobRun => self.job_runs.as_ref(),
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
-            RecordKind::Series | RecordKind::Tick | RecordKind::Definitions | RecordKind::Resumed => None,
+            RecordKind::Series
+            | RecordKind::Origins
+            | RecordKind::Tick
+            | RecordKind::Definitions
+            | RecordKind::Resumed => None,
         }
     }
 }
@@ -202,6 +206,10 @@ struct RawLimits {
     /// its time, and judged as if it had the time of its arrival.
     #[schemars(extend("default" = "1m"))]
     max_ahead: Option<Text<PositiveDuration>>,
+    /// The earliest time that a reading may have: what is older comes from a clock that was not set, or was sent
+    /// in another unit. An import may go further back.
+    #[schemars(extend("default" = "2000-01-01"))]
+    min_time: Option<Text<TimeText>>,
     /// Most rows of a SQL answer.
     #[schemars(extend("default" = 100_000))]
     max_sql_rows: Option<Placed<usize>>,
@@ -236,6 +244,8 @@ struct RawInflux {
 
 const MINUTE_US: i64 = 60 * 1_000_000;
 const DAY_US: i64 = 24 * 60 * MINUTE_US;
+/// 2000-01-01.
+const YEAR_2000: Timestamp = Timestamp(10_957 * DAY_US);
 const SIZES: [(&str, u64); 7] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
@@ -374,6 +384,7 @@ fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {
         max_line_bytes: bytes(raw.max_line_bytes.as_ref(), 64 << 10, report),
         max_future_us: raw.max_future.as_ref().map_or(DAY_US, |text| positive_duration(text, report)),
         max_ahead_us: raw.max_ahead.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
+        min_time: raw.min_time.as_ref().map_or(YEAR_2000, |text| time(text, report)),
         max_sql_rows: count(raw.max_sql_rows.as_ref(), 100_000),
         max_sql_us: raw.max_sql.as_ref().map_or(MINUTE_US, |text| positive_duration(text, report)),
         max_sql_memory_bytes: size(raw.max_sql_memory.as_ref(), 1 << 30, report),

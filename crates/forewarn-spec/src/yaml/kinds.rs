@@ -77,6 +77,16 @@ impl Kind for PositiveDuration {
         r"^\s*(0+(us|ms|s|m|h|d))*[0-9]*[1-9][0-9]*(us|ms|s|m|h|d)([0-9]+(us|ms|s|m|h|d))*\s*$";
 }
 
+/// A point in time.
+pub(crate) enum TimeText {}
+
+impl Kind for TimeText {
+    const NAME: &'static str = "Time";
+    const ABOUT: &'static str = "A day, or a point in time in RFC 3339; not before 1970.";
+    const EXAMPLES: &'static [&'static str] = &["2000-01-01", "1995-06-30T12:00:00Z"];
+    const PATTERN: &'static str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$";
+}
+
 /// The memory of a running statistic.
 pub(crate) enum BaselineText {}
 

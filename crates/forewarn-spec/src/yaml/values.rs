@@ -2,10 +2,10 @@
 //! nothing is reported, and something harmless takes its place.
 
 use chrono_tz::Tz;
-use forewarn_types::parse_duration_us;
+use forewarn_types::{Timestamp, parse_duration_us};
 
 use super::field::{Kind, Placed, Text};
-use super::kinds::{Assets, CronText, Duration, PositiveDuration, Zone};
+use super::kinds::{Assets, CronText, Duration, PositiveDuration, TimeText, Zone};
 use crate::diagnostics::Report;
 use crate::glob::AssetGlob;
 
@@ -29,6 +29,19 @@ fn microseconds<K: Kind>(text: &Text<K>, report: &mut Report<'_>) -> i64 {
     parse_duration_us(&text.value).unwrap_or_else(|error| {
         report.on(text, error.to_string(), None);
         1
+    })
+}
+
+/// A time; a day alone is its beginning in UTC.
+pub(crate) fn time(text: &Text<TimeText>, report: &mut Report<'_>) -> Timestamp {
+    let whole = if text.value.len() == 10 { format!("{}T00:00:00Z", text.value) } else { text.value.clone() };
+    Timestamp::parse(&whole).ok().filter(|time| time.0 >= 0).unwrap_or_else(|| {
+        report.on(
+            text,
+            format!("'{}' is no time from 1970 on", text.value),
+            Some("write a day such as 2000-01-01, or RFC 3339".to_owned()),
+        );
+        Timestamp(0)
     })
 }
 

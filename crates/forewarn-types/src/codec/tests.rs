@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence,
     EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality,
-    ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, Severity, Timestamp, Transition,
+    ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin, Severity, Timestamp, Transition,
 };
 
 fn round_trip(record: &Record) -> Record {
@@ -203,6 +203,14 @@ fn rare() -> impl Strategy<Value = Record> {
             files: files.into_iter().map(|(path, text)| DefinitionFile { path, text }).collect(),
         })
     });
+    let origins = prop::collection::vec(any::<(u32, u64, u64)>(), 0..4).prop_map(|origins| {
+        Record::Origins(
+            origins
+                .into_iter()
+                .map(|(id, asset, name)| SeriesOrigin { series: SeriesId(id), asset, name })
+                .collect(),
+        )
+    });
     let life = (name(), time(), said()).prop_map(|(asset, time, comment)| {
         Record::LifeEvent(LifeEvent {
             asset,
@@ -213,6 +221,7 @@ fn rare() -> impl Strategy<Value = Record> {
         })
     });
     prop_oneof![
+        origins,
         series,
         definitions,
         command(),
@@ -352,4 +361,7 @@ fn the_encodings_stay_as_they_are() {
     check(Record::Command(command), 5, body.as_bytes());
     let body = format!(r#"{{"asset":"p/1","event":"installed","time":{at},"actor":null,"comment":"new"}}"#);
     check(Record::LifeEvent(event), 9, body.as_bytes());
+    let origin = SeriesOrigin { series: SeriesId(3), asset: 7, name: u64::MAX };
+    let body = br#"[{"series":3,"asset":7,"name":18446744073709551615}]"#;
+    check(Record::Origins(vec![origin]), 10, body);
 }

@@ -55,6 +55,7 @@ pub(super) async fn open(
     let limits = IntakeLimits {
         max_future_us: settings.limits.max_future_us,
         max_ahead_us: settings.limits.max_ahead_us,
+        min_time: settings.limits.min_time,
         ..IntakeLimits::default()
     };
     let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));

@@ -8,7 +8,7 @@ use forewarn_types::Quality;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::decode::{parse_time, shorten, time};
+use crate::decode::{number as decimal, parse_time, shorten, time};
 use crate::{NO_TIME, RawBatch};
 
 /// Decodes the object that `text` is and adds its readings.
@@ -204,9 +204,17 @@ fn number(text: &str) -> Result<f64, String> {
         return Err(format!("is {}{hint}", kind(text)));
     }
     let value: Option<f64> = text.parse().ok().filter(|value: &f64| value.is_finite());
-    value.ok_or_else(|| {
+    let value = value.ok_or_else(|| {
         format!("is {}, which is too large for a 64-bit float; check the sender", shorten(text))
-    })
+    })?;
+    match decimal::scan(text) {
+        Some(read) if !read.is_exact(text) => Err(format!(
+            "is {}, which has more digits than a 64-bit float holds (whole numbers are exact up to 2^53); \
+             send it in a larger unit",
+            shorten(text)
+        )),
+        _ => Ok(value),
+    }
 }
 
 fn kind(text: &str) -> String {

@@ -8,7 +8,7 @@ use super::escape::unescaped;
 use crate::RawBatch;
 use crate::decode::mapping::SeriesKey;
 use crate::decode::{InfluxMapping, shorten};
-use crate::raw::{MAX_NAMES, TOO_MANY_NAMES};
+use crate::raw::{MAX_NAMES, NameOrigin, Naming, TOO_MANY_NAMES, TextRange};
 
 /// Finds series by their bytes, and numbers of names by series and field.
 pub(super) struct SeriesCache<'a> {
@@ -24,12 +24,36 @@ pub(super) struct SeriesCache<'a> {
 struct Series<'a> {
     /// Measurement and tags as sent.
     key: &'a str,
-    /// Measurement without escapes and the asset, or why the series is refused.
-    named: Result<(String, String), String>,
+    /// How it is called, or why it is refused.
+    named: Result<Named, String>,
     /// The fields with the numbers of their names, in the order of the first line.
     fields: Vec<(&'a str, u32)>,
     /// The series whose line came next last time.
     next: u32,
+}
+
+/// How a series is called.
+struct Named {
+    /// Without escapes.
+    measurement: String,
+    asset: String,
+    /// What the asset's path is made of.
+    origin: u64,
+    /// The series as sent, among the texts of the batch; empty until it has a reading.
+    sent: TextRange,
+}
+
+/// How line protocol names what two series would otherwise share.
+#[derive(Debug)]
+pub(super) struct Explicit(pub(super) InfluxMapping);
+
+impl Naming for Explicit {
+    fn explicit(&self, series: &str, field: &str) -> (String, String) {
+        match parse_key(series) {
+            Ok(key) => self.0.explicit(&key, &unescape(field)),
+            Err(_) => (String::new(), String::new()),
+        }
+    }
 }
 
 impl<'a> SeriesCache<'a> {
@@ -91,9 +115,16 @@ impl<'a> SeriesCache<'a> {
         if let Some(name) = self.strays.get(&(series, field)) {
             return Ok(*name);
         }
-        let name = match &entry.named {
-            Ok((measurement, asset)) => {
-                batch.intern(asset, &self.mapping.signal(measurement, &unescape(field)))
+        let name = match &mut entry.named {
+            Ok(Named { measurement, asset, origin, sent }) => {
+                if sent.start == sent.end {
+                    *sent = batch.keep_text(entry.key);
+                }
+                let plain = unescape(field);
+                let signal = self.mapping.signal(measurement, &plain);
+                let name = self.mapping.name_origin(*origin, measurement, &plain);
+                let origin = NameOrigin { asset: *origin, name };
+                batch.intern_made((asset, &signal), origin, sent.clone(), field)
             }
             // Lines of refused series do not come here; an empty name would be refused by the intake.
             Err(_) => batch.intern("", ""),
@@ -117,8 +148,8 @@ impl<'a> SeriesCache<'a> {
             return None;
         }
         let named = parse_key(key).and_then(|parsed| {
-            let asset = mapping.asset(&parsed)?;
-            Ok((parsed.measurement, asset))
+            let (asset, origin) = (mapping.asset(&parsed)?, mapping.asset_origin(&parsed));
+            Ok(Named { measurement: parsed.measurement, asset, origin, sent: 0..0 })
         });
         let index = u32::try_from(series.len()).ok()?;
         series.push(Series { key, named, fields: Vec::new(), next: 0 });

@@ -36,11 +36,11 @@ fn lines_become_readings() {
         ("pump,unit=p7,site=s1 value=1", vec![("s1/p7", "pump", NO_TIME, 1.0)]),
         ("pump value=1 -1", vec![("pump", "pump", -1, 1.0)]),
         (
-            "cpu,host=a idle=1.5,busy=-2i,n=18446744073709551615u,up=t,down=FALSE 1000",
+            "cpu,host=a idle=1.5,busy=-2i,n=9007199254740992u,up=t,down=FALSE 1000",
             vec![
                 ("a", "cpu_idle", 1, 1.5),
                 ("a", "cpu_busy", 1, -2.0),
-                ("a", "cpu_n", 1, 18_446_744_073_709_551_615.0),
+                ("a", "cpu_n", 1, 9_007_199_254_740_992.0),
                 ("a", "cpu_up", 1, 1.0),
                 ("a", "cpu_down", 1, 0.0),
             ],
@@ -54,11 +54,15 @@ fn lines_become_readings() {
                 ("a", "m_y", NO_TIME, -0.001_25),
             ],
         ),
-        (r"my\ m\,x,tag\ a=v\=1\,2\ 3 f\=\ 1=2 0", vec![("v_1_2 3", "my_m_x_f__1", 0, 2.0)]),
-        (r"a\\b,t=C:\dir v=1 0", vec![("C:_dir", "a_b_v", 0, 1.0)]),
+        (r"my\ m\,x,tag\ a=v\=1\,2\ 3 f\=\ 1=2 0", vec![("v_x3D_1_x2C_2 3", "my_m_x2C_x_f_x3D__1", 0, 2.0)]),
+        (r"a\\b,t=C:\dir v=1 0", vec![("C:_x5C_dir", "a_x5C_b_v", 0, 1.0)]),
         ("disk,path=/,host=h used=1 0", vec![("h/_", "disk_used", 0, 1.0)]),
         ("disk,path=/var/log used=1 0", vec![("var/log", "disk_used", 0, 1.0)]),
-        ("m,a=..,b=x* 1f=1 0", vec![("__/x_", "m_1f", 0, 1.0)]),
+        ("m,a=..,b=x* 1f=1 0", vec![("_x2E__x2E_/x_x2A_", "m_1f", 0, 1.0)]),
+        ("m,a=P#7 v=1 0", vec![("P_x23_7", "m_v", 0, 1.0)]),
+        ("m,a=P_7,b=P_x23_7 v=1 0", vec![("P_7/P_x5F_x23_7", "m_v", 0, 1.0)]),
+        ("ปั๊มน้ำ,ที่=โรงงาน ค่า=1 0", vec![("โรงงาน", "ปั๊มน้ำ_ค่า", 0, 1.0)]),
+        ("m,ort=Su\u{308}d v=1 0", vec![("Su\u{308}d", "m_v", 0, 1.0)]),
         ("wärme,ort=Süd wert=1 0", vec![("Süd", "wärme_wert", 0, 1.0)]),
         ("# a comment, with = and \" signs", vec![]),
         ("  pump,unit=p7   temp=1   5000  \r", vec![("p7", "pump_temp", 5, 1.0)]),
@@ -78,8 +82,11 @@ fn refusals_name_the_line_and_the_field() {
     let cases = [
         (
             "m,t=a v=abc,w=2 0",
-            1,
-            vec!["field \"v\" is abc; write a number (1.5, 2i, 3u) or a boolean (true, false)"],
+            0,
+            vec![
+                "field \"v\" is abc; write a number (1.5, 2i, 3u) or a boolean (true, false); nothing of the \
+                 line is stored",
+            ],
         ),
         (
             "m,t=a v=NaN,w=-Inf 0",
@@ -91,16 +98,39 @@ fn refusals_name_the_line_and_the_field() {
         ),
         ("m,t=a v=1e999 0", 0, vec!["field \"v\" is 1e999, which is too large for a 64-bit float"]),
         (
+            "m,t=a v=9223372036854775808i,w=18446744073709551616u,x=1 0",
+            1,
+            vec![
+                "field \"v\" is 9223372036854775808i, which is no whole number of 64 bits",
+                "field \"w\" is 18446744073709551616u, which is no whole number of 64 bits",
+            ],
+        ),
+        (
             "m,t=a v=9223372036854775808i,w=-1u 0",
             0,
             vec![
-                "field \"v\" is 9223372036854775808i; write a number (1.5, 2i, 3u) or a boolean (true, \
-                 false)",
-                "field \"w\" is -1u; write a number (1.5, 2i, 3u) or a boolean (true, false)",
+                "field \"w\" is -1u; write a number (1.5, 2i, 3u) or a boolean (true, false); nothing of the \
+                 line is stored",
             ],
         ),
-        ("m,t=a v=,w=1 0", 1, vec!["field \"v\" has no value; write name=value"]),
-        ("m,t=a v,w=1 0", 1, vec!["field \"v\" has no value; write name=value"]),
+        (
+            "m,t=a v=,w=1 0",
+            0,
+            vec!["field \"v\" has no value; write name=value; nothing of the line is stored"],
+        ),
+        (
+            "m,t=a v,w=1 0",
+            0,
+            vec!["field \"v\" has no value; write name=value; nothing of the line is stored"],
+        ),
+        (
+            "m,t=a v=21,5 0",
+            0,
+            vec![
+                "field \"5\" has no value; write name=value; a decimal point is a point, not a comma; nothing \
+                 of the line is stored",
+            ],
+        ),
         ("m,t=a =1 0", 0, vec!["a field has no name; write name=value"]),
         ("m,t=a v=1,s=\"open 0", 0, vec!["field \"s\" is text that is not closed with a quote on its line"]),
         (
@@ -150,6 +180,92 @@ fn texts_are_passed_over_and_no_refusal() {
     assert_eq!((batch.errors.as_slice(), batch.rejected, batch.skipped), (&[][..], 0, 3));
     assert_eq!((batch.value.as_slice(), batch.line.as_slice()), (&[1.0, 2.0, 1.0][..], &[1, 1, 3][..]));
     assert!(batch.names.iter().all(|(_, signal)| !signal.contains("uptime_format")), "{:?}", batch.names);
+}
+
+#[test]
+fn a_line_with_a_syntax_error_is_refused_whole() {
+    for line in [
+        "temperature=21,5",
+        "temperature=21,5 1767225600000000000",
+        "flow=3,temperature=21,5,level=2",
+        "flow=3,temperature=21.5.1",
+        "flow=3,temperature=warm",
+        "flow=3,temperature=0x1F",
+        "flow=3,temperature=1e5i",
+        "flow=3,temperature",
+        "flow=3,temperature=",
+        "flow=3,=21.5",
+        "flow=3,text=\"a\"b",
+        "flow=3,temperature=21 5 7",
+        "flow=3,temperature=21 5s",
+        "flow=3,temperature=NaN,level=2,",
+        "flow=3,text=\"a\",temperature=21,5",
+    ] {
+        let batch = decode_ns(&format!("pump,unit=p7 {line}\npump,unit=p7 level=7"));
+        assert_eq!(rows(&batch), [("p7", "pump_level", NO_TIME, 7.0)], "{line}");
+        assert_eq!((batch.rejected, batch.errors.len(), batch.errors[0].line), (1, 1, 1), "{line}");
+        assert_eq!(batch.skipped, 0, "{line}");
+    }
+}
+
+#[test]
+fn a_line_end_in_a_text_is_part_of_the_text() {
+    let valve = "alarm,unit=p7 text=\"valve stuck\nsee x=5\nlevel,unit=p9 v=99 0\n\",level=3 1000";
+    for (text, lines) in [
+        (valve, [1, 5]),
+        (&valve.replace('\n', "\r\n"), [1, 5]),
+        ("alarm,unit=p7 level=3,text=\"two\n\nlines\" 1000", [1, 4]),
+        ("alarm,unit=p7 level=3,text=\"a \\\"quote\\\" x=1\ny=2 \\\\\" 1000", [1, 3]),
+        ("alarm,unit=p7 a=\"\n\",level=3,b=\"\nb=1\",c=\"c\nc c=1\" 1000\r", [1, 5]),
+    ] {
+        let batch = decode_ns(&format!("{text}\nalarm,unit=p7 level=4 2000\n"));
+        let expected = [("p7", "alarm_level", 1, 3.0), ("p7", "alarm_level", 2, 4.0)];
+        assert_eq!(rows(&batch), expected, "{text}");
+        assert_eq!((batch.line.as_slice(), batch.errors.as_slice()), (&lines[..], &[][..]), "{text}");
+    }
+    // A body that is not UTF-8 as a whole is split in the same way.
+    let body = b"alarm text=\"a\nb x=1\",level=3 1000\nalarm level=\xff\nalarm text=\"\xff\nb\",level=4 0";
+    let batch = decode(body, Precision::Nanoseconds, &mapping(), &DecodeOptions::default()).unwrap();
+    assert_eq!((rows(&batch), batch.errors[0].line), (vec![("alarm", "alarm_level", 1, 3.0)], 3));
+}
+
+#[test]
+fn a_text_that_no_quote_closes_costs_no_good_line_and_makes_up_none() {
+    let batch = decode_ns("m,t=a v=1,s=\"cut off\nsee x=5\nok,t=b v=2\nok v=3 1000\nsee y=6");
+    assert_eq!(rows(&batch), [("b", "ok_v", NO_TIME, 2.0), ("ok", "ok_v", 1, 3.0)]);
+    let expected = "the line may belong to the text that line 1 begins and no quote closes; close it, or send \
+                    this line with its tags or its time";
+    assert_eq!(batch.errors.iter().map(|error| error.line).collect::<Vec<_>>(), [1, 2, 5]);
+    assert_eq!(batch.errors[1].reason, expected);
+    // What follows a text in good order is in no doubt, though it has no tags and no time.
+    let batch = decode_ns("m v=1,s=\"a\nb\"\nm v=2\nm v=3,s=\"a\nb\" 5x\nm v=4\nm v=5");
+    assert_eq!(batch.value, [1.0, 2.0, 4.0, 5.0]);
+    // A text ends within the longest line.
+    let options = DecodeOptions { max_line_bytes: 40 };
+    let long = format!("m v=1,s=\"a\n{}\"\nok,t=b v=2", "b".repeat(40));
+    let batch = decode(long.as_bytes(), Precision::Nanoseconds, &mapping(), &options).unwrap();
+    assert_eq!((rows(&batch), batch.rejected), (vec![("b", "ok_v", NO_TIME, 2.0)], 2));
+}
+
+#[test]
+fn whole_numbers_keep_their_digits_or_are_refused() {
+    let exact = ["9007199254740992i", "9007199254740994", "-9007199254740992i", "9223372036854774784i"];
+    for value in exact {
+        let batch = decode_ns(&format!("m v={value} 0"));
+        let digits = value.trim_end_matches('i');
+        assert_eq!(format!("{:.0}", batch.value[0]), digits, "{value}");
+    }
+    // A float that was written out: its digits are those that make it.
+    assert_eq!(decode_ns("m v=12345678901234567000 0").value, [1.234_567_890_123_456_7e19]);
+    for value in ["9007199254740993i", "-9007199254740993i", "18446744073709551615u", "9007199254740993"] {
+        let batch = decode_ns(&format!("m v={value},w=1 0"));
+        assert_eq!(batch.value, [1.0], "{value}");
+        let reason = format!(
+            "field \"v\" is {value}, which has more digits than a 64-bit float holds (whole numbers are \
+             exact up to 2^53); send it in a larger unit"
+        );
+        assert_eq!(batch.errors[0].reason, reason);
+    }
 }
 
 #[test]
@@ -297,10 +413,14 @@ fn escape(text: &str) -> String {
 }
 
 fn asset_of(tag: &str) -> String {
-    let count = tag.chars().count();
+    let last = tag.chars().count() - 1;
     tag.chars()
         .enumerate()
-        .map(|(i, c)| if c.is_alphanumeric() || (c == ' ' && i > 0 && i + 1 < count) { c } else { '_' })
+        .map(|(i, c)| match c {
+            ' ' if i > 0 && i < last => c.to_string(),
+            c if c.is_alphanumeric() => c.to_string(),
+            c => format!("_x{:X}_", u32::from(c)),
+        })
         .collect()
 }
 
@@ -349,21 +469,27 @@ proptest! {
         let mut body = String::new();
         for (measurement, tag, field, time, value) in &sent {
             let (measurement, tag, field) = (escape(measurement), escape(tag), escape(field));
-            writeln!(body, "{measurement},t={tag} {field}={value},i={}i {time}", time / 2).unwrap();
+            writeln!(body, "{measurement},t={tag} {field}={value},i={}i {time}", time / 2048).unwrap();
         }
         let mapping = InfluxMapping::new("{tags}", "{measurement}:{field}").unwrap();
         let options = DecodeOptions::default();
         let batch = decode(body.as_bytes(), Precision::Microseconds, &mapping, &options).unwrap();
         let plain = |text: &str| -> String {
-            text.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect()
+            text.chars()
+                .map(|c| match c {
+                    ' ' => "_".to_owned(),
+                    c if c.is_alphanumeric() => c.to_string(),
+                    c => format!("_x{:X}_", u32::from(c)),
+                })
+                .collect()
         };
         let expected: Vec<_> = sent
             .iter()
             .filter(|(_, _, _, time, _)| *time != NO_TIME)
             .flat_map(|(measurement, tag, field, time, value)| {
                 let signal = |field| format!("{}:{}", plain(measurement), plain(field));
-                let half = (time / 2) as f64;
-                [(asset_of(tag), signal(field), *time, *value), (asset_of(tag), signal("i"), *time, half)]
+                let part = (time / 2048) as f64;
+                [(asset_of(tag), signal(field), *time, *value), (asset_of(tag), signal("i"), *time, part)]
             })
             .collect();
         let found: Vec<_> = rows(&batch)

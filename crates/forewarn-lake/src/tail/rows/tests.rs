@@ -13,6 +13,7 @@ fn sample(kind: RecordKind) -> Record {
     match kind {
         RecordKind::Readings => Record::Readings(ReadingBatch::default()),
         RecordKind::Series => Record::Series(Vec::new()),
+        RecordKind::Origins => Record::Origins(Vec::new()),
         RecordKind::Tick => Record::Tick(time),
         RecordKind::Definitions => Record::Definitions(Definitions::default()),
         RecordKind::Command => Record::Command(OperatorCommand {
