@@ -77,6 +77,17 @@ async fn rows_in_parts_are_seen_all_at_once_and_once() {
         let all = sql(lake, "SELECT value FROM health ORDER BY value").await.unwrap();
         assert_eq!(csv(&all), "1\n2\n3");
     }
+    let mut lost = begin(2).await.unwrap().unwrap();
+    lost.push(rows(&[4.0])).await.unwrap();
+    let known: Vec<_> = lake.reader.view.read().tables["health"].files.iter().cloned().collect();
+    for file in lake.store().list("health").await.unwrap() {
+        let is_known = known.iter().any(|known| known.location == lake.store().location(&file.path));
+        if file.path.ends_with(".parquet") && !is_known {
+            lake.store().delete(&file.path).await.unwrap();
+        }
+    }
+    let refused = lost.commit().await.unwrap_err().to_string();
+    assert!(refused.contains("were deleted before they were committed"), "{refused}");
     let other = vec![("value".to_owned(), ColumnData::Text(Vec::new()))];
     let other = ResultSet::new(other).unwrap().schema();
     let refused = lake.rows_in_parts("health", other.clone(), "job", 3).await.unwrap_err().to_string();

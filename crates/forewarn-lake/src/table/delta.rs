@@ -244,6 +244,9 @@ impl DeltaTable {
     }
 
     /// Adds `files`, which are uploaded, in one commit that carries `version` of `app_id`.
+    ///
+    /// # Errors
+    /// Also if one of them is in the store no more: a vacuum takes what no table has for too long.
     pub(crate) fn append_uploaded(
         &mut self,
         files: &Uploaded,
@@ -251,6 +254,13 @@ impl DeltaTable {
         version: i64,
         now: Timestamp,
     ) -> Result<Appended, LakeError> {
+        for file in &files.0 {
+            if !self.store.exists_blocking(&location(&self.schema.name, &file.url)?)? {
+                let problem = "some of the rows were deleted before they were committed; raise \
+                    maintenance.delete_after above the longest time that a job takes";
+                return Err(LakeError::table(&self.schema.name, problem));
+            }
+        }
         for _ in 0..MAX_ATTEMPTS {
             if self.version_of(app_id)?.is_some_and(|there| there >= version) {
                 return Ok(Appended::AlreadyThere);
