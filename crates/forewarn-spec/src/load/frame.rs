@@ -21,6 +21,9 @@ const OWN: [&str; 2] = ["asset", "time"];
 /// Most columns of a frame beside its own.
 const MAX_COLUMNS: usize = 200;
 
+/// What becomes of readings, by signal.
+type BySignal = Keyed<SignalText, Chosen<Aggregate>>;
+
 /// A frame: one row for each asset and step of a time grid in which one of the signals has a reading, with the
 /// columns asset, time (the start of the step, UTC) and one for each signal.
 #[derive(Deserialize, JsonSchema)]
@@ -38,7 +41,7 @@ pub(super) struct RawFrame {
     /// What becomes of several readings of a signal in one step, for all signals or by signal; of one that is
     /// not named, the mean.
     #[schemars(extend("default" = "mean"))]
-    aggregate: Option<Either<Chosen<Aggregate>, Keyed<SignalText, Chosen<Aggregate>>>>,
+    aggregate: Option<Either<Chosen<Aggregate>, BySignal>>,
     /// What a row holds of a signal that has no value in its step.
     #[schemars(extend("default" = "none"))]
     fill: Option<Placed<Either<Chosen<NoFill>, RawFill>>>,
@@ -116,7 +119,7 @@ pub(super) fn check(raw: &RawFrame, known: &Known, report: &mut Report<'_>) -> O
         report.on(&raw.signals, format!("a frame has at most {MAX_COLUMNS} columns, not {count}"), hint);
     }
     let assets = assets?;
-    (report.found.len() == before).then(|| Frame { assets, every_us, signals, fill, columns, filter })
+    (report.found.len() == before).then_some(Frame { assets, every_us, signals, fill, columns, filter })
 }
 
 fn signals(

@@ -56,7 +56,7 @@ fn schema_at<'a>(root: &'a Value, pointer: &str) -> &'a Value {
         let inner = here.iter().find_map(inner);
         here = alternatives(root, inner.unwrap_or_else(|| panic!("the schema has nothing at {pointer}")));
     }
-    *here.iter().find(|schema| schema["type"] == "object").unwrap_or(&here[0])
+    here.iter().find(|schema| schema["type"] == "object").unwrap_or(&here[0])
 }
 
 /// All schemas within `schema` that describe an object by its keys.

@@ -288,7 +288,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 self.notes.add(entry.0.place, format!("the key '{}' stands twice", entry.0.name), None);
             }
         }
-        visitor.visit_map(Entries { reader: self, entries: once.into_iter(), value: None })
+        visitor.visit_map(Entries { reader: self, rest: once.into_iter(), value: None })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -370,7 +370,7 @@ impl<'de, 't, I: Iterator<Item = Source<'t>>> SeqAccess<'de> for Items<'t, I> {
 /// Keys that are not known beforehand, with their values.
 struct Entries<'t, I> {
     reader: Reader<'t>,
-    entries: I,
+    rest: I,
     value: Option<Reader<'t>>,
 }
 
@@ -378,7 +378,7 @@ impl<'de, 't, I: Iterator<Item = &'t (Key, Node)>> MapAccess<'de> for Entries<'t
     type Error = Error;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        let Some((key, value)) = self.rest.next() else { return Ok(None) };
         let reader = Reader { key: key.place, ..self.reader };
         self.value = Some(reader.with(Source::Node(value)));
         seed.deserialize(reader.with(Source::Key(key))).map(Some)
