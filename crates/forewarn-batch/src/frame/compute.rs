@@ -5,6 +5,7 @@ use polars::prelude as pl;
 use polars::prelude::IntoLazy as _;
 
 use super::grid::Grid;
+use super::portions::DAY_US;
 use super::readings::AssetReadings;
 use super::wide::CELL;
 use super::{aggregate, columns, fill, wide};
@@ -32,6 +33,15 @@ impl Steps {
     /// The first time of the readings, and the one after the last.
     pub(super) const fn times(&self) -> (i64, i64) {
         (self.grid.start_of(self.read.start), self.grid.start_of(self.read.end))
+    }
+
+    /// How far beyond its own time a part of these steps reads, at most, µs; nothing if it can be cut at any
+    /// border of days without that.
+    pub(super) const fn beyond_us(&self) -> i64 {
+        let (before, after) = (self.rows.start - self.read.start, self.read.end - self.rows.end);
+        let filling = self.grid.start_of(if before > after { before } else { after });
+        let step = self.grid.start_of(1);
+        if filling == 0 && DAY_US % step == 0 { 0 } else { filling.saturating_add(step) }
     }
 
     /// Cells from one asset to the next: further than any value is carried.
@@ -93,7 +103,9 @@ fn cells(
     stride: i64,
     of_assets: impl Iterator<Item = (Vec<i64>, Vec<f64>)>,
 ) -> (Vec<i64>, Vec<f64>) {
-    let (mut cells, mut values) = (Vec::new(), Vec::new());
+    let of_assets: Vec<_> = of_assets.collect();
+    let count = of_assets.iter().map(|(times, _)| times.len()).sum();
+    let (mut cells, mut values) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (asset, (times, mut of_asset)) in (0..).zip(of_assets) {
         let first: i64 = asset * stride - steps.read.start;
         cells.extend(times.iter().map(|time| first + steps.grid.step_of(*time)));

@@ -1,15 +1,18 @@
 //! Portions: the work of a run, divided so that the readings of each part fit in memory.
 //!
 //! A first look at names and times counts the readings of each asset in each bucket of time. The whole is
-//! then halved until each part is small enough: by days while it has several, as files hold a day each, then by
-//! assets, as files are sorted by them, and at last by time.
+//! then halved until each part is small enough: by days, as a file holds one, unless a part has to look
+//! beyond its days; then by assets, by which files are sorted; and at last by time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_US: i64 = 3_600_000_000;
-const DAY_US: i64 = 24 * HOUR_US;
+pub(super) const DAY_US: i64 = 24 * HOUR_US;
+/// Longest run that is counted by the hour, by the times of its readings. Others are counted by days, which a
+/// file tells for all of its rows.
+const BY_HOUR_US: i64 = 2 * DAY_US;
 /// Most buckets of a run.
-const MAX_BUCKETS: i64 = 480;
+const MAX_BUCKETS: i64 = 512;
 
 /// A part of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +38,7 @@ impl Counts {
     /// None yet, for times from `from` on and before `to`.
     pub(super) fn new(from: i64, to: i64) -> Self {
         let length = to.saturating_sub(from).max(1);
-        let bucket_us = if length / HOUR_US < MAX_BUCKETS {
+        let bucket_us = if length <= BY_HOUR_US {
             HOUR_US
         } else {
             DAY_US.saturating_mul(length / DAY_US / MAX_BUCKETS + 1)
@@ -45,38 +48,53 @@ impl Counts {
         Self { origin, bucket_us, buckets, assets: BTreeMap::new() }
     }
 
-    /// Counts the readings of `asset` at `times`. Times outside are left out.
-    pub(super) fn add(&mut self, asset: &str, times: &[i64]) {
+    /// Whether the day of a reading is all that matters of its time.
+    pub(super) const fn by_day(&self) -> bool {
+        self.bucket_us >= DAY_US
+    }
+
+    /// Counts the readings of `asset` at `times`. What lies outside counts as being at the edge.
+    pub(super) fn add(&mut self, asset: &str, times: impl Iterator<Item = i64>) {
         if !self.assets.contains_key(asset) {
             self.assets.insert(asset.to_owned(), vec![0; self.buckets]);
         }
         let Some(counts) = self.assets.get_mut(asset) else { return };
         for time in times {
-            let bucket = time.saturating_sub(self.origin).div_euclid(self.bucket_us);
-            let count = usize::try_from(bucket).ok().and_then(|bucket| counts.get_mut(bucket));
-            if let Some(count) = count {
+            let bucket = time.saturating_sub(self.origin).div_euclid(self.bucket_us).max(0);
+            let bucket = usize::try_from(bucket).unwrap_or(usize::MAX).min(self.buckets - 1);
+            if let Some(count) = counts.get_mut(bucket) {
                 *count = count.saturating_add(1);
             }
         }
     }
 
     /// Portions of the steps that end after `from` and not after `to`, each of at most about `most` readings
-    /// where it can be; a portion also reads what lies up to `reach_us` beyond it.
+    /// where it can be; a portion also reads what lies up to `reach_us` before and after it.
     pub(super) fn portions(&self, from: i64, to: i64, reach_us: i64, most: u64) -> Vec<Portion> {
         let names: Vec<&String> = self.assets.keys().collect();
         let sums: Vec<Vec<u64>> = self.assets.values().map(|counts| running_sums(counts)).collect();
-        let reach = usize::try_from(reach_us / self.bucket_us + 1).unwrap_or(usize::MAX);
+        let reach = if reach_us == 0 { 0 } else { reach_us / self.bucket_us + 1 };
+        let reach = usize::try_from(reach).unwrap_or(usize::MAX);
         let cutter = Cutter { counts: self, sums: &sums, reach, most };
         let mut parts = Vec::new();
         cutter.cut(Part { assets: (0, sums.len()), buckets: (0, self.buckets) }, &mut parts);
-        let portion = |part: Part| {
-            let first = if part.buckets.0 == 0 { from } else { self.start(part.buckets.0).clamp(from, to) };
-            let last =
-                if part.buckets.1 == self.buckets { to } else { self.start(part.buckets.1).clamp(from, to) };
-            let assets = names[part.assets.0..part.assets.1].iter().map(|name| (*name).clone()).collect();
-            (first < last).then_some(Portion { assets: Some(assets), from: first, to: last })
-        };
-        parts.into_iter().filter_map(portion).collect()
+        let mut portions = Vec::new();
+        for part in parts {
+            let (first, last) = part.buckets;
+            let first = if first == 0 { from } else { self.start(first).clamp(from, to) };
+            let last = if last == self.buckets { to } else { self.start(last).clamp(from, to) };
+            let assets: BTreeSet<String> =
+                names[part.assets.0..part.assets.1].iter().map(|name| (*name).clone()).collect();
+            let pieces = cutter.pieces(part);
+            let piece_us = (last - first).checked_div(pieces).unwrap_or(0).max(1);
+            let mut start = first;
+            while start < last {
+                let end = if last - start < 2 * piece_us { last } else { start + piece_us };
+                portions.push(Portion { assets: Some(assets.clone()), from: start, to: end });
+                start = end;
+            }
+        }
+        portions
     }
 
     fn start(&self, bucket: usize) -> i64 {
@@ -112,22 +130,19 @@ struct Cutter<'a> {
 
 impl Cutter<'_> {
     fn cut(&self, part: Part, parts: &mut Vec<Part>) {
-        let weight = self.weight(part);
-        if weight == 0 {
-            return;
-        }
-        let days = (weight > self.most).then(|| self.border_of_days(part)).flatten();
         let assets = part.assets.1 - part.assets.0;
         let buckets = part.buckets.1 - part.buckets.0;
+        let weight = self.weight(part);
         let halves = if weight <= self.most {
             None
-        } else if let Some(border) = days {
+        } else if let Some(border) = self.border_of_days(part) {
             Some(by_time(part, border))
         } else if assets > 1 {
             let border = self.half_of_assets(part, weight);
             let (first, last) = part.assets;
             Some([Part { assets: (first, border), ..part }, Part { assets: (border, last), ..part }])
-        } else if buckets > 1 {
+        } else if buckets > 1 && self.own_weight(part) >= weight / 2 {
+            // Else most of it would be read again for each half.
             Some(by_time(part, part.buckets.0 + buckets / 2))
         } else {
             None
@@ -137,23 +152,42 @@ impl Cutter<'_> {
                 self.cut(first, parts);
                 self.cut(second, parts);
             }
-            None => parts.push(part),
+            None if assets > 0 => parts.push(part),
+            None => {}
         }
+    }
+
+    /// How many parts of equal length a part is best divided into. Where one bucket of one asset is too much,
+    /// its readings are taken to lie evenly in time.
+    fn pieces(&self, part: Part) -> i64 {
+        let own = self.own_weight(part);
+        let is_one_bucket = part.buckets.1 - part.buckets.0 == 1;
+        if !is_one_bucket || own < self.weight(part) / 2 {
+            return 1;
+        }
+        i64::try_from(own.div_ceil(self.most.max(1))).unwrap_or(i64::MAX).max(1)
     }
 
     /// The readings that a part reads.
     fn weight(&self, part: Part) -> u64 {
         let first = part.buckets.0.saturating_sub(self.reach);
         let last = part.buckets.1.saturating_add(self.reach).min(self.counts.buckets);
+        self.own_weight(Part { buckets: (first, last), ..part })
+    }
+
+    /// Those among them of which it computes rows.
+    fn own_weight(&self, part: Part) -> u64 {
+        let (first, last) = part.buckets;
         self.sums[part.assets.0..part.assets.1].iter().map(|sums| sums[last] - sums[first]).sum()
     }
 
-    /// The border of two days nearest to the middle, if what is read beyond it is little beside the part.
+    /// The border of two days nearest to the middle. There is none if a part looks beyond its days, as files
+    /// of other days would be read for it.
     fn border_of_days(&self, part: Part) -> Option<usize> {
-        let (first, last) = part.buckets;
-        if (last - first) / 4 < self.reach && self.reach > 1 {
+        if self.reach > 0 {
             return None;
         }
+        let (first, last) = part.buckets;
         let is_border = |bucket: &usize| self.counts.start(*bucket).rem_euclid(DAY_US) == 0;
         let middle = usize::midpoint(first, last);
         (first + 1..last).filter(is_border).min_by_key(|bucket| bucket.abs_diff(middle))

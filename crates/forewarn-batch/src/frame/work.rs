@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{AsArray as _, RecordBatch};
-use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use arrow::array::{AsArray as _, PrimitiveArray, RecordBatch};
+use arrow::datatypes::{Date32Type, Int32Type, TimestampMicrosecondType};
 use forewarn_lake::{Bounds, Lake, Limit, READINGS, RowsInParts, TableSnapshot};
 use forewarn_spec::FrameJob;
 use forewarn_types::{BoxFuture, JobKind, SignalName};
@@ -15,12 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::compute::{Rows, Steps, compute};
 use super::output;
-use super::portions::{Counts, Portion};
+use super::portions::{Counts, DAY_US, Portion};
 use super::readings::{COLUMNS, Readings, Wanted};
 use crate::{Job, Outcome, RunContext, Trigger, Work, interval};
 
-/// Readings of one portion, about: some 150 MB while it is computed.
-const PORTION_READINGS: u64 = 3_000_000;
+/// Readings of one portion, about: some 200 MB while it is computed.
+const PORTION_READINGS: u64 = 4_000_000;
 /// Portions that are computed at the same time.
 const AT_ONCE: usize = 2;
 /// A portion that cannot be made smaller may have so many times what is meant.
@@ -126,11 +126,9 @@ impl FrameWork {
             return Ok(vec![whole]);
         }
         let (source, most) = (source.clone(), self.portion_readings);
-        let reach = source.steps(&whole);
-        let reach = reach.grid.start_of((reach.rows.start - reach.read.start).max(1));
         let count = move || {
             let counts = source.count(&whole)?;
-            Ok(counts.portions(whole.from, whole.to, reach, most))
+            Ok(counts.portions(whole.from, whole.to, source.steps(&whole).beyond_us(), most))
         };
         tokio::task::spawn_blocking(count).await.map_err(|error| format!("counting was cut off: {error}"))?
     }
@@ -214,7 +212,8 @@ impl Source {
         let mut counts = Counts::new(from, to);
         let is_asset = is_asset(&self.job, None);
         let signals: BTreeSet<&str> = self.signals().map(|name| &**name).collect();
-        self.each_batch(self.bounds(whole), &["time", "asset", "signal"], |batch| {
+        let time = if counts.by_day() { "date" } else { "time" };
+        self.each_batch(self.bounds(whole), &[time, "asset", "signal"], |batch| {
             count(batch, &mut counts, |asset, signal| signals.contains(signal) && is_asset(asset))
                 .ok_or_else(|| "the readings have odd columns".to_owned())
         })?;
@@ -252,9 +251,31 @@ fn is_asset(job: &Arc<FrameJob>, only: Option<BTreeSet<String>>) -> Arc<dyn Fn(&
     }
 }
 
+/// When readings are, or only on which days.
+enum Times<'a> {
+    Exact(&'a PrimitiveArray<TimestampMicrosecondType>),
+    Days(&'a PrimitiveArray<Date32Type>),
+}
+
+impl<'a> Times<'a> {
+    fn of(batch: &'a RecordBatch) -> Option<Self> {
+        match batch.column_by_name("date") {
+            Some(days) => days.as_primitive_opt().map(Self::Days),
+            None => batch.column_by_name("time")?.as_primitive_opt().map(Self::Exact),
+        }
+    }
+
+    fn at(&self, row: usize) -> i64 {
+        match self {
+            Self::Exact(times) => times.value(row),
+            Self::Days(days) => i64::from(days.value(row)).saturating_mul(DAY_US),
+        }
+    }
+}
+
 /// Counts the readings of `batch` whose asset and signal `is_wanted`; `None` if its columns are odd.
 fn count(batch: &RecordBatch, counts: &mut Counts, is_wanted: impl Fn(&str, &str) -> bool) -> Option<()> {
-    let times = batch.column_by_name("time")?.as_primitive_opt::<TimestampMicrosecondType>()?;
+    let times = Times::of(batch)?;
     let names = |name: &str| {
         let column = batch.column_by_name(name)?.as_dictionary_opt::<Int32Type>()?;
         Some((column.keys(), column.values().as_string_opt::<i32>()?))
@@ -273,7 +294,7 @@ fn count(batch: &RecordBatch, counts: &mut Counts, is_wanted: impl Fn(&str, &str
         if let (Some(asset), Some(signal)) = (name(key.0, assets), name(key.1, signals))
             && is_wanted(&asset, &signal)
         {
-            counts.add(&asset, times.values().get(row..end)?);
+            counts.add(&asset, (row..end).map(|row| times.at(row)));
         }
         row = end;
     }
