@@ -2,5 +2,6 @@
 
 mod commands;
 mod demo;
+mod frames;
 mod read_your_writes;
 mod watch;

@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use forewarn_spec::CatchUp;
-use forewarn_types::{JobKind, JobRun, RunState, Timestamp, fingerprint_64};
+use forewarn_types::{JobRun, RunState, Timestamp, fingerprint_64};
 
 pub(crate) use seed::JobPast;
 pub(crate) use stretches::Stretches;
@@ -411,7 +411,7 @@ impl Entry {
     /// A run is over for good: the cursor moves over its interval if that begins at or before it. A failed or
     /// cancelled interval of the schedule is passed over as well, so that the ones after it are computed.
     fn settle(&mut self, run: &JobRun) {
-        let counts = is_scheduled(run) || (run.kind == JobKind::Sql && run.state == RunState::Succeeded);
+        let counts = is_scheduled(run) || (run.kind.writes_rows() && run.state == RunState::Succeeded);
         if counts && run.from <= self.cursor && run.to > self.cursor {
             self.cursor = run.to;
         }
@@ -462,7 +462,7 @@ fn is_scheduled(run: &JobRun) -> bool {
 /// offline perhaps, the interval may be computed again. Details tell of rows that an earlier attempt had
 /// written.
 fn has_written(run: &JobRun) -> bool {
-    run.kind == JobKind::Sql
+    run.kind.writes_rows()
         && run.state == RunState::Succeeded
         && (run.rows != Some(0) || run.details.is_some())
 }

@@ -2,13 +2,15 @@
 //!
 //! A [`Job`] is work and a schedule. The [`Scheduler`] runs it once for each data interval of the schedule,
 //! oldest first, records every step in the log, and finds its place again after a crash from the table
-//! `job_runs`. [`SqlWork`] is the work of a pipeline's SQL job. [`lower`] turns the expressions of rules into
-//! polars' own, for work over the history.
+//! `job_runs`. [`SqlWork`] is the work of a pipeline's SQL job, [`FrameWork`] that of a frame job. [`lower`]
+//! turns the expressions of rules and frames into polars' own, for work over the history.
 
 mod calendar;
 mod core;
 mod error;
+mod frame;
 mod history;
+mod interval;
 mod job;
 mod lower;
 mod scheduler;
@@ -17,6 +19,7 @@ mod sql_job;
 pub use calendar::{Schedule, Trigger};
 pub use error::BatchError;
 pub use forewarn_spec::CatchUp;
+pub use frame::FrameWork;
 pub use job::{Job, JobStatus, Outcome, RunContext, Work};
 pub use lower::lower;
 pub use scheduler::{Backfill, Scheduler, SchedulerHandle};

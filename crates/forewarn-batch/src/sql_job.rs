@@ -11,7 +11,7 @@ use forewarn_query::{Query, QueryEngine};
 use forewarn_spec::SqlJob;
 use forewarn_types::{BoxFuture, JobKind};
 
-use crate::{Job, Outcome, RunContext, Trigger, Work};
+use crate::{Job, Outcome, RunContext, Trigger, Work, interval};
 
 /// Most rows one interval may yield. The limits of users' queries do not hold for jobs.
 const MAX_ROWS: usize = 1_000_000;
@@ -67,21 +67,18 @@ impl SqlWork {
                 context.to
             ));
         }
-        // The lake takes only rising versions of one writer, and intervals may come in any order (a
-        // backfill), so each interval is a writer of its own: its rows are there once, however often it is
-        // run. An interval without rows leaves nothing but the table, so that it can be computed again should
-        // its data come late.
+        // An interval without rows leaves nothing but the table, so that it can be computed again should its
+        // data come late.
         let (writer, version) = if rows.row_count() == 0 {
             (format!("job {}", self.job.name), 1)
         } else {
-            (format!("job {} {}..{}", self.job.name, context.from.0, context.to.0), context.to.0.max(1))
+            interval::writer(&self.job.name, &context)
         };
         let written = self.queries.lake().append_rows(&self.job.into, &rows, &writer, version).await;
         let written = written
             .map_err(|error| format!("the rows of job {} could not be written: {error}", self.job.name))?;
         let already = written == 0 && rows.row_count() > 0;
-        let details = already
-            .then(|| r#"{"note":"the rows of this interval were written by an earlier run"}"#.to_owned());
+        let details = already.then(interval::written_before);
         Ok(Outcome { rows: written, details })
     }
 }

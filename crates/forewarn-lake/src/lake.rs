@@ -12,10 +12,10 @@ use crate::error::LakeError;
 use crate::options::LakeOptions;
 use crate::read::{Reader, ReadingsQuery, ResultSet, SeriesReadings, Snapshot, TableView, View};
 use crate::store::ObjectFiles;
-use crate::table::{TableInfo, Tables};
+use crate::table::{ColumnInfo, TableInfo, Tables};
 use crate::tail::{Tail, built_in};
 use crate::upkeep::{CompactOptions, Compacted, Held, Paused, Retained, Upkeep, Vacuumed};
-use crate::write::{Branch, CommitFailure, Writer, read_marker};
+use crate::write::{Branch, CommitFailure, RowsInParts, Writer, read_marker};
 
 /// The lake. Clones share it.
 #[derive(Clone)]
@@ -175,6 +175,23 @@ impl Lake {
         version: i64,
     ) -> Result<u64, LakeError> {
         self.writer.append_rows(table, rows, app_id, version).await
+    }
+
+    /// Begins rows of the table `table` that come in parts and are added in one commit that carries `version`
+    /// of `app_id`. The table is created with `columns` on first use. If that version or a later one is
+    /// already there, nothing comes back.
+    ///
+    /// # Errors
+    /// [`LakeError::Schema`] if the columns are not those of the table, [`LakeError::Query`] if jobs cannot
+    /// write to it, [`LakeError::Table`] or [`LakeError::Store`] if it cannot be read or created.
+    pub async fn rows_in_parts(
+        &self,
+        table: &str,
+        columns: Vec<ColumnInfo>,
+        app_id: &str,
+        version: i64,
+    ) -> Result<Option<RowsInParts>, LakeError> {
+        self.writer.rows_in_parts(table, columns, app_id, version).await
     }
 
     /// Takes in what other programs have committed to the tables since the last look.

@@ -4,6 +4,8 @@
 mod check;
 mod derived;
 mod formula;
+mod frame;
+mod job;
 mod known;
 mod model;
 mod names;

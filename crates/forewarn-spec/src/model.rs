@@ -10,6 +10,7 @@ use crate::algorithm::Algorithm;
 use crate::detector::Detector;
 use crate::diagnostics::Diagnostics;
 use crate::expr::Expr;
+use crate::frame::Frame;
 use crate::glob::AssetGlob;
 
 /// All definitions of a server.
@@ -34,8 +35,10 @@ pub struct Pipeline {
     pub signals: Vec<Signal>,
     /// The rules; names are unique over all pipelines.
     pub rules: Vec<Rule>,
-    /// The SQL jobs; names are unique over all pipelines.
+    /// The SQL jobs; names of jobs are unique over all pipelines.
     pub jobs: Vec<SqlJob>,
+    /// The frame jobs.
+    pub frames: Vec<FrameJob>,
 }
 
 /// A place readings come from.
@@ -185,6 +188,23 @@ pub struct SqlJob {
     pub timezone: Tz,
     /// The query, with `:from` and `:to` for the data interval.
     pub sql: String,
+    /// The table its rows go to.
+    pub into: String,
+    /// What to do about intervals that passed while the server was down.
+    pub catch_up: CatchUp,
+}
+
+/// A frame job of a pipeline.
+#[derive(Debug, Clone)]
+pub struct FrameJob {
+    /// Its name; unique.
+    pub name: String,
+    /// Cron expression, five fields.
+    pub schedule: String,
+    /// Time zone of the schedule.
+    pub timezone: Tz,
+    /// What it computes.
+    pub frame: Frame,
     /// The table its rows go to.
     pub into: String,
     /// What to do about intervals that passed while the server was down.

@@ -3,6 +3,7 @@
 
 pub(crate) mod field;
 mod form;
+pub(crate) mod free;
 pub(crate) mod kinds;
 pub(crate) mod read;
 mod tree;

@@ -38,7 +38,8 @@ pub use offset::Offset;
 pub use record::{
     AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence, EvidenceValue,
     JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand, Prediction, Quality,
-    ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, RunState, SeriesOrigin, encoded_bytes,
+    ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, RunState, SeriesOrigin,
+    encoded_bytes,
 };
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use suggest::{did_you_mean, edit_distance};

@@ -1,17 +1,17 @@
-//! The jobs that the definitions call for: queries, and the training and predicting of models behind the
+//! The jobs that the definitions call for: queries and frames, and the training and predicting of models behind the
 //! scheduler's idea of work.
 
 mod maintenance;
 
 use std::sync::Arc;
 
-use forewarn_batch::{Job, Outcome, RunContext, SqlWork, Trigger, Work};
+use forewarn_batch::{FrameWork, Job, Outcome, RunContext, SqlWork, Trigger, Work};
 use forewarn_models::ModelService;
 use forewarn_query::QueryEngine;
 use forewarn_spec::{CatchUp, Definitions, MaintenanceConfig, Model};
 use forewarn_types::{BoxFuture, JobKind};
 
-/// One job for each query of a pipeline, two for each model, and the upkeep of the lake.
+/// One job for each query and frame of a pipeline, two for each model, and the upkeep of the lake.
 pub(crate) fn of(
     definitions: &Definitions,
     upkeep: MaintenanceConfig,
@@ -26,8 +26,13 @@ pub(crate) fn of(
         description: format!("writes the rows of its query to the table {}", job.into),
         work: Arc::new(SqlWork::new(queries.clone(), job.clone())),
     });
+    let frames = definitions
+        .pipelines
+        .iter()
+        .flat_map(|pipeline| &pipeline.frames)
+        .map(|job| FrameWork::new(queries.lake().clone(), job.clone()).into_job());
     let models = definitions.models.iter().flat_map(|model| model_jobs(model, models));
-    sql.chain(models).chain([maintenance::job(queries.lake().clone(), upkeep)]).collect()
+    sql.chain(frames).chain(models).chain([maintenance::job(queries.lake().clone(), upkeep)]).collect()
 }
 
 fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {

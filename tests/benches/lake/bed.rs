@@ -115,6 +115,11 @@ impl Bed {
         files.into_iter().collect()
     }
 
+    /// How many readings it was filled with.
+    pub(crate) const fn readings(&self) -> f64 {
+        self.readings
+    }
+
     /// The folder of the table of readings.
     pub(crate) fn table(&self) -> PathBuf {
         self.folder.join("readings")

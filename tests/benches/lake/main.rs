@@ -5,8 +5,11 @@
 //! which are made on the fly as the records of a log, compacts them, and asks. Figures are printed with what
 //! they should be. `DuckDB` (from `tests/requirements.txt`) answers the same questions over the files of the
 //! same snapshot with two threads, in turns with the lake; both keep their answer in memory, and the medians
-//! of five runs are compared. `FOREWARN_BENCH_READINGS` says how many readings (default 50,000,000; the point
-//! queries have twice as many), `FOREWARN_BENCH_FOLDER` a folder that keeps them for the next run.
+//! of five runs are compared. A frame of four signals is computed from as many readings again; its rate and
+//! peak memory are printed. `FOREWARN_BENCH_ONLY=frames` does only this.
+//!
+//! `FOREWARN_BENCH_READINGS` says how many readings (default 50,000,000; the point queries have twice as
+//! many), `FOREWARN_BENCH_FOLDER` a folder that keeps them for the next run.
 
 #![allow(
     clippy::expect_used,
@@ -24,6 +27,7 @@
 
 mod bed;
 mod duckdb;
+mod frames;
 mod questions;
 mod source;
 
@@ -62,6 +66,13 @@ fn main() {
             let bed = Bed::filled(&folder.join("once"), Source::made(readings)).await;
             bed.compact().await;
             questions::ask(&bed).await;
+        }
+        if wanted("frames") {
+            let source = Source::made_of(readings, frames::SIGNALS);
+            let end = source.end;
+            let bed = Bed::filled(&folder.join("frames"), source).await;
+            bed.compact().await;
+            frames::frames(&bed, end).await;
         }
         if wanted("points") {
             let bed = Bed::filled(&folder.join("twice"), Source::made(2 * readings)).await;

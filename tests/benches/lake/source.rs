@@ -31,7 +31,6 @@ const SIGNALS: [(&str, f64, f64, f64, f64); 10] = [
     ("speed", 1482.0, 6.0, 1.2, 1.0),
     ("level", 63.0, 15.0, 0.3, 10.0),
 ];
-const SERIES: usize = ASSETS * SIGNALS.len();
 /// Between two sweeps over all series: 10,000 a day.
 const SWEEP_US: i64 = 8_640_000;
 
@@ -55,6 +54,8 @@ enum Records {
 struct Plant {
     next: usize,
     random: Random,
+    /// How many of the signals each asset has.
+    signals: usize,
     noise: Vec<f64>,
 }
 
@@ -62,16 +63,22 @@ impl Source {
     /// About `readings` readings of 1,000 series, which wander, swing by the day, and come in the steps of
     /// their sensor; each asset is read at an instant of its own, to the millisecond.
     pub(crate) fn made(readings: usize) -> Self {
-        let mut series = SeriesTable::new(SERIES);
+        Self::made_of(readings, SIGNALS.len())
+    }
+
+    /// The same of the first `signals` signals of each asset.
+    pub(crate) fn made_of(readings: usize, signals: usize) -> Self {
+        let of_sweep = ASSETS * signals;
+        let mut series = SeriesTable::new(of_sweep);
         for asset in 0..ASSETS {
-            for (signal, ..) in SIGNALS {
+            for (signal, ..) in SIGNALS.iter().take(signals) {
                 series.intern(&format!("plant1/line{}/pump{asset:02}", asset % 8), signal).expect("a series");
             }
         }
-        let count = readings.div_ceil(SERIES);
-        let plant = Plant { next: 0, random: Random::new(7), noise: vec![0.0; SERIES] };
+        let count = readings.div_ceil(of_sweep);
+        let plant = Plant { next: 0, random: Random::new(7), signals, noise: vec![0.0; of_sweep] };
         let end = START + count as i64 * SWEEP_US;
-        Self::new(series, Records::Made(Box::new(Mutex::new(plant))), count, count * SERIES, end)
+        Self::new(series, Records::Made(Box::new(Mutex::new(plant))), count, count * of_sweep, end)
     }
 
     pub(crate) const fn is_made(&self) -> bool {
@@ -95,13 +102,14 @@ impl Source {
 impl Plant {
     fn sweep(&mut self) -> ReadingBatch {
         let at = START + self.next as i64 * SWEEP_US;
-        let mut batch = ReadingBatch::with_capacity(Timestamp(at + 250_000), SERIES);
+        let mut batch = ReadingBatch::with_capacity(Timestamp(at + 250_000), self.noise.len());
         let good = ReadingFlags::new(Quality::Good, false);
         let swing = ((at % DAY_US) as f64 / DAY_US as f64 * std::f64::consts::TAU).sin();
         for asset in 0..ASSETS {
             let time = at + asset as i64 * 60_000 + self.random.below(4) as i64 * 1_000;
-            for (number, (_, mean, by_day, noise, parts)) in SIGNALS.into_iter().enumerate() {
-                let series = asset * SIGNALS.len() + number;
+            let signals = SIGNALS.into_iter().take(self.signals).enumerate();
+            for (number, (_, mean, by_day, noise, parts)) in signals {
+                let series = asset * self.signals + number;
                 let word = self.random.below(u64::MAX);
                 // The sum of two even numbers is near enough to a bell.
                 let shock = f64::from(word as u32) + f64::from((word >> 32) as u32);

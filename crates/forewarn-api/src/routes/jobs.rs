@@ -49,7 +49,7 @@ pub(crate) struct RunView {
     run: String,
     /// The job.
     job: String,
-    /// `sql`, `train`, `predict` or `maintain`.
+    /// `sql`, `frame`, `train`, `predict` or `maintain`.
     #[schema(value_type = String)]
     kind: forewarn_types::JobKind,
     /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.

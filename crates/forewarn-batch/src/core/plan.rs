@@ -1,6 +1,6 @@
 //! What is asked for: which runs answer a request or a backfill, or why none do.
 
-use forewarn_types::{JobKind, JobRun, Timestamp};
+use forewarn_types::{JobRun, Timestamp};
 
 use super::{BACKFILL, Core, Entry, MAX_INTERVALS, MAX_QUEUED, REQUEST, has_written};
 use crate::BatchError;
@@ -16,10 +16,8 @@ impl Core {
         now: Timestamp,
     ) -> Result<(Option<JobRun>, String), BatchError> {
         let entry = &self.entries[self.index_of(job)?];
-        let start = from.unwrap_or_else(|| match entry.job.kind {
-            JobKind::Sql => entry.spoken_for(),
-            JobKind::Train | JobKind::Predict | JobKind::Maintain => Timestamp(0),
-        });
+        let start = from
+            .unwrap_or_else(|| if entry.job.kind.writes_rows() { entry.spoken_for() } else { Timestamp(0) });
         let to = to.unwrap_or_else(|| match entry.taken(start, now) {
             // Nothing was said about the interval, so it is one that is free.
             Some(taken) if from.is_none() => taken.from,
@@ -111,7 +109,7 @@ impl Entry {
     /// The first stretch within `[from, to)` whose rows are written or will be; runs of models may overlap,
     /// as each stands for itself.
     fn taken(&self, from: Timestamp, to: Timestamp) -> Option<Taken<'_>> {
-        if self.job.kind != JobKind::Sql {
+        if !self.job.kind.writes_rows() {
             return None;
         }
         let runs = self.unfinished().filter(|run| run.from < to && run.to > from);
@@ -122,7 +120,7 @@ impl Entry {
 
     /// The parts of an interval that no run has computed or will compute.
     fn missing(&self, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        if self.job.kind != JobKind::Sql {
+        if !self.job.kind.writes_rows() {
             return if self.in_hand(from, to).is_some() { Vec::new() } else { vec![(from, to)] };
         }
         let (mut missing, mut reach) = (Vec::new(), from);

@@ -2,7 +2,7 @@
 
 mod requests;
 
-use forewarn_types::BoxFuture;
+use forewarn_types::{BoxFuture, JobKind};
 
 use super::*;
 use crate::{RunContext, Trigger};

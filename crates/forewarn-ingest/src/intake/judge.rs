@@ -9,8 +9,8 @@ use parking_lot::RwLock;
 use super::accepted::Accepted;
 use super::counters::Reason;
 use super::limits::IntakeLimits;
-use super::senders::MAX_SENDERS;
 use super::origins::Origins;
+use super::senders::MAX_SENDERS;
 use super::state::Memory;
 use crate::{MAX_ERRORS, NO_TIME, RawBatch, Rejected};
 

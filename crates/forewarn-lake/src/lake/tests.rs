@@ -54,6 +54,49 @@ async fn rows_of_jobs_are_written_once_each_version() {
 }
 
 #[tokio::test]
+async fn rows_in_parts_are_seen_all_at_once_and_once() {
+    let plant = Plant::new();
+    let lake = plant.open(plant.options()).await;
+    let columns = rows(&[]).schema();
+    let begin = |version| lake.rows_in_parts("health", columns.clone(), "job", version);
+    let mut parts = begin(1).await.unwrap().unwrap();
+    for values in [&[1.0, 2.0][..], &[], &[3.0]] {
+        parts.push(rows(values)).await.unwrap();
+    }
+    let count = "SELECT count(*) AS n FROM health";
+    assert_eq!(csv(&sql(&lake, count).await.unwrap()), "0", "nothing is there before the commit");
+    let mut second = begin(1).await.unwrap().unwrap();
+    second.push(rows(&[1.0, 2.0])).await.unwrap();
+    assert_eq!((parts.rows(), parts.commit().await.unwrap()), (3, 3));
+    assert_eq!(second.commit().await.unwrap(), 0, "another was faster");
+    assert!(begin(1).await.unwrap().is_none(), "the version is there");
+    assert_eq!(begin(2).await.unwrap().unwrap().commit().await.unwrap(), 0);
+    assert!(begin(2).await.unwrap().is_some(), "without rows nothing is committed");
+    let again = plant.open(plant.options()).await;
+    for lake in [&lake, &again] {
+        let all = sql(lake, "SELECT value FROM health ORDER BY value").await.unwrap();
+        assert_eq!(csv(&all), "1\n2\n3");
+    }
+    let mut lost = begin(2).await.unwrap().unwrap();
+    lost.push(rows(&[4.0])).await.unwrap();
+    let known: Vec<_> = lake.reader.view.read().tables["health"].files.iter().cloned().collect();
+    for file in lake.store().list("health").await.unwrap() {
+        let is_known = known.iter().any(|known| known.location == lake.store().location(&file.path));
+        if file.path.ends_with(".parquet") && !is_known {
+            lake.store().delete(&file.path).await.unwrap();
+        }
+    }
+    let refused = lost.commit().await.unwrap_err().to_string();
+    assert!(refused.contains("were deleted before they were committed"), "{refused}");
+    let other = vec![("value".to_owned(), ColumnData::Text(Vec::new()))];
+    let other = ResultSet::new(other).unwrap().schema();
+    let refused = lake.rows_in_parts("health", other.clone(), "job", 3).await.unwrap_err().to_string();
+    assert!(refused.contains("column value is text, not float"), "{refused}");
+    let refused = lake.rows_in_parts("readings", other, "job", 3).await.unwrap_err().to_string();
+    assert!(refused.contains("holds records of the log"), "{refused}");
+}
+
+#[tokio::test]
 async fn rows_that_do_not_fit_are_refused() {
     let plant = Plant::new();
     let lake = plant.open(plant.options()).await;

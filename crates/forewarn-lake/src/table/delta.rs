@@ -12,6 +12,15 @@ mod replace;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::day::DATE;
+use super::engine::LakeEngine;
+use super::file::{DataFile, FileList};
+use super::location::{commit_location, location};
+use super::parquet::{NewFile, delta_stats};
+use super::schema::{ColumnInfo, TableSchema};
+use super::upload::{Uploaded, UploadedFile, upload};
+use crate::error::LakeError;
+use crate::store::ObjectFiles;
 use delta_kernel::committer::FileSystemCommitter;
 use delta_kernel::expressions::Scalar;
 use delta_kernel::schema::StructField;
@@ -22,17 +31,6 @@ use delta_kernel::{FileMeta, Snapshot, SnapshotRef};
 use delta_kernel_default_engine::build_add_file_metadata;
 use delta_kernel_default_engine::parquet::DataFileMetadata;
 use forewarn_types::Timestamp;
-use url::Url;
-
-use super::day::DATE;
-use super::engine::LakeEngine;
-use super::file::{DataFile, FileList};
-use super::location::{commit_location, location};
-use super::parquet::{NewFile, delta_stats};
-use super::schema::{ColumnInfo, TableSchema};
-use super::upload::upload;
-use crate::error::LakeError;
-use crate::store::ObjectFiles;
 
 /// What the commits say wrote them.
 const ENGINE_INFO: &str = concat!("forewarn/", env!("CARGO_PKG_VERSION"));
@@ -245,6 +243,36 @@ impl DeltaTable {
         Err(self.overtaken())
     }
 
+    /// Adds `files`, which are uploaded, in one commit that carries `version` of `app_id`.
+    ///
+    /// # Errors
+    /// Also if one of them is in the store no more: a vacuum takes what no table has for too long.
+    pub(crate) fn append_uploaded(
+        &mut self,
+        files: &Uploaded,
+        app_id: &str,
+        version: i64,
+        now: Timestamp,
+    ) -> Result<Appended, LakeError> {
+        for file in &files.0 {
+            if !self.store.exists_blocking(&location(&self.schema.name, &file.url)?)? {
+                let problem = "some of the rows were deleted before they were committed; raise \
+                    maintenance.delete_after above the longest time that a job takes";
+                return Err(LakeError::table(&self.schema.name, problem));
+            }
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            if self.version_of(app_id)?.is_some_and(|there| there >= version) {
+                return Ok(Appended::AlreadyThere);
+            }
+            if self.try_commit(&files.0, app_id, version, now)? {
+                return Ok(Appended::Added);
+            }
+            self.refresh()?;
+        }
+        Err(self.overtaken())
+    }
+
     fn overtaken(&self) -> LakeError {
         let problem = format!(
             "{MAX_ATTEMPTS} commits in a row met another writer's; does another server share the lake?"
@@ -255,7 +283,7 @@ impl DeltaTable {
     /// One attempt; false after a conflict.
     fn try_commit(
         &mut self,
-        files: &[(Url, NewFile)],
+        files: &[UploadedFile],
         app_id: &str,
         version: i64,
         now: Timestamp,
@@ -290,23 +318,20 @@ impl DeltaTable {
     fn stage(
         &self,
         transaction: &mut Transaction,
-        files: &[(Url, NewFile)],
+        files: &[UploadedFile],
         now: Timestamp,
     ) -> Result<(), LakeError> {
         let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let state = transaction.write_state().map_err(failed)?;
-        for (url, file) in files {
+        for UploadedFile { url, size_bytes, file } in files {
             let mut context = state.write_context_builder();
             if let Some(days) = file.date {
                 context =
                     context.with_partition_values(HashMap::from([(DATE.to_owned(), Scalar::Date(days))]));
             }
             let context = context.build().map_err(failed)?;
-            let meta = FileMeta {
-                location: url.clone(),
-                last_modified: now.0.div_euclid(1000),
-                size: file.bytes.len() as u64,
-            };
+            let meta =
+                FileMeta { location: url.clone(), last_modified: now.0.div_euclid(1000), size: *size_bytes };
             let data = DataFileMetadata::new(meta, delta_stats(file));
             transaction.add_files(build_add_file_metadata(data, &context).map_err(failed)?);
         }
@@ -323,14 +348,13 @@ impl DeltaTable {
     }
 
     /// Takes over the state after an own commit without listing the table again.
-    fn add_to_list(&mut self, snapshot: SnapshotRef, added: &[(Url, NewFile)]) -> Result<(), LakeError> {
+    fn add_to_list(&mut self, snapshot: SnapshotRef, added: &[UploadedFile]) -> Result<(), LakeError> {
         let mut files = Vec::clone(&self.files);
-        for (url, file) in added {
+        for UploadedFile { url, size_bytes, file } in added {
             let location = location(&self.schema.name, url)?;
-            let size_bytes = file.bytes.len() as u64;
             files.push(Arc::new(DataFile {
                 location,
-                size_bytes,
+                size_bytes: *size_bytes,
                 rows: Some(file.rows),
                 bounds: file.bounds.clone(),
                 deleted: None,

@@ -14,6 +14,8 @@ use crate::yaml::kinds::SignalText;
 #[derive(Default)]
 pub(super) struct Known {
     names: BTreeSet<String>,
+    /// Those among them that no sensor sends, as they are computed from others.
+    derived: BTreeSet<String>,
     /// Whether a sensor's signal is declared. Derived signals alone say nothing of what sensors send.
     declared: bool,
     /// Whether declarations may be missing, since a file or the name of a signal could not be read.
@@ -24,6 +26,9 @@ impl Known {
     /// Adds a signal that is declared; a `derived` one is computed from others.
     pub(super) fn add(&mut self, name: &Text<SignalText>, derived: bool) {
         self.names.insert(name.value.clone());
+        if derived {
+            self.derived.insert(name.value.clone());
+        }
         self.declared |= !derived;
         self.incomplete |= name.place.is_unknown();
     }
@@ -31,6 +36,11 @@ impl Known {
     /// Says that a pipeline could not be read: what it declares is not known.
     pub(super) const fn lose(&mut self) {
         self.incomplete = true;
+    }
+
+    /// Whether `signal` is declared as computed from others.
+    pub(super) fn is_derived(&self, signal: &str) -> bool {
+        self.derived.contains(signal)
     }
 
     fn is_unknown(&self, signal: &str) -> bool {

@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 
 use super::derived::Derived;
 use super::formula::expression;
+use super::job::{self, Job, RawJob};
 use super::known::Known;
-use super::names::{Names, job_table};
+use super::names::Names;
 use super::rule::{self, RawRule};
 use crate::diagnostics::Report;
 use crate::expr::ExprError;
-use crate::model::{CatchUp, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob};
+use crate::model::{JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source};
 use crate::yaml::field::{Choice, Chosen, Placed, Text, Unsupported, choice};
 use crate::yaml::kinds::{
-    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic,
-    TopicTemplate, Words, Zone,
+    Assets, Broker, Formula, Identifier, Name, PathText, SignalText, Topic, TopicTemplate, Words,
 };
-use crate::yaml::values::{cron, glob, timezone};
+use crate::yaml::values::glob;
 
 /// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One
 /// file of the pipelines folder.
@@ -122,27 +122,6 @@ impl RawSignal {
     }
 }
 
-/// A job: a query that runs on a schedule and whose rows go to a table.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Job")]
-struct RawJob {
-    /// The name of the job.
-    name: Text<Name>,
-    /// When it runs.
-    schedule: Text<CronText>,
-    /// The time zone of the schedule.
-    #[schemars(extend("default" = "UTC"))]
-    timezone: Option<Text<Zone>>,
-    /// What it computes.
-    sql: Text<Sql>,
-    /// The table its rows go to.
-    into: Text<Table>,
-    /// What to do about runs that were due while the server was down.
-    #[schemars(extend("default" = "all"))]
-    catch_up: Option<Chosen<CatchUp>>,
-}
-
 #[derive(Clone, Copy)]
 enum Payload {
     Json,
@@ -153,14 +132,6 @@ impl Choice for Payload {
     const NAME: &'static str = "Payload";
     const ABOUT: &'static str = "How a payload is read: as JSON, or as a bare number.";
     const CHOICES: &'static [(&'static str, Self)] = &[("json", Self::Json), ("number", Self::Number)];
-}
-
-impl Choice for CatchUp {
-    const NAME: &'static str = "CatchUp";
-    const ABOUT: &'static str = "What to do about runs that were due while the server was down: all of \
-        them, the latest only, or none.";
-    const CHOICES: &'static [(&'static str, Self)] =
-        &[("all", Self::All), ("latest", Self::Latest), ("none", Self::None)];
 }
 
 /// Checks a pipeline; `number` is that of its report. What concerns its derived signals among those of all
@@ -195,13 +166,21 @@ pub(super) fn check(
         }
         rules.extend(rule::check(rule, &raw.pipeline.value, &known, names, report));
     }
-    let jobs = raw.jobs.iter().map(|job| sql_job(job, names, report)).collect();
+    let (mut jobs, mut frames) = (Vec::new(), Vec::new());
+    for job in &raw.jobs {
+        match job::check(job, &known, names, report) {
+            Some(Job::Sql(job)) => jobs.push(job),
+            Some(Job::Frame(job)) => frames.push(job),
+            None => {}
+        }
+    }
     (report.found.len() == before).then(|| Pipeline {
         name: raw.pipeline.value.clone(),
         sources,
         signals,
         rules,
         jobs,
+        frames,
     })
 }
 
@@ -378,17 +357,4 @@ fn json_path(path: &Text<PathText>, report: &mut Report<'_>) -> JsonPath {
         );
     }
     JsonPath(keys)
-}
-
-fn sql_job(raw: &RawJob, names: &mut Names, report: &mut Report<'_>) -> SqlJob {
-    names.claim("job", &raw.name, report);
-    job_table(&raw.into, report);
-    SqlJob {
-        name: raw.name.value.clone(),
-        schedule: cron(&raw.schedule, report),
-        timezone: timezone(raw.timezone.as_ref(), report),
-        sql: raw.sql.value.clone(),
-        into: raw.into.value.clone(),
-        catch_up: raw.catch_up.as_ref().and_then(|text| choice(text, report)).unwrap_or_default(),
-    }
 }

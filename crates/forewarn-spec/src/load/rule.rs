@@ -3,7 +3,7 @@
 use forewarn_types::{Severity, fingerprint};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::formula::expression;
 use super::known::Known;
@@ -12,7 +12,7 @@ use crate::detector::{RawDeviation, RawRate};
 use crate::diagnostics::Report;
 use crate::expr::Expr;
 use crate::model::{Condition, DEFAULT_TOLERANCE_US, Rule};
-use crate::yaml::field::{Choice, Chosen, Text, Unsupported, choice};
+use crate::yaml::field::{Choice, Chosen, Text, Unsupported, choice, only};
 use crate::yaml::kinds::{Assets, Duration, Name, PositiveDuration, SignalText, Truth, Words};
 use crate::yaml::values::{duration, glob, positive_duration};
 
@@ -69,14 +69,6 @@ struct RawMissing {
     signal: Text<SignalText>,
     /// The longest silence, in wall-clock time, that is no alert.
     longer_than: Text<PositiveDuration>,
-}
-
-/// A JSON Schema for objects in which `present` has a value and no key of `absent` has one.
-fn only(present: &str, absent: &[&str]) -> Value {
-    let mut properties: serde_json::Map<String, Value> =
-        absent.iter().map(|key| ((*key).to_owned(), json!({ "type": "null" }))).collect();
-    properties.insert(present.to_owned(), json!({ "not": { "type": "null" } }));
-    json!({ "required": [present], "properties": properties })
 }
 
 const KEYS_OF_WHEN: [&str; 4] = ["for", "until", "clear_for", "tolerance"];

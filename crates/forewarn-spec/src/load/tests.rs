@@ -1,6 +1,7 @@
 //! Tests of loading definitions.
 
 mod form;
+mod frames;
 mod signals;
 mod stored;
 

@@ -52,6 +52,22 @@ rules:
 jobs:
   - { name: daily, schedule: "0 2 * * *", timezone: Europe/Oslo, sql: "SELECT 1", into: health_daily, catch_up: latest }
   - { name: hourly, schedule: "0 * * * *", sql: "SELECT 2", into: health_hourly }
+  - name: minutes
+    schedule: "5 * * * *"
+    frame:
+      assets: "plant1/**/pump*"
+      signals: [temperature, flow]
+      every: 1m
+      aggregate: { temperature: max, flow: last }
+      fill: { previous: 5m }
+      columns: { margin_k: "90.0 - temperature", near: "temperature > 80.0" }
+      where: "flow > 1.0"
+    into: pump_minutes
+  - name: lines
+    schedule: "5 * * * *"
+    frame: { assets: "**", signals: [flow], every: 1m, aggregate: median, fill: { linear: 1h } }
+    into: flow_lines
+  - { name: bare, schedule: "5 * * * *", frame: { assets: "**", signals: [flow], every: 1m, fill: none }, into: bare }
 "#;
 
 const MODEL: &str = r#"

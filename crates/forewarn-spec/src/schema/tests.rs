@@ -33,25 +33,37 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
-/// The schema of what stands at `pointer` in a document.
-fn schema_at<'a>(root: &'a Value, pointer: &str) -> &'a Value {
-    let mut here = root;
-    for step in pointer.split('/').skip(1) {
-        let inner = match step.parse::<usize>() {
-            Ok(_) => here.get("items"),
-            Err(_) => here.get("properties").and_then(|properties| properties.get(step)),
-        };
-        let inner = inner.unwrap_or_else(|| panic!("the schema has nothing at {pointer}"));
-        let some = inner.get("anyOf").and_then(|either| either.get(0)).unwrap_or(inner);
-        here = resolved(root, some);
+/// The schemas that `schema` gives to choose from, or itself.
+fn alternatives<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
+    let schema = resolved(root, schema);
+    match schema.get("anyOf").and_then(Value::as_array) {
+        Some(either) => either.iter().flat_map(|one| alternatives(root, one)).collect(),
+        None => vec![schema],
     }
-    here
+}
+
+/// The schema of what stands at `pointer` in a document; that of keys if it may be a single value as well.
+fn schema_at<'a>(root: &'a Value, pointer: &str) -> &'a Value {
+    let mut here = vec![root];
+    for step in pointer.split('/').skip(1) {
+        let inner = |schema: &&'a Value| match step.parse::<usize>() {
+            Ok(_) => schema.get("items"),
+            Err(_) => schema
+                .get("properties")
+                .and_then(|properties| properties.get(step))
+                .or_else(|| schema.get("additionalProperties").filter(|values| values.is_object())),
+        };
+        let inner = here.iter().find_map(inner);
+        here = alternatives(root, inner.unwrap_or_else(|| panic!("the schema has nothing at {pointer}")));
+    }
+    here.iter().find(|schema| schema["type"] == "object").unwrap_or(&here[0])
 }
 
 /// All schemas within `schema` that describe an object by its keys.
 fn objects(schema: &Value) -> Vec<&Value> {
     let mut found = Vec::new();
-    if schema.get("additionalProperties").is_some() {
+    // Where the keys are for whoever writes the file to choose, there are no others.
+    if schema.get("additionalProperties").is_some_and(|others| !others.is_object()) {
         found.push(schema);
     }
     for member in schema.as_object().map(|object| object.values()).into_iter().flatten() {
@@ -139,6 +151,15 @@ fn broken_files_are_not_valid() {
         ("pipeline", "/signals/0/name", json!(7)),
         ("pipeline", "/jobs/0/into", json!("readings")),
         ("pipeline", "/jobs/0/catch_up", json!("some")),
+        ("pipeline", "/jobs/0/sql", json!(null)),
+        ("pipeline", "/jobs/2/sql", json!("SELECT 1")),
+        ("pipeline", "/jobs/2/frame/signals", json!([])),
+        ("pipeline", "/jobs/2/frame/every", json!(60)),
+        ("pipeline", "/jobs/2/frame/aggregate", json!("slope")),
+        ("pipeline", "/jobs/2/frame/aggregate/flow", json!("slope")),
+        ("pipeline", "/jobs/2/frame/fill", json!("some")),
+        ("pipeline", "/jobs/2/frame/fill/linear", json!("5m")),
+        ("pipeline", "/jobs/2/frame/columns/margin_k", json!([])),
         ("model", "/kind", json!("guess")),
         ("model", "/signals", json!([])),
         ("model", "/algorithms", json!(["svr"])),
@@ -188,8 +209,11 @@ fn every_key_of_the_schemas_stands_in_a_sample() {
 fn the_keys_of_the_schemas_are_those_the_loader_names() {
     for (kind, schema) in schemas() {
         let sample = sample(kind);
-        for pointer in pointers(&sample).iter().filter(|pointer| sample.pointer(pointer).unwrap().is_object())
-        {
+        let has_keys = |pointer: &&String| {
+            let is_object = sample.pointer(pointer).unwrap().is_object();
+            is_object && schema_at(&schema, pointer).get("properties").is_some()
+        };
+        for pointer in pointers(&sample).iter().filter(has_keys) {
             let error =
                 load_value(kind, &with(&sample, &format!("{pointer}/zzzzzzzz"), json!(1))).unwrap_err();
             assert_eq!(error.0[0].message, "unknown key 'zzzzzzzz'", "{kind} {pointer}");
@@ -224,7 +248,7 @@ fn is_slip(schema: &Value, pointer: &str, probe: &Value) -> bool {
     let place = parent
         .get("items")
         .filter(|_| step.parse::<usize>().is_ok())
-        .or_else(|| parent.get("properties")?.get(step));
+        .or_else(|| parent.get("properties").map_or(parent.get("additionalProperties"), |all| all.get(step)));
     let wanted = place.map_or(&Value::Null, |place| &resolved(schema, place)["type"]);
     let is = |name: &str| wanted == name || wanted.get(0).is_some_and(|first| first == name);
     match probe {
@@ -306,7 +330,7 @@ fn a_default_is_what_the_loader_takes_for_a_missing_key() {
         for pointer in pointers(&sample).iter().filter(|pointer| sample.pointer(pointer).unwrap().is_object())
         {
             let object = schema_at(&schema, pointer);
-            for (key, property) in object["properties"].as_object().unwrap() {
+            for (key, property) in object["properties"].as_object().into_iter().flatten() {
                 let Some(default) = property.get("default").filter(|default| !default.is_null()) else {
                     continue;
                 };

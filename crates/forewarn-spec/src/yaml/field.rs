@@ -12,7 +12,7 @@ use std::ops::Deref;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub(crate) use crate::diagnostics::Placed;
 use crate::diagnostics::{Place, Report};
@@ -124,6 +124,14 @@ pub(crate) trait Kind {
     fn more() -> Vec<(&'static str, Value)> {
         Vec::new()
     }
+}
+
+/// A JSON Schema for objects in which `present` has a value and no key of `absent` has one.
+pub(crate) fn only(present: &str, absent: &[&str]) -> Value {
+    let mut properties: serde_json::Map<String, Value> =
+        absent.iter().map(|key| ((*key).to_owned(), json!({ "type": "null" }))).collect();
+    properties.insert(present.to_owned(), json!({ "not": { "type": "null" } }));
+    json!({ "required": [present], "properties": properties })
 }
 
 /// A type whose values have names.

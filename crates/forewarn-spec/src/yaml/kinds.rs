@@ -161,6 +161,18 @@ impl Kind for Truth {
     const TYPES: &'static [&'static str] = &["string", "boolean"];
 }
 
+/// An expression that is a number, or true or false.
+pub(crate) enum ColumnFormula {}
+
+impl Kind for ColumnFormula {
+    const NAME: &'static str = "ColumnFormula";
+    const ABOUT: &'static str = "An expression over the signals of a frame and the numbers among the \
+        columns before, whose value is a number, or true or false. A name with other characters than \
+        letters, digits, `_` and `.` stands in backticks.";
+    const EXAMPLES: &'static [&'static str] = &["90.0 - temperature", "flow < 1.0"];
+    const TYPES: &'static [&'static str] = &["string", "number", "boolean"];
+}
+
 /// The name of a table a job writes.
 pub(crate) enum Table {}
 

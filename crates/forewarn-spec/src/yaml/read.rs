@@ -5,6 +5,7 @@
 //! place is unknown, and mistakes found there later are not reported, since the fault of form is.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
 use forewarn_types::did_you_mean;
 use serde::de::value::{BorrowedStrDeserializer, Error};
@@ -13,11 +14,14 @@ use serde::{Deserializer, forward_to_deserialize_any};
 
 use super::field::PLACE_OF_KEY;
 use super::form;
+use super::free::EITHER;
 use super::tree::{Key, Node, Value};
 use crate::diagnostics::{MAX_MISTAKES, Place, Report};
 
 /// Larger files are refused before they are read.
 const MAX_BYTES: usize = 8 << 20;
+
+const KEYS_EXPECTED: (&str, &str) = ("keys with values are expected here", "write `key: value`");
 
 /// Reads a file. Faults of form go into `report`; what they concern is neutral in the result.
 pub(crate) fn read<T: DeserializeOwned>(text: &str, report: &mut Report<'_>) -> Option<T> {
@@ -117,6 +121,8 @@ impl Notes<'_> {
 enum Source<'t> {
     /// It stands in the file.
     Node(&'t Node),
+    /// It is a key itself, one that whoever wrote the file has chosen.
+    Key(&'t Key),
     /// Its key is not there. That is a fault if somebody asks for more than an optional value.
     Absent(&'t Absent),
     /// Its fault has been noted, or that of what it is part of.
@@ -146,7 +152,11 @@ impl<'t> Reader<'t> {
 
     /// The text of a single value; a fault is noted if there is none.
     fn scalar(self) -> Option<String> {
-        let Source::Node(node) = self.source else { return None };
+        let node = match self.source {
+            Source::Node(node) => node,
+            Source::Key(key) => return Some(key.name.clone()),
+            Source::Absent(_) | Source::Nothing => return None,
+        };
         if let Some(text) = node.scalar(self.notes.text) {
             return Some(text.into_owned());
         }
@@ -255,9 +265,30 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             }
             Source::Absent(_) => Vec::new(),
             // One item that could not be read: a list without any would say that nothing is declared.
-            Source::Nothing => vec![Source::Nothing],
+            Source::Key(_) | Source::Nothing => vec![Source::Nothing],
         };
         visitor.visit_seq(Items { reader: self, items: items.into_iter() })
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        let entries = match self.source {
+            Source::Node(Node { value: Value::Keys(entries), .. }) => entries.as_slice(),
+            Source::Node(node) => {
+                self.notes.add(node.place, KEYS_EXPECTED.0, Some(KEYS_EXPECTED.1));
+                &[]
+            }
+            Source::Key(_) | Source::Absent(_) | Source::Nothing => &[],
+        };
+        let mut seen = BTreeSet::new();
+        let mut once = Vec::with_capacity(entries.len());
+        for entry in entries {
+            if seen.insert(&entry.0.name) {
+                once.push(entry);
+            } else {
+                self.notes.add(entry.0.place, format!("the key '{}' stands twice", entry.0.name), None);
+            }
+        }
+        visitor.visit_map(Entries { reader: self, rest: once.into_iter(), value: None })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -271,7 +302,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             return visitor.visit_map(Fields::new(&all(self.source)));
         };
         let Value::Keys(entries) = &node.value else {
-            self.notes.add(node.place, "keys with values are expected here", Some("write `key: value`"));
+            self.notes.add(node.place, KEYS_EXPECTED.0, Some(KEYS_EXPECTED.1));
             return visitor.visit_map(Fields::new(&all(Source::Nothing)));
         };
         let absent: Vec<Absent> =
@@ -293,6 +324,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _: usize,
         visitor: V,
     ) -> Result<V::Value, Error> {
+        if name == EITHER {
+            let has_keys = matches!(self.source, Source::Node(Node { value: Value::Keys(_), .. }));
+            let (nothing, this) = (Source::Nothing, self.source);
+            let forms = if has_keys { [nothing, this] } else { [this, nothing] };
+            return visitor.visit_seq(Items { reader: self, items: forms.into_iter() });
+        }
         if name == PLACE_OF_KEY {
             let place = if matches!(self.source, Source::Node(_)) { self.key } else { Place::UNKNOWN };
             return visitor.visit_seq(PlacedAccess { reader: None, place, next: 1 });
@@ -304,12 +341,16 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             }
             reader = self.with(Source::Nothing);
         }
-        let place = if let Source::Node(node) = reader.source { node.place } else { Place::UNKNOWN };
+        let place = match reader.source {
+            Source::Node(node) => node.place,
+            Source::Key(key) => key.place,
+            Source::Absent(_) | Source::Nothing => Place::UNKNOWN,
+        };
         visitor.visit_seq(PlacedAccess { reader: Some(reader), place, next: 0 })
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u16 u32 u128 f32 char str bytes byte_buf unit unit_struct newtype_struct tuple map enum identifier ignored_any
+        i8 i16 i32 i64 i128 u16 u32 u128 f32 char str bytes byte_buf unit unit_struct newtype_struct tuple enum identifier ignored_any
     }
 }
 
@@ -323,6 +364,28 @@ impl<'de, 't, I: Iterator<Item = Source<'t>>> SeqAccess<'de> for Items<'t, I> {
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
         self.items.next().map(|source| seed.deserialize(self.reader.with(source))).transpose()
+    }
+}
+
+/// Keys that are not known beforehand, with their values.
+struct Entries<'t, I> {
+    reader: Reader<'t>,
+    rest: I,
+    value: Option<Reader<'t>>,
+}
+
+impl<'de, 't, I: Iterator<Item = &'t (Key, Node)>> MapAccess<'de> for Entries<'t, I> {
+    type Error = Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Error> {
+        let Some((key, value)) = self.rest.next() else { return Ok(None) };
+        let reader = Reader { key: key.place, ..self.reader };
+        self.value = Some(reader.with(Source::Node(value)));
+        seed.deserialize(reader.with(Source::Key(key))).map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
+        seed.deserialize(self.value.take().unwrap_or_else(|| self.reader.with(Source::Nothing)))
     }
 }
 

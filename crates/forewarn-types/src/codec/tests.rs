@@ -8,7 +8,8 @@ use super::*;
 use crate::{
     AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence,
     EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality,
-    ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin, Severity, Timestamp, Transition,
+    ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin, Severity, Timestamp,
+    Transition,
 };
 
 fn round_trip(record: &Record) -> Record {

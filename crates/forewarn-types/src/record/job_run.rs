@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 pub enum JobKind {
     /// A SQL job of a pipeline.
     Sql,
+    /// A frame of a pipeline.
+    Frame,
     /// Training of a model.
     Train,
     /// Predictions of a model.
@@ -21,13 +23,14 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Sql, Self::Train, Self::Predict, Self::Maintain];
+    pub const ALL: [Self; 5] = [Self::Sql, Self::Frame, Self::Train, Self::Predict, Self::Maintain];
 
     /// The name used in JSON and in the lake.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sql => "sql",
+            Self::Frame => "frame",
             Self::Train => "train",
             Self::Predict => "predict",
             Self::Maintain => "maintain",
@@ -45,6 +48,18 @@ pub enum RunState {
     Succeeded,
     Failed,
     Cancelled,
+}
+
+impl JobKind {
+    /// Whether a run writes the rows of its interval to a table, where they stay as they are: no part of an
+    /// interval may be computed twice.
+    #[must_use]
+    pub const fn writes_rows(self) -> bool {
+        match self {
+            Self::Sql | Self::Frame => true,
+            Self::Train | Self::Predict | Self::Maintain => false,
+        }
+    }
 }
 
 impl RunState {

@@ -1,0 +1,77 @@
+//! A job of a pipeline.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::frame::{self, RawFrame};
+use super::known::Known;
+use super::names::{Names, job_table};
+use crate::diagnostics::Report;
+use crate::model::{CatchUp, FrameJob, SqlJob};
+use crate::yaml::field::{Choice, Chosen, Text, choice, only};
+use crate::yaml::kinds::{CronText, Name, Sql, Table, Zone};
+use crate::yaml::values::{cron, timezone};
+
+/// A job: what is computed on a schedule and goes to a table. It has exactly one of sql and frame.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Job", extend("oneOf" = one_work()))]
+pub(super) struct RawJob {
+    /// The name of the job.
+    name: Text<Name>,
+    /// When it runs.
+    schedule: Text<CronText>,
+    /// The time zone of the schedule.
+    #[schemars(extend("default" = "UTC"))]
+    timezone: Option<Text<Zone>>,
+    /// The query whose rows it writes.
+    sql: Option<Text<Sql>>,
+    /// The signals that it puts side by side on a time grid.
+    frame: Option<RawFrame>,
+    /// The table its rows go to.
+    into: Text<Table>,
+    /// What to do about runs that were due while the server was down.
+    #[schemars(extend("default" = "all"))]
+    catch_up: Option<Chosen<CatchUp>>,
+}
+
+fn one_work() -> Value {
+    json!([only("sql", &["frame"]), only("frame", &["sql"])])
+}
+
+impl Choice for CatchUp {
+    const NAME: &'static str = "CatchUp";
+    const ABOUT: &'static str = "What to do about runs that were due while the server was down: all of \
+        them, the latest only, or none.";
+    const CHOICES: &'static [(&'static str, Self)] =
+        &[("all", Self::All), ("latest", Self::Latest), ("none", Self::None)];
+}
+
+/// A job, by what it computes.
+pub(super) enum Job {
+    Sql(SqlJob),
+    Frame(FrameJob),
+}
+
+pub(super) fn check(raw: &RawJob, known: &Known, names: &mut Names, report: &mut Report<'_>) -> Option<Job> {
+    names.claim("job", &raw.name, report);
+    job_table(&raw.into, report);
+    let (name, into) = (raw.name.value.clone(), raw.into.value.clone());
+    let (schedule, timezone) = (cron(&raw.schedule, report), timezone(raw.timezone.as_ref(), report));
+    let catch_up = raw.catch_up.as_ref().and_then(|text| choice(text, report)).unwrap_or_default();
+    match (&raw.sql, &raw.frame) {
+        (Some(sql), None) => {
+            Some(Job::Sql(SqlJob { name, schedule, timezone, sql: sql.value.clone(), into, catch_up }))
+        }
+        (None, Some(frame)) => {
+            let frame = frame::check(frame, known, report)?;
+            Some(Job::Frame(FrameJob { name, schedule, timezone, frame, into, catch_up }))
+        }
+        _ => {
+            let hint = Some("give either `sql` or `frame`".to_owned());
+            report.on(&raw.name, format!("the job '{name}' must compute one thing"), hint);
+            None
+        }
+    }
+}
