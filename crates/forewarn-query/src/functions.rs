@@ -6,7 +6,9 @@ mod bounded;
 mod bucket;
 mod moments;
 mod ordered;
+mod percentile;
 mod sum;
+mod trunc;
 mod zone;
 
 use std::sync::Arc;
@@ -231,6 +233,9 @@ pub(crate) fn register(mut state: SessionStateBuilder) -> SessionStateBuilder {
         functions.retain(|function| SCALAR.contains(&function.name()));
         for function in functions.iter_mut() {
             *function = bounded::bound(Arc::clone(function));
+            if function.name() == "date_trunc" {
+                *function = Arc::new(ScalarUDF::from(trunc::UtcTrunc::new(Arc::clone(function))));
+            }
         }
         functions.extend(own_scalar());
     }
@@ -254,7 +259,7 @@ fn own_scalar() -> impl Iterator<Item = Arc<ScalarUDF>> {
     [
         ScalarUDF::from(bucket::TimeBucket::new()),
         ScalarUDF::from(bucket::BucketStarts::new()),
-        ScalarUDF::from(bucket::ZonedTrunc::new()),
+        ScalarUDF::from(trunc::ZonedTrunc::new()),
         ScalarUDF::from(moments::Timezone::new()),
         ScalarUDF::from(moments::DateDiff::new()),
     ]

@@ -54,7 +54,7 @@ const QUESTIONS: [Question; 12] = [
     same(
         "one series one day",
         "SELECT time, value, 1 AS n FROM readings WHERE asset = 'plant1/line3/pump43' AND \
-         signal = 'current' AND time >= '2026-01-03' AND time < '2026-01-04' ORDER BY time",
+         signal = 'current' AND time >= '2026-01-02' AND time < '2026-01-03' ORDER BY time",
         BAR,
     ),
     same(
@@ -76,7 +76,7 @@ const QUESTIONS: [Question; 12] = [
         "running average of a day",
         "SELECT asset, count(*) AS n, max(mean) AS high FROM (SELECT asset, avg(value) OVER (PARTITION BY \
          asset, signal ORDER BY time ROWS BETWEEN 9 PRECEDING AND CURRENT ROW) AS mean FROM readings \
-         WHERE time >= '2026-01-03' AND time < '2026-01-04') GROUP BY asset",
+         WHERE time >= '2026-01-02' AND time < '2026-01-03') GROUP BY asset",
         BAR,
     ),
     Question {
@@ -84,13 +84,13 @@ const QUESTIONS: [Question; 12] = [
         ours: "SELECT asset, count(*) AS n, sum(flow) AS total FROM (SELECT asset, signal, \
                last_value(CASE WHEN signal = 'flow' THEN value END) IGNORE NULLS OVER (PARTITION BY asset \
                ORDER BY time, signal ROWS UNBOUNDED PRECEDING) AS flow FROM readings \
-               WHERE signal IN ('temperature', 'flow') AND time >= '2026-01-03' AND time < '2026-01-04') \
+               WHERE signal IN ('temperature', 'flow') AND time >= '2026-01-02' AND time < '2026-01-03') \
                WHERE signal = 'temperature' AND flow IS NOT NULL GROUP BY asset",
         theirs: Some(
             "SELECT t.asset, count(*) AS n, sum(f.value) AS total FROM \
-             (SELECT * FROM readings WHERE signal = 'temperature' AND time >= '2026-01-03' AND time < '2026-01-04') t \
+             (SELECT * FROM readings WHERE signal = 'temperature' AND time >= '2026-01-02' AND time < '2026-01-03') t \
              ASOF JOIN \
-             (SELECT * FROM readings WHERE signal = 'flow' AND time >= '2026-01-03' AND time < '2026-01-04') f \
+             (SELECT * FROM readings WHERE signal = 'flow' AND time >= '2026-01-02' AND time < '2026-01-03') f \
              ON t.asset = f.asset AND f.time <= t.time GROUP BY t.asset",
         ),
         bar: BAR,

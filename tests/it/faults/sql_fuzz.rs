@@ -93,7 +93,6 @@ fn check_growth(memory: &[u64]) {
 }
 
 #[tokio::test]
-#[ignore = "some of these questions end a server whose SQL is polars'"]
 async fn no_question_harms_the_server() {
     let mut site = Site::new();
     site.settings.push_str(SETTINGS);

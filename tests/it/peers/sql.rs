@@ -77,7 +77,7 @@ async fn questions_are_answered_as_duckdb_answers_them() {
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/sql/compare.py");
     let (seed, count) = (number("FOREWARN_SEED", 1), number("FOREWARN_QUESTIONS", QUESTIONS));
-    let set = std::env::var("FOREWARN_QUESTION_SET").unwrap_or_else(|_| "basic".to_owned());
+    let set = std::env::var("FOREWARN_QUESTION_SET").unwrap_or_else(|_| "full".to_owned());
     let arguments = [script, &server.url, &seed.to_string(), &count.to_string(), &set];
     let output = Command::new(python).args(arguments).output().await.expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,5 @@
-//! `time_bucket(width, time[, zone])` and `date_trunc(unit, time, zone)`: the start of the stretch of time
-//! that a time lies in, by UTC or by the clock of a zone.
+//! `time_bucket(width, time[, zone])`: the start of the bucket that a time lies in, by UTC or by the clock of a
+//! zone; and the starts of all buckets of a stretch of time.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::args::{constant_interval, constant_text, is_time, micros, time_type, 
 use super::zone::Zone;
 use crate::guard::refused;
 
-const DAY_US: i64 = 86_400_000_000;
+pub(super) const DAY_US: i64 = 86_400_000_000;
 /// 2000-01-03, a Monday: from where buckets of a fixed width are counted, as TimescaleDB and DuckDB do.
 const ORIGIN_US: i64 = 10_959 * DAY_US;
 /// 2000-01: from where buckets of months are counted.
@@ -21,7 +21,7 @@ const ORIGIN_MONTH: i64 = 2_000 * 12;
 
 /// How long a bucket is.
 #[derive(Debug, Clone, Copy)]
-enum Width {
+pub(super) enum Width {
     Micros(i64),
     Months(i64),
 }
@@ -41,7 +41,7 @@ impl Width {
     }
 
     /// The start of the bucket that `at` lies in, by the clock that `at` is read from.
-    fn floor(self, at: i64) -> Option<i64> {
+    pub(super) fn floor(self, at: i64) -> Option<i64> {
         match self {
             Self::Micros(us) => {
                 let since = at.checked_sub(ORIGIN_US)?;
@@ -137,7 +137,7 @@ pub(super) fn over_times(
     let one = matches!(value, ColumnarValue::Scalar(_));
     let array = value.to_array(1)?;
     let (values, zoned) = micros(&array)?;
-    let computed: TimestampMicrosecondArray = values.iter().map(|time| time.and_then(&compute)).collect();
+    let computed: TimestampMicrosecondArray = values.unary_opt(&compute);
     let computed = times(computed, zoned);
     if one {
         return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&computed, 0)?));
@@ -247,78 +247,4 @@ fn starts(width: Width, zone: Zone, low: i64, last: i64) -> impl Iterator<Item =
         };
         (next <= last).then_some(next)
     })
-}
-
-/// `date_trunc` with a zone; with two arguments it is DataFusion's.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct ZonedTrunc(Signature);
-
-impl ZonedTrunc {
-    pub(super) fn new() -> Self {
-        Self(Signature::user_defined(Volatility::Immutable))
-    }
-}
-
-/// The start of the week, or of another unit that is no fixed length, that `local` lies in.
-fn trunc(unit: &str, local: i64) -> Option<i64> {
-    let width = match unit {
-        "microsecond" | "microseconds" => Width::Micros(1),
-        "millisecond" | "milliseconds" => Width::Micros(1_000),
-        "second" | "seconds" => Width::Micros(1_000_000),
-        "minute" | "minutes" => Width::Micros(60_000_000),
-        "hour" | "hours" => Width::Micros(3_600_000_000),
-        "day" | "days" => Width::Micros(DAY_US),
-        // The origin is a Monday.
-        "week" | "weeks" => Width::Micros(7 * DAY_US),
-        "month" | "months" => Width::Months(1),
-        "quarter" | "quarters" => Width::Months(3),
-        "year" | "years" => Width::Months(12),
-        "decade" | "decades" => Width::Months(120),
-        _ => return None,
-    };
-    width.floor(local)
-}
-
-impl ScalarUDFImpl for ZonedTrunc {
-    fn name(&self) -> &'static str {
-        "date_trunc_in_zone"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.0
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        match types {
-            [unit, time, zone] if unit.is_string() && is_time(time) && zone.is_string() => {
-                Ok(vec![DataType::Utf8, time_type(time), DataType::Utf8])
-            }
-            _ => plan_err!(
-                "date_trunc takes a unit and a time, and perhaps a zone: date_trunc('day', time, 'Europe/Oslo')"
-            ),
-        }
-    }
-
-    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
-        types.get(1).map_or_else(|| plan_err!("date_trunc needs a time"), |time| Ok(time_type(time)))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let unit = constant_text(&args.args[0], "date_trunc", "the unit")?;
-        let zone = constant_text(&args.args[2], "date_trunc", "the zone")?;
-        let (Some(unit), Some(zone)) = (unit, zone) else {
-            return Ok(ColumnarValue::Scalar(ScalarValue::try_new_null(args.return_type())?));
-        };
-        let (unit, zone) = (unit.to_lowercase(), Zone::named(&zone)?);
-        if trunc(&unit, 0).is_none() {
-            return exec_err!(
-                "date_trunc: there is no unit {unit:?}; there are second, minute, hour, day, week, month, quarter and year"
-            );
-        }
-        over_times(&args.args[1], |time| {
-            let offset = zone.offset(time);
-            let start = trunc(&unit, time.checked_add(offset)?)?;
-            Some(zone.instant(start, Some(offset)))
-        })
-    }
 }

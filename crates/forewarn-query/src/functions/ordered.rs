@@ -11,7 +11,9 @@ use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::format_state_name;
-use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{Accumulator, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility};
+
+use super::percentile::{self, between};
 
 fn list_field(args: &StateFieldsArgs<'_>, what: &str, ty: DataType) -> FieldRef {
     let item = Field::new_list_field(ty, true);
@@ -173,6 +175,14 @@ impl AggregateUDFImpl for Percentile {
         let ty = args.return_field.data_type().clone();
         Ok(Box::new(Values { continuous: self.continuous, ty, parts: Vec::new(), share: None }))
     }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
+        self.continuous && !args.is_distinct
+    }
+
+    fn create_groups_accumulator(&self, _args: AccumulatorArgs<'_>) -> Result<Box<dyn GroupsAccumulator>> {
+        Ok(Box::new(percentile::Groups::default()))
+    }
 }
 
 #[derive(Debug)]
@@ -224,13 +234,11 @@ impl Accumulator for Values {
         if !(0.0..=1.0).contains(&share) {
             return exec_err!("a percentile's share is between 0 and 1, and not {share}");
         }
-        let sorted = sort(&all, None)?;
         if self.continuous {
-            return Ok(ScalarValue::Float64(Some(between(
-                sorted.as_primitive::<Float64Type>().values(),
-                share,
-            ))));
+            let mut values = all.as_primitive::<Float64Type>().values().to_vec();
+            return Ok(ScalarValue::Float64(between(&mut values, share)));
         }
+        let sorted = sort(&all, None)?;
         // The standard's definition: the first value whose cumulative share is at least the one asked for.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
         let place = (share * sorted.len() as f64).ceil().max(1.0) as usize - 1;
@@ -243,15 +251,8 @@ impl Accumulator for Values {
     }
 
     fn size(&self) -> usize {
-        size_of_val(self) + self.parts.iter().map(arrow::array::Array::get_array_memory_size).sum::<usize>()
+        // Parts share buffers with one another, so only what each of them shows of one counts.
+        let shown = |part: &ArrayRef| part.to_data().get_slice_memory_size().unwrap_or(0);
+        size_of_val(self) + self.parts.iter().map(shown).sum::<usize>()
     }
-}
-
-/// The value at `share` of the sorted `values`, of which there is at least one: between two of them as the
-/// share lies between their places (SQL:2016, part 2, 10.9, `PERCENTILE_CONT`).
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among the values")]
-fn between(values: &[f64], share: f64) -> f64 {
-    let place = share * (values.len() - 1) as f64;
-    let (low, high) = (values[place.floor() as usize], values[place.ceil() as usize]);
-    if low == high { low } else { low + (high - low) * (place - place.floor()) }
 }

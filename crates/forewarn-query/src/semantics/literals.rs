@@ -8,6 +8,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode as _, TreeNodeRewriter};
 use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, ExprSchemable as _, LogicalPlan, Operator};
 use datafusion::optimizer::analyzer::AnalyzerRule;
@@ -32,7 +33,12 @@ impl AnalyzerRule for Literals {
                     &scan.source.schema(),
                 )?);
             }
-            step.map_expressions(|expr| expr.rewrite(&mut Spelling { schema: &schema }))
+            let names = NamePreserver::new(&step);
+            step.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let done = expr.rewrite(&mut Spelling { schema: &schema })?;
+                Ok(done.update_data(|expr| name.restore(expr)))
+            })
         })
         .map(|done| done.data)
     }

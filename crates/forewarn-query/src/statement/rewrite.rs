@@ -11,8 +11,9 @@ mod tuple;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    LimitClause, ObjectName, Query, SetExpr, Statement, Value, ValueWithSpan, VisitMut as _, VisitorMut,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, LimitClause, ObjectName, Query, SetExpr, Statement, Value, ValueWithSpan,
+    VisitMut as _, VisitorMut,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -71,8 +72,8 @@ impl VisitorMut for Rewrite {
                 }
             }
             Expr::Function(function) => {
-                if let Some(remainder) = pick::remainder(function) {
-                    *expr = remainder;
+                if let Some(expression) = pick::as_expression(function) {
+                    *expr = expression;
                     return ControlFlow::Continue(());
                 }
                 return pick::apply(function);
@@ -117,6 +118,11 @@ fn with_backslash(pattern: &mut Expr, escape: &Value) -> ControlFlow<String> {
 /// A number as it stands in a query.
 fn number(digits: &str) -> Expr {
     Expr::Value(ValueWithSpan { value: Value::Number(digits.to_owned(), false), span: Span::empty() })
+}
+
+/// `CAST(expr AS to)`.
+fn cast(expr: Expr, to: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expr), data_type: to, array: false, format: None }
 }
 
 /// A call of a function.

@@ -319,6 +319,36 @@ async fn what_unnest_makes_of_a_row_is_grouped_and_sorted_by_all_keys() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn windows_and_percentiles_take_what_postgresql_takes() {
+    let plant = Plant::start().await;
+    let rows = "FROM readings WHERE asset = 'plant1/pump1' AND value < 4";
+    let table = [
+        (
+            "SELECT value, bool_and(value < 2) OVER w, bool_or(value >= 2) OVER w ROWS WINDOW w AS (ORDER BY time ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) ORDER BY 1",
+            "0,true,false|1,true,false|2,false,true|3,false,true",
+        ),
+        ("SELECT bool_and(value < 9), bool_or(value > 9) ROWS", "true,false"),
+        (
+            "SELECT percentile_cont(0.25) WITHIN GROUP (ORDER BY value DESC), percentile_disc(0.25) WITHIN GROUP (ORDER BY value DESC), percentile_cont(0.25) WITHIN GROUP (ORDER BY value) ROWS",
+            "2.25,3,0.75",
+        ),
+        (
+            "SELECT max(m) FROM (SELECT value, max(value) FILTER (WHERE time BETWEEN '2026-01-01 00:00' AND '2026-01-01 00:01') OVER (PARTITION BY signal) AS m ROWS)",
+            "1",
+        ),
+        (
+            "SELECT asset, percentile_cont(0.5) WITHIN GROUP (ORDER BY value), percentile_cont(1) WITHIN GROUP (ORDER BY value) FILTER (WHERE value < 3), percentile_cont(0.5) WITHIN GROUP (ORDER BY value) FILTER (WHERE value < 0) ROWS GROUP BY asset",
+            "plant1/pump1,1.5,2,",
+        ),
+    ];
+    for (query, expected) in table {
+        let query = query.replace("ROWS WINDOW", &format!("{rows} WINDOW"));
+        let query = if query.contains("FROM readings") { query } else { query.replace("ROWS", rows) };
+        assert_eq!(plant.csv(&query).await, expected, "{query}");
+    }
+}
+
 /// The value of `x op ALL/ANY (rows)` by the words of the standard: `true`, `false`, or empty for unknown.
 fn by_the_standard(x: Option<i64>, op: &str, all: bool, rows: &[Option<i64>]) -> &'static str {
     let compare = |row: Option<i64>| {

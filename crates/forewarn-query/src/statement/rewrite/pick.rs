@@ -3,8 +3,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    Ident, ObjectName, OrderByExpr, OrderByOptions, WindowType,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByOptions, UnaryOperator, WindowType,
 };
 
 use super::template;
@@ -51,8 +51,48 @@ pub(super) fn apply(function: &mut Function) -> ControlFlow<String> {
     }
 }
 
+/// What a call is that becomes more than another call.
+pub(super) fn as_expression(function: &Function) -> Option<Expr> {
+    remainder(function).or_else(|| descending(function)).or_else(|| truth_in_window(function))
+}
+
+/// `percentile_cont(p) WITHIN GROUP (ORDER BY value DESC)` as the same of `-value`, with the sign turned again.
+fn descending(function: &Function) -> Option<Expr> {
+    let name = function.name.to_string().to_lowercase();
+    let [OrderByExpr { expr, options, .. }] = function.within_group.as_slice() else { return None };
+    if !["percentile_cont", "percentile_disc"].contains(&name.as_str()) || options.asc != Some(false) {
+        return None;
+    }
+    let minus =
+        |expr: Expr| Expr::UnaryOp { op: UnaryOperator::Minus, expr: Box::new(Expr::Nested(Box::new(expr))) };
+    let mut turned = function.clone();
+    turned.within_group = vec![ascending(minus(expr.clone()), true)];
+    let _ = value_first(&mut turned);
+    Some(Expr::Nested(Box::new(minus(Expr::Function(turned)))))
+}
+
+/// `bool_and(x) OVER (…)` as the least of 0 and 1, as DataFusion cannot take rows out of the one again.
+fn truth_in_window(function: &Function) -> Option<Expr> {
+    let name = function.name.to_string().to_lowercase();
+    let extreme = match name.as_str() {
+        "bool_and" | "every" => "min",
+        "bool_or" => "max",
+        _ => return None,
+    };
+    function.over.as_ref()?;
+    let [argument] = arguments(function) else { return None };
+    let value = Expr::Nested(Box::new(expr_of(argument.clone())?));
+    let mut number = function.clone();
+    number.name = ObjectName::from(vec![Ident::new(extreme)]);
+    if let FunctionArguments::List(list) = &mut number.args {
+        let whole = DataType::BigInt(None);
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(super::cast(value, whole)))];
+    }
+    Some(Expr::Nested(Box::new(super::cast(Expr::Function(number), DataType::Boolean))))
+}
+
 /// `mod(a, b)` as `a % b`.
-pub(super) fn remainder(function: &Function) -> Option<Expr> {
+fn remainder(function: &Function) -> Option<Expr> {
     let [part] = function.name.0.as_slice() else { return None };
     if !part.as_ident()?.value.eq_ignore_ascii_case("mod") {
         return None;
@@ -104,15 +144,9 @@ fn in_order(function: &Function) -> ControlFlow<String> {
 
 /// `percentile_disc(0.5) WITHIN GROUP (ORDER BY value)` as `percentile_disc(value, 0.5)`.
 fn value_first(function: &mut Function) -> ControlFlow<String> {
-    let [OrderByExpr { expr, options, .. }] = function.within_group.as_slice() else {
+    let [OrderByExpr { expr, .. }] = function.within_group.as_slice() else {
         return ControlFlow::Break(format!("write {}(…) WITHIN GROUP (ORDER BY value)", function.name));
     };
-    if options.asc == Some(false) {
-        return ControlFlow::Break(format!(
-            "{} takes values in ascending order; leave DESC out",
-            function.name
-        ));
-    }
     let value = FunctionArg::Unnamed(FunctionArgExpr::Expr(expr.clone()));
     if let FunctionArguments::List(list) = &mut function.args {
         list.args.insert(0, value);
