@@ -119,6 +119,7 @@ impl Engine {
             && let Some(newest) = slots.map(|slot| slot.clock.arrived).max().filter(|time| *time != NO_TIME)
         {
             self.running = Running::since(newest);
+            self.shards.iter_mut().for_each(Shard::complete_detectors);
         }
     }
 

@@ -128,6 +128,15 @@ impl AssetState {
 }
 
 impl Shard {
+    /// Adds to detectors what a snapshot of an earlier version does not hold.
+    pub(crate) fn complete_detectors(&mut self) {
+        for instance in &mut self.instances {
+            if let State::Detector(episode, detector) = &mut instance.state {
+                detector.complete(self.slots[episode.slot as usize].rhythm());
+            }
+        }
+    }
+
     /// The number in the dictionary of the asset that a slot belongs to.
     pub(crate) fn asset_id(&self, slot: u32) -> Option<u32> {
         let slot = self.slots.get(slot as usize)?;
@@ -565,6 +574,15 @@ fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
 
 #[cfg(test)]
 impl Shard {
+    /// Forgets at which levels episodes began.
+    pub(crate) fn forget_levels(&mut self) {
+        for instance in &mut self.instances {
+            if let State::Detector(episode, _) = &mut instance.state {
+                episode.forget_level();
+            }
+        }
+    }
+
     /// How many assets a tick looks at.
     pub(crate) fn armed_count(&self) -> usize {
         self.armed.len()
