@@ -14,16 +14,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Sample;
 use crate::dictionary::Dictionary;
+use crate::episode::Episode;
 use crate::event::Event;
 use crate::instance::Instance;
-use crate::missing::longer_than_us;
+use crate::missing::{Missing, longer_than_us};
 use crate::node::Output;
 use crate::program::{Program, RuleWatch};
 use crate::running::Running;
 use crate::scene::Scene;
 use crate::slot::{Clock, NEVER, NO_TIME, Slot};
 use crate::state::State;
-use crate::when::Passed;
+use crate::when::{Passed, WhenState};
 
 /// One asset of the shard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub(crate) struct AssetState {
     armed: bool,
     pub(crate) derived: Vec<u32>,
     pub(crate) instances: Vec<u32>,
+    /// Whether it is out of service for good: no rule judges it.
+    #[serde(default)]
+    retired: bool,
 }
 
 /// A derived signal on one asset.
@@ -123,7 +127,7 @@ enum Follow {
 
 impl AssetState {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, due: NEVER, armed: false, derived: Vec::new(), instances: Vec::new() }
+        Self { id, due: NEVER, armed: false, derived: Vec::new(), instances: Vec::new(), retired: false }
     }
 }
 
@@ -290,6 +294,9 @@ impl Shard {
     fn judge(&mut self, program: &Program, names: &Dictionary, moment: Moment, follow: Follow, asset: u32) {
         let Self { slots, assets, instances, armed, deadlines, events, gathered, .. } = self;
         let state = &mut assets[asset as usize];
+        if state.retired {
+            return;
+        }
         let scene = Scene { program, names, slots: &*slots, asset: state.id, row: moment.number };
         for &index in watchers(follow, slots, gathered) {
             let instance = &mut instances[index as usize];
@@ -334,7 +341,10 @@ impl Shard {
     #[cold]
     fn judge_late(&mut self, program: &Program, names: &Dictionary, moment: Moment, row: &Row, asset: u32) {
         let present = &self.slots[row.slot as usize];
-        if (present.time, present.value) == (row.time, row.value) || row.flags.quality() == Quality::Bad {
+        if (present.time, present.value) == (row.time, row.value)
+            || row.flags.quality() == Quality::Bad
+            || self.assets[asset as usize].retired
+        {
             return;
         }
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
@@ -478,6 +488,37 @@ impl Shard {
             }
         });
         dues.min().unwrap_or(NEVER)
+    }
+
+    /// A deadline of an instance that was made just now.
+    pub(crate) fn expect(&mut self, deadline: i64, instance: u32) {
+        self.deadlines.push(Reverse((deadline, instance)));
+    }
+
+    /// Begins to count the silence of what is expected and was not heard of, now that there is a time.
+    pub(crate) fn begin_to_expect(&mut self, program: &Program, now: i64) {
+        for instance in &mut self.instances {
+            if let (State::Missing(missing), RuleWatch::Missing { expected: true, .. }) =
+                (&mut instance.state, &program.rules[instance.rule as usize].watch)
+                && missing.arrived == NO_TIME
+            {
+                missing.arrived = now;
+            }
+        }
+        self.rebuild_deadlines(program);
+    }
+
+    /// Takes an asset out of service, or back in. Its rules start afresh; what detectors learnt stays.
+    pub(crate) fn set_retired(&mut self, asset: u32, retired: bool) {
+        let state = &mut self.assets[asset as usize];
+        state.retired = retired;
+        for index in &state.instances {
+            match &mut self.instances[*index as usize].state {
+                State::When(_, when) => *when = WhenState::new(),
+                State::Detector(episode, _) => *episode = Episode::new(episode.slot),
+                State::Missing(missing) => *missing = Missing::new(missing.slot, NO_TIME),
+            }
+        }
     }
 
     /// Judges open alerts of the `changed` rules by the last values, as the definitions are other ones now; and

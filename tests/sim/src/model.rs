@@ -10,7 +10,7 @@ use forewarn_engine::{Actions, Engine, EngineOptions};
 use forewarn_lake::ReadingsQuery;
 use forewarn_log::Log;
 use forewarn_state::State;
-use forewarn_types::{AlertTransition, Offset, Record, SeriesDef, Timestamp};
+use forewarn_types::{AlertTransition, Offset, ReadingFlags, Record, SeriesDef, Timestamp};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
