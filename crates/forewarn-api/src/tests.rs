@@ -310,6 +310,7 @@ impl Work for Counts {
 
 async fn fold(log: Arc<LocalLog>, state: SharedState, shutdown: CancellationToken) {
     let mut follower = Follower::new(log.clone(), Offset(0));
+    let mut acknowledged = BTreeSet::new();
     loop {
         let records = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -318,7 +319,7 @@ async fn fold(log: Arc<LocalLog>, state: SharedState, shutdown: CancellationToke
         let Ok(records) = records else { return };
         for (offset, record) in &records {
             if let Record::Command(command) = &**record
-                && let Some(answer) = judge(command, *offset, &state)
+                && let Some(answer) = judge(command, *offset, &state, &mut acknowledged)
             {
                 log.append(Record::Alert(answer)).await.unwrap();
             }
@@ -327,17 +328,30 @@ async fn fold(log: Arc<LocalLog>, state: SharedState, shutdown: CancellationToke
     }
 }
 
-fn judge(command: &OperatorCommand, offset: Offset, state: &SharedState) -> Option<AlertTransition> {
+/// As the engine does it: the first to acknowledge an alert does, of others the comment is kept.
+fn judge(
+    command: &OperatorCommand,
+    offset: Offset,
+    state: &SharedState,
+    acknowledged: &mut BTreeSet<AlertId>,
+) -> Option<AlertTransition> {
     let state = state.read();
     let alert = state.alerts().get(command.alert)?;
     let (transition, after) = match command.action {
-        CommandAction::Acknowledge => (Transition::Acknowledged, AlertState::Acknowledged),
+        CommandAction::Acknowledge if acknowledged.insert(command.alert) => {
+            (Transition::Acknowledged, AlertState::Acknowledged)
+        }
+        CommandAction::Acknowledge => {
+            command.comment.as_ref()?;
+            (Transition::Commented, AlertState::Acknowledged)
+        }
         CommandAction::Shelve { .. } => (Transition::Shelved, AlertState::Shelved),
         CommandAction::Unshelve => (Transition::Unshelved, AlertState::Unacknowledged),
         CommandAction::Comment => (Transition::Commented, alert.state),
     };
     let mut answer = step(&alert.rule, alert.started.0, transition, after);
     answer.alert = alert.id;
+    answer.time = command.time;
     answer.actor = Some(command.actor.clone());
     answer.comment.clone_from(&command.comment);
     answer.cause = offset;

@@ -7,7 +7,9 @@ mod commands;
 
 use std::collections::BTreeMap;
 
-use forewarn_types::{AlertId, AlertState, AlertTransition, Evidence, Offset, Timestamp, Transition};
+use forewarn_types::{
+    AlertId, AlertState, AlertTransition, Evidence, LifeEvent, Offset, Timestamp, Transition,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::dictionary::Dictionary;
@@ -343,6 +345,30 @@ impl Alerts {
                 time,
                 Words { message: message.to_owned(), ..Words::default() },
             );
+        }
+    }
+
+    /// Ends the alerts of an asset that was retired.
+    pub(crate) fn retire(&mut self, asset: u32, event: &LifeEvent, bound: usize, pen: &mut Pen<'_>) {
+        self.refused.retain(|key, _| key.1 != asset);
+        self.shelves.retain(|key, _| key.1 != asset);
+        let keys: Vec<Key> = self.open.keys().filter(|key| key.1 == asset).copied().collect();
+        for key in keys {
+            let Some(alert) = self.open.get_mut(&key) else { continue };
+            alert.state = AlertState::Normal;
+            alert.unknown = false;
+            let alert = alert.clone();
+            let words = Words {
+                message: "the asset was retired".to_owned(),
+                actor: event.actor.clone(),
+                comment: event.comment.clone(),
+                ..Words::default()
+            };
+            let time = event.time.max(alert.time).max(alert.acted);
+            pen.write(key, &alert, Transition::Normal, time, words);
+            self.remove(key);
+            self.shelves.remove(&key);
+            self.raise_refused(key.0, bound, pen);
         }
     }
 

@@ -10,7 +10,7 @@ use crate::instance::Instance;
 use crate::missing::Missing;
 use crate::program::{CompiledRule, Program, RuleWatch};
 use crate::shard::{AssetState, DerivedInstance, Shard};
-use crate::slot::{NO_SLOT, Slot};
+use crate::slot::{NO_SLOT, NO_TIME, Slot};
 use crate::state::State;
 use crate::when::WhenState;
 
@@ -52,7 +52,13 @@ impl Shard {
     /// after which reading: for the signals that gained something, or, after [`Shard::retain`], for `all`
     /// that anyone looks at. An asset may have many thousands of signals that appear one by one, so the work
     /// must not grow with those that nothing rests on.
-    pub(crate) fn instantiate(&mut self, program: &Program, names: &mut Dictionary, asset: u32, all: bool) {
+    pub(crate) fn instantiate(
+        &mut self,
+        program: &Program,
+        names: &mut Dictionary,
+        (asset, now): (u32, i64),
+        all: bool,
+    ) {
         let mut touched = BTreeSet::new();
         let path = names.asset(self.assets[asset as usize].id).clone();
         for (index, definition) in
@@ -79,7 +85,11 @@ impl Shard {
             }
         }
         for (index, rule) in program.rules.iter().enumerate().filter(|(_, rule)| rule.assets.matches(&path)) {
-            self.instantiate_rule(names, asset, index_u32(index), rule, &mut touched);
+            if let RuleWatch::Missing { signal, expected: true, .. } = &rule.watch {
+                let signal = names.intern_signal(signal);
+                self.slot(asset, self.assets[asset as usize].id, signal);
+            }
+            self.instantiate_rule(names, (asset, now), (index_u32(index), rule), &mut touched);
         }
         if all {
             let AssetState { instances, derived, .. } = &self.assets[asset as usize];
@@ -141,9 +151,8 @@ impl Shard {
     fn instantiate_rule(
         &mut self,
         names: &Dictionary,
-        asset: u32,
-        number: u32,
-        rule: &CompiledRule,
+        (asset, now): (u32, i64),
+        (number, rule): (u32, &CompiledRule),
         touched: &mut BTreeSet<u32>,
     ) {
         let inputs: Box<[u32]> = rule
@@ -170,9 +179,17 @@ impl Shard {
         let state = match &rule.watch {
             RuleWatch::When(_) => State::When(inputs, WhenState::new()),
             RuleWatch::Detector { params, .. } => State::Detector(Episode::new(slot), Detector::new(params)),
-            RuleWatch::Missing { .. } => {
+            RuleWatch::Missing { expected, longer_than_us, .. } => {
                 // A rule that is new to a series that has spoken starts counting at its newest reading.
-                State::Missing(Missing::new(slot, self.slots[slot as usize].clock.arrived))
+                let arrived = self.slots[slot as usize].clock.arrived;
+                let mut missing = Missing::new(slot, arrived);
+                if *expected && arrived == NO_TIME && now != NO_TIME {
+                    missing.arrived = now;
+                    let deadline = now.saturating_add(*longer_than_us);
+                    missing.must_queue(deadline);
+                    self.expect(deadline, index_u32(self.instances.len()));
+                }
+                State::Missing(missing)
             }
         };
         self.assets[asset as usize].instances.push(index_u32(self.instances.len()));

@@ -9,6 +9,7 @@
 
 mod cusum;
 mod ewma;
+mod gap;
 mod judge;
 mod learned_limits;
 mod moments;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cusum::{Cusum, Sums};
 pub use ewma::{Ewma, Smoothed};
+pub use gap::UsualGap;
 pub use judge::{Judge, MEMORY_READINGS, Sample, Subject, Verdict, WARMUP_READINGS};
 pub(crate) use learned_limits::Version2 as LearnedLimitsVersion2;
 pub use learned_limits::{Aspect, LearnedLimits, Stray};
@@ -50,6 +52,31 @@ impl Detector {
             Params::Rate(_) => Self::Rate(RateOfChange::default()),
             Params::Ewma(_) => Self::Ewma(Box::default()),
             Params::Cusum(_) => Self::Cusum(Box::default()),
+        }
+    }
+
+    /// The level that is usual by what was learnt so far, if it has one.
+    pub(crate) fn usual(&self) -> Option<f64> {
+        match self {
+            Self::LearnedLimits(detector) => Some(detector.usual()),
+            Self::RobustZ(detector) => Some(detector.median()),
+            Self::Ewma(detector) => Some(detector.usual()),
+            Self::Cusum(detector) => Some(detector.usual()),
+            Self::Rate(_) => None,
+        }
+    }
+
+    /// Adds the usual gap, where a snapshot of an earlier version does not hold it.
+    pub(crate) fn complete(&mut self, gap_us: i64) {
+        let gap = match self {
+            Self::RobustZ(detector) => detector.gap_mut(),
+            Self::Rate(detector) => detector.gap_mut(),
+            Self::Ewma(detector) => detector.gap_mut(),
+            Self::Cusum(detector) => detector.gap_mut(),
+            Self::LearnedLimits(_) => return,
+        };
+        if gap.us() == 0 {
+            *gap = UsualGap::of(gap_us);
         }
     }
 

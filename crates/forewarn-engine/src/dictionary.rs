@@ -39,6 +39,10 @@ impl Dictionary {
         intern(&mut self.signals, &mut self.signal_numbers, signal)
     }
 
+    pub(crate) fn asset_number(&self, asset: &str) -> Option<u32> {
+        self.asset_numbers.get(asset).copied()
+    }
+
     pub(crate) fn signal_number(&self, signal: &str) -> Option<u32> {
         self.signal_numbers.get(signal).copied()
     }

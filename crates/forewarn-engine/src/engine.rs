@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use forewarn_types::{
-    AlertTransition, DefinitionFile, Definitions, Offset, OperatorCommand, ReadingBatch, Record, SeriesDef,
+    AlertTransition, DefinitionFile, Definitions, LifeEvent, LifeEventKind, Offset, OperatorCommand,
+    ReadingBatch, Record, SeriesDef,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use crate::alerts::{Alerts, Fate, Pen};
 use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
-use crate::program::{Outline, Program, RuleHead};
+use crate::program::{Outline, Program, RuleHead, RuleWatch};
 use crate::running::Running;
 use crate::samples::Samples;
 use crate::shard::{Moment, Row, Shard};
@@ -90,7 +91,11 @@ impl Engine {
                 self.settle(offset, actions);
             }
             Record::Tick(now) => {
+                let first = self.running.is_unset();
                 self.running.tick(now.0);
+                for shard in self.shards.iter_mut().filter(|_| first) {
+                    shard.begin_to_expect(&self.program, self.running.now());
+                }
                 for shard in &mut self.shards {
                     shard.tick(&self.program, &self.names, &self.running);
                 }
@@ -107,11 +112,8 @@ impl Engine {
             Record::Definitions(definitions) => self.definitions(offset, definitions, actions),
             Record::Command(command) => self.command(offset, command, actions),
             Record::Resumed(resumed) => self.running.resume(resumed.now.0),
-            Record::Alert(_)
-            | Record::Origins(_)
-            | Record::JobRun(_)
-            | Record::Prediction(_)
-            | Record::LifeEvent(_) => {}
+            Record::LifeEvent(event) => self.life_event(offset, event, actions),
+            Record::Alert(_) | Record::Origins(_) | Record::JobRun(_) | Record::Prediction(_) => {}
         }
     }
 
@@ -123,6 +125,7 @@ impl Engine {
             && let Some(newest) = slots.map(|slot| slot.clock.arrived).max().filter(|time| *time != NO_TIME)
         {
             self.running = Running::since(newest);
+            self.shards.iter_mut().for_each(Shard::complete_detectors);
         }
     }
 
@@ -242,7 +245,8 @@ impl Engine {
     fn instantiate(&mut self, id: u32, all: bool) {
         let shard_count = self.shards.len();
         let local = index_u32(id as usize / shard_count);
-        self.shards[id as usize % shard_count].instantiate(&self.program, &mut self.names, local, all);
+        let now = self.running.now();
+        self.shards[id as usize % shard_count].instantiate(&self.program, &mut self.names, (local, now), all);
     }
 
     fn definitions(&mut self, offset: Offset, definitions: &Definitions, actions: &mut Actions) {
@@ -302,12 +306,44 @@ impl Engine {
         for shard in &mut self.shards {
             shard.retain(&rules, &derived, watches);
         }
+        self.add_expected_assets();
         for id in 0..self.names.asset_count() {
             self.instantiate(index_u32(id), true);
         }
         for shard in &mut self.shards {
             shard.rebuild_deadlines(&self.program);
             shard.rebuild_armed(&self.program);
+        }
+    }
+
+    /// Adds the assets that rules expect by name, so that their silence is told though they never spoke.
+    fn add_expected_assets(&mut self) {
+        let Self { program, names, shards, .. } = self;
+        for rule in &program.rules {
+            let RuleWatch::Missing { signal, expected: true, .. } = &rule.watch else { continue };
+            if !rule.assets.is_path() {
+                continue;
+            }
+            let id = names.intern_asset(&rule.assets.as_str().into());
+            let (signal, count) = (names.intern_signal(signal), shards.len());
+            shards[id as usize % count].slot(index_u32(id as usize / count), id, signal);
+        }
+    }
+
+    /// A machine was retired, which ends its alerts on record and keeps rules from it, or is in service again.
+    fn life_event(&mut self, offset: Offset, event: &LifeEvent, actions: &mut Actions) {
+        let Some(id) = self.names.asset_number(&event.asset) else { return };
+        let count = self.shards.len();
+        let retired = event.event == LifeEventKind::Retired;
+        self.shards[id as usize % count].set_retired(index_u32(id as usize / count), retired);
+        if retired {
+            let mut pen = Pen {
+                program: &self.program,
+                names: &self.names,
+                cause: offset,
+                transitions: &mut actions.transitions,
+            };
+            self.alerts.retire(id, event, self.options.max_alerts_per_rule, &mut pen);
         }
     }
 

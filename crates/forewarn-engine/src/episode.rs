@@ -17,11 +17,14 @@ pub(crate) struct Episode {
     started: i64,
     /// The newest change told: a tick may run ahead of the next reading, and times must not run backwards.
     told: i64,
+    /// The level that was usual before the episode, and the value it began with.
+    #[serde(default)]
+    before: Option<(f64, f64)>,
 }
 
 impl Episode {
     pub(crate) const fn new(slot: u32) -> Self {
-        Self { slot, open: false, unknown: false, started: 0, told: i64::MIN }
+        Self { slot, open: false, unknown: false, started: 0, told: i64::MIN, before: None }
     }
 
     /// The time to tell of what happened at `time`.
@@ -36,14 +39,15 @@ impl Episode {
         scene: &Scene<'_>,
         rule: u32,
         sample: Sample,
-        (verdict, words): (Verdict, Option<String>),
+        (verdict, words, usual): (Verdict, Option<String>, Option<f64>),
         events: &mut Vec<Event>,
     ) {
-        let signal = scene.signal(self.slot);
+        let (signal, before) = (scene.signal(self.slot), self.before);
         let (slot, time) = (self.slot, self.tell_at(sample.time_us));
         let mut tell = |change, started, words: Option<String>| {
-            let message =
-                words.unwrap_or_else(|| message::detector(change, signal, sample.value, &scene.unit(signal)));
+            let message = words.unwrap_or_else(|| {
+                message::detector(change, signal, sample.value, &scene.unit(signal), before)
+            });
             let event = scene.series_event(rule, change, (time, started), (slot, sample), message);
             events.push(Event { score: verdict.score, ..event });
         };
@@ -54,6 +58,7 @@ impl Episode {
         if verdict.onset {
             if !self.open {
                 self.started = sample.time_us;
+                self.before = usual.map(|usual| (usual, sample.value));
             }
             self.open = true;
             tell(Change::Onset, self.started, words);
@@ -75,8 +80,15 @@ impl Episode {
         let slot = &scene.slots[self.slot as usize];
         let sample = Sample { time_us: slot.time, value: slot.value, late: false };
         let signal = scene.signal(self.slot);
-        let message = message::detector(Change::Unknown, signal, slot.value, &scene.unit(signal));
+        let message = message::detector(Change::Unknown, signal, slot.value, &scene.unit(signal), None);
         let times = (time, self.started);
         events.push(scene.series_event(rule, Change::Unknown, times, (self.slot, sample), message));
+    }
+}
+
+#[cfg(test)]
+impl Episode {
+    pub(crate) const fn forget_level(&mut self) {
+        self.before = None;
     }
 }

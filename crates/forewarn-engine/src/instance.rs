@@ -82,9 +82,10 @@ impl Instance {
             let signal = scene.signal(episode.slot);
             Subject { signal, unit: scene.unit(signal), sample }
         };
+        let usual = if episode.open { None } else { detector.usual() };
         let (verdict, words) = detector.judge(params, sample, about);
         if verdict.onset || verdict.clear || episode.unknown {
-            episode.follow(scene, self.rule, sample, (verdict, words), events);
+            episode.follow(scene, self.rule, sample, (verdict, words, usual), events);
         }
         episode.open && !episode.unknown
     }

@@ -38,13 +38,27 @@ pub(crate) fn when(change: Change, source: &str, values: &[(&str, f64, String)])
     message
 }
 
-/// The message of a detector's change that is no onset.
-pub(crate) fn detector(change: Change, signal: &str, value: f64, unit: &str) -> String {
-    let value = number(value);
+/// The message of a detector's change that is no onset. `before` is the level that was usual before the episode,
+/// and the value it began with.
+pub(crate) fn detector(
+    change: Change,
+    signal: &str,
+    x: f64,
+    unit: &str,
+    before: Option<(f64, f64)>,
+) -> String {
+    let value = number(x);
     match change {
         Change::Unknown => format!("{signal}: readings are bad or missing, last usable value {value}{unit}"),
         Change::Known => format!("{signal}: readings are usable again, {value}{unit}"),
-        _ => format!("{signal} {value}{unit} is back to what is usual"),
+        _ => match before {
+            // It is nearer to where it strayed to than to where it came from.
+            Some((usual, strayed)) if (x - strayed).abs() < (x - usual).abs() => format!(
+                "{signal} {value}{unit} has not come back to {}{unit}; the new level was learnt and is usual now",
+                number(usual)
+            ),
+            _ => format!("{signal} {value}{unit} is back to what is usual"),
+        },
     }
 }
 

@@ -73,7 +73,7 @@ impl Outline {
 pub(crate) enum RuleWatch {
     When(WhenRule),
     Detector { signal: SignalName, params: Detector },
-    Missing { signal: SignalName, longer_than_us: i64 },
+    Missing { signal: SignalName, longer_than_us: i64, expected: bool },
 }
 
 /// An expression rule.
@@ -190,9 +190,11 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
         Condition::Detector { signal, detector } => {
             RuleWatch::Detector { signal: signal.clone(), params: detector.clone() }
         }
-        Condition::Missing { signal, longer_than_us } => {
-            RuleWatch::Missing { signal: signal.clone(), longer_than_us: *longer_than_us }
-        }
+        Condition::Missing { signal, longer_than_us, expected } => RuleWatch::Missing {
+            signal: signal.clone(),
+            longer_than_us: *longer_than_us,
+            expected: *expected,
+        },
     };
     let head = RuleHead {
         name: rule.name.clone(),

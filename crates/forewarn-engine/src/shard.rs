@@ -14,16 +14,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Sample;
 use crate::dictionary::Dictionary;
+use crate::episode::Episode;
 use crate::event::Event;
 use crate::instance::Instance;
-use crate::missing::longer_than_us;
+use crate::missing::{Missing, longer_than_us};
 use crate::node::Output;
 use crate::program::{Program, RuleWatch};
 use crate::running::Running;
 use crate::scene::Scene;
 use crate::slot::{Clock, NEVER, NO_TIME, Slot};
 use crate::state::State;
-use crate::when::Passed;
+use crate::when::{Passed, WhenState};
 
 /// One asset of the shard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,9 @@ pub(crate) struct AssetState {
     armed: bool,
     pub(crate) derived: Vec<u32>,
     pub(crate) instances: Vec<u32>,
+    /// Whether it is out of service for good: no rule judges it.
+    #[serde(default)]
+    retired: bool,
 }
 
 /// A derived signal on one asset.
@@ -123,11 +127,20 @@ enum Follow {
 
 impl AssetState {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, due: NEVER, armed: false, derived: Vec::new(), instances: Vec::new() }
+        Self { id, due: NEVER, armed: false, derived: Vec::new(), instances: Vec::new(), retired: false }
     }
 }
 
 impl Shard {
+    /// Adds to detectors what a snapshot of an earlier version does not hold.
+    pub(crate) fn complete_detectors(&mut self) {
+        for instance in &mut self.instances {
+            if let State::Detector(episode, detector) = &mut instance.state {
+                detector.complete(self.slots[episode.slot as usize].rhythm());
+            }
+        }
+    }
+
     /// The number in the dictionary of the asset that a slot belongs to.
     pub(crate) fn asset_id(&self, slot: u32) -> Option<u32> {
         let slot = self.slots.get(slot as usize)?;
@@ -281,6 +294,9 @@ impl Shard {
     fn judge(&mut self, program: &Program, names: &Dictionary, moment: Moment, follow: Follow, asset: u32) {
         let Self { slots, assets, instances, armed, deadlines, events, gathered, .. } = self;
         let state = &mut assets[asset as usize];
+        if state.retired {
+            return;
+        }
         let scene = Scene { program, names, slots: &*slots, asset: state.id, row: moment.number };
         for &index in watchers(follow, slots, gathered) {
             let instance = &mut instances[index as usize];
@@ -325,7 +341,10 @@ impl Shard {
     #[cold]
     fn judge_late(&mut self, program: &Program, names: &Dictionary, moment: Moment, row: &Row, asset: u32) {
         let present = &self.slots[row.slot as usize];
-        if (present.time, present.value) == (row.time, row.value) || row.flags.quality() == Quality::Bad {
+        if (present.time, present.value) == (row.time, row.value)
+            || row.flags.quality() == Quality::Bad
+            || self.assets[asset as usize].retired
+        {
             return;
         }
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
@@ -471,6 +490,37 @@ impl Shard {
         dues.min().unwrap_or(NEVER)
     }
 
+    /// A deadline of an instance that was made just now.
+    pub(crate) fn expect(&mut self, deadline: i64, instance: u32) {
+        self.deadlines.push(Reverse((deadline, instance)));
+    }
+
+    /// Begins to count the silence of what is expected and was not heard of, now that there is a time.
+    pub(crate) fn begin_to_expect(&mut self, program: &Program, now: i64) {
+        for instance in &mut self.instances {
+            if let (State::Missing(missing), RuleWatch::Missing { expected: true, .. }) =
+                (&mut instance.state, &program.rules[instance.rule as usize].watch)
+                && missing.arrived == NO_TIME
+            {
+                missing.arrived = now;
+            }
+        }
+        self.rebuild_deadlines(program);
+    }
+
+    /// Takes an asset out of service, or back in. Its rules start afresh; what detectors learnt stays.
+    pub(crate) fn set_retired(&mut self, asset: u32, retired: bool) {
+        let state = &mut self.assets[asset as usize];
+        state.retired = retired;
+        for index in &state.instances {
+            match &mut self.instances[*index as usize].state {
+                State::When(_, when) => *when = WhenState::new(),
+                State::Detector(episode, _) => *episode = Episode::new(episode.slot),
+                State::Missing(missing) => *missing = Missing::new(missing.slot, NO_TIME),
+            }
+        }
+    }
+
     /// Judges open alerts of the `changed` rules by the last values, as the definitions are other ones now; and
     /// what is not open, as if a reading had come.
     pub(crate) fn judge_anew(
@@ -565,6 +615,15 @@ fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
 
 #[cfg(test)]
 impl Shard {
+    /// Forgets at which levels episodes began.
+    pub(crate) fn forget_levels(&mut self) {
+        for instance in &mut self.instances {
+            if let State::Detector(episode, _) = &mut instance.state {
+                episode.forget_level();
+            }
+        }
+    }
+
     /// How many assets a tick looks at.
     pub(crate) fn armed_count(&self) -> usize {
         self.armed.len()

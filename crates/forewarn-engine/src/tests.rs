@@ -6,6 +6,7 @@ mod detectors;
 mod laws;
 mod lifecycle;
 mod samples;
+mod service;
 mod slow;
 mod upgrade;
 mod when;

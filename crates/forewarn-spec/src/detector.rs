@@ -74,6 +74,10 @@ pub struct CusumParams {
 pub struct RateParams {
     /// Largest |dx/dt| allowed, per second; `None`: ten times its running mean.
     pub above_per_s: Option<f64>,
+    /// The time in which its user counts changes, µs.
+    pub per_us: i64,
+    /// Whether the value only counts up, and begins at 0 again now and then.
+    pub counter: bool,
 }
 
 /// The memory of a running statistic.
@@ -101,7 +105,9 @@ impl Detector {
             Self::Cusum(CusumParams { baseline, slack, above }) => {
                 format!("cusum {signal} {baseline:?} {slack} {above}")
             }
-            Self::Rate(RateParams { above_per_s }) => format!("rate {signal} {above_per_s:?}"),
+            Self::Rate(RateParams { above_per_s, per_us: _, counter }) => {
+                format!("rate {signal} {above_per_s:?}{}", if *counter { " counter" } else { "" })
+            }
         }
     }
 }
@@ -143,8 +149,8 @@ pub(crate) struct RawDeviation {
     /// The time zone in which days and weeks repeat; for `learned_limits`.
     #[schemars(extend("default" = "UTC"))]
     timezone: Option<Text<Zone>>,
-    /// How far back the median or mean and the deviation remember; for `robust_z` (left out, 2000 readings),
-    /// `ewma` and `cusum` (left out, 83h20m, which is 2000 readings of five minutes).
+    /// How far back the median or mean and the deviation remember: a duration, or a number of readings; for
+    /// `robust_z`, `ewma` and `cusum` (left out, 83h20m, which is 2000 readings of five minutes).
     baseline: Option<Text<BaselineText>>,
     /// How many standard deviations are too many: from the median in robust ones for `robust_z` (left out,
     /// 6), from the mean in those of a smoothed value for `ewma` (left out, 3; 6 is better where each value
@@ -249,7 +255,7 @@ impl RawDeviation {
                 Detector::LearnedLimits(LearnedLimitsParams { tolerance, timezone })
             }
             Method::RobustZ => {
-                let baseline = self.baseline(Baseline::Readings(2_000), report);
+                let baseline = self.baseline(MEAN_BASELINE, report);
                 Detector::RobustZ(RobustZParams { baseline, above: self.above(6.0, report) })
             }
             Method::Ewma => {
@@ -328,6 +334,9 @@ pub(crate) struct RawRate {
     /// The time in which `above` is counted.
     #[schemars(extend("default" = "1s"))]
     per: Option<Text<PositiveDuration>>,
+    /// Whether the value counts up: where it is lower than before, the counter was reset and has counted from 0.
+    #[schemars(extend("default" = false))]
+    counter: Option<bool>,
 }
 
 impl RawRate {
@@ -338,6 +347,7 @@ impl RawRate {
     pub(crate) fn detector(&self, report: &mut Report<'_>) -> Detector {
         let per_us = self.per.as_ref().map_or(1_000_000, |per| positive_duration(per, report));
         let above = self.above.as_ref().map(|above| positive(above, report));
-        Detector::Rate(RateParams { above_per_s: above.map(|above| above / (per_us as f64 / 1e6)) })
+        let above_per_s = above.map(|above| above / (per_us as f64 / 1e6));
+        Detector::Rate(RateParams { above_per_s, per_us, counter: self.counter.unwrap_or(false) })
     }
 }

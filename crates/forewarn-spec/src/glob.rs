@@ -81,8 +81,9 @@ impl AssetGlob {
         }
     }
 
-    /// Whether it has no wildcard.
-    fn is_path(&self) -> bool {
+    /// Whether it has no wildcard: it is the path of one asset.
+    #[must_use]
+    pub fn is_path(&self) -> bool {
         !self.text.contains(['*', '?'])
     }
 

@@ -174,6 +174,8 @@ pub enum Condition {
         signal: SignalName,
         /// Silent for longer than this, in wall-clock time.
         longer_than_us: i64,
+        /// Whether every asset must have the signal: then the count begins at once, not at the first reading.
+        expected: bool,
     },
 }
 

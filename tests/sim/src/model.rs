@@ -10,7 +10,7 @@ use forewarn_engine::{Actions, Engine, EngineOptions};
 use forewarn_lake::ReadingsQuery;
 use forewarn_log::Log;
 use forewarn_state::State;
-use forewarn_types::{AlertTransition, Offset, Record, SeriesDef, Timestamp};
+use forewarn_types::{AlertTransition, Offset, ReadingFlags, Record, SeriesDef, Timestamp};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -201,7 +201,7 @@ impl Model {
                     found.id.index(),
                     found.time[at],
                     found.value[at].to_bits(),
-                    found.flags[at].to_byte(),
+                    stored(found.flags[at]),
                 )
             };
             rows.extend((0..found.time.len()).map(row));
@@ -227,7 +227,7 @@ impl Model {
         for (offset, record) in (0..).zip(&self.records) {
             let Record::Readings(batch) = record.as_ref() else { continue };
             for row in batch.rows().filter(|row| wanted(row.series.index())) {
-                rows.push((offset, row.series.index(), row.time.0, row.value.to_bits(), row.flags.to_byte()));
+                rows.push((offset, row.series.index(), row.time.0, row.value.to_bits(), stored(row.flags)));
             }
         }
         rows.sort_unstable();
@@ -321,4 +321,9 @@ fn offsets_of(objects: &Objects, path: &str) -> Result<Vec<i64>, String> {
         offsets.extend_from_slice(batch.column(0).as_primitive::<Int64Type>().values());
     }
     Ok(offsets)
+}
+
+/// What the lake keeps of a reading's flags: that its time lay ahead of its arrival is seen from the two times.
+const fn stored(flags: ReadingFlags) -> u8 {
+    ReadingFlags::new(flags.quality(), flags.is_late()).to_byte()
 }

@@ -5,7 +5,9 @@ use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use forewarn_types::{AlertState, CommandAction, OperatorCommand, Record, Timestamp, parse_duration_us};
+use forewarn_types::{
+    AlertState, CommandAction, OperatorCommand, Record, Timestamp, Transition, parse_duration_us,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -154,12 +156,41 @@ async fn act(
         time: api.clock.now(),
     };
     api.judged().await?;
-    check_state(state_of(api, alert)?, &command.action)?;
-    api.log.append(Record::Command(command)).await?;
+    let state = state_of(api, alert)?;
+    if let Err(problem) = check_state(state, &command.action) {
+        let acknowledges = command.action == CommandAction::Acknowledge;
+        let problem = if acknowledges { by_whom(api, &command).unwrap_or(problem) } else { problem };
+        if acknowledges && command.comment.is_some() {
+            api.log
+                .append(Record::Command(OperatorCommand { action: CommandAction::Comment, ..command }))
+                .await?;
+        }
+        return Err(problem);
+    }
+    api.log.append(Record::Command(command.clone())).await?;
     // The record is durable from here on, so what follows is no failure any more: at worst the effect is not
     // visible yet.
-    let answer = if api.judged().await.is_ok() { Acted::Done } else { Acted::Stored };
-    detail(api, alert).map(answer)
+    if api.judged().await.is_err() {
+        return detail(api, alert).map(Acted::Stored);
+    }
+    // The engine carries out the first of several; the others learn whose it was.
+    match by_whom(api, &command) {
+        Some(problem) if command.action == CommandAction::Acknowledge => Err(problem),
+        _ => detail(api, alert).map(Acted::Done),
+    }
+}
+
+/// That the alert was acknowledged by somebody else, with who and when; `None` if it was not.
+fn by_whom(api: &ApiState, command: &OperatorCommand) -> Option<Problem> {
+    let state = api.state.read();
+    let steps = &state.alerts().get(command.alert)?.steps;
+    let step = steps.iter().rev().find(|step| step.transition == Transition::Acknowledged)?;
+    let actor = step.actor.as_deref().filter(|actor| *actor != command.actor)?;
+    let kept = if command.comment.is_some() { "; your comment is kept" } else { "" };
+    Some(
+        Problem::conflict(format!("{actor} acknowledged the alert at {}{kept}", step.time))
+            .hint("to add a comment only, use POST …/comment"),
+    )
 }
 
 /// Refuses what cannot have an effect. The engine decides in the end; this tells the operator at once.

@@ -114,6 +114,45 @@ async fn operators_see_the_effect_of_what_they_do() {
     server.stop().await;
 }
 
+/// The fault: all of them got 200, and the comments of the others were lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_who_acknowledge_one_does_and_the_others_learn_who() {
+    let server = Server::start().await;
+    let alert = raised("hot", 1);
+    let path = format!("/v1/alerts/{}/acknowledge", alert.alert);
+    server.alert(alert.clone()).await;
+    let names = ["anna", "bert", "carl", "dora"];
+    let posts = names.map(|name| {
+        let (server, path) = (&server, &path);
+        let body = format!(r#"{{"actor":"{name}","comment":"{name} looks"}}"#);
+        async move { server.post(path, body).await }
+    });
+    let answers = futures::future::join_all(posts).await;
+    let winners: Vec<&str> = names
+        .into_iter()
+        .zip(&answers)
+        .filter(|(_, answer)| answer.status == 200)
+        .map(|(name, _)| name)
+        .collect();
+    let [winner] = winners[..] else { panic!("{winners:?} have all acknowledged it") };
+    for answer in answers.iter().filter(|answer| answer.status != 200) {
+        assert_eq!(answer.status, 409, "{}", answer.text());
+        let expected =
+            format!("{winner} acknowledged the alert at 2026-01-01T12:00:00Z; your comment is kept");
+        assert!(answer.text().contains(&expected), "{}", answer.text());
+    }
+    // Who comes later learns the same, and is heard too.
+    let late = server.post(&path, r#"{"actor":"emil","comment":"emil looks"}"#).await;
+    assert!(late.status == 409 && late.text().contains(winner), "{}", late.text());
+    server.get("/readyz").await;
+    let after = server.get(&format!("/v1/alerts/{}", alert.alert)).await.json();
+    let said: std::collections::BTreeSet<&str> =
+        after["transitions"].as_array().unwrap().iter().filter_map(|step| step["comment"].as_str()).collect();
+    assert_eq!(said, ["anna looks", "bert looks", "carl looks", "dora looks", "emil looks"].into());
+    assert_eq!(after["acknowledged_by"], winner);
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_resumes_without_loss_or_repetition() {
     let server = Server::start().await;

@@ -36,8 +36,18 @@ impl Alerts {
         let Some(alert) = self.open.get_mut(&key) else { return Ok(()) };
         let was_shelved = alert.shelved_until.is_some();
         let had_returned = alert.state == AlertState::Returned;
-        let transition =
-            alert.carry_out(action, command.time, shelf_is_full).map_err(|why| no_effect(&why))?;
+        let transition = match alert.carry_out(action, command.time, shelf_is_full) {
+            Ok(transition) => transition,
+            // Somebody else was faster: what this one has to say is kept all the same.
+            Err(_)
+                if *action == CommandAction::Acknowledge
+                    && alert.state == AlertState::Acknowledged
+                    && command.comment.is_some() =>
+            {
+                Transition::Commented
+            }
+            Err(why) => return Err(no_effect(&why)),
+        };
         match (was_shelved, alert.shelved_until.is_some()) {
             (false, true) => self.shelved += 1,
             (true, false) => self.shelved -= 1,

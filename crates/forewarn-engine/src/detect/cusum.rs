@@ -10,6 +10,7 @@
 use forewarn_spec::CusumParams;
 use serde::{Deserialize, Serialize};
 
+use super::gap::UsualGap;
 use super::judge::{Judge, Sample, Subject, Verdict, is_usable};
 use super::moments::Moments;
 use crate::message::number;
@@ -88,5 +89,16 @@ impl Judge for Cusum {
              deviations beyond the slack (one deviation: {scale}{unit}), limit {}",
             number(params.above)
         )
+    }
+}
+
+impl Cusum {
+    /// The running mean.
+    pub(crate) const fn usual(&self) -> f64 {
+        self.moments.mean()
+    }
+
+    pub(super) const fn gap_mut(&mut self) -> &mut UsualGap {
+        self.moments.gap_mut()
     }
 }

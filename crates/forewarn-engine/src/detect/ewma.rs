@@ -8,6 +8,7 @@
 use forewarn_spec::EwmaParams;
 use serde::{Deserialize, Serialize};
 
+use super::gap::UsualGap;
 use super::judge::{Judge, Sample, Subject, Verdict, is_usable};
 use super::moments::Moments;
 use crate::message::number;
@@ -83,5 +84,16 @@ impl Judge for Ewma {
              {mean}{unit} (one deviation: {scale}{unit}), limit {}",
             number(params.above)
         )
+    }
+}
+
+impl Ewma {
+    /// The running mean.
+    pub(crate) const fn usual(&self) -> f64 {
+        self.moments.mean()
+    }
+
+    pub(super) const fn gap_mut(&mut self) -> &mut UsualGap {
+        self.moments.gap_mut()
     }
 }

@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use forewarn_spec::LearnedLimitsParams;
 use serde::{Deserialize, Serialize};
 
-use super::judge::{Judge, Sample, Subject, Verdict, is_usable};
+use super::judge::{Judge, SCALE_FLOOR, Sample, Subject, Verdict, is_usable};
 use crate::message::number;
 pub(crate) use version_2::Version2;
 
@@ -38,6 +38,9 @@ const BASE_S: f64 = 300.0;
 /// Readings after an onset in which only an escalation is an onset, and without a score of 1 after which the
 /// episode is over.
 const QUIET_READINGS: u32 = 100;
+/// The envelope of a series that was constant takes in this part of its first move: a single one does not become
+/// usual.
+const CONSTANT_STEP: f64 = 0.02;
 /// An escalation: the score reaches this multiple of the episode's highest.
 const ESCALATION: f64 = 2.0;
 
@@ -94,24 +97,36 @@ struct Envelope {
 }
 
 impl Envelope {
-    /// How far `x` lies outside, in widths.
+    /// How far `x` lies outside, in widths. Of what was constant so far a move is held against the width that the
+    /// move will give it.
     fn exceed(&self, x: f64) -> f64 {
         let width = self.high - self.low;
         let outside = (x - self.high).max(self.low - x);
-        if outside > 0.0 && width > 0.0 { outside / width } else { 0.0 }
+        if outside <= 0.0 {
+            0.0
+        } else if width > 0.0 {
+            outside / width
+        } else if outside > SCALE_FLOOR * self.high.abs().max(x.abs()) {
+            1.0 / CONSTANT_STEP
+        } else {
+            0.0
+        }
     }
 
-    fn learn(&mut self, x: f64, seen: u32, shrink: f64, centre_rate: f64) {
+    fn learn(&mut self, x: f64, seen: u32, (shrink, centre_rate): (f64, f64), constant_step: f64) {
         let width = self.high - self.low;
         self.centre += centre_rate.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.centre);
         self.low += shrink * (self.centre - self.low);
         self.high -= shrink * (self.high - self.centre);
-        let cap = if seen > WARMUP && width > 0.0 { width } else { f64::INFINITY };
+        let step = |outside: f64| match (seen > WARMUP, width > 0.0) {
+            (true, true) => outside.min(width),
+            (true, false) => outside * constant_step,
+            (false, _) => outside,
+        };
         if x > self.high {
-            self.high += (x - self.high).min(cap);
-        }
-        if x < self.low {
-            self.low -= (self.low - x).min(cap);
+            self.high += step(x - self.high);
+        } else if x < self.low {
+            self.low -= step(self.low - x);
         }
     }
 }
@@ -252,6 +267,9 @@ impl Judge for LearnedLimits {
         let [value, seen, widths] = [sample.value, stray.number, stray.widths].map(number);
         let range = format!("{} … {}{unit}", number(stray.low), number(stray.high));
         let what = match stray.aspect {
+            Aspect::Value if stray.low == stray.high => {
+                format!("has moved from {}{unit}, at which it was constant", number(stray.low))
+            }
             Aspect::Value => format!("is {widths} widths {side} its learnt range {range}"),
             Aspect::ShortTermLevel => {
                 format!(", averaged {seen}{unit}, is {widths} widths {side} its learnt range {range}")
@@ -272,6 +290,11 @@ impl LearnedLimits {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open
+    }
+
+    /// The average of the last readings.
+    pub(crate) const fn usual(&self) -> f64 {
+        self.short
     }
 
     fn strongest(&self, numbers: [f64; 3]) -> Stray {
@@ -300,8 +323,10 @@ impl LearnedLimits {
             if dt_us != self.rates.dt_us {
                 self.rates = Rates::of(dt_us);
             }
-            for (envelope, x) in self.envelopes.iter_mut().zip(numbers) {
-                envelope.learn(x, self.seen, self.rates.shrink, self.rates.centre);
+            // At a new level each hour of the week lies off its profile once, and that is one move.
+            let steps = [CONSTANT_STEP, CONSTANT_STEP, 1.0];
+            for ((envelope, x), step) in self.envelopes.iter_mut().zip(numbers).zip(steps) {
+                envelope.learn(x, self.seen, (self.rates.shrink, self.rates.centre), step);
             }
         }
         self.profile.learn(hour, numbers[0], self.seen, &self.rates);

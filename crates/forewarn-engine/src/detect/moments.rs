@@ -1,12 +1,13 @@
 //! The running mean and deviation of a series, which the classical detectors hold a reading against.
 //!
 //! With d = x − mean: mean += a·d, variance = (1 − a)·(variance + a·d²). The rate a is 2 / (N + 1) for a
-//! memory of N readings, 1 − exp(−dt / T) for one of the duration T, and never below 1/n for the n-th
+//! memory of N readings, 1 − exp(−dt / T) for one of the duration T, where dt is at most ten usual gaps, and never below 1/n for the n-th
 //! reading.
 
 use forewarn_spec::Baseline;
 use serde::{Deserialize, Serialize};
 
+use super::gap::UsualGap;
 use super::judge::{SCALE_FLOOR, WARMUP_READINGS};
 
 /// How long a series is watched at least before it is judged, however many readings it sends.
@@ -22,6 +23,8 @@ pub struct Moments {
     last_us: i64,
     mean: f64,
     variance: f64,
+    #[serde(default)]
+    gap: UsualGap,
 }
 
 impl Moments {
@@ -33,8 +36,12 @@ impl Moments {
 
     /// Whether a reading of that time may be learnt: it is newer than the last.
     #[must_use]
-    pub const fn is_new(&self, time_us: i64) -> bool {
-        self.seen == 0 || time_us > self.last_us
+    pub fn is_new(&self, time_us: i64) -> bool {
+        self.seen == 0 || self.gap.stands_for(self.last_us, time_us).is_some()
+    }
+
+    pub(super) const fn gap_mut(&mut self) -> &mut UsualGap {
+        &mut self.gap
     }
 
     /// Whether enough has been seen to judge a reading of that time: 200 readings, and an hour.
@@ -59,8 +66,8 @@ impl Moments {
     /// reading of that time counts. A time that is not newer counts in full.
     #[must_use]
     pub fn share(&self, time_us: i64) -> f64 {
-        let dt = time_us.saturating_sub(self.last_us) as f64;
-        if dt > 0.0 { (dt / BASE_US).min(1.0) } else { 1.0 }
+        let us = self.gap.stands_for(self.last_us, time_us).unwrap_or(0) as f64;
+        if us > 0.0 { (us / BASE_US).min(1.0) } else { 1.0 }
     }
 
     /// Learns a reading, as if it lay no further than `clip` from the mean.
@@ -68,12 +75,12 @@ impl Moments {
         if self.seen == 0 {
             (self.first_us, self.mean) = (time_us, x);
         } else {
+            let us = self.gap.stands_for(self.last_us, time_us).unwrap_or(0);
             let rate = match baseline {
                 Baseline::Readings(readings) => 2.0 / (f64::from(readings) + 1.0),
-                Baseline::Duration(us) => {
-                    -(-(time_us.saturating_sub(self.last_us) as f64) / us as f64).exp_m1()
-                }
+                Baseline::Duration(memory_us) => -(-(us as f64) / memory_us as f64).exp_m1(),
             };
+            self.gap.learn(time_us.saturating_sub(self.last_us));
             let rate = rate.max(1.0 / f64::from(self.seen.saturating_add(1)));
             let distance = (x - self.mean).clamp(-clip, clip);
             self.mean += rate * distance;

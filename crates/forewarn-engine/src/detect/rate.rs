@@ -4,8 +4,10 @@
 //! score is 1 or more a rate enters as at most the limit.
 
 use forewarn_spec::RateParams;
+use forewarn_types::format_duration;
 use serde::{Deserialize, Serialize};
 
+use super::gap::UsualGap;
 use super::judge::{
     Judge, MEMORY_READINGS, SCALE_FLOOR, Sample, Subject, Verdict, WARMUP_READINGS, is_usable,
 };
@@ -27,6 +29,8 @@ pub struct RateOfChange {
     last_us: i64,
     last: f64,
     mean: f64,
+    #[serde(default)]
+    gap: UsualGap,
 }
 
 /// A rate of change beside its limit, both per second.
@@ -36,11 +40,21 @@ pub struct Change {
     pub rate: f64,
     /// How fast it may.
     pub limit: f64,
+    /// Whether it has not changed at all before.
+    pub was_constant: bool,
 }
 
 impl Default for RateOfChange {
     fn default() -> Self {
-        Self { seen: 0, calm: 0, open: false, last_us: i64::MIN, last: 0.0, mean: 0.0 }
+        Self {
+            seen: 0,
+            calm: 0,
+            open: false,
+            last_us: i64::MIN,
+            last: 0.0,
+            mean: 0.0,
+            gap: UsualGap::default(),
+        }
     }
 }
 
@@ -52,14 +66,16 @@ impl Judge for RateOfChange {
     /// over.
     fn judge(&mut self, params: &RateParams, sample: Sample) -> (Verdict, Change) {
         let Sample { time_us, value: x, late } = sample;
-        if !is_usable(x) || late || (self.seen > 0 && time_us <= self.last_us) {
+        let stands_for = self.gap.stands_for(self.last_us, time_us);
+        if !is_usable(x) || late || (self.seen > 0 && stands_for.is_none()) {
             return (Verdict::default(), Change::default());
         }
         let (mut verdict, mut change) = (Verdict::default(), Change::default());
-        if self.seen > 0 {
-            let rate = self.rate(time_us, x);
+        let gap_us = time_us.saturating_sub(self.last_us);
+        if self.seen > 0 && gap_us > 0 {
+            let rate = self.rate(params, gap_us, x);
             let limit = self.limit(params.above_per_s, rate);
-            change = Change { rate, limit };
+            change = Change { rate, limit, was_constant: params.above_per_s.is_none() && self.mean == 0.0 };
             if params.above_per_s.is_some() || self.seen > WARMUP_READINGS {
                 let score = if rate == 0.0 { 0.0 } else { rate / limit };
                 verdict = self.episode(score);
@@ -70,6 +86,9 @@ impl Judge for RateOfChange {
                 self.mean += a * (learnt - self.mean);
             }
         }
+        if self.seen > 0 {
+            self.gap.learn(gap_us);
+        }
         self.seen = self.seen.saturating_add(1);
         self.last_us = time_us;
         self.last = x;
@@ -78,20 +97,32 @@ impl Judge for RateOfChange {
 
     fn words(params: &RateParams, about: &Subject<'_>, change: &Change) -> String {
         let Subject { signal, unit, sample } = about;
+        let per = per(params.per_us);
+        let [rate, limit] =
+            [change.rate, change.limit].map(|per_s| number(per_s * params.per_us as f64 / 1e6));
+        let now = number(sample.value);
+        if change.was_constant {
+            return format!(
+                "{signal} changes by {rate}{unit} {per}, and was constant before; now {now}{unit}"
+            );
+        }
         let origin = if params.above_per_s.is_some() { "" } else { " (ten times its running mean)" };
-        format!(
-            "{signal} changes by {}{unit} a second, limit {}{unit} a second{origin}; now {}{unit}",
-            number(change.rate),
-            number(change.limit),
-            number(sample.value)
-        )
+        format!("{signal} changes by {rate}{unit} {per}, limit {limit}{unit} {per}{origin}; now {now}{unit}")
     }
 }
 
 impl RateOfChange {
-    /// The rate of change per second that a reading `x` at `time_us` makes.
-    fn rate(&self, time_us: i64, x: f64) -> f64 {
-        ((x - self.last) / (time_us.saturating_sub(self.last_us) as f64 / 1e6)).abs().min(f64::MAX)
+    /// The rate of change per second that a reading `x` makes `gap_us` after the last. Over less than a usual gap
+    /// it is not measured: a step of the last digit would be a steep climb. A counter that is lower than before
+    /// was reset, and has counted from 0 since.
+    fn rate(&self, params: &RateParams, gap_us: i64, x: f64) -> f64 {
+        let gap_us = gap_us.max(self.gap.us());
+        let change = if params.counter && x < self.last { x.max(0.0) } else { x - self.last };
+        (change / (gap_us as f64 / 1e6)).abs().min(f64::MAX)
+    }
+
+    pub(super) const fn gap_mut(&mut self) -> &mut UsualGap {
+        &mut self.gap
     }
 
     /// The limit that a rate of `rate` is held against, per second.
@@ -117,5 +148,16 @@ impl RateOfChange {
             verdict.clear = true;
         }
         verdict
+    }
+}
+
+/// A time in which changes are counted, in words.
+fn per(us: i64) -> String {
+    match us {
+        1_000_000 => "a second".to_owned(),
+        60_000_000 => "a minute".to_owned(),
+        3_600_000_000 => "an hour".to_owned(),
+        86_400_000_000 => "a day".to_owned(),
+        _ => format!("in {}", format_duration(us)),
     }
 }

@@ -3,12 +3,13 @@
 //!
 //! With d = x − median: score = |d| / (limit · 1.4826 · mad); then mad += a·(|d| − mad), median +=
 //! 2.5·a·mad·sign(d). The rate a is 2 / (N + 1) for a memory of N readings, 1 − exp(−dt / T) for one of the
-//! duration T, and never below 1/n for the n-th reading. While the score is 1 or more, |d| enters as at most
+//! duration T, where dt is at most ten usual gaps, and never below 1/n for the n-th reading. While the score is 1 or more, |d| enters as at most
 //! 4 · 1.4826 · mad: an outlier teaches little, a lasting shift is learnt in time.
 
 use forewarn_spec::{Baseline, RobustZParams};
 use serde::{Deserialize, Serialize};
 
+use super::gap::UsualGap;
 use super::judge::{Judge, SCALE_FLOOR, Sample, Subject, Verdict, WARMUP_READINGS, is_usable};
 use crate::message::number;
 
@@ -27,6 +28,8 @@ pub struct RobustZ {
     last_us: i64,
     median: f64,
     mad: f64,
+    #[serde(default)]
+    gap: UsualGap,
 }
 
 /// What a reading is held against.
@@ -40,7 +43,7 @@ pub struct Deviation {
 
 impl Default for RobustZ {
     fn default() -> Self {
-        Self { seen: 0, open: false, last_us: i64::MIN, median: 0.0, mad: 0.0 }
+        Self { seen: 0, open: false, last_us: i64::MIN, median: 0.0, mad: 0.0, gap: UsualGap::default() }
     }
 }
 
@@ -55,7 +58,8 @@ impl Judge for RobustZ {
         if !is_usable(x) {
             return (Verdict::default(), reason);
         }
-        let learn = !late && (self.seen == 0 || time_us > self.last_us);
+        let stands_for = self.gap.stands_for(self.last_us, time_us).filter(|_| !late);
+        let learn = stands_for.is_some() || (!late && self.seen == 0);
         let distance = x - self.median;
         let score = (self.seen >= WARMUP_READINGS)
             .then(|| if distance == 0.0 { 0.0 } else { distance.abs() / (params.above * reason.scale) });
@@ -68,7 +72,7 @@ impl Judge for RobustZ {
         if learn {
             let strays = score.is_some_and(|score| score >= 1.0);
             let clip = if strays { CLIP * reason.scale } else { f64::INFINITY };
-            self.learn(params.baseline, time_us, x, clip);
+            self.learn(params.baseline, (time_us, stands_for.unwrap_or(0)), x, clip);
         }
         (verdict, reason)
     }
@@ -109,15 +113,17 @@ impl RobustZ {
         self.open
     }
 
-    fn learn(&mut self, baseline: Baseline, time_us: i64, x: f64, clip: f64) {
+    pub(super) const fn gap_mut(&mut self) -> &mut UsualGap {
+        &mut self.gap
+    }
+
+    fn learn(&mut self, baseline: Baseline, (time_us, us): (i64, i64), x: f64, clip: f64) {
         if self.seen == 0 {
             self.median = x;
         } else {
             let rate = match baseline {
                 Baseline::Readings(readings) => 2.0 / (f64::from(readings) + 1.0),
-                Baseline::Duration(us) => {
-                    -(-(time_us.saturating_sub(self.last_us) as f64) / us as f64).exp_m1()
-                }
+                Baseline::Duration(memory_us) => -(-(us as f64) / memory_us as f64).exp_m1(),
             };
             let rate = rate.max(1.0 / f64::from(self.seen.saturating_add(1)));
             let distance = x - self.median;
@@ -125,6 +131,7 @@ impl RobustZ {
             if distance != 0.0 {
                 self.median += 2.5 * rate * self.mad * distance.signum();
             }
+            self.gap.learn(time_us.saturating_sub(self.last_us));
         }
         self.seen = self.seen.saturating_add(1);
         self.last_us = time_us;

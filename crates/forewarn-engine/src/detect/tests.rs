@@ -7,6 +7,7 @@ mod cusum;
 mod ewma;
 mod learned_limits;
 mod moments;
+mod time;
 
 use forewarn_spec::{Baseline, RateParams, RobustZParams};
 
@@ -51,7 +52,7 @@ fn robust_z(baseline: Baseline) -> Bench<RobustZ> {
 }
 
 fn rate(above_per_s: Option<f64>) -> Bench<RateOfChange> {
-    Bench::new(RateParams { above_per_s })
+    Bench::new(RateParams { above_per_s, per_us: S, counter: false })
 }
 
 #[test]

@@ -254,3 +254,24 @@ fn silence_is_counted_from_the_newest_arrival_though_the_clock_was_set_back_with
         assert_eq!(brief(&rig.tick(20_400)), [(T::Reraised, Unacknowledged, 20_303)], "restart: {restart}");
     }
 }
+
+/// The fault: it said that the value had come back, where a new level had been learnt.
+#[test]
+fn an_alert_that_ends_says_whether_the_value_came_back_or_the_new_level_was_learnt() {
+    const SPREAD: &str = "rules:
+  - { name: spread, assets: '**', deviation: { signal: x, method: robust_z, baseline: 1h, above: 6.0 }, severity: major }";
+    for (stays, expected) in [(false, "x 50 is back to what is usual"), (true, "has not come back to 5")] {
+        let mut rig = Rig::new(SPREAD, &[("p", "x")]);
+        let value = |time: i64| 50.0 + (time % 7) as f64;
+        let mut told = Vec::new();
+        for time in 0..40_000 {
+            let off = time >= 10_000 && (stays || time < 10_003);
+            let x = if time == 10_003 && !stays { 50.0 } else { value(time) + if off { 60.0 } else { 0.0 } };
+            told.extend(rig.read("p", "x", time, x));
+        }
+        assert_eq!(told.iter().map(|one| one.transition).collect::<Vec<_>>(), [T::Raised, T::Returned]);
+        assert!(told[1].message.contains(expected), "{}", told[1].message);
+        let minutes = (told[1].time.0 - told[0].time.0) / 60_000_000;
+        assert!(if stays { minutes > 5 } else { minutes == 0 }, "{minutes} min");
+    }
+}

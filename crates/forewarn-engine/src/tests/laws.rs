@@ -223,6 +223,26 @@ proptest! {
         prop_assert_eq!(by_alert(one), by_alert(other));
     }
 
+    /// All at once: other requests, other orders within samples, restarts between any two records.
+    #[test]
+    fn alerts_do_not_depend_on_how_readings_are_sent_nor_on_restarts(
+        happenings in happenings(400), batches in (1usize..60, 1usize..60),
+        keys in prop::collection::vec(any::<u32>(), 1..40), restarts in prop::collection::vec(any::<bool>(), 1..30),
+    ) {
+        let mut undisturbed = bounded_engine(1, 100);
+        let expected = run(&mut undisturbed, &records(&happenings, batches.0, true));
+        let mut engine = bounded_engine(3, 100);
+        let mut told = Vec::new();
+        for (record, restart) in records(&happenings, batches.1, true).iter().zip(restarts.iter().cycle()) {
+            if *restart {
+                engine = Engine::restore(&engine.snapshot().unwrap()).unwrap();
+            }
+            told.extend(run(&mut engine, &[shuffled(record, &keys)]));
+        }
+        prop_assert!(!expected.is_empty());
+        prop_assert_eq!(by_alert(expected), by_alert(told));
+    }
+
     #[test]
     fn shards_change_nothing(happenings in happenings(700), batch in 1usize..200) {
         let records = records(&happenings, batch, true);

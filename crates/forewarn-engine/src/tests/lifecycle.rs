@@ -324,3 +324,16 @@ fn snapshots_keep_every_bit_of_numbers_that_are_not_finite() {
     let back: Vec<f64> = rmp_serde::from_slice(&rmp_serde::to_vec(&numbers.to_vec()).unwrap()).unwrap();
     assert_eq!(back.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), numbers.map(f64::to_bits));
 }
+
+#[test]
+fn who_acknowledges_too_late_is_heard_all_the_same() {
+    let mut rig = rig();
+    let raised = rig.read("a", "x", 0, 2.0);
+    assert_eq!(
+        brief(&rig.command(&raised[0], CommandAction::Acknowledge, 5)),
+        [(T::Acknowledged, Acknowledged, 5)]
+    );
+    let second = rig.command(&raised[0], CommandAction::Acknowledge, 6);
+    assert_eq!(brief(&second), [(T::Commented, Acknowledged, 6)]);
+    assert_eq!(second[0].comment.as_deref(), Some("seen"));
+}

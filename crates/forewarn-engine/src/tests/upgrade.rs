@@ -63,7 +63,10 @@ fn a_snapshot_of_version_2_goes_on_as_if_nothing_had_happened() {
     assert!(!run(&mut fresh, 0, before).is_empty());
     assert!(fresh.open_alerts() > 0, "the snapshot holds open alerts");
     let mut restored = Engine::restore(VERSION_2).unwrap();
-    assert_eq!(restored.snapshot().unwrap(), fresh.snapshot().unwrap());
+    // Version 2 does not say at which level an episode began.
+    let mut as_version_2 = Engine::restore(&fresh.snapshot().unwrap()).unwrap();
+    as_version_2.shards.iter_mut().for_each(crate::shard::Shard::forget_levels);
+    assert_eq!(restored.snapshot().unwrap(), as_version_2.snapshot().unwrap());
     let expected = run(&mut fresh, before.len(), after);
     assert_eq!(run(&mut restored, before.len(), after), expected);
     for rule in ["both", "jump", "learnt", "spread", "silent"] {

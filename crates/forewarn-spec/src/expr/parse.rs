@@ -54,6 +54,9 @@ fn stray(token: &Token, span: Range<usize>) -> ExprError {
     let hint = match token {
         Token::Name(name) if name.eq_ignore_ascii_case("and") => "write `&&`",
         Token::Name(name) if name.eq_ignore_ascii_case("or") => "write `||`",
+        Token::Name(name) if name.eq_ignore_ascii_case("in") => {
+            "there is no `in`; write `state == 1.0 || state == 2.0`"
+        }
         Token::Close => "a `)` has no `(` before it",
         _ => "an operator such as `&&` or `>` may be missing before this",
     };
@@ -176,6 +179,10 @@ impl Parser {
                 self.make(Node::Bool(name == "true"), Type::Bool, span)
             }
             Token::Name(name) if self.take(&Token::Open) => self.call(&name, span),
+            Token::Name(name) if name.eq_ignore_ascii_case("not") && self.value_follows() => {
+                Err(ExprError::new(span, "`not` is not an operator")
+                    .hint("write `!` before a condition, as in `!(running > 0.5)`"))
+            }
             Token::Name(name) | Token::Quoted(name) => self.signal(&name, span),
             Token::Open => {
                 let inner = self.ternary()?;
@@ -185,6 +192,12 @@ impl Parser {
             _ => Err(ExprError::new(span, "a value is expected here")
                 .hint("a signal, a number, or something in parentheses")),
         }
+    }
+
+    /// Whether a name or a number is next, which cannot follow on a signal.
+    fn value_follows(&self) -> bool {
+        let next = self.tokens.get(self.at).map(|(token, _)| token);
+        matches!(next, Some(Token::Name(_) | Token::Quoted(_) | Token::Number(_)))
     }
 
     fn signal(&mut self, name: &str, span: Range<usize>) -> Result<Typed, ExprError> {
@@ -241,6 +254,12 @@ fn want(found: &Typed, ty: Type, what: &str) -> Result<(), ExprError> {
     let error =
         ExprError::new(found.span.clone(), format!("{what} must be a {ty}, but this is a {}", found.ty));
     Err(match (ty, found.ty) {
+        (Type::Number, Type::Bool) if matches!(found.node, Node::Bool(_)) => error.hint(
+            "a signal is a number, 1 for true and 0 for false: write `> 0.5` for true, `< 0.5` for false",
+        ),
+        (Type::Bool, Type::Number) if matches!(found.node, Node::Signal(_)) => {
+            error.hint("a signal is a number, 1 for true and 0 for false: compare it, as in `… > 0.5`")
+        }
         (Type::Bool, Type::Duration) => error.hint("compare it with something: `… > 0s`"),
         (Type::Bool, _) => error.hint("compare it with something: `… > 0.0`"),
         _ => error,

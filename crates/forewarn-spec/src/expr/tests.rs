@@ -64,9 +64,40 @@ fn messages_name_the_place_and_the_way_out() {
             "a && b > 1",
             0..1,
             "an operand of `&&` must be a true-or-false, but this is a number",
+            Some("a signal is a number, 1 for true and 0 for false: compare it, as in `… > 0.5`"),
+        ),
+        (
+            "running == true",
+            11..15,
+            "an operand of `==` must be a number, but this is a true-or-false",
+            Some(
+                "a signal is a number, 1 for true and 0 for false: write `> 0.5` for true, `< 0.5` for false",
+            ),
+        ),
+        (
+            "not running",
+            0..3,
+            "`not` is not an operator",
+            Some("write `!` before a condition, as in `!(running > 0.5)`"),
+        ),
+        (
+            "!running",
+            1..8,
+            "the operand of `!` must be a true-or-false, but this is a number",
+            Some("a signal is a number, 1 for true and 0 for false: compare it, as in `… > 0.5`"),
+        ),
+        (
+            "state in (1,2)",
+            6..8,
+            "the expression should end here",
+            Some("there is no `in`; write `state == 1.0 || state == 2.0`"),
+        ),
+        (
+            "a + 1 && b > 1",
+            0..5,
+            "an operand of `&&` must be a true-or-false, but this is a number",
             Some("compare it with something: `… > 0.0`"),
         ),
-        ("a > true", 4..8, "an operand of `>` must be a number, but this is a true-or-false", None),
         ("sqr(a)", 0..3, "unknown function 'sqr'", Some("did you mean 'sqrt'?")),
         ("not (a > 1)", 0..3, "unknown function 'not'", Some("write `!`")),
         (
@@ -91,7 +122,7 @@ fn messages_name_the_place_and_the_way_out() {
             "a ? 1 : 2",
             0..1,
             "the condition before `?` must be a true-or-false, but this is a number",
-            Some("compare it with something: `… > 0.0`"),
+            Some("a signal is a number, 1 for true and 0 for false: compare it, as in `… > 0.5`"),
         ),
     ] {
         let error = Expr::parse(text).unwrap_err();

@@ -2,7 +2,7 @@
 
 use super::known::Known;
 use crate::diagnostics::Report;
-use crate::expr::{Expr, Type};
+use crate::expr::{Expr, Node, Type};
 use crate::yaml::field::{Kind, Text};
 use crate::yaml::kinds::{Formula, Truth};
 
@@ -29,10 +29,22 @@ pub(super) fn expression<K: Expression>(
     match Expr::parse(&text.value) {
         Ok(expr) if expr.ty() == K::TYPE => {
             known.check_expr(text, &expr, report);
+            if let Some(name) = name_with_minus(&text.value) {
+                let hint = format!("if '{name}' is one signal, put its name in backticks: `{name}`");
+                report.warn(text, format!("'{name}' is read as a difference of two signals"), Some(hint));
+            }
             Some(expr)
         }
         Ok(expr) => {
-            report.on(text, format!("this must be a {}, but it is a {}", K::TYPE, expr.ty()), None);
+            let hint = match (K::TYPE, expr.ty()) {
+                (Type::Bool, Type::Number) if matches!(expr.ast(), Node::Signal(_)) => Some(format!(
+                    "a signal is a number, 1 for true and 0 for false: write `{} > 0.5`",
+                    expr.source().trim()
+                )),
+                (Type::Bool, _) => Some("compare it with something, as in `… > 0.0`".to_owned()),
+                _ => None,
+            };
+            report.on(text, format!("this must be a {}, but it is a {}", K::TYPE, expr.ty()), hint);
             None
         }
         Err(error) => {
@@ -40,4 +52,21 @@ pub(super) fn expression<K: Expression>(
             None
         }
     }
+}
+
+/// The first two names in `text` with nothing but a minus between them, outside of backticks: a name of many a
+/// plant looks like that.
+fn name_with_minus(text: &str) -> Option<&str> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    let bare = text.split('`').step_by(2);
+    bare.into_iter().find_map(|piece| {
+        piece.match_indices('-').find_map(|(at, _)| {
+            let before = piece[..at].char_indices().rev().find(|(_, c)| !is_part(*c));
+            let start = before.map_or(0, |(place, c)| place + c.len_utf8());
+            let after = &piece[at + 1..];
+            let end = at + 1 + after.find(|c| !is_part(c)).unwrap_or(after.len());
+            let begins = |text: &str| text.starts_with(|c: char| c.is_alphabetic() || c == '_');
+            (begins(&piece[start..at]) && begins(after)).then(|| &piece[start..end])
+        })
+    })
 }

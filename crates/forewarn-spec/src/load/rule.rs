@@ -69,6 +69,10 @@ struct RawMissing {
     signal: Text<SignalText>,
     /// The longest silence, in wall-clock time, that is no alert.
     longer_than: Text<PositiveDuration>,
+    /// Whether every asset that matches must have the signal: then silence counts from the start, and not from
+    /// the first reading. An asset is known by its readings, or by its path in `assets` if that has no wildcard.
+    #[schemars(extend("default" = false))]
+    expected: Option<bool>,
 }
 
 const KEYS_OF_WHEN: [&str; 4] = ["for", "until", "clear_for", "tolerance"];
@@ -161,6 +165,7 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
         return Some(Condition::Missing {
             signal: known.check_name(&missing.signal, report),
             longer_than_us,
+            expected: missing.expected.unwrap_or(false),
         });
     }
     let (signal, detector) = match (&raw.rate, &raw.deviation) {
@@ -206,6 +211,8 @@ fn canonical(condition: &Condition) -> String {
             format!("when {when} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance}")
         }
         Condition::Detector { signal, detector } => detector.canonical(signal),
-        Condition::Missing { signal, longer_than_us } => format!("missing {signal} {longer_than_us}"),
+        Condition::Missing { signal, longer_than_us, expected } => {
+            format!("missing {signal} {longer_than_us}{}", if *expected { " expected" } else { "" })
+        }
     }
 }

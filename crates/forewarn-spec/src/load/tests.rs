@@ -70,6 +70,25 @@ fn a_condition_that_can_never_hold_is_a_warning_with_its_place() {
 }
 
 #[test]
+fn a_name_with_a_minus_is_said_to_be_read_as_a_difference() {
+    let rule = |when: &str| {
+        let text = format!(
+            "pipeline: p\nrules:\n  - {{ name: r, assets: \"**\", when: \"{when}\", severity: major }}\n"
+        );
+        let found = pipelines(&text);
+        found.map(|found| found.warnings.0.iter().map(|one| one.message.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(rule("temp-in > 3").unwrap(), ["'temp-in' is read as a difference of two signals"]);
+    for fine in ["temp - out > 3", "`temp-in` > 3", "x-1 > 3", "-x > 3", "(a)-(b) > 3"] {
+        assert_eq!(rule(fine).unwrap(), [""; 0], "{fine}");
+    }
+    let mistake = rule("running").unwrap_err().0.remove(0);
+    assert_eq!(mistake.message, "this must be a true-or-false, but it is a number");
+    let hint = "a signal is a number, 1 for true and 0 for false: write `running > 0.5`";
+    assert_eq!(mistake.hint.as_deref(), Some(hint));
+}
+
+#[test]
 fn a_mistake_is_shown_where_it_is() {
     let text = format!(
         "{RULE_HEAD}  - {{ name: hot, assets: \"**\", when: \"temprature > 90.0\", severity: major }}\n"
