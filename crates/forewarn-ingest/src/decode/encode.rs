@@ -23,6 +23,27 @@ pub(super) fn part(text: &str, out: &mut String) {
     encode(text, out, |_, c| is_word(c) || "_-.".contains(c));
 }
 
+/// `text` as levels of an asset path; `/` parts them.
+#[must_use]
+pub fn asset_levels(text: &str) -> String {
+    let mut path = String::with_capacity(text.len());
+    for (index, part) in text.split('/').enumerate() {
+        path.push_str(if index > 0 { "/" } else { "" });
+        level(part, &mut path);
+    }
+    path
+}
+
+/// `text` as a signal's name, in which each character is what it was or is written.
+#[must_use]
+pub fn signal_text(text: &str) -> String {
+    let mut name = String::with_capacity(text.len());
+    encode(text, &mut name, |index, c| {
+        if index == 0 { c.is_alphabetic() || c == '_' } else { is_word(c) || "_-.:".contains(c) }
+    });
+    name
+}
+
 fn encode(text: &str, out: &mut String, keeps: impl Fn(usize, char) -> bool) {
     for (index, (at, c)) in text.char_indices().enumerate() {
         // What looks like a written character is none.

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 
 use super::accepted::Accepted;
 use super::counters::Reason;
+use super::held::Held;
 use super::limits::IntakeLimits;
 use super::origins::Origins;
 use super::state::Memory;
@@ -36,6 +37,7 @@ pub(super) struct Judge<'a> {
     latest: i64,
     table: &'a RwLock<SeriesTable>,
     names: Vec<Name>,
+    held: &'a Held,
     /// Why a name was refused last.
     last_refusal: Arc<str>,
     /// Rejections by reason.
@@ -50,6 +52,7 @@ impl<'a> Judge<'a> {
         limits: &IntakeLimits,
         table: &'a RwLock<SeriesTable>,
         origins: &Origins,
+        held: &'a Held,
     ) -> Self {
         let known = table.read();
         let of_name = |(index, (asset, signal)): (usize, &(Box<str>, Box<str>))| match known
@@ -71,6 +74,7 @@ impl<'a> Judge<'a> {
             latest,
             table,
             names,
+            held,
             last_refusal,
             rejected: [0; Reason::COUNT],
             outcome: Accepted::default(),
@@ -97,7 +101,7 @@ impl<'a> Judge<'a> {
         };
         let time = if sent == NO_TIME {
             self.stamp(memory.newest(id))
-        } else if memory.is_known(id, sent, value) {
+        } else if memory.is_known(id, sent, value) || self.held.contains(id, sent, value) {
             self.outcome.duplicates += 1;
             return;
         } else {
