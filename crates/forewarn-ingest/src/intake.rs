@@ -98,8 +98,8 @@ impl Intake {
         Ok(accepted)
     }
 
-    /// Which readings of a batch may be stored already, though the intake does not remember them: those that are
-    /// not newer than their series' newest.
+    /// Which readings of a batch may be stored already, though the intake does not remember them: those that
+    /// are not newer than their series' newest.
     #[must_use]
     pub fn unsure(&self, batch: &RawBatch) -> Unsure {
         let memory = self.memory.lock();

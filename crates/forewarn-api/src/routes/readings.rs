@@ -84,8 +84,8 @@ pub(crate) struct PostQuery {
     /// histories. Not before 1970.
     #[param(value_type = Option<String>)]
     min_time: Option<TimeInput>,
-    /// With `true` these readings are a history that may have been sent before: those that are stored count as
-    /// duplicates, however long ago they came. Without it the newest two million are remembered.
+    /// With `true` these readings are a history that may have been sent before: those that are stored count
+    /// as duplicates, however long ago they came. Without it the newest two million are remembered.
     history: Option<bool>,
 }
 
@@ -144,8 +144,8 @@ async fn decoded(
     off_thread(body.len(), move || decode(&body)).await?.map_err(|error| problems::ingest(&error))
 }
 
-/// The readings that lake and log hold where those of a batch would go, if the intake is not sure of them. They are
-/// asked for in pieces, as what is stored may be much more than what is sent.
+/// The readings that lake and log hold where those of a batch would go, if the intake is not sure of them.
+/// They are asked for in pieces, as what is stored may be much more than what is sent.
 async fn stored_before(api: &ApiState, batch: &RawBatch) -> Result<Held, Problem> {
     let Unsure { series, times } = api.intake.unsure(batch);
     let mut held = Held::default();

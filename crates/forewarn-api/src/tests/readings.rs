@@ -307,7 +307,8 @@ async fn a_history_that_is_sent_again_is_recognised_beyond_the_memory_of_the_int
         .collect();
     let first = server.post("/v1/readings?history=true", history.clone()).await.json();
     assert_eq!((&first["accepted"], &first["duplicate"]), (&150.into(), &0.into()), "{first}");
-    // The intake of these tests remembers 64 readings. What is older stands in the lake, or in the log behind it.
+    // The intake of these tests remembers 64 readings. What is older stands in the lake, or in the log behind
+    // it.
     server.lake.flush().await.unwrap();
     let more = r#"{"asset":"p","signal":"t","time":"2026-01-01T00:00:30Z","value":7}"#;
     assert_eq!(server.post("/v1/readings", more).await.json()["accepted"], 1);

@@ -1,6 +1,8 @@
 //! Texts as parts of names. What a name may not hold is written as `_xHEX_`, the number of the character, as
 //! SQL does with names in XML (ISO 9075-14): so different texts stay different, and each can be read back.
 
+use std::fmt::Write as _;
+
 use forewarn_types::is_word;
 
 /// Appends one level of an asset path that says `text`.
@@ -50,9 +52,8 @@ fn encode(text: &str, out: &mut String, keeps: impl Fn(usize, char) -> bool) {
         if keeps(index, c) && !(c == '_' && is_escape(text.get(at + 1..).unwrap_or(""))) {
             out.push(c);
         } else {
-            out.push_str("_x");
-            out.push_str(&format!("{:X}", u32::from(c)));
-            out.push('_');
+            // Writing to a string cannot fail.
+            let _ = write!(out, "_x{:X}_", u32::from(c));
         }
     }
 }

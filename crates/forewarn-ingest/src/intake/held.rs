@@ -1,7 +1,8 @@
-//! Readings that are stored since longer than the intake remembers: who imports a history once more is told so.
+//! Readings that are stored since longer than the intake remembers: who imports a history once more is told
+//! so.
 //!
-//! The memory of repetitions is bounded. Beyond it the lake knows what it holds, but asking it takes time, so that
-//! only imports do, and only for readings that are not newer than their series.
+//! The memory of repetitions is bounded. Beyond it the lake knows what it holds, but asking it takes time, so
+//! that only imports do, and only for readings that are not newer than their series.
 
 use forewarn_types::SeriesId;
 use hashbrown::HashSet;

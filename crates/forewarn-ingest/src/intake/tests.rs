@@ -410,7 +410,8 @@ fn readings_arrive_by_the_injected_clock() {
 fn what_is_held_since_long_counts_as_duplicate() {
     let log = memory_log();
     let intake = intake_on(&log, 2);
-    let history: Vec<_> = (0..6).map(|row| (row % 2, 10 + row as i64, row as f64)).collect();
+    let history: Vec<_> =
+        (0..6_i32).map(|row| (usize::from(row % 2 == 1), i64::from(10 + row), f64::from(row))).collect();
     accept(&intake, &history);
     // The intake remembers the last two; those that are not newer than their series may be stored.
     let again = batch(&[&history[..], &[(0, 5, 1.0), (0, 20, 1.0), (3, 5, 1.0)]].concat());

@@ -40,8 +40,8 @@ impl TopicMap {
         Ok(Self { asset: template("asset", asset)?, signal: template("signal", signal)?, levels })
     }
 
-    /// Asset and signal of a topic; `None` if the filter does not match it. What a name may not hold is written as
-    /// in line protocol, so that different topics stay different.
+    /// Asset and signal of a topic; `None` if the filter does not match it. What a name may not hold is
+    /// written as in line protocol, so that different topics stay different.
     pub(super) fn map(&self, topic: &str) -> Option<(String, String)> {
         let captures = self.captures(topic)?;
         Some((asset_levels(&self.asset.fill(&captures)), signal_text(&self.signal.fill(&captures))))

@@ -86,7 +86,8 @@ pub(crate) struct ImportArgs {
     /// The zone of times that name none, such as `Europe/Oslo`; left out: UTC.
     #[arg(long)]
     timezone: Option<String>,
-    /// The unit of a time column that holds numbers; left out: the one in which they are times of this century.
+    /// The unit of a time column that holds numbers; left out: the one in which they are times of this
+    /// century.
     #[arg(long)]
     time_unit: Option<Unit>,
     /// The time of cycle 0, where the time column counts cycles.
@@ -95,7 +96,8 @@ pub(crate) struct ImportArgs {
     /// The time from a cycle to the next, such as `1h`.
     #[arg(long)]
     time_step: Option<String>,
-    /// The earliest time that readings may have; left out: limits.min_time of the server, which is 2000 by default.
+    /// The earliest time that readings may have; left out: limits.min_time of the server, which is 2000 by
+    /// default.
     #[arg(long, value_parser = parse_day)]
     min_time: Option<Timestamp>,
     /// The column that holds good, uncertain or bad.
