@@ -192,7 +192,7 @@ impl Server {
         .await
         .unwrap();
         let sources = sources(&clock);
-        let of_intake = IntakeLimits { min_time: YEAR_2000, ..IntakeLimits::default() };
+        let of_intake = IntakeLimits { min_time: YEAR_2000, duplicate_window: 64, ..IntakeLimits::default() };
         let api = Api::build(ApiComponents {
             intake: Arc::new(Intake::new(log.clone(), series, Arc::clone(&clock), of_intake)),
             sources: sources.clone(),

@@ -22,8 +22,8 @@ pub(super) fn expand(lists: &[String]) -> Result<Vec<String>, String> {
     Ok(names)
 }
 
-/// The columns that lists name, each with the name after `=` where there is one. What a column is called in full
-/// comes first, so that names may hold commas, equals signs and dots.
+/// The columns that lists name, each with the name after `=` where there is one. What a column is called in
+/// full comes first, so that names may hold commas, equals signs and dots.
 pub(super) fn resolve(
     lists: &[String],
     columns: &[ColumnInfo],

@@ -1,7 +1,7 @@
 //! Numbers as files hold them, with a decimal point or a decimal comma.
 
-/// The value of a text; `None` if it is no number with that sign. With a decimal comma, points may part thousands;
-/// where that is not clear (`1.234`) the text is no number.
+/// The value of a text; `None` if it is no number with that sign. With a decimal comma, points may part
+/// thousands; where that is not clear (`1.234`) the text is no number.
 pub(super) fn parse(text: &str, comma: bool) -> Option<f64> {
     if text.eq_ignore_ascii_case("true") {
         return Some(1.0);

@@ -146,7 +146,8 @@ impl Importer {
         self.bytes_total
     }
 
-    /// How many cells of signals were empty or held a word for that so far: no reading, and no mistake either.
+    /// How many cells of signals were empty or held a word for that so far: no reading, and no mistake
+    /// either.
     pub fn skipped_cells(&self) -> u64 {
         self.tally.skipped
     }

@@ -19,7 +19,8 @@ pub(super) struct Input {
     reader: Box<dyn BufRead + Send>,
     /// Bytes of the file that were read, packed as they are there.
     read: Arc<AtomicU64>,
-    /// What ends a line. A file without line feeds has carriage returns alone, as old Macs and some loggers write.
+    /// What ends a line. A file without line feeds has carriage returns alone, as old Macs and some loggers
+    /// write.
     end: u8,
     head: Vec<u8>,
     line: u64,

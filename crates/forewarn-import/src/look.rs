@@ -1,5 +1,5 @@
-//! The first look at a text file: all of it is read once, so that nothing depends on which rows come first. What it
-//! sees and nobody said is proposed, and done, and told.
+//! The first look at a text file: all of it is read once, so that nothing depends on which rows come first.
+//! What it sees and nobody said is proposed, and done, and told.
 
 use std::path::Path;
 
@@ -43,8 +43,9 @@ struct Count {
 /// What the times are.
 #[derive(Default)]
 struct Times {
-    /// The units that the numbers may have, and whether there is one.
-    unit: Option<Option<Unit>>,
+    /// Whether a time was a number, and the unit in which all of those are times of this century.
+    numbers: bool,
+    unit: Option<Unit>,
     day_first: u64,
     month_first: u64,
     last: Option<i64>,
@@ -131,7 +132,7 @@ impl Look {
     fn settle_times(&mut self, mapping: &ImportMapping, times: &Times) {
         self.descending = times.down > times.up;
         let said = mapping.time_format.is_some();
-        if let (Some(Some(unit)), None, None) = (times.unit, mapping.time_unit, &mapping.time_start)
+        if let (Some(unit), None, None) = (times.unit, mapping.time_unit, &mapping.time_start)
             && !said
         {
             let (unit, option) = match unit {
@@ -142,8 +143,8 @@ impl Look {
             };
             self.unit = Some(unit);
             self.notes.push(format!(
-                "the times are numbers that are times of this century in the unit {option}: reading them so; say \
-                 --time-unit if not"
+                "the times are numbers that are times of this century in the unit {option}: reading \
+                 them so; say --time-unit if not"
             ));
         }
         let (day, month) = (times.day_first, times.month_first);
@@ -188,10 +189,8 @@ impl Times {
     fn add(&mut self) {
         if self.text.parse::<f64>().is_ok() {
             let unit = unit_of(&self.text);
-            self.unit = Some(match self.unit {
-                Some(known) if known != unit => None,
-                _ => unit,
-            });
+            self.unit = if self.numbers && self.unit != unit { None } else { unit };
+            self.numbers = true;
             return;
         }
         match wall::shows_first(&self.text) {

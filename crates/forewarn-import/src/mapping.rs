@@ -56,8 +56,8 @@ pub struct ImportMapping {
     pub delimiter: Option<char>,
     /// What stands before the fraction of a number, `.` or `,`; by default that is seen from the numbers.
     pub decimal: Option<char>,
-    /// How many lines at the beginning of a text file are no rows; by default those that have fewer cells than all
-    /// that follow.
+    /// How many lines at the beginning of a text file are no rows; by default those that have fewer cells
+    /// than all that follow.
     pub skip: Option<u64>,
     /// Lines that begin with this are no rows; by default `#`, if the file begins with such a line.
     pub comment: Option<String>,

@@ -219,8 +219,8 @@ impl Plan {
             notes.push(match column.numbers {
                 0 => format!("column {name:?} holds no numbers and is left out"),
                 count => format!(
-                    "column {name:?} holds numbers in {count} of {cells} cells and is left out; say --signal for each \
-                     column that is a signal"
+                    "column {name:?} holds numbers in {count} of {cells} cells and is left out; say \
+                     --signal for each column that is a signal"
                 ),
             });
         }

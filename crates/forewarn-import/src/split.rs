@@ -31,17 +31,13 @@ pub(super) fn split(text: &str, cells: Cells, record: &mut StringRecord) -> Resu
     let mut rest = text;
     loop {
         let Some(quoted) = rest.strip_prefix('"') else {
-            match rest.split_once(delimiter) {
-                Some((cell, after)) => {
-                    record.push_field(cell);
-                    rest = after;
-                    continue;
-                }
-                None => {
-                    record.push_field(rest);
-                    return Ok(());
-                }
-            }
+            let Some((cell, after)) = rest.split_once(delimiter) else {
+                record.push_field(rest);
+                return Ok(());
+            };
+            record.push_field(cell);
+            rest = after;
+            continue;
         };
         let (cell, after) = unquote(quoted)?;
         record.push_field(&cell);

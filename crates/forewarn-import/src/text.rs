@@ -87,8 +87,8 @@ impl TextRows {
         Ok(Step::End)
     }
 
-    /// The row that begins with `line`, in which a quote is open, and goes on in the lines that follow. If no quote
-    /// closes it so that a row of all columns comes out, only this line is lost.
+    /// The row that begins with `line`, in which a quote is open, and goes on in the lines that follow. If no
+    /// quote closes it so that a row of all columns comes out, only this line is lost.
     fn join(&mut self, line: &Line) -> Result<Step, String> {
         let mut text = line.text.clone().unwrap_or_default();
         let mut ahead = Vec::new();

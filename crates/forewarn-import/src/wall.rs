@@ -25,7 +25,8 @@ pub(super) enum NoTime {
     Ambiguous,
 }
 
-/// Reads a date with or without a time of day. `first` says which of two numbers is the day, where that is known.
+/// Reads a date with or without a time of day. `first` says which of two numbers is the day, where that is
+/// known.
 pub(super) fn read(text: &str, first: Option<First>) -> Result<Shown, NoTime> {
     let end = text.find([' ', 'T', 't']).unwrap_or(text.len());
     let (day, rest) = text.split_at(end);
@@ -38,11 +39,12 @@ pub(super) fn read(text: &str, first: Option<First>) -> Result<Shown, NoTime> {
     let whole = format!("{date} {clock}");
     let (us, used) = time::civil(whole.as_bytes(), b' ').ok_or(NoTime::Unknown)?;
     let (us, rest) = half_day(us, rest)?;
-    let ahead_us = zone(rest).ok_or(NoTime::Unknown)?;
+    let ahead_us = zone(rest)?;
     if used == whole.len() { Ok(Shown { us, ahead_us }) } else { Err(NoTime::Unknown) }
 }
 
-/// Which number of a date comes first, if this date shows it; `None` if it may be either, or is written otherwise.
+/// Which number of a date comes first, if this date shows it; `None` if it may be either, or is written
+/// otherwise.
 pub(super) fn shows_first(text: &str) -> Option<First> {
     let numbers = numbers(text.split([' ', 'T']).next()?)?;
     match numbers {
@@ -129,36 +131,32 @@ fn half_day(us: i64, text: &str) -> Result<(i64, &str), NoTime> {
     let hour = us.rem_euclid(24 * HOUR_US) / HOUR_US;
     let shift = match (hour, half.eq_ignore_ascii_case("PM")) {
         (12, false) => -12,
-        (12, true) => 0,
+        (12, true) | (1..=11, false) => 0,
         (1..=11, true) => 12,
-        (1..=11, false) => 0,
         _ => return Err(NoTime::Unknown),
     };
     Ok((us + shift * HOUR_US, rest.get(2..).unwrap_or("")))
 }
 
-/// The zone at the end of a text: `Z`, `UTC`, `+01`, `+0530`, `+05:30`. `Some(None)` if there is none.
-fn zone(text: &str) -> Option<Option<i64>> {
+/// The zone at the end of a text: `Z`, `UTC`, `+01`, `+0530`, `+05:30`; `None` if there is none.
+fn zone(text: &str) -> Result<Option<i64>, NoTime> {
     let text = text.trim();
     if text.is_empty() {
-        return Some(None);
+        return Ok(None);
     }
     if ["z", "utc", "gmt"].contains(&text.to_ascii_lowercase().as_str()) {
-        return Some(Some(0));
+        return Ok(Some(0));
     }
-    let sign = match text.chars().next()? {
-        '+' => 1,
-        '-' => -1,
-        _ => return None,
+    let (sign, digits) = match (text.strip_prefix('+'), text.strip_prefix('-')) {
+        (Some(digits), _) => (1, digits.replace(':', "")),
+        (None, Some(digits)) => (-1, digits.replace(':', "")),
+        (None, None) => return Err(NoTime::Unknown),
     };
-    let digits = text[1..].replace(':', "");
-    let parts: Vec<i64> = match digits.len() {
-        2 | 4 | 6 => {
-            digits.as_bytes().chunks(2).map_while(|two| std::str::from_utf8(two).ok()?.parse().ok()).collect()
-        }
-        _ => return None,
-    };
-    let whole = parts.len() == digits.len() / 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds = parts.iter().zip([3_600, 60, 1]).map(|(part, unit)| part * unit).sum::<i64>();
-    whole.then_some(Some(sign * seconds * 1_000_000))
+    if !matches!(digits.len(), 2 | 4 | 6) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NoTime::Unknown);
+    }
+    let parts =
+        digits.as_bytes().chunks(2).map(|two| i64::from(two[0] - b'0') * 10 + i64::from(two[1] - b'0'));
+    let seconds = parts.zip([3_600, 60, 1]).map(|(part, unit)| part * unit).sum::<i64>();
+    Ok(Some(sign * seconds * 1_000_000))
 }

@@ -12,6 +12,7 @@ mod mapping;
 pub mod number;
 pub mod time;
 
+pub use encode::{asset_levels, signal_text};
 pub use inflate::inflate;
 pub use mapping::{InfluxMapping, signal_name};
 pub use time::{parse_epoch_ms, parse_time};

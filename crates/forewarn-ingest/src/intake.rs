@@ -11,6 +11,7 @@
 
 mod accepted;
 mod counters;
+mod held;
 mod judge;
 mod limits;
 mod origins;
@@ -31,6 +32,7 @@ use parking_lot::{Mutex, RwLock};
 pub use accepted::Accepted;
 use counters::Counters;
 pub use counters::IntakeMetrics;
+pub use held::{Held, Unsure};
 use judge::Judge;
 pub use limits::IntakeLimits;
 use pieces::Pieces;
@@ -39,7 +41,7 @@ use senders::Senders;
 pub use state::IntakeState;
 use state::{Durable, Memory};
 
-use crate::{IngestError, MAX_ERRORS, RawBatch};
+use crate::{IngestError, MAX_ERRORS, NO_TIME, RawBatch};
 
 /// Most readings of one log record; larger batches are split.
 const MAX_RECORD_ROWS: usize = 65_536;
@@ -86,12 +88,46 @@ impl Intake {
     /// # Errors
     /// As there.
     pub async fn take(&self, batch: &RawBatch) -> Result<Accepted, IngestError> {
-        let (accepted, durable) = self.submit(batch)?;
+        self.take_beside(batch, &Held::default()).await
+    }
+
+    /// [`Intake::take`], where some of the readings may be `held` already: they count as duplicates.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn take_beside(&self, batch: &RawBatch, held: &Held) -> Result<Accepted, IngestError> {
+        let (accepted, durable) = self.submit(batch, held)?;
         if let Some(durable) = durable {
             durable.await?;
         }
         self.counters.add(&accepted);
         Ok(accepted)
+    }
+
+    /// Which readings of a batch may be stored already, though the intake does not remember them: those that
+    /// are not newer than their series' newest.
+    #[must_use]
+    pub fn unsure(&self, batch: &RawBatch) -> Unsure {
+        let memory = self.memory.lock();
+        let table = self.series.read();
+        let ids: Vec<_> = batch.names.iter().map(|(asset, signal)| table.get(asset, signal)).collect();
+        let mut unsure = Unsure::default();
+        for (row, name) in batch.name.iter().enumerate() {
+            let (time, value) = (batch.time[row], batch.value[row]);
+            if let Some(Some(id)) = ids.get(*name as usize)
+                && time != NO_TIME
+                && time <= memory.newest(*id)
+                && !memory.is_known(*id, time, value)
+            {
+                unsure.series.push(*id);
+                unsure.times.push(time);
+            }
+        }
+        unsure.series.sort_unstable();
+        unsure.series.dedup();
+        unsure.times.sort_unstable();
+        unsure.times.dedup();
+        unsure
     }
 
     /// What the intake knows, to be kept in a snapshot. Returns once all of it is durable, so that a snapshot
@@ -158,10 +194,10 @@ impl Intake {
 
     /// Everything that needs the append lock. What has to become durable before the batch is acknowledged
     /// comes back beside the outcome.
-    fn submit(&self, batch: &RawBatch) -> Result<(Accepted, Option<Durable>), IngestError> {
+    fn submit(&self, batch: &RawBatch, held: &Held) -> Result<(Accepted, Option<Durable>), IngestError> {
         let mut memory = self.memory.lock();
         let now = self.clock.now();
-        let mut judge = Judge::new(batch, now, &self.limits, &self.series, &memory.origins);
+        let mut judge = Judge::new(batch, now, &self.limits, &self.series, &memory.origins, held);
         let mut records = Vec::new();
         for rows in Pieces::of(batch, MAX_RECORD_ROWS).iter() {
             let mut readings = judge.batch_with_room(rows.len());

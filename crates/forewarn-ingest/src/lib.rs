@@ -7,6 +7,6 @@ mod raw;
 mod unit;
 
 pub use error::IngestError;
-pub use intake::{Accepted, Intake, IntakeLimits, IntakeMetrics, IntakeState, SenderAhead};
+pub use intake::{Accepted, Held, Intake, IntakeLimits, IntakeMetrics, IntakeState, SenderAhead, Unsure};
 pub use raw::{MAX_ERRORS, NO_TIME, NameOrigin, RawBatch, Rejected};
 pub use unit::TimeUnit;

@@ -1,4 +1,5 @@
-//! Units of times that are numbers. A sender who means another one than is read is told so: the number says it.
+//! Units of times that are numbers. A sender who means another one than is read is told so: the number says
+//! it.
 
 use forewarn_types::Timestamp;
 

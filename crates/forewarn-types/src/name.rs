@@ -28,8 +28,8 @@ pub fn check_asset(path: &str) -> Result<(), TypesError> {
     asset_problem(path).map_or(Ok(()), |problem| Err(TypesError::Asset { name: shorten(path), problem }))
 }
 
-/// Checks a signal name: 1 to 128 bytes of letters, marks and digits of any script, `_`, `-`, `.`, `:`, beginning
-/// with a letter or `_`.
+/// Checks a signal name: 1 to 128 bytes of letters, marks and digits of any script, `_`, `-`, `.`, `:`,
+/// beginning with a letter or `_`.
 ///
 /// # Errors
 /// [`TypesError::Signal`] with the rule that is broken.
@@ -79,8 +79,8 @@ fn signal_problem(name: &str) -> Option<&'static str> {
         .then_some("has a character other than letters, digits and _-.:")
 }
 
-/// Whether `c` is a letter, a digit or a mark of any script. A mark is part of the letter before it, such as the
-/// dots of a `ü` that was taken apart, or a tone in Thai.
+/// Whether `c` is a letter, a digit or a mark of any script. A mark is part of the letter before it, such as
+/// the dots of a `ü` that was taken apart, or a tone in Thai.
 #[must_use]
 pub fn is_word(c: char) -> bool {
     c.is_alphanumeric() || is_combining_mark(c)

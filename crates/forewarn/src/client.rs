@@ -37,11 +37,15 @@ fn parse_server(text: &str) -> Result<Url, String> {
 
 /// The server understood and refused.
 #[derive(Debug)]
-pub(crate) struct Refused(String);
+pub(crate) struct Refused {
+    words: String,
+    /// The whole answer, where it is JSON.
+    pub(crate) answer: Value,
+}
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.words)
     }
 }
 
@@ -214,7 +218,8 @@ async fn accept(response: Response) -> Result<Response> {
         return Ok(response);
     }
     let text = response.text().await.unwrap_or_default();
-    Err(Refused(explain(status, &text)).into())
+    let answer = serde_json::from_str(&text).unwrap_or_default();
+    Err(Refused { words: explain(status, &text), answer }.into())
 }
 
 fn explain(status: StatusCode, text: &str) -> String {

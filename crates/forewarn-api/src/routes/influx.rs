@@ -1,5 +1,5 @@
-//! What clients of `InfluxDB` expect to find: the write routes of its versions, and the two by which they check that a
-//! server is there.
+//! What clients of `InfluxDB` expect to find: the write routes of its versions, and the two by which they
+//! check that a server is there.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,8 @@ impl IntoResponses for WriteAnswers {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WriteQuery {
-    /// Unit of the timestamps: `ns` (default), `us`, `ms`, `s`, or its name as in version 3; version 1 also `n`,
+    /// Unit of the timestamps: `ns` (default), `us`, `ms`, `s`, or its name as in version 3; version 1 also
+    /// `n`,
     /// `u`, `m`, `h`.
     precision: Option<String>,
     /// Database; accepted and not used.
@@ -70,7 +71,8 @@ pub(crate) struct WriteQuery {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WriteV3Query {
-    /// Unit of the timestamps: `auto` (default; each by its size), `nanosecond`, `microsecond`, `millisecond`,
+    /// Unit of the timestamps: `auto` (default; each by its size), `nanosecond`, `microsecond`,
+    /// `millisecond`,
     /// `second`, or `ns`, `us`, `ms`, `s`.
     precision: Option<String>,
     /// With `false` nothing is stored if a line is refused.
@@ -172,8 +174,8 @@ async fn write(
     Ok((StatusCode::BAD_REQUEST, Json(partial(accepted))).into_response())
 }
 
-/// What an Influx client shows its user of a partial write: the first reason, and how many there are. `data` is
-/// what clients of version 3 look at.
+/// What an Influx client shows its user of a partial write: the first reason, and how many there are. `data`
+/// is what clients of version 3 look at.
 fn partial(accepted: Accepted) -> serde_json::Value {
     let reasons: Vec<String> =
         accepted.rejected.iter().take(3).map(|line| format!("line {}: {}", line.line, line.reason)).collect();

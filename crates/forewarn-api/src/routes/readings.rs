@@ -5,7 +5,9 @@ use axum::extract::State as Extract;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use forewarn_ingest::decode::json::decode_readings;
-use forewarn_ingest::{Accepted, IngestError, RawBatch, Rejected};
+use forewarn_ingest::{Accepted, Held, IngestError, RawBatch, Rejected, Unsure};
+use forewarn_lake::ReadingsQuery;
+use forewarn_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,6 +17,10 @@ use crate::http::params::TimeInput;
 use crate::http::{Params, RawBody};
 use crate::problem::{Problem, sets};
 use crate::problems;
+
+/// Stored readings are looked up for so long a time at once, or for so many times of a batch.
+const PIECE_US: i64 = 6 * 3_600_000_000;
+const PIECE_TIMES: usize = 64;
 
 /// The result of a write.
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,11 +82,14 @@ struct NothingUsed<'a> {
 /// Parameters of a write.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct ReadingsQuery {
+pub(crate) struct PostQuery {
     /// The earliest time that these readings may have, in place of `limits.min_time`; for imports of old
     /// histories. Not before 1970.
     #[param(value_type = Option<String>)]
     min_time: Option<TimeInput>,
+    /// With `true` these readings are a history that may have been sent before: those that are stored count
+    /// as duplicates, however long ago they came. Without it the newest two million are remembered.
+    history: Option<bool>,
 }
 
 /// Stores readings: a JSON object, an array of objects, or one object a line.
@@ -88,14 +97,14 @@ pub(crate) struct ReadingsQuery {
 /// The answer comes once the readings are durable. Lines that cannot be used are listed and lose none of the
 /// others; if none can be used, the answer is 422 and lists them too. After 503 the same request may be sent
 /// again: what had been stored of it counts as duplicate.
-#[utoipa::path(post, path = "/v1/readings", tag = "readings", params(ReadingsQuery),
+#[utoipa::path(post, path = "/v1/readings", tag = "readings", params(PostQuery),
     request_body(content((ReadingInput = "application/json"), (String = "application/x-ndjson"))), responses(
     (status = 200, description = "What was stored, and which lines were refused", body = WriteResult),
     sets::Body, sets::Lines,
 ))]
 pub(crate) async fn post_readings(
     Extract(api): Extract<ApiState>,
-    Params(query): Params<ReadingsQuery>,
+    Params(query): Params<PostQuery>,
     RawBody(body, _permit): RawBody,
 ) -> Result<Response, Problem> {
     let options = api.decode;
@@ -105,7 +114,13 @@ pub(crate) async fn post_readings(
         batch.min_time = min_time;
         Ok(batch)
     };
-    let result = WriteResult::from(store(&api, body, decode).await?);
+    let batch = decoded(body, decode).await?;
+    let held = match query.history {
+        Some(true) => stored_before(&api, &batch).await?,
+        _ => Held::default(),
+    };
+    let accepted = api.intake.take_beside(&batch, &held).await.map_err(|error| problems::ingest(&error))?;
+    let result = WriteResult::from(accepted);
     if result.accepted + result.duplicate > 0 || result.rejected_total == 0 {
         return Ok(Json(result).into_response());
     }
@@ -121,9 +136,40 @@ pub(crate) async fn store(
     body: Bytes,
     decode: impl FnOnce(&[u8]) -> Result<RawBatch, IngestError> + Send + 'static,
 ) -> Result<Accepted, Problem> {
-    let batch =
-        off_thread(body.len(), move || decode(&body)).await?.map_err(|error| problems::ingest(&error))?;
+    let batch = decoded(body, decode).await?;
     api.intake.accept(batch).await.map_err(|error| problems::ingest(&error))
+}
+
+async fn decoded(
+    body: Bytes,
+    decode: impl FnOnce(&[u8]) -> Result<RawBatch, IngestError> + Send + 'static,
+) -> Result<RawBatch, Problem> {
+    off_thread(body.len(), move || decode(&body)).await?.map_err(|error| problems::ingest(&error))
+}
+
+/// The readings that lake and log hold where those of a batch would go, if the intake is not sure of them.
+/// They are asked for in pieces, as what is stored may be much more than what is sent.
+async fn stored_before(api: &ApiState, batch: &RawBatch) -> Result<Held, Problem> {
+    let Unsure { series, times } = api.intake.unsure(batch);
+    let mut held = Held::default();
+    let mut rest = times.as_slice();
+    while let Some(first) = rest.first() {
+        let in_reach = rest.partition_point(|time| time.saturating_sub(*first) < PIECE_US);
+        let count = in_reach.max(PIECE_TIMES.min(rest.len()));
+        let (piece, later) = rest.split_at(count);
+        rest = later;
+        let (from, to) = (Timestamp(*first), Timestamp(piece.last().unwrap_or(first).saturating_add(1)));
+        let query = ReadingsQuery { series: series.clone(), from, to };
+        let _turn = api.histories.acquire().await.map_err(|error| Problem::internal(&error))?;
+        for stored in api.lake.readings(query).await.map_err(|error| problems::lake(&error))? {
+            for (time, value) in stored.time.iter().zip(&stored.value) {
+                if piece.binary_search(time).is_ok() {
+                    held.add(stored.id, *time, *value);
+                }
+            }
+        }
+    }
+    Ok(held)
 }
 
 impl From<Accepted> for WriteResult {

@@ -295,3 +295,29 @@ async fn clients_of_influxdb_3_are_understood() {
     assert_eq!(server.get("/v1/assets/b").await.status, 200);
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_history_that_is_sent_again_is_recognised_beyond_the_memory_of_the_intake() {
+    let server = Server::start().await;
+    let history: String = (0..150)
+        .map(|minute| {
+            let time = 1_767_225_600_000_i64 + minute * 60_000;
+            format!("{{\"asset\":\"p\",\"signal\":\"t\",\"time\":{time},\"value\":{minute}}}\n")
+        })
+        .collect();
+    let first = server.post("/v1/readings?history=true", history.clone()).await.json();
+    assert_eq!((&first["accepted"], &first["duplicate"]), (&150.into(), &0.into()), "{first}");
+    // The intake of these tests remembers 64 readings. What is older stands in the lake, or in the log behind
+    // it.
+    server.lake.flush().await.unwrap();
+    let more = r#"{"asset":"p","signal":"t","time":"2026-01-01T00:00:30Z","value":7}"#;
+    assert_eq!(server.post("/v1/readings", more).await.json()["accepted"], 1);
+    let again = server.post("/v1/readings?history=true", format!("{history}{more}")).await.json();
+    assert_eq!((&again["accepted"], &again["duplicate"]), (&0.into(), &151.into()), "{again}");
+    // A corrected value is no repetition.
+    let corrected = r#"{"asset":"p","signal":"t","time":"2026-01-01T00:01:00Z","value":1.5}"#;
+    assert_eq!(server.post("/v1/readings?history=true", corrected).await.json()["accepted"], 1);
+    let sql = server.post("/v1/sql", r#"{"query":"SELECT count(*), sum(value) FROM readings"}"#).await.json();
+    assert_eq!(sql["rows"][0], serde_json::json!([152, 11_183.5]));
+    server.stop().await;
+}

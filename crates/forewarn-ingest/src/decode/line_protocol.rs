@@ -73,13 +73,16 @@ impl Precision {
             Self::Minutes => time.checked_mul(60_000_000),
             Self::Hours => time.checked_mul(3_600_000_000),
             // As InfluxDB 3 does: the bounds are the year 2128 in each unit.
-            Self::Auto => match time.unsigned_abs() {
-                ..5_000_000_000 => Self::Seconds,
-                ..5_000_000_000_000 => Self::Milliseconds,
-                ..5_000_000_000_000_000 => Self::Microseconds,
-                _ => Self::Nanoseconds,
+            Self::Auto => {
+                let bounds = [
+                    (5_000_000_000, Self::Seconds),
+                    (5_000_000_000_000, Self::Milliseconds),
+                    (5_000_000_000_000_000, Self::Microseconds),
+                ];
+                let size = time.unsigned_abs();
+                let unit = bounds.into_iter().find(|(bound, _)| size < *bound).map(|(_, unit)| unit);
+                unit.unwrap_or(Self::Nanoseconds).to_us(time)
             }
-            .to_us(time),
         }
     }
 

@@ -229,8 +229,8 @@ pub fn signal_name(text: &str) -> String {
     name
 }
 
-/// Appends a tag value as one or more levels of an asset path: `/` parts levels. The value `/` alone (the root
-/// file system, as Telegraf names it) becomes `_`, so that it does not vanish.
+/// Appends a tag value as one or more levels of an asset path: `/` parts levels. The value `/` alone (the
+/// root file system, as Telegraf names it) becomes `_`, so that it does not vanish.
 fn levels(value: &str, path: &mut String) {
     let before = path.len();
     for level in value.split('/').filter(|level| !level.is_empty()) {

@@ -15,8 +15,8 @@ pub struct Number {
 const EXACT_UP_TO: u64 = 1 << 53;
 
 impl Number {
-    /// Whether the value says all that `text`, from which it was read, does: a whole number of many digits may
-    /// be none that a 64-bit float holds.
+    /// Whether the value says all that `text`, from which it was read, does: a whole number of many digits
+    /// may be none that a 64-bit float holds.
     #[must_use]
     pub fn is_exact(&self, text: &str) -> bool {
         match self.integer {

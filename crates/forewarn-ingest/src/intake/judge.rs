@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 
 use super::accepted::Accepted;
 use super::counters::Reason;
+use super::held::Held;
 use super::limits::IntakeLimits;
 use super::origins::Origins;
 use super::senders::MAX_SENDERS;
@@ -40,6 +41,7 @@ pub(super) struct Judge<'a> {
     ahead: Vec<(u32, i64)>,
     table: &'a RwLock<SeriesTable>,
     names: Vec<Name>,
+    held: &'a Held,
     /// Why a name was refused last.
     last_refusal: Arc<str>,
     /// The line that was stamped last, and the time it got.
@@ -56,6 +58,7 @@ impl<'a> Judge<'a> {
         limits: &IntakeLimits,
         table: &'a RwLock<SeriesTable>,
         origins: &Origins,
+        held: &'a Held,
     ) -> Self {
         let known = table.read();
         let of_name = |(index, (asset, signal)): (usize, &(Box<str>, Box<str>))| match known
@@ -79,6 +82,7 @@ impl<'a> Judge<'a> {
             ahead: Vec::new(),
             table,
             names,
+            held,
             last_refusal,
             stamped: None,
             rejected: [0; Reason::COUNT],
@@ -106,7 +110,7 @@ impl<'a> Judge<'a> {
         };
         let time = if sent == NO_TIME {
             self.stamp(row, memory.newest(id), memory)
-        } else if memory.is_known(id, sent, value) {
+        } else if memory.is_known(id, sent, value) || self.held.contains(id, sent, value) {
             self.outcome.duplicates += 1;
             return;
         } else {

@@ -1,4 +1,5 @@
-//! Whose names are whose: from which words of a sender the names of a series were made, as a fold over the log.
+//! Whose names are whose: from which words of a sender the names of a series were made, as a fold over the
+//! log.
 
 use forewarn_types::{AssetPath, SeriesId, SeriesOrigin};
 use hashbrown::HashMap;

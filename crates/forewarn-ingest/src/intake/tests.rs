@@ -408,3 +408,23 @@ fn readings_arrive_by_the_injected_clock() {
     let records = log.records();
     assert!(matches!(&*records[1], Record::Readings(ReadingBatch { arrived: NOW, .. })), "{:?}", records[1]);
 }
+
+#[test]
+fn what_is_held_since_long_counts_as_duplicate() {
+    let log = memory_log();
+    let intake = intake_on(&log, 2);
+    let history: Vec<_> =
+        (0..6_i32).map(|row| (usize::from(row % 2 == 1), i64::from(10 + row), f64::from(row))).collect();
+    accept(&intake, &history);
+    // The intake remembers the last two; those that are not newer than their series may be stored.
+    let again = batch(&[&history[..], &[(0, 5, 1.0), (0, 20, 1.0), (3, 5, 1.0)]].concat());
+    let unsure = intake.unsure(&again);
+    assert_eq!(unsure, Unsure { series: vec![SeriesId(0), SeriesId(1)], times: vec![5, 10, 11, 12, 13] });
+    let mut held = Held::default();
+    for &(series, time, value) in &history {
+        held.add(SeriesId(u32::try_from(series).unwrap()), time, value);
+    }
+    let taken = block_on(intake.take_beside(&again, &held)).unwrap();
+    assert_eq!((taken.accepted, taken.duplicates, taken.late), (3, 6, 1));
+    assert_eq!(readings(&log).len(), 9);
+}

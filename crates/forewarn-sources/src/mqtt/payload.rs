@@ -1,7 +1,7 @@
 //! From a payload to value, time and quality.
 
 use forewarn_ingest::NO_TIME;
-use forewarn_ingest::decode::{parse_epoch_ms, parse_time, shorten};
+use forewarn_ingest::decode::{number, parse_epoch_ms, parse_time, shorten};
 use forewarn_spec::{JsonPath, MqttPayload};
 use forewarn_types::Quality;
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub(super) fn decode(form: &MqttPayload, payload: &[u8]) -> Result<Sample, Strin
         MqttPayload::Json { value, time, quality } => {
             let document: Value = serde_json::from_slice(payload)
                 .map_err(|error| format!("the payload is not JSON: {error}"))?;
-            let value = number(find(&document, value).ok_or_else(|| missing(value))?)?;
+            let value = value_of(find(&document, value).ok_or_else(|| missing(value))?)?;
             let time = time
                 .as_ref()
                 .map_or(Ok(NO_TIME), |path| timestamp(find(&document, path).ok_or_else(|| missing(path))?))?;
@@ -55,21 +55,32 @@ fn missing(path: &JsonPath) -> String {
 }
 
 fn parse_number(text: &str) -> Result<f64, String> {
-    match text.trim() {
-        "true" => Ok(1.0),
-        "false" => Ok(0.0),
-        text => text
-            .parse()
-            .ok()
-            .filter(|value: &f64| value.is_finite())
-            .ok_or_else(|| format!("{:?} is not a finite number, true or false", shorten(text))),
+    let text = text.trim();
+    match text {
+        "t" | "T" => return Ok(1.0),
+        "f" | "F" => return Ok(0.0),
+        _ if text.eq_ignore_ascii_case("true") => return Ok(1.0),
+        _ if text.eq_ignore_ascii_case("false") => return Ok(0.0),
+        _ => {}
+    }
+    let value: f64 = text
+        .parse()
+        .ok()
+        .filter(|value: &f64| value.is_finite())
+        .ok_or_else(|| format!("{:?} is not a finite number, true or false", shorten(text)))?;
+    match number::scan(text) {
+        Some(read) if read.len == text.len() && !read.is_exact(text) => Err(format!(
+            "{} has more digits than a 64-bit float holds (whole numbers are exact up to 2^53)",
+            shorten(text)
+        )),
+        _ => Ok(value),
     }
 }
 
-fn number(value: &Value) -> Result<f64, String> {
+fn value_of(value: &Value) -> Result<f64, String> {
     match value {
         Value::Bool(flag) => Ok(f64::from(u8::from(*flag))),
-        Value::Number(number) => number.as_f64().ok_or_else(|| format!("{number} is not a finite number")),
+        Value::Number(number) => parse_number(&number.to_string()),
         Value::String(text) => parse_number(text),
         other => Err(format!("the value {} is not a number", shorten(&other.to_string()))),
     }
@@ -147,6 +158,11 @@ mod tests {
         let read = |payload: &[u8]| decode(&MqttPayload::Number, payload).map(|sample| sample.value);
         assert_eq!(read(b" 12.5\n"), Ok(12.5));
         assert_eq!(read(b"false"), Ok(0.0));
+        for text in [&b"TRUE"[..], b"True", b"true", b"T", b"t"] {
+            assert_eq!(read(text), Ok(1.0), "{text:?}");
+        }
+        assert_eq!(read(b"FALSE\r\n"), Ok(0.0));
+        assert!(read(b"9007199254740993").unwrap_err().contains("more digits than a 64-bit float holds"));
         for bad in [&b""[..], b"inf", b"nan", b"12,5", b"\xff"] {
             assert!(read(bad).is_err(), "{bad:?}");
         }

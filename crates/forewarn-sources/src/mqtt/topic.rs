@@ -1,5 +1,7 @@
 //! From a topic to asset and signal: the wildcard levels of the subscription fill the templates.
 
+use forewarn_ingest::decode::{asset_levels, signal_text};
+
 /// A topic filter and the two templates, checked.
 #[derive(Debug, Clone)]
 pub(super) struct TopicMap {
@@ -38,10 +40,11 @@ impl TopicMap {
         Ok(Self { asset: template("asset", asset)?, signal: template("signal", signal)?, levels })
     }
 
-    /// Asset and signal of a topic; `None` if the filter does not match it.
+    /// Asset and signal of a topic; `None` if the filter does not match it. What a name may not hold is
+    /// written as in line protocol, so that different topics stay different.
     pub(super) fn map(&self, topic: &str) -> Option<(String, String)> {
         let captures = self.captures(topic)?;
-        Some((self.asset.fill(&captures), self.signal.fill(&captures)))
+        Some((asset_levels(&self.asset.fill(&captures)), signal_text(&self.signal.fill(&captures))))
     }
 
     fn captures<'t>(&self, topic: &'t str) -> Option<Vec<&'t str>> {
@@ -151,6 +154,21 @@ mod tests {
         check("#", "{1}", "v", "a/b", Some(("a/b", "v")));
         check("$share/group/s/+", "p/{1}", "v", "s/a", Some(("p/a", "v")));
         check("s/t", "pump", "v", "s/t", Some(("pump", "v")));
+    }
+
+    #[test]
+    fn topics_with_odd_names_are_taken_and_held_apart() {
+        let map = |topic: &str| TopicMap::parse("+/#", "plant/{1}", "{2}").unwrap().map(topic).unwrap();
+        for (topic, asset, signal) in [
+            ("pump#7", "plant/pump_x23_7", ""),
+            ("P&7/Volume Flow", "plant/P_x26_7", "Volume_x20_Flow"),
+            ("P_7/Volume_Flow", "plant/P_7", "Volume_Flow"),
+            ("pump 7/1f", "plant/pump 7", "_x31_f"),
+            ("pump/a/b", "plant/pump", "a_x2F_b"),
+            ("ปั๊ม/อุณหภูมิ", "plant/ปั๊ม", "อุณหภูมิ"),
+        ] {
+            assert_eq!(map(topic), (asset.to_owned(), signal.to_owned()), "{topic}");
+        }
     }
 
     #[test]

@@ -188,7 +188,6 @@ struct RawRetained {
 #[derive(Deserialize, Default, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(rename = "Limits")]
-#[expect(clippy::struct_field_names, reason = "the names are the keys of the file")]
 struct RawLimits {
     /// Most series.
     #[schemars(extend("default" = 200_000))]
@@ -206,8 +205,8 @@ struct RawLimits {
     /// its time, and judged as if it had the time of its arrival.
     #[schemars(extend("default" = "1m"))]
     max_ahead: Option<Text<PositiveDuration>>,
-    /// The earliest time that a reading may have: what is older comes from a clock that was not set, or was sent
-    /// in another unit. An import may go further back.
+    /// The earliest time that a reading may have: what is older comes from a clock that was not set, or was
+    /// sent in another unit. An import may go further back.
     #[schemars(extend("default" = "2000-01-01"))]
     min_time: Option<Text<TimeText>>,
     /// Most rows of a SQL answer.

@@ -1,5 +1,5 @@
-//! From what a sender calls a series its names were made. Two senders' names may come to the same one; whose it
-//! is must be the same after every restart, so the log holds it.
+//! From what a sender calls a series its names were made. Two senders' names may come to the same one; whose
+//! it is must be the same after every restart, so the log holds it.
 
 use serde::{Deserialize, Serialize};
 

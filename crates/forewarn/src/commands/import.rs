@@ -31,9 +31,14 @@ const MOST_SHOWN: usize = 20;
   forewarn import train_FD001.txt --columns unit,cycle,setting1..3,s1..s21 \\
       --asset 'engines/unit{unit}' --lives failed \\
       --time cycle --time-start 2024-01-01T00:00:00Z --time-step 1h
+  forewarn import logger.csv.gz --asset plant1/oven --delimiter ';' \\
+      --decimal , --time-columns date clock --timezone Europe/Oslo
 
+All of a file is looked at first. How it is read where no option says so, and
+which columns are left out, is told on standard error.
 Lines that cannot be used are named on standard error and lose none of the
-others; the exit code is then 1.")]
+others; the exit code is then 1, as it is if a column is left out that holds
+numbers. A file that is imported again stores nothing twice.")]
 pub(crate) struct ImportArgs {
     /// The files.
     #[arg(required = true)]
@@ -41,15 +46,30 @@ pub(crate) struct ImportArgs {
     /// Template of the asset path, with names of columns in braces: `plant1/unit{unit}`.
     #[arg(long)]
     asset: String,
-    /// The column that holds the time: RFC 3339, `YYYY-MM-DD HH:MM:SS`, a number, or a cycle.
+    /// The column that holds the time: RFC 3339, `YYYY-MM-DD HH:MM:SS` and the like, a number, or a cycle.
+    #[arg(long, required_unless_present = "time_columns")]
+    time: Option<String>,
+    /// Two columns that hold the time together, such as a date and a clock.
+    #[arg(long, num_args = 2, value_names = ["DATE", "CLOCK"], conflicts_with = "time")]
+    time_columns: Vec<String>,
+    /// How times are written, such as `%d/%m/%Y %H:%M:%S`.
     #[arg(long)]
-    time: String,
+    time_format: Option<String>,
     /// How the files are built; left out: seen from the name and the first line.
     #[arg(long)]
     format: Option<FileFormat>,
-    /// The delimiter of CSV; left out: the commonest of comma, semicolon and tab.
+    /// The delimiter of CSV; left out: the commonest of comma, semicolon, tab and bar.
     #[arg(long)]
     delimiter: Option<char>,
+    /// What stands before the fraction of a number, `.` or `,`; left out: seen from the numbers.
+    #[arg(long, value_parser = ["." , ","])]
+    decimal: Option<String>,
+    /// Lines at the beginning that are no rows; left out: those with fewer cells than all that follow.
+    #[arg(long)]
+    skip: Option<u64>,
+    /// Lines that begin with this are no rows; left out: `#`, if the file begins with such a line.
+    #[arg(long)]
+    comment: Option<String>,
     /// Names of the columns of files without a header, such as `unit,cycle,setting1..3,s1..s21`.
     #[arg(long)]
     columns: Vec<String>,
@@ -66,7 +86,8 @@ pub(crate) struct ImportArgs {
     /// The zone of times that name none, such as `Europe/Oslo`; left out: UTC.
     #[arg(long)]
     timezone: Option<String>,
-    /// The unit of a time column that holds numbers.
+    /// The unit of a time column that holds numbers; left out: the one in which they are times of this
+    /// century.
     #[arg(long)]
     time_unit: Option<Unit>,
     /// The time of cycle 0, where the time column counts cycles.
@@ -75,6 +96,10 @@ pub(crate) struct ImportArgs {
     /// The time from a cycle to the next, such as `1h`.
     #[arg(long)]
     time_step: Option<String>,
+    /// The earliest time that readings may have; left out: limits.min_time of the server, which is 2000 by
+    /// default.
+    #[arg(long, value_parser = parse_day)]
+    min_time: Option<Timestamp>,
     /// The column that holds good, uncertain or bad.
     #[arg(long)]
     quality_column: Option<String>,
@@ -98,6 +123,14 @@ enum Unit {
     Ms,
     Us,
     Ns,
+    /// Days since 1899-12-30, as spreadsheets count them.
+    Excel,
+}
+
+/// Reads a day, or a time in RFC 3339.
+fn parse_day(text: &str) -> Result<Timestamp, String> {
+    let day = text.len() == 10;
+    parse_time(&if day { format!("{text}T00:00:00Z") } else { text.to_owned() })
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -117,18 +150,24 @@ impl ImportArgs {
                 FileFormat::Parquet => Format::Parquet,
             }),
             delimiter: self.delimiter,
+            decimal: self.decimal.as_ref().and_then(|sign| sign.chars().next()),
+            skip: self.skip,
+            comment: self.comment.clone(),
             columns: self.columns.clone(),
             asset: self.asset.clone(),
             signals: self.signals.clone(),
             signal: self.signal_column.clone(),
             value: self.value_column.clone(),
-            time: self.time.clone(),
+            time: self.time.clone().unwrap_or_default(),
+            time_columns: self.time_columns.clone(),
+            time_format: self.time_format.clone(),
             timezone: self.timezone.clone(),
             time_unit: self.time_unit.map(|unit| match unit {
                 Unit::S => TimeUnit::S,
                 Unit::Ms => TimeUnit::Ms,
                 Unit::Us => TimeUnit::Us,
                 Unit::Ns => TimeUnit::Ns,
+                Unit::Excel => TimeUnit::Excel,
             }),
             time_start: self.time_start,
             time_step: self.time_step.clone(),
@@ -151,6 +190,7 @@ struct Done {
     refused: u64,
     empty: u64,
     life_events: u64,
+    left_out: u64,
     shown: usize,
 }
 
@@ -184,11 +224,19 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
     };
     let importers = args.files.iter().map(open).collect::<Result<Vec<_>>>()?;
     let mut done = Done::default();
+    let mut notes = Vec::new();
+    for (file, importer) in &importers {
+        notes.extend(importer.notes().iter().map(|note| format!("{file}: {note}")));
+        done.left_out += importer.numbers_left_out();
+    }
+    if !args.server.json {
+        notes.iter().for_each(|note| complain(note));
+    }
     let bar = bar(importers.iter().map(|(_, importer)| importer.bytes_total()).sum(), args.server.json);
     let (mut before, mut lives) = (0, AssetLives::new());
     for (file, mut importer) in importers {
         bar.set_message(file.clone());
-        import(&client, &file, &mut importer, &bar, before, &mut done)
+        import(&client, &file, &mut importer, &bar, (before, args.min_time), &mut done)
             .await
             .with_context(|| format!("importing {file}"))?;
         before += importer.bytes_total();
@@ -200,14 +248,14 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
     bar.finish_and_clear();
     let summary = json!({
         "files": args.files.len(), "accepted": done.accepted, "duplicate": done.duplicate, "late": done.late, "refused": done.refused,
-        "empty_cells": done.empty, "life_events": done.life_events,
+        "empty_cells": done.empty, "life_events": done.life_events, "left_out": done.left_out, "notes": notes,
     });
     if args.server.json {
         print_json(&summary)?;
     } else {
         print(&told(&done, args.files.len(), bar.elapsed()))?;
     }
-    Ok(if done.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if done.refused + done.left_out == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn told(done: &Done, files: usize, took: Duration) -> String {
@@ -226,6 +274,7 @@ fn told(done: &Done, files: usize, took: Duration) -> String {
         (done.late, format!("{} came late", HumanCount(done.late))),
         (done.refused, format!("{} refused", counted(done.refused, "line"))),
         (done.empty, format!("{} without a value", counted(done.empty, "cell"))),
+        (done.left_out, format!("{} in columns that are left out", counted(done.left_out, "number"))),
         (done.life_events, format!("{} recorded", counted(done.life_events, "life event"))),
     ];
     for (_, part) in parts.iter().filter(|(count, _)| *count > 0) {
@@ -246,6 +295,13 @@ fn as_options(text: &str) -> String {
         ("time_start", "--time-start"),
         ("time_step", "--time-step"),
         ("time_unit", "--time-unit"),
+        ("time_format", "--time-format"),
+        ("say decimal ,", "say --decimal ,"),
+        (
+            "name all with columns, and pass over the header with skip",
+            "name all with --columns, and pass over the header with --skip",
+        ),
+        ("limits.min_time =", "limits.min_time (or --min-time) ="),
     ];
     options.iter().fold(text.to_owned(), |text, (part, option)| text.replace(part, option))
 }
@@ -266,7 +322,7 @@ async fn import(
     file: &str,
     importer: &mut Importer,
     bar: &ProgressBar,
-    before: u64,
+    (before, min_time): (u64, Option<Timestamp>),
     done: &mut Done,
 ) -> Result<()> {
     while let Some(batch) = tokio::task::block_in_place(|| importer.next_batch(ROWS))? {
@@ -276,7 +332,7 @@ async fn import(
         }
         done.refused += batch.rejected;
         if !batch.is_empty() {
-            send(client, file, &batch, bar, done).await?;
+            send(client, file, &batch, (bar, min_time), done).await?;
         }
         bar.set_position(before + importer.bytes_read());
     }
@@ -288,16 +344,25 @@ async fn send(
     client: &Client,
     file: &str,
     batch: &RawBatch,
-    bar: &ProgressBar,
+    (bar, min_time): (&ProgressBar, Option<Timestamp>),
     done: &mut Done,
 ) -> Result<()> {
     let mut body = Vec::new();
     batch.write_ndjson(&mut body);
     let request = client
         .request(Method::POST, &["v1", "readings"])?
+        .query(&[("history", "true")])
+        .query(&min_time.map(|time| [("min_time", time.to_string())]))
         .header("content-type", "application/x-ndjson")
         .body(body);
-    let answer = client.send_patiently(request, |why| bar.suspend(|| complain(why))).await?;
+    let answer = match client.send_patiently(request, |why| bar.suspend(|| complain(why))).await {
+        // Every line was refused: the answer is the same as where some are.
+        Err(error) => match error.downcast_ref::<Refused>() {
+            Some(refused) if refused.answer["rejected_total"].is_u64() => refused.answer.clone(),
+            _ => return Err(error),
+        },
+        Ok(answer) => answer,
+    };
     let count = |key: &str| answer[key].as_u64().unwrap_or_default();
     done.accepted += count("accepted");
     done.duplicate += count("duplicate");
@@ -308,7 +373,8 @@ async fn send(
         let sent = refused["line"].as_u64().and_then(|line| usize::try_from(line).ok()).unwrap_or_default();
         let line = sent.checked_sub(1).and_then(|row| batch.line.get(row)).copied().unwrap_or_default();
         done.shown += 1;
-        show(bar, done.shown, file, line as usize, refused["reason"].as_str().unwrap_or("no reason given"));
+        let reason = as_options(refused["reason"].as_str().unwrap_or("no reason given"));
+        show(bar, done.shown, file, line as usize, &reason);
     }
     Ok(())
 }
@@ -369,10 +435,11 @@ mod tests {
             refused: 1,
             empty: 2,
             life_events: 200,
+            left_out: 3,
             shown: 1,
         };
         let expected = "22,695 readings stored from 3 files in 2 minutes; 1,000 had been stored before; 12 came late; 1 line refused; \
-                        2 cells without a value; 200 life events recorded\n";
+                        2 cells without a value; 3 numbers in columns that are left out; 200 life events recorded\n";
         check(done, 3, 120_000, expected);
     }
 

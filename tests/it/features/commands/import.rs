@@ -241,3 +241,44 @@ async fn parquet_of_polars_is_imported() {
     let last = server.sql("SELECT asset, time FROM readings ORDER BY time DESC LIMIT 1").await;
     assert_eq!(json!(last), json!([["plant1/pump2", "2026-01-03T01:59:00Z"]]));
 }
+
+#[tokio::test]
+async fn what_a_file_shows_is_proposed_and_what_is_left_out_is_told() {
+    let site = Site::new();
+    let server = site.start().await;
+    let text = "Logger 7\nhall 3\n\ndate;clock;temperature;remark\n01.02.2026;00:00;21,5;ok\n\
+        01.02.2026;00:01;Bad;ok\n01.02.2026;00:02;22,5;17\n";
+    let path = file(&site, "logger.csv", text);
+    let import = ["import", &path, "--asset", "plant1/oven", "--time-columns", "date", "clock"];
+    let said = asked(&server, &import).await;
+    assert_says(
+        &said.err,
+        &[
+            "the first 3 lines are no table",
+            "semicolons and decimal commas: reading it so; say --decimal . if not",
+            "column \"remark\" holds numbers in 1 of 3 cells and is left out",
+            ":6: column \"temperature\" is \"Bad\"",
+        ],
+    );
+    assert_says(&said.out, &["2 readings stored", "1 line refused", "1 number in columns that are left out"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let again = asked(&server, &[&import[..], &["--signal", "temperature", "--decimal", ","]].concat()).await;
+    assert_says(&again.out, &["0 readings stored", "2 had been stored before"]);
+    let rows = server.sql("SELECT time, value FROM readings ORDER BY time").await;
+    assert_eq!(json!(rows), json!([["2026-02-01T00:00:00Z", 21.5], ["2026-02-01T00:02:00Z", 22.5]]));
+}
+
+#[tokio::test]
+async fn older_histories_need_a_word() {
+    let site = Site::new();
+    let server = site.start().await;
+    let path =
+        file(&site, "old.csv", "time,temperature\n1985-06-01 00:00:00,70.5\n1985-06-02 00:00:00,71.5\n");
+    let import = ["import", &path, "--asset", "plant1/oven", "--time", "time"];
+    let said = asked(&server, &import).await;
+    assert_says(&said.err, &["old.csv:2: ", "before limits.min_time (or --min-time)"]);
+    assert_says(&said.out, &["0 readings stored", "2 lines refused"]);
+    assert_eq!(said.code, Some(1), "{said:?}");
+    let said = done(&server, &[&import[..], &["--min-time", "1980-01-01"]].concat()).await;
+    assert_says(&said, &["2 readings stored"]);
+}

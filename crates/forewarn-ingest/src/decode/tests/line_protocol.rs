@@ -77,6 +77,26 @@ fn lines_become_readings() {
     }
 }
 
+/// Checks what is refused of a line, and how many of its readings are kept.
+fn check_refusals(cases: &[(&str, usize, Vec<&str>)]) {
+    for (line, kept, reasons) in cases {
+        // Twice, as a series is only taken apart the first time.
+        let batch = decode_ns(&format!("ok,t=z v=1 0\n\n{line}\n{line}\nok,t=z v=2 0"));
+        let twice: Vec<(usize, &str)> =
+            [3, 4].iter().flat_map(|number| reasons.iter().map(move |reason| (*number, *reason))).collect();
+        assert_eq!(
+            batch.errors.iter().map(|error| (error.line, error.reason.as_str())).collect::<Vec<_>>(),
+            twice,
+            "{line}"
+        );
+        assert_eq!(
+            (batch.len(), batch.line.first(), batch.line.last()),
+            (2 + 2 * kept, Some(&1), Some(&5)),
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn refusals_name_the_line_and_the_field() {
     let cases = [
@@ -127,10 +147,17 @@ fn refusals_name_the_line_and_the_field() {
             "m,t=a v=21,5 0",
             0,
             vec![
-                "field \"5\" has no value; write name=value; a decimal point is a point, not a comma; nothing \
-                 of the line is stored",
+                "field \"5\" has no value; write name=value; a decimal point is a point, not a comma; \
+                 nothing of the line is stored",
             ],
         ),
+    ];
+    check_refusals(&cases);
+}
+
+#[test]
+fn refusals_of_lines_name_what_cannot_be_made_out() {
+    let cases = [
         ("m,t=a =1 0", 0, vec!["a field has no name; write name=value"]),
         ("m,t=a v=1,s=\"open 0", 0, vec!["field \"s\" is text that is not closed with a quote on its line"]),
         (
@@ -154,22 +181,7 @@ fn refusals_name_the_line_and_the_field() {
         ("m,t= v=1", 0, vec!["tag \"t=\" is not name=value; escape blanks, commas and equals signs with \\"]),
         ("m,t=1,t=2 v=1", 0, vec!["tag \"t\" is given twice"]),
     ];
-    for (line, kept, reasons) in cases {
-        // Twice, as a series is only taken apart the first time.
-        let batch = decode_ns(&format!("ok,t=z v=1 0\n\n{line}\n{line}\nok,t=z v=2 0"));
-        let twice: Vec<(usize, &str)> =
-            [3, 4].iter().flat_map(|number| reasons.iter().map(move |reason| (*number, *reason))).collect();
-        assert_eq!(
-            batch.errors.iter().map(|error| (error.line, error.reason.as_str())).collect::<Vec<_>>(),
-            twice,
-            "{line}"
-        );
-        assert_eq!(
-            (batch.len(), batch.line.first(), batch.line.last()),
-            (2 + 2 * kept, Some(&1), Some(&5)),
-            "{line}"
-        );
-    }
+    check_refusals(&cases);
 }
 
 #[test]
@@ -233,8 +245,8 @@ fn a_line_end_in_a_text_is_part_of_the_text() {
 fn a_text_that_no_quote_closes_costs_no_good_line_and_makes_up_none() {
     let batch = decode_ns("m,t=a v=1,s=\"cut off\nsee x=5\nok,t=b v=2\nok v=3 1000\nsee y=6");
     assert_eq!(rows(&batch), [("b", "ok_v", NO_TIME, 2.0), ("ok", "ok_v", 1, 3.0)]);
-    let expected = "the line may belong to the text that line 1 begins and no quote closes; close it, or send \
-                    this line with its tags or its time";
+    let expected = "the line may belong to the text that line 1 begins and no quote closes; close it, or \
+                    send this line with its tags or its time";
     assert_eq!(batch.errors.iter().map(|error| error.line).collect::<Vec<_>>(), [1, 2, 5]);
     assert_eq!(batch.errors[1].reason, expected);
     // What follows a text in good order is in no doubt, though it has no tags and no time.

@@ -22,10 +22,13 @@ fn names_in(log: &MemoryLog, intake: &Intake) -> Vec<(String, String, f64)> {
     readings(log).into_iter().map(name).collect()
 }
 
+/// The template of assets, the lines, and the names of each reading.
+type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 #[test]
 fn different_series_of_line_protocol_never_become_one() {
     const TAGS: &str = "{tags}";
-    let cases: [(&str, &str, &[(&str, &str)]); 11] = [
+    let cases: [Case; 11] = [
         (
             TAGS,
             "m,unit=P#7 v=1\nm,unit=P&7 v=2\nm,unit=P_7 v=3",
