@@ -110,9 +110,12 @@ impl FrameWork {
                 at_work.push_back(tokio::task::spawn_blocking(move || source.rows(portion, most)));
             }
             let Some(next) = at_work.pop_front() else { return Ok(()) };
-            let rows = next.await.map_err(|error| format!("a portion was cut off: {error}"))??;
-            for part in rows.parts(&self.job.frame) {
-                parts.push(part?).await.map_err(|error| error.to_string())?;
+            let rows = Arc::new(next.await.map_err(|error| format!("a portion was cut off: {error}"))??);
+            for number in 0..rows.parts() {
+                let (rows, job) = (Arc::clone(&rows), Arc::clone(&self.job));
+                let part = tokio::task::spawn_blocking(move || rows.part(number, &job.frame));
+                let part = part.await.map_err(|error| format!("a part was cut off: {error}"))??;
+                parts.push(part).await.map_err(|error| error.to_string())?;
             }
         }
     }
