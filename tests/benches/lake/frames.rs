@@ -42,6 +42,7 @@ pub(crate) async fn frames(bed: &Bed, end: Timestamp) {
     let mut seconds = Vec::new();
     let mut rows = 0;
     reset_peak_memory("self");
+    let before = peak_memory_mib("self");
     for run in 0..RUNS {
         // Each interval is written once, so each run has a table of its own.
         let name = format!("minutes_{}_{run}", std::process::id());
@@ -55,7 +56,7 @@ pub(crate) async fn frames(bed: &Bed, end: Timestamp) {
     let ours = median(seconds);
     println!(
         "  frame of {SIGNALS} signals to {rows} rows: {ours:.3} s, {:.2} M readings/s (at least 10); peak \
-         memory {peak} MiB (at most 1024)",
+         memory {peak} MiB (at most 1024), {before} before",
         bed.readings() / ours / 1e6
     );
     if let Some(mut peer) = DuckDb::over(&bed.table()) {

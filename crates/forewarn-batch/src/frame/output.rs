@@ -24,19 +24,19 @@ pub(super) fn schema(frame: &Frame) -> Vec<ColumnInfo> {
 }
 
 impl Rows {
-    /// The rows in parts of a size that is written at a time, with the columns of [`schema`].
-    pub(super) fn parts<'a>(
-        &'a self,
-        frame: &'a Frame,
-    ) -> impl Iterator<Item = Result<ResultSet, String>> + 'a {
-        let starts = (0..self.table.height()).step_by(ROWS);
-        starts.map(move |start| {
-            let part = self.table.slice(i64::try_from(start).unwrap_or(i64::MAX), ROWS);
-            self.part(&part, frame).map_err(|error| format!("the rows cannot be taken from polars: {error}"))
-        })
+    /// How many parts there are of a size that is written at a time.
+    pub(super) fn parts(&self) -> usize {
+        self.table.height().div_ceil(ROWS)
     }
 
-    fn part(&self, part: &pl::DataFrame, frame: &Frame) -> Result<ResultSet, Problem> {
+    /// One of the parts, with the columns of [`schema`].
+    pub(super) fn part(&self, number: usize, frame: &Frame) -> Result<ResultSet, String> {
+        let start = i64::try_from(number.saturating_mul(ROWS)).unwrap_or(i64::MAX);
+        let part = self.table.slice(start, ROWS);
+        self.take_over(&part, frame).map_err(|error| format!("the rows cannot be taken from polars: {error}"))
+    }
+
+    fn take_over(&self, part: &pl::DataFrame, frame: &Frame) -> Result<ResultSet, Problem> {
         let (mut assets, mut times) = (Vec::new(), Vec::new());
         for cell in part.column(CELL)?.i64()?.iter() {
             let place = cell.and_then(|cell| self.place(cell));

@@ -1,7 +1,7 @@
 //! Portions: the work of a run, divided so that the readings of each part fit in memory.
 //!
 //! A first look at names and times counts the readings of each asset in each bucket of time. The whole is
-//! then halved until each part is small enough: by days, as a file holds one, unless a part has to look
+//! then divided until each part is small enough: by days, as a file holds one, unless a part has to look
 //! beyond its days; then by assets, by which files are sorted; and at last by time.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ pub(super) const DAY_US: i64 = 24 * HOUR_US;
 /// file tells for all of its rows.
 const BY_HOUR_US: i64 = 2 * DAY_US;
 /// Most buckets of a run.
-const MAX_BUCKETS: i64 = 512;
+const MAX_BUCKETS: i64 = 128;
 
 /// A part of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,15 +193,18 @@ impl Cutter<'_> {
         (first + 1..last).filter(is_border).min_by_key(|bucket| bucket.abs_diff(middle))
     }
 
-    /// The asset up to which about half of the readings are.
+    /// The asset up to which about as many readings are as half of the portions that it takes can hold.
     fn half_of_assets(&self, part: Part, weight: u64) -> usize {
         let (first, last) = part.assets;
+        let parts = weight.div_ceil(self.most.max(1)).max(2);
+        let share = weight / parts * (parts / 2);
         let mut sum = 0;
         for asset in first..last - 1 {
-            sum += self.weight(Part { assets: (asset, asset + 1), ..part });
-            if sum >= weight / 2 {
-                return asset + 1;
+            let of_asset = self.weight(Part { assets: (asset, asset + 1), ..part });
+            if asset > first && sum + of_asset / 2 > share {
+                return asset;
             }
+            sum += of_asset;
         }
         last - 1
     }

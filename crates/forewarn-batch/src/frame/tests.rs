@@ -76,8 +76,7 @@ fn rows(
         readings.take(batch).unwrap();
     }
     let rows = compute(frame, steps, readings.settle()).unwrap();
-    let parts: Vec<ResultSet> = rows.parts(frame).collect::<Result<_, _>>().unwrap();
-    parts.iter().flat_map(rows_of).collect()
+    (0..rows.parts()).flat_map(|number| rows_of(&rows.part(number, frame).unwrap())).collect()
 }
 
 fn rows_of(part: &ResultSet) -> Vec<Row> {

@@ -10,6 +10,7 @@ use arrow::datatypes::{Date32Type, Int32Type, TimestampMicrosecondType};
 use forewarn_lake::{Bounds, Lake, Limit, READINGS, RowsInParts, TableSnapshot};
 use forewarn_spec::FrameJob;
 use forewarn_types::{BoxFuture, JobKind, SignalName};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -21,8 +22,10 @@ use crate::{Job, Outcome, RunContext, Trigger, Work, interval};
 
 /// Readings of one portion, about: some 200 MB while it is computed.
 const PORTION_READINGS: u64 = 4_000_000;
-/// Portions that are computed at the same time.
+/// Portions that a run computes at the same time.
 const AT_ONCE: usize = 2;
+/// As many are computed by all runs together, so that their memory has one bound.
+static AT_WORK: Semaphore = Semaphore::const_new(AT_ONCE);
 /// A portion that cannot be made smaller may have so many times what is meant.
 const MOST_TIMES: u64 = 8;
 /// Rows of a batch.
@@ -101,20 +104,25 @@ impl FrameWork {
         }
         let mut portions: VecDeque<Portion> = self.portions(&source, whole).await?.into();
         let most = self.portion_readings.saturating_mul(MOST_TIMES);
-        let mut at_work: VecDeque<JoinHandle<Result<Rows, String>>> = VecDeque::new();
+        let mut at_work: VecDeque<(SemaphorePermit<'_>, JoinHandle<Result<Rows, String>>)> = VecDeque::new();
         loop {
-            while at_work.len() < AT_ONCE
-                && let Some(portion) = portions.pop_front()
-            {
+            while at_work.len() < AT_ONCE && !portions.is_empty() {
+                let Some(permit) = permit(at_work.is_empty()).await else { break };
+                let Some(portion) = portions.pop_front() else { break };
                 let source = source.clone();
-                at_work.push_back(tokio::task::spawn_blocking(move || source.rows(portion, most)));
+                at_work.push_back((permit, tokio::task::spawn_blocking(move || source.rows(portion, most))));
             }
-            let Some(next) = at_work.pop_front() else { return Ok(()) };
-            let rows = next.await.map_err(|error| format!("a portion was cut off: {error}"))??;
-            for part in rows.parts(&self.job.frame) {
-                parts.push(part?).await.map_err(|error| error.to_string())?;
+            // The permit goes once the rows are written.
+            let Some((_permit, next)) = at_work.pop_front() else { break };
+            let rows = Arc::new(next.await.map_err(|error| format!("a portion was cut off: {error}"))??);
+            for number in 0..rows.parts() {
+                let (rows, job) = (Arc::clone(&rows), Arc::clone(&self.job));
+                let part = tokio::task::spawn_blocking(move || rows.part(number, &job.frame));
+                let part = part.await.map_err(|error| format!("a part was cut off: {error}"))??;
+                parts.push(part).await.map_err(|error| error.to_string())?;
             }
         }
+        if portions.is_empty() { Ok(()) } else { Err("the server is stopping".to_owned()) }
     }
 
     /// The portions of the work; only the whole if it is small.
@@ -147,6 +155,12 @@ impl Work for FrameWork {
             })
         })
     }
+}
+
+/// A permit to compute a portion. A run that has none waits for one; another that has one must not, as it
+/// would wait for runs that wait for it.
+async fn permit(may_wait: bool) -> Option<SemaphorePermit<'static>> {
+    if may_wait { AT_WORK.acquire().await.ok() } else { AT_WORK.try_acquire().ok() }
 }
 
 /// Where the readings of a run come from.

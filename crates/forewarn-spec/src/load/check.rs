@@ -19,14 +19,20 @@ pub(super) fn check(
     let mut known = Known::default();
     let mut derived = Vec::new();
     let (reports, of_models) = reports.split_at_mut(pipelines.len());
-    for (number, (document, report)) in pipelines.iter().zip(&mut *reports).enumerate() {
-        match document.as_ref().and_then(|document| document.read::<RawPipeline>(report)) {
-            Some(raw) => {
-                raw.declare(&mut known);
-                definitions.pipelines.extend(pipeline::check(&raw, number, &mut names, &mut derived, report));
-            }
+    let mut raw_pipelines: Vec<Option<RawPipeline>> = Vec::with_capacity(pipelines.len());
+    for (document, report) in pipelines.iter().zip(&mut *reports) {
+        let raw = document.as_ref().and_then(|document| document.read::<RawPipeline>(report));
+        match &raw {
+            Some(raw) => raw.declare(&mut known),
             None => known.lose(),
         }
+        raw_pipelines.push(raw);
+    }
+    for (number, (raw, report)) in raw_pipelines.iter().zip(&mut *reports).enumerate() {
+        let checked = raw
+            .as_ref()
+            .and_then(|raw| pipeline::check(raw, number, &known, &mut names, &mut derived, report));
+        definitions.pipelines.extend(checked);
     }
     derived::check(&derived, &mut definitions.pipelines, reports);
     for (document, report) in models.iter().zip(of_models) {

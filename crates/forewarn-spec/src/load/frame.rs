@@ -24,8 +24,8 @@ const MAX_COLUMNS: usize = 200;
 /// What becomes of readings, by signal.
 type BySignal = Keyed<SignalText, Chosen<Aggregate>>;
 
-/// A frame: one row for each asset and step of a time grid in which one of the signals has a reading, with the
-/// columns asset, time (the start of the step, UTC) and one for each signal.
+/// A frame: one row for each asset and step of a time grid in which one of the signals has a reading, with
+/// the columns asset, time (the start of the step, UTC) and one for each signal.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Frame")]
@@ -96,14 +96,19 @@ impl Choice for Aggregate {
     ];
 }
 
-/// Checks a frame.
-pub(super) fn check(raw: &RawFrame, known: &Known, report: &mut Report<'_>) -> Option<Frame> {
+/// Checks a frame; `known` are the signals of its pipeline, `everywhere` those of all.
+pub(super) fn check(
+    raw: &RawFrame,
+    known: &Known,
+    everywhere: &Known,
+    report: &mut Report<'_>,
+) -> Option<Frame> {
     let before = report.found.len();
     let mut names = ColumnNames::default();
     let aggregates = aggregates(raw, report);
     let assets = glob(&raw.assets, report);
     let every_us = positive_duration(&raw.every, report);
-    let signals = signals(raw, &aggregates, known, &mut names, report);
+    let signals = signals(raw, &aggregates, (known, everywhere), &mut names, report);
     let fill = fill(raw, every_us, report);
     let columns = columns(raw, &mut names, report);
     let filter = raw.filter.as_ref().and_then(|text| {
@@ -125,7 +130,7 @@ pub(super) fn check(raw: &RawFrame, known: &Known, report: &mut Report<'_>) -> O
 fn signals(
     raw: &RawFrame,
     aggregates: &Aggregates,
-    known: &Known,
+    (known, everywhere): (&Known, &Known),
     names: &mut ColumnNames,
     report: &mut Report<'_>,
 ) -> Vec<FrameSignal> {
@@ -138,7 +143,7 @@ fn signals(
             break;
         }
         let name = known.check_name(text, report);
-        if known.is_derived(&name) {
+        if everywhere.is_derived(&name) {
             let hint = Some("leave it out here, and write its expression under `columns`".to_owned());
             let message = format!("the derived signal '{name}' has no readings of its own");
             report.on(text, message, hint);

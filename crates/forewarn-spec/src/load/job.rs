@@ -54,7 +54,14 @@ pub(super) enum Job {
     Frame(FrameJob),
 }
 
-pub(super) fn check(raw: &RawJob, known: &Known, names: &mut Names, report: &mut Report<'_>) -> Option<Job> {
+/// Checks a job; `known` are the signals of its pipeline, `everywhere` those of all.
+pub(super) fn check(
+    raw: &RawJob,
+    known: &Known,
+    everywhere: &Known,
+    names: &mut Names,
+    report: &mut Report<'_>,
+) -> Option<Job> {
     names.claim("job", &raw.name, report);
     job_table(&raw.into, report);
     let (name, into) = (raw.name.value.clone(), raw.into.value.clone());
@@ -65,7 +72,7 @@ pub(super) fn check(raw: &RawJob, known: &Known, names: &mut Names, report: &mut
             Some(Job::Sql(SqlJob { name, schedule, timezone, sql: sql.value.clone(), into, catch_up }))
         }
         (None, Some(frame)) => {
-            let frame = frame::check(frame, known, report)?;
+            let frame = frame::check(frame, known, everywhere, report)?;
             Some(Job::Frame(FrameJob { name, schedule, timezone, frame, into, catch_up }))
         }
         _ => {

@@ -14,8 +14,10 @@ use crate::yaml::kinds::SignalText;
 #[derive(Default)]
 pub(super) struct Known {
     names: BTreeSet<String>,
-    /// Those among them that no sensor sends, as they are computed from others.
+    /// Those among them that are computed from others.
     derived: BTreeSet<String>,
+    /// Those among them that a sensor sends.
+    sent: BTreeSet<String>,
     /// Whether a sensor's signal is declared. Derived signals alone say nothing of what sensors send.
     declared: bool,
     /// Whether declarations may be missing, since a file or the name of a signal could not be read.
@@ -26,9 +28,8 @@ impl Known {
     /// Adds a signal that is declared; a `derived` one is computed from others.
     pub(super) fn add(&mut self, name: &Text<SignalText>, derived: bool) {
         self.names.insert(name.value.clone());
-        if derived {
-            self.derived.insert(name.value.clone());
-        }
+        let of_kind = if derived { &mut self.derived } else { &mut self.sent };
+        of_kind.insert(name.value.clone());
         self.declared |= !derived;
         self.incomplete |= name.place.is_unknown();
     }
@@ -38,9 +39,9 @@ impl Known {
         self.incomplete = true;
     }
 
-    /// Whether `signal` is declared as computed from others.
+    /// Whether `signal` is declared as computed from others, and no sensor sends it.
     pub(super) fn is_derived(&self, signal: &str) -> bool {
-        self.derived.contains(signal)
+        self.derived.contains(signal) && !self.sent.contains(signal)
     }
 
     fn is_unknown(&self, signal: &str) -> bool {

@@ -134,11 +134,12 @@ impl Choice for Payload {
     const CHOICES: &'static [(&'static str, Self)] = &[("json", Self::Json), ("number", Self::Number)];
 }
 
-/// Checks a pipeline; `number` is that of its report. What concerns its derived signals among those of all
-/// pipelines is left to [`super::derived::check`].
+/// Checks a pipeline; `number` is that of its report, and `everywhere` knows the signals of all pipelines.
+/// What concerns its derived signals among those of all pipelines is left to [`super::derived::check`].
 pub(super) fn check(
     raw: &RawPipeline,
     number: usize,
+    everywhere: &Known,
     names: &mut Names,
     derived: &mut Vec<Derived>,
     report: &mut Report<'_>,
@@ -168,7 +169,7 @@ pub(super) fn check(
     }
     let (mut jobs, mut frames) = (Vec::new(), Vec::new());
     for job in &raw.jobs {
-        match job::check(job, &known, names, report) {
+        match job::check(job, &known, everywhere, names, report) {
             Some(Job::Sql(job)) => jobs.push(job),
             Some(Job::Frame(job)) => frames.push(job),
             None => {}

@@ -227,3 +227,28 @@ async fn errors_name_the_job_and_write_nothing() {
     let job = work.into_job();
     assert_eq!((job.name.as_str(), job.kind.as_str()), ("job-of-minutes", "frame"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_days_in_portions_gives_the_rows_of_the_whole() {
+    let plant = Plant::start().await;
+    let mut readings = made(11);
+    for reading in &mut readings {
+        reading.time = start() + (reading.time - start()) * 48;
+    }
+    plant.send(&mut readings, 100).await;
+    let run = context(start() + HOUR, start() + 140 * HOUR + 7);
+    let without = "signals: [flow, usage.idle], every: 1h, aggregate: median";
+    let with = format!("{without}, fill: {{ previous: 6h }}");
+    for place in ["tail", "files"] {
+        for (kind, text) in [("bare", without), ("filled", &with)] {
+            let expected = brute::rows(&frame(text), &readings, (run.from.0, run.to.0));
+            assert!(expected.len() > 300, "{}", expected.len());
+            for portion in [1_000_000, 700, 60] {
+                let name = format!("{kind}_{place}_{portion}");
+                plant.work(&name, text).in_portions_of(portion).run(run.clone()).await.unwrap();
+                assert_close(&plant.rows(&name).await, &expected);
+            }
+        }
+        plant.lake.flush().await.unwrap();
+    }
+}

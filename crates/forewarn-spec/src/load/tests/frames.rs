@@ -101,6 +101,23 @@ fn a_mistake_in_a_column_is_shown_where_it_is() {
 }
 
 #[test]
+fn a_derived_signal_of_another_pipeline_is_no_signal_of_a_frame_unless_a_sensor_sends_it_too() {
+    let job = "pipeline: p\njobs:\n  - { name: j, schedule: \"5 * * * *\", into: t, frame: { assets: \"**\", \
+        signals: [margin], every: 1m } }\n";
+    let derived =
+        "pipeline: q\nsignals:\n  - { name: margin, assets: \"a/**\", expr: \"90.0 - temperature\" }\n";
+    let sent = "pipeline: r\nsignals:\n  - { name: margin, assets: \"b/**\" }\n";
+    let load = |texts: &[&str]| {
+        let files = (0..texts.len()).zip(texts).map(|(i, text)| (format!("{i:02}.yaml"), (*text).to_owned()));
+        load_definitions(&files.collect::<Vec<_>>(), &[])
+    };
+    let error = load(&[job, derived]).unwrap_err();
+    assert_eq!(error.0[0].message, "the derived signal 'margin' has no readings of its own");
+    assert_eq!((error.0.len(), error.0[0].line), (1, 3));
+    assert!(load(&[job, derived, sent]).is_ok());
+}
+
+#[test]
 fn a_job_computes_one_thing() {
     for work in ["", ", sql: \"SELECT 1\", frame: { assets: \"**\", signals: [flow], every: 1m }"] {
         let text = format!("pipeline: p\njobs:\n  - {{ name: j, schedule: \"5 * * * *\", into: t{work} }}\n");
