@@ -11,13 +11,14 @@ mod error;
 mod history;
 mod job;
 mod lower;
+mod rows;
 mod scheduler;
 mod sql_job;
 
 pub use calendar::{Schedule, Trigger};
 pub use error::BatchError;
 pub use forewarn_spec::CatchUp;
-pub use job::{Job, JobStatus, Outcome, RunContext, Work};
+pub use job::{Job, JobStatus, Late, Outcome, RunContext, Work};
 pub use lower::lower;
 pub use scheduler::{Backfill, Scheduler, SchedulerHandle};
 pub use sql_job::SqlWork;

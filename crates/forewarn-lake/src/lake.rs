@@ -15,7 +15,7 @@ use crate::store::ObjectFiles;
 use crate::table::{TableInfo, Tables};
 use crate::tail::{Tail, built_in};
 use crate::upkeep::{CompactOptions, Compacted, Held, Paused, Retained, Upkeep, Vacuumed};
-use crate::write::{Branch, CommitFailure, Writer, read_marker};
+use crate::write::{Branch, CommitFailure, IntervalOf, Writer, read_marker};
 
 /// The lake. Clones share it.
 #[derive(Clone)]
@@ -175,6 +175,26 @@ impl Lake {
         version: i64,
     ) -> Result<u64, LakeError> {
         self.writer.append_rows(table, rows, app_id, version).await
+    }
+
+    /// Makes `rows` the rows of one data interval of a job in the table `table`, which is created on first
+    /// use: what the job has written for that interval, or for parts of it, goes in the same commit. So a
+    /// reader sees the rows of before or those of now, never some of each. Says how many rows there are now.
+    /// `earlier` are the writers that an earlier version may have used for that stretch of time: rows of
+    /// theirs cannot be told from others, so nothing is written if there are any.
+    ///
+    /// # Errors
+    /// [`LakeError::Schema`] if the rows do not fit the table, [`LakeError::Query`] if the table has rows of
+    /// another interval of the job that overlaps this one, [`LakeError::Table`] or [`LakeError::Store`] if
+    /// writing fails.
+    pub async fn replace_interval(
+        &self,
+        table: &str,
+        rows: &ResultSet,
+        interval: IntervalOf,
+        earlier: Vec<String>,
+    ) -> Result<u64, LakeError> {
+        self.writer.replace_interval(table, rows, interval, earlier).await
     }
 
     /// Takes in what other programs have committed to the tables since the last look.

@@ -9,12 +9,14 @@ mod branch;
 mod by_day;
 mod failures;
 mod feed;
+mod interval;
 mod marker;
 mod others;
 mod writer;
 
 pub use self::branch::{Branch, CONSUMER};
 pub use self::failures::CommitFailure;
+pub use self::interval::IntervalOf;
 pub use self::marker::found;
 pub(crate) use self::marker::read_marker;
 pub(crate) use self::writer::Writer;

@@ -185,6 +185,11 @@ pub struct SqlJob {
     pub into: String,
     /// What to do about intervals that passed while the server was down.
     pub catch_up: CatchUp,
+    /// So long after its end an interval is run, µs.
+    pub delay_us: i64,
+    /// Intervals that ended no longer ago than this are run again when readings of theirs come late, µs; 0:
+    /// none are.
+    pub recompute_us: i64,
 }
 
 /// What a schedule does about intervals it missed.

@@ -2,6 +2,7 @@
 
 mod deletions;
 mod foreign;
+mod intervals;
 
 use super::*;
 use crate::testing::{NEW_YEAR, Plant, csv, sql};

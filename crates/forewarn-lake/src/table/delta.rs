@@ -61,6 +61,8 @@ pub(crate) enum Change {
     Rearranged,
     /// Their rows are no longer wanted.
     Deleted,
+    /// Some of their rows are written anew, and others take their place.
+    Replaced,
 }
 
 /// A table as its one writer sees it.
@@ -132,6 +134,21 @@ impl DeltaTable {
             })?;
             if missing.is_empty() {
                 self.schema = Arc::new(schema.clone());
+                return Ok(());
+            }
+            self.add_columns(&missing)?;
+        }
+        Err(self.overtaken())
+    }
+
+    /// Adds those of `columns` that the table has not, empty in all its rows.
+    pub(crate) fn ensure(&mut self, columns: &[ColumnInfo]) -> Result<(), LakeError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let found = TableSchema::from_delta(&self.schema.name, &self.snapshot.schema());
+            let missing: Vec<ColumnInfo> =
+                columns.iter().filter(|column| found.column(&column.name).is_none()).cloned().collect();
+            if missing.is_empty() {
+                self.schema = Arc::new(found);
                 return Ok(());
             }
             self.add_columns(&missing)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::writer::Writer;
 use crate::error::LakeError;
-use crate::read::{ResultSet, TableView};
+use crate::read::{Reader, ResultSet, TableView};
 use crate::table::{Appended, ColumnData, ColumnInfo, SharedTable, TableSchema, file_of_columns};
 
 impl Writer {
@@ -16,13 +16,8 @@ impl Writer {
         app_id: &str,
         version: i64,
     ) -> Result<u64, LakeError> {
-        check_table_name(table)?;
-        if self.reader.view.read().tables.get(table).is_some_and(|table| table.committed.is_some()) {
-            return Err(LakeError::Query(format!(
-                "table {table} holds records of the log; write to a table of another name"
-            )));
-        }
-        let table = self.find_or_create(table, rows).await?;
+        check_target(&self.reader, table)?;
+        let table = self.find_or_create(table, rows.schema()).await?;
         let (writer, rows, app_id, count) =
             (Arc::clone(self), rows.clone(), app_id.to_owned(), rows.row_count() as u64);
         let append = move || {
@@ -36,13 +31,17 @@ impl Writer {
         Ok(if appended == Appended::Added { count } else { 0 })
     }
 
-    /// The table `table`, which is created with the columns of `rows` if there is none.
-    async fn find_or_create(&self, table: &str, rows: &ResultSet) -> Result<SharedTable, LakeError> {
+    /// The table `table`, which is created with `columns` if there is none.
+    pub(super) async fn find_or_create(
+        &self,
+        table: &str,
+        columns: Vec<ColumnInfo>,
+    ) -> Result<SharedTable, LakeError> {
         let _alone = self.tables.creating().await;
         if let Some(table) = self.tables.get(table) {
             return Ok(table);
         }
-        let schema = TableSchema { name: table.to_owned(), columns: rows.schema(), by_date: false };
+        let schema = TableSchema { name: table.to_owned(), columns, by_date: false };
         if schema.columns.is_empty() {
             return Err(LakeError::Schema {
                 table: table.to_owned(),
@@ -55,6 +54,17 @@ impl Writer {
         self.reader.view.write().tables.insert(table.to_owned(), entry);
         Ok(shared)
     }
+}
+
+/// Whether jobs may write to the table `table`.
+pub(super) fn check_target(reader: &Reader, table: &str) -> Result<(), LakeError> {
+    check_table_name(table)?;
+    if reader.view.read().tables.get(table).is_some_and(|table| table.committed.is_some()) {
+        return Err(LakeError::Query(format!(
+            "table {table} holds records of the log; write to a table of another name"
+        )));
+    }
+    Ok(())
 }
 
 fn check_table_name(table: &str) -> Result<(), LakeError> {
@@ -70,7 +80,7 @@ fn check_table_name(table: &str) -> Result<(), LakeError> {
 
 /// The columns of `rows` in the order of the table. A column without any value fits every type; one that the
 /// rows lack, as another program has added it to the table, stays empty.
-fn in_order(schema: &TableSchema, rows: &ResultSet) -> Result<Vec<ColumnData>, LakeError> {
+pub(super) fn in_order(schema: &TableSchema, rows: &ResultSet) -> Result<Vec<ColumnData>, LakeError> {
     let wrong = |problem: String| LakeError::Schema { table: schema.name.clone(), problem };
     if let Some(extra) = rows.columns().into_iter().find(|name| schema.column(name).is_none()) {
         return Err(wrong(format!("column {extra} is not in the table")));

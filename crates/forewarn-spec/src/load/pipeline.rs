@@ -14,10 +14,10 @@ use crate::expr::ExprError;
 use crate::model::{CatchUp, JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source, SqlJob};
 use crate::yaml::field::{Choice, Chosen, Placed, Text, Unsupported, choice};
 use crate::yaml::kinds::{
-    Assets, Broker, CronText, Formula, Identifier, Name, PathText, SignalText, Sql, Table, Topic,
-    TopicTemplate, Words, Zone,
+    Assets, Broker, CronText, Duration, Formula, Identifier, Name, PathText, PositiveDuration, SignalText,
+    Sql, Table, Topic, TopicTemplate, Words, Zone,
 };
-use crate::yaml::values::{cron, glob, timezone};
+use crate::yaml::values::{cron, duration, glob, positive_duration, timezone};
 
 /// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One
 /// file of the pipelines folder.
@@ -141,6 +141,11 @@ struct RawJob {
     /// What to do about runs that were due while the server was down.
     #[schemars(extend("default" = "all"))]
     catch_up: Option<Chosen<CatchUp>>,
+    /// How long after its end an interval is run, so that readings which come a little late are in it.
+    #[schemars(extend("default" = "0s"))]
+    delay: Option<Text<Duration>>,
+    /// How long after its end an interval is run again when readings of it have come late. Left out, it is not.
+    recompute: Option<Text<PositiveDuration>>,
 }
 
 #[derive(Clone, Copy)]
@@ -390,5 +395,7 @@ fn sql_job(raw: &RawJob, names: &mut Names, report: &mut Report<'_>) -> SqlJob {
         sql: raw.sql.value.clone(),
         into: raw.into.value.clone(),
         catch_up: raw.catch_up.as_ref().and_then(|text| choice(text, report)).unwrap_or_default(),
+        delay_us: raw.delay.as_ref().map_or(0, |text| duration(text, report)),
+        recompute_us: raw.recompute.as_ref().map_or(0, |text| positive_duration(text, report)),
     }
 }

@@ -50,7 +50,7 @@ rules:
     deviation: { signal: flow, method: cusum, baseline: 500, above: 10, slack: 1 }
     severity: warning
 jobs:
-  - { name: daily, schedule: "0 2 * * *", timezone: Europe/Oslo, sql: "SELECT 1", into: health_daily, catch_up: latest }
+  - { name: daily, schedule: "0 2 * * *", timezone: Europe/Oslo, sql: "SELECT 1", into: health_daily, catch_up: latest, delay: 10m, recompute: 3d }
   - { name: hourly, schedule: "0 * * * *", sql: "SELECT 2", into: health_hourly }
 "#;
 
