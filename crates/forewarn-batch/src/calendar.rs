@@ -107,8 +107,8 @@ impl Schedule {
         }
     }
 
-    /// What a reader may take it for and it is not: with a day of the month *and* a day of the week cron comes
-    /// on the days of either.
+    /// What a reader may take it for and it is not: with a day of the month *and* a day of the week cron
+    /// comes on the days of either.
     #[must_use]
     pub fn warning(&self) -> Option<String> {
         let Kind::Cron { cron, .. } = &self.0 else { return None };
@@ -116,9 +116,9 @@ impl Schedule {
         let both = !pattern.is_dom_wildcard() && !pattern.is_dow_wildcard() && !pattern.matches_dom_and_dow();
         both.then(|| {
             format!(
-                "the schedule {pattern} names a day of the month and a day of the week: it comes on every day \
-                 that is either, not only on days that are both, as cron has it; write * for one of the two \
-                 if that is not meant"
+                "the schedule {pattern} names a day of the month and a day of the week: it comes on every \
+                 day that is either, not only on days that are both, as cron has it; write * for one of the \
+                 two if that is not meant"
             )
         })
     }

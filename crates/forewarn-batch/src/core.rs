@@ -22,6 +22,7 @@
 mod late;
 mod plan;
 mod seed;
+mod seen;
 mod stretches;
 #[cfg(test)]
 mod tests;
@@ -32,8 +33,8 @@ use std::sync::Arc;
 use forewarn_spec::CatchUp;
 use forewarn_types::{JobKind, JobRun, Offset, RunState, Timestamp, fingerprint_64, format_duration};
 
-pub(crate) use late::{Arrived, Look, MINUTE_US};
 pub(crate) use seed::JobPast;
+pub(crate) use seen::{Arrived, Look, MINUTE_US};
 pub(crate) use stretches::Stretches;
 
 use crate::{BatchError, Job, JobStatus, Outcome, Schedule, Work};
@@ -97,7 +98,7 @@ struct Entry {
     /// What a SQL job has written rows for.
     written: Stretches,
     /// What its runs have seen of the readings.
-    seen: late::Seen,
+    seen: seen::Seen,
     waiting: Vec<Waiting>,
     active: Option<JobRun>,
     /// Whether the active run has been asked to stop.
@@ -137,7 +138,7 @@ impl Core {
                 schedule,
                 cursor: Timestamp(0),
                 written: Stretches::default(),
-                seen: late::Seen::default(),
+                seen: seen::Seen::default(),
                 waiting: Vec::new(),
                 active: None,
                 cancelled: false,
@@ -507,8 +508,8 @@ fn is_scheduled(run: &JobRun) -> bool {
 }
 
 /// Whether the run has left rows of its interval in the table. Where there were none, as a gateway was
-/// offline perhaps, a backfill computes the interval again. Details of an earlier version tell of rows that an
-/// attempt before had written.
+/// offline perhaps, a backfill computes the interval again. Details of an earlier version tell of rows that
+/// an attempt before had written.
 fn has_written(run: &JobRun) -> bool {
     run.kind == JobKind::Sql
         && run.state == RunState::Succeeded

@@ -131,8 +131,8 @@ pub(crate) async fn seen(
 
 /// Which readings have come when.
 pub(crate) trait Arrivals: Send + Sync {
-    /// The minutes that readings have come to which `look` asks for. It sees all that stood in the log when it
-    /// was called.
+    /// The minutes that readings have come to which `look` asks for. It sees all that stood in the log when
+    /// it was called.
     fn since<'a>(&'a self, look: &'a Look) -> BoxFuture<'a, Result<Arrived, String>>;
 }
 

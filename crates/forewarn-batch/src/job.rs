@@ -42,8 +42,8 @@ pub trait Work: Send + Sync {
 pub struct Late {
     /// So long after its end an interval is run, µs: what comes until then is in it.
     pub delay_us: i64,
-    /// Intervals that ended no longer ago than this are run again when readings of theirs have come since, µs.
-    /// 0: none are.
+    /// Intervals that ended no longer ago than this are run again when readings of theirs have come since,
+    /// µs. 0: none are.
     pub recompute_us: i64,
 }
 

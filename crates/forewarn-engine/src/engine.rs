@@ -96,7 +96,11 @@ impl Engine {
             Record::Series(defs) => self.series(defs, actions),
             Record::Definitions(definitions) => self.definitions(offset, definitions, actions),
             Record::Command(command) => self.command(offset, command, actions),
-            Record::Alert(_) | Record::JobRun(_) | Record::Prediction(_) | Record::LifeEvent(_) => {}
+            Record::Alert(_)
+            | Record::JobRun(_)
+            | Record::Prediction(_)
+            | Record::LifeEvent(_)
+            | Record::Promotion(_) => {}
         }
     }
 

@@ -10,6 +10,7 @@ mod definitions;
 mod job_run;
 mod life_event;
 mod prediction;
+mod promotion;
 mod readings;
 mod series;
 mod tick;
@@ -20,6 +21,7 @@ pub use self::definitions::{DefinitionFile, Definitions};
 pub use self::job_run::{JobKind, JobRun, RunState};
 pub use self::life_event::{LifeEvent, LifeEventKind};
 pub use self::prediction::{Contribution, Prediction};
+pub use self::promotion::Promotion;
 pub use self::readings::{Quality, ReadingBatch, ReadingFlags, ReadingRef, encoded_bytes};
 use crate::body::Body;
 use crate::error::TypesError;
@@ -115,6 +117,8 @@ kinds! {
     Prediction(Prediction) = 8,
     /// A machine was installed, repaired, failed or was retired.
     LifeEvent(LifeEvent) = 9,
+    /// A version of a model was put in force.
+    Promotion(Promotion) = 12,
 }
 
 impl RecordKind {

@@ -1,7 +1,7 @@
 //! Readings that come late: what is waited for, and what is run again.
 
 use super::*;
-use crate::core::late::RECOMPUTE;
+use crate::core::seen::RECOMPUTE;
 
 /// An hourly job that waits ten minutes, and recomputes a day.
 fn patient() -> Vec<Job> {
