@@ -76,13 +76,11 @@ pub(crate) fn batch(error: &BatchError) -> Problem {
         BatchError::UnknownJob(_) | BatchError::UnknownRun(_) => Problem::not_found(error.to_string()),
         BatchError::BadInterval { .. }
         | BatchError::NotYet { .. }
+        | BatchError::NotWhole { .. }
         | BatchError::TooManyIntervals { .. }
         | BatchError::NoInterval { .. }
         | BatchError::NoSchedule(_) => Problem::bad_request(error.to_string()),
-        BatchError::NothingToDo { .. }
-        | BatchError::Computed { .. }
-        | BatchError::Overlap { .. }
-        | BatchError::NotCancellable { .. } => Problem::conflict(error.to_string()),
+        BatchError::NotCancellable { .. } => Problem::conflict(error.to_string()),
         BatchError::QueueFull(_) | BatchError::History(_) | BatchError::Stopped => {
             Problem::unavailable(error.to_string())
         }

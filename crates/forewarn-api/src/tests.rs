@@ -115,6 +115,7 @@ fn count() -> Job {
         kind: JobKind::Sql,
         trigger: Trigger::OnRequest,
         catch_up: CatchUp::None,
+        late: forewarn_batch::Late::default(),
         description: "Counts to 7.".into(),
         work: Arc::new(Counts),
     }

@@ -6,7 +6,7 @@ use forewarn_types::{Contribution, Evidence, LifeEvent, Offset, Prediction, Reco
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use forewarn_state::{Alert, AlertStep, Alerts};
+use forewarn_state::{Alert, AlertStep, Alerts, Asset};
 
 /// One alert.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -274,7 +274,7 @@ impl PredictionView {
 pub struct LifeEventView {
     /// The asset.
     pub asset: String,
-    /// `installed`, `repaired`, `failed` or `retired`.
+    /// `installed`, `repaired`, `failed` or `retired`; `withdrawn` if it takes another one back.
     pub event: &'static str,
     /// When.
     #[schema(value_type = String, format = DateTime)]
@@ -286,10 +286,26 @@ pub struct LifeEventView {
     /// The log's record of it.
     #[schema(value_type = u64)]
     pub offset: Offset,
+    /// The record of the event that it takes the place of.
+    #[schema(value_type = Option<u64>)]
+    pub corrects: Option<Offset>,
+    /// The record that has taken its place: it counts no more.
+    #[schema(value_type = Option<u64>)]
+    pub corrected_by: Option<Offset>,
 }
 
 impl LifeEventView {
-    /// The view of the event at `offset`.
+    /// The life events of `asset` that are remembered, in the order they were recorded.
+    #[must_use]
+    pub fn of(asset: &Asset) -> Vec<Self> {
+        let view = |(offset, event): &(Offset, LifeEvent)| Self {
+            corrected_by: asset.correction_of(*offset),
+            ..Self::new(*offset, event)
+        };
+        asset.lives.iter().map(view).collect()
+    }
+
+    /// The view of the event at `offset`, which nothing has corrected.
     #[must_use]
     pub fn new(offset: Offset, event: &LifeEvent) -> Self {
         Self {
@@ -299,6 +315,8 @@ impl LifeEventView {
             actor: event.actor.clone(),
             comment: event.comment.clone(),
             offset,
+            corrects: event.corrects,
+            corrected_by: None,
         }
     }
 }

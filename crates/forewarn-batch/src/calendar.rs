@@ -81,6 +81,10 @@ impl Schedule {
                 let parser =
                     CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
                 let cron = parser.parse(expr).map_err(|error| error.to_string())?;
+                let start = DateTime::UNIX_EPOCH.with_timezone(tz);
+                if cron.find_next_occurrence(&start, false).is_err() {
+                    return Err("it never comes: there is no such day".to_owned());
+                }
                 Ok(Self(Kind::Cron { cron: Box::new(cron), tz: *tz }))
             }
             Trigger::Every(us) if *us > 0 => Ok(Self(Kind::Every(*us))),
@@ -89,8 +93,8 @@ impl Schedule {
         }
     }
 
-    /// The first fire time strictly after `time`; `None` if there is none (such as `0 0 30 2 *`), or none
-    /// that can be written down.
+    /// The first fire time strictly after `time`; `None` if there is none that can be written
+    /// down.
     #[must_use]
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
         match &self.0 {
@@ -101,6 +105,22 @@ impl Schedule {
             Kind::Every(us) => time.0.div_euclid(*us).checked_add(1)?.checked_mul(*us).map(Timestamp),
             Kind::OnRequest => None,
         }
+    }
+
+    /// What a reader may take it for and it is not: with a day of the month *and* a day of the week cron
+    /// comes on the days of either.
+    #[must_use]
+    pub fn warning(&self) -> Option<String> {
+        let Kind::Cron { cron, .. } = &self.0 else { return None };
+        let pattern = &cron.pattern;
+        let both = !pattern.is_dom_wildcard() && !pattern.is_dow_wildcard() && !pattern.matches_dom_and_dow();
+        both.then(|| {
+            format!(
+                "the schedule {pattern} names a day of the month and a day of the week: it comes on every \
+                 day that is either, not only on days that are both, as cron has it; write * for one of the \
+                 two if that is not meant"
+            )
+        })
     }
 
     /// The last fire time strictly before `time`; `None` if there is none within nine years.

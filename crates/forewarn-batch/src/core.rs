@@ -7,16 +7,22 @@
 //! time, only when the job is idle; a job that is a thousand intervals behind takes no more room than one
 //! that is not, and cannot crowd out the others.
 //!
-//! A SQL job appends its rows, and what is appended stays. So each job knows the *written* stretches of time,
-//! and no run is started over any part of one: a scheduled run covers what is missing of its interval, a
-//! request for more is refused.
+//! A run covers one whole interval of the schedule, and its rows take the place of those that an earlier run
+//! of the interval has written. Only where a schedule was changed does a run go from where the old one ended
+//! to the next time of the new one, so that nothing is left out and nothing counts twice. A backfill leaves
+//! out what is *written*, unless it is to be run again; a request always runs.
+//!
+//! An interval is due once it is over and the job's delay has passed. Intervals that readings come to later
+//! are run again, for as long as the job recomputes ([`late`]).
 //!
 //! A scheduled run that fails is tried three times in all; the fourth time a person must ask. A requested run
 //! is tried once, as the one who asked is there to see the error. A run that the server's end cuts off is run
 //! again, at most three times in all; one that was still in line has not been tried, and stays there.
 
+mod late;
 mod plan;
 mod seed;
+mod seen;
 mod stretches;
 #[cfg(test)]
 mod tests;
@@ -25,9 +31,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use forewarn_spec::CatchUp;
-use forewarn_types::{JobRun, RunState, Timestamp, fingerprint_64};
+use forewarn_types::{JobRun, Offset, RunState, Timestamp, fingerprint_64, format_duration};
 
 pub(crate) use seed::JobPast;
+pub(crate) use seen::{Arrived, Look, MINUTE_US};
 pub(crate) use stretches::Stretches;
 
 use crate::{BatchError, Job, JobStatus, Outcome, Schedule, Work};
@@ -38,6 +45,8 @@ pub(crate) const MAX_RUNNING: usize = 2;
 pub(crate) const MAX_QUEUED: usize = 1_000;
 /// Most intervals that are caught up with after the server was down, and that one backfill covers.
 pub(crate) const MAX_INTERVALS: usize = 1_000;
+/// How many times of its schedule a job tells.
+const NEXT_TIMES: usize = 5;
 /// Most runs remembered of each job, beside those that are not over.
 pub(crate) const MAX_HISTORY: usize = 200;
 /// How often an interval is tried unasked.
@@ -88,6 +97,8 @@ struct Entry {
     cursor: Timestamp,
     /// What a SQL job has written rows for.
     written: Stretches,
+    /// What its runs have seen of the readings.
+    seen: seen::Seen,
     waiting: Vec<Waiting>,
     active: Option<JobRun>,
     /// Whether the active run has been asked to stop.
@@ -102,6 +113,8 @@ pub(crate) struct Core {
     entries: Vec<Entry>,
     outbox: VecDeque<JobRun>,
     next_order: u64,
+    /// The newest record that is known to be in the log.
+    newest: Offset,
     /// When the scheduler began: intervals that ended before are caught up with.
     began: Timestamp,
 }
@@ -125,6 +138,7 @@ impl Core {
                 schedule,
                 cursor: Timestamp(0),
                 written: Stretches::default(),
+                seen: seen::Seen::default(),
                 waiting: Vec::new(),
                 active: None,
                 cancelled: false,
@@ -132,7 +146,7 @@ impl Core {
                 note: None,
             });
         }
-        Ok(Self { entries, outbox: VecDeque::new(), next_order: 0, began: Timestamp::MIN })
+        Ok(Self { entries, outbox: VecDeque::new(), next_order: 0, newest: Offset(0), began: Timestamp::MIN })
     }
 
     /// The record that must be written next.
@@ -140,9 +154,14 @@ impl Core {
         self.outbox.front()
     }
 
-    /// That record has been written, or never can be.
-    pub(crate) fn written(&mut self) {
-        self.outbox.pop_front();
+    /// That record has been written, at an offset, or never can be.
+    pub(crate) fn written(&mut self, offset: Option<Offset>) {
+        let Some((record, offset)) = self.outbox.pop_front().zip(offset) else { return };
+        self.newest = self.newest.max(offset);
+        let Ok(index) = self.index_of(&record.job) else { return };
+        if record.state == RunState::Running {
+            self.entries[index].run_began(offset);
+        }
     }
 
     /// Puts due intervals in line and says which runs start now. Their records are in the outbox and must be
@@ -173,12 +192,13 @@ impl Core {
         if entry.active.is_some() || !entry.waiting.is_empty() {
             return;
         }
-        if entry.cursor > now {
+        let complete = entry.complete_to(now);
+        if entry.cursor > complete {
             // The clock has been set back. A clock that was wrong by years shall not keep the job from its
             // work for years.
-            entry.cursor = entry.schedule.last_at(now).unwrap_or(entry.cursor);
+            entry.cursor = entry.schedule.last_at(complete).unwrap_or(entry.cursor);
         }
-        while let Some(fire) = entry.schedule.next_after(entry.cursor).filter(|fire| *fire <= now) {
+        while let Some(fire) = entry.schedule.next_after(entry.cursor).filter(|fire| *fire <= complete) {
             if entry.job.catch_up != CatchUp::All && entry.skip_to_newest(now) {
                 continue;
             }
@@ -191,7 +211,8 @@ impl Core {
                 entry.cursor = to;
                 continue;
             }
-            let trigger = if fire <= began { CATCH_UP } else { SCHEDULE };
+            let due = fire.plus_us(entry.job.late.delay_us);
+            let trigger = if due <= began { CATCH_UP } else { SCHEDULE };
             let record = entry.new_run(from, to, trigger, now);
             self.admit(record);
             return;
@@ -243,6 +264,7 @@ impl Core {
         let retry = if record.state == RunState::Failed { entry.retry_of(&mut record, now) } else { None };
         if retry.is_none() {
             entry.settle(&record);
+            entry.note_seen(&record);
         }
         if has_written(&record) {
             entry.written.add(record.from, record.to);
@@ -309,9 +331,13 @@ impl Core {
     pub(crate) fn is_idle(&self, now: Timestamp) -> bool {
         self.entries.iter().all(|entry| {
             entry.active.is_none()
+                && !entry.looks()
                 && entry.waiting.iter().all(|waiting| !waiting.is_due(now))
                 && (!entry.waiting.is_empty()
-                    || entry.schedule.next_after(entry.cursor).is_none_or(|fire| fire > now))
+                    || entry
+                        .schedule
+                        .next_after(entry.cursor)
+                        .is_none_or(|fire| fire > entry.complete_to(now)))
         })
     }
 
@@ -343,7 +369,8 @@ impl Entry {
 
     /// Passes over all due intervals but the newest. Says whether there were any.
     fn skip_to_newest(&mut self, now: Timestamp) -> bool {
-        let newest = self.schedule.last_at(now).and_then(|fire| self.schedule.last_before(fire));
+        let newest =
+            self.schedule.last_at(self.complete_to(now)).and_then(|fire| self.schedule.last_before(fire));
         match newest {
             Some(start) if start > self.cursor => {
                 self.cursor = start;
@@ -366,18 +393,18 @@ impl Entry {
         self.history.iter().any(|run| run.from == from && run.to == to && settles(run))
     }
 
-    fn attempts(&self, from: Timestamp, to: Timestamp) -> u32 {
-        self.history
-            .iter()
-            .filter(|run| run.from == from && run.to == to)
-            .map(|run| attempt_of(&run.run))
-            .max()
-            .unwrap_or(0)
+    /// The newest attempt on record of the series that `run` belongs to.
+    fn attempts(&self, series: &str) -> u32 {
+        let tries = self.history.iter().filter(|run| series_of(&run.run) == series);
+        tries.map(|run| attempt_of(&run.run)).max().unwrap_or(0)
     }
 
+    /// A run over an interval: the next attempt of the schedule's series, or the first of one of its own.
     fn new_run(&self, from: Timestamp, to: Timestamp, trigger: &str, now: Timestamp) -> JobRun {
+        let asked = (trigger != SCHEDULE && trigger != CATCH_UP).then_some(now);
+        let series = series_id(&self.job.name, from, to, asked);
         JobRun {
-            run: run_id(&self.job.name, from, to, self.attempts(from, to) + 1),
+            run: format!("{series}-{}", self.attempts(&series) + 1),
             job: self.job.name.clone(),
             kind: self.job.kind,
             state: RunState::Queued,
@@ -391,6 +418,20 @@ impl Entry {
         }
     }
 
+    /// The next attempt of the series that `run` belongs to.
+    fn next_attempt(&self, run: &JobRun, now: Timestamp) -> JobRun {
+        let series = series_of(&run.run);
+        JobRun {
+            run: format!("{series}-{}", self.attempts(series) + 1),
+            state: RunState::Queued,
+            time: now,
+            rows: None,
+            error: None,
+            details: None,
+            ..run.clone()
+        }
+    }
+
     /// The next attempt after a failure, and when it is due; the failed record is told of it.
     fn retry_of(&self, failed: &mut JobRun, now: Timestamp) -> Option<(JobRun, Timestamp)> {
         let attempt = attempt_of(&failed.run);
@@ -399,7 +440,7 @@ impl Entry {
         }
         let backoff = BACKOFF_US.get(attempt.saturating_sub(1) as usize).copied().unwrap_or(BACKOFF_US[1]);
         let due = now.plus_us(backoff);
-        let retry = self.new_run(failed.from, failed.to, &failed.trigger, now);
+        let retry = self.next_attempt(failed, now);
         let error = failed.error.take().unwrap_or_default();
         failed.error = Some(format!(
             "{error} (attempt {attempt} of {MAX_ATTEMPTS}; tried again as {} at {due})",
@@ -412,6 +453,9 @@ impl Entry {
     /// cancelled interval of the schedule is passed over as well, so that the ones after it are computed.
     fn settle(&mut self, run: &JobRun) {
         let counts = is_scheduled(run) || (run.kind.writes_rows() && run.state == RunState::Succeeded);
+        if is_scheduled(run) {
+            self.want_look();
+        }
         if counts && run.from <= self.cursor && run.to > self.cursor {
             self.cursor = run.to;
         }
@@ -433,7 +477,9 @@ impl Entry {
     }
 
     fn status(&self, now: Timestamp) -> JobStatus {
-        let next = self.schedule.next_after(self.cursor.max(now));
+        let delay_us = self.job.late.delay_us;
+        let next = self.schedule.next_after(self.cursor.max(self.complete_to(now)));
+        let times = std::iter::successors(next, |time| self.schedule.next_after(*time));
         JobStatus {
             name: self.job.name.clone(),
             kind: self.job.kind,
@@ -444,12 +490,15 @@ impl Entry {
                 CatchUp::Latest => "latest",
                 CatchUp::None => "none",
             },
-            next,
+            next: next.map(|time| time.plus_us(delay_us)),
+            next_times: times.take(NEXT_TIMES).map(|time| time.plus_us(delay_us)).collect(),
+            delay: format_duration(delay_us),
+            recompute: self.recomputes().then(|| format_duration(self.job.late.recompute_us)),
             covered_to: next.map(|_| self.cursor),
             running: self.active.as_ref().map(|run| run.run.clone()),
             queued: self.waiting.len(),
             last: self.history.back().cloned(),
-            note: self.note.clone(),
+            note: self.note.clone().or_else(|| self.schedule.warning()),
         }
     }
 }
@@ -459,22 +508,27 @@ fn is_scheduled(run: &JobRun) -> bool {
 }
 
 /// Whether the run has left rows of its interval in the table. Where there were none, as a gateway was
-/// offline perhaps, the interval may be computed again. Details tell of rows that an earlier attempt had
-/// written.
+/// offline perhaps, a backfill computes the interval again. Details of an earlier version tell of rows that
+/// an attempt before had written.
 fn has_written(run: &JobRun) -> bool {
     run.kind.writes_rows()
         && run.state == RunState::Succeeded
         && (run.rows != Some(0) || run.details.is_some())
 }
 
-/// Names a run: the job, the end of its interval, a fingerprint of both ends, the attempt. Only letters that
-/// a URL takes as they are.
-fn run_id(job: &str, from: Timestamp, to: Timestamp, attempt: u32) -> String {
+/// Names the attempts at an interval: the job, the end of the interval, a fingerprint of both ends and, where
+/// it was asked for outside of the schedule, of when that was. Only letters that a URL takes as they are.
+fn series_id(job: &str, from: Timestamp, to: Timestamp, asked: Option<Timestamp>) -> String {
     let bytes = job.bytes().chain([0]).chain(from.0.to_le_bytes()).chain(to.0.to_le_bytes());
-    let hash = fingerprint_64(bytes);
+    let hash = fingerprint_64(bytes.chain(asked.into_iter().flat_map(|asked| asked.0.to_le_bytes())));
     let name: String =
         job.chars().map(|c| if c.is_ascii_alphanumeric() || "_.".contains(c) { c } else { '-' }).collect();
-    format!("{name}-{}-{:08x}-{attempt}", to.to_utc().format("%Y%m%dT%H%M%S"), hash >> 32)
+    format!("{name}-{}-{:08x}", to.to_utc().format("%Y%m%dT%H%M%S"), hash >> 32)
+}
+
+/// A run's id without the attempt: what the attempts at one thing have in common.
+fn series_of(run: &str) -> &str {
+    run.rsplit_once('-').map_or(run, |(series, _)| series)
 }
 
 /// The attempt that a run's id ends with.

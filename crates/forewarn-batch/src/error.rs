@@ -35,17 +35,33 @@ pub enum BatchError {
         /// Its end.
         to: Timestamp,
     },
-    /// The interval asked for ends in the future. It would be computed from part of its data, and count as
-    /// done.
+    /// The interval asked for is not over, or what comes late to it is still waited for.
     #[error(
-        "the interval ends at {to}, which is still to come: it is {now}; leave out to for an interval that \
-         ends now"
+        "the interval ends at {to}, and the job computes it at {due}: it is {now}; leave out from and to for \
+         the last interval that is complete"
     )]
     NotYet {
         /// Its end.
         to: Timestamp,
+        /// When it is complete.
+        due: Timestamp,
         /// The server's time.
         now: Timestamp,
+    },
+    /// What is asked for is not one interval of the schedule.
+    #[error(
+        "a run of job {job} covers one whole interval of its schedule ({schedule}), such as from {near_from} \
+         to {near_to}; leave out from and to for the last one that is complete, or backfill several"
+    )]
+    NotWhole {
+        /// The job.
+        job: String,
+        /// Its schedule.
+        schedule: String,
+        /// Start of an interval nearby.
+        near_from: Timestamp,
+        /// Its end.
+        near_to: Timestamp,
     },
     /// The request would wait behind too many others.
     #[error("{0} runs are waiting already; try again when some have finished, or cancel them")]
@@ -76,52 +92,6 @@ pub enum BatchError {
     /// A backfill of a job that has no schedule.
     #[error("job {0} has no schedule to split the stretch by; request a run with from and to instead")]
     NoSchedule(String),
-    /// Everything up to now is done, or waits to be done.
-    #[error(
-        "job {job} has covered everything up to {until}, or is about to; give from and to for an earlier \
-         interval that was left out"
-    )]
-    NothingToDo {
-        /// The job.
-        job: String,
-        /// How far it is.
-        until: Timestamp,
-    },
-    /// The rows of the interval are written.
-    #[error(
-        "{by} of job {job} has written the rows from {from} to {to} already; rows are written once and stay \
-         as they are"
-    )]
-    Computed {
-        /// The job.
-        job: String,
-        /// Start of the interval asked for.
-        from: Timestamp,
-        /// Its end.
-        to: Timestamp,
-        /// The run, for a person to read.
-        by: String,
-    },
-    /// Some rows of the interval are written, or will be by a run in line, and would be there twice.
-    #[error(
-        "the interval from {from} to {to} overlaps the one from {other_from} to {other_to} of {by} of job \
-         {job}, and no row may be written \
-         twice; ask for what lies before or after it"
-    )]
-    Overlap {
-        /// The job.
-        job: String,
-        /// Start of the interval asked for.
-        from: Timestamp,
-        /// Its end.
-        to: Timestamp,
-        /// The run whose interval it overlaps, for a person to read.
-        by: String,
-        /// Start of that run's interval.
-        other_from: Timestamp,
-        /// Its end.
-        other_to: Timestamp,
-    },
     /// The run is over.
     #[error("run {run} is {}; only a queued or running run can be cancelled", state.as_str())]
     NotCancellable {

@@ -2,15 +2,21 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use forewarn_lake::{Cell, ResultSet};
 use forewarn_query::{Query, QueryEngine, QueryError};
-use forewarn_types::{JobKind, JobRun, RunState, Timestamp};
+use forewarn_types::{BoxFuture, JobKind, JobRun, Offset, RunState, Timestamp};
 
-use crate::core::{JobPast, MAX_HISTORY, Stretches};
+use crate::core::{Arrived, JobPast, Look, MAX_HISTORY, MINUTE_US, Stretches};
 
 /// Most records read of one job: a run leaves three, or four if it was cut off.
 pub(crate) const MAX_RECORDS: usize = 4 * MAX_HISTORY;
+
+/// Most rows of an answer that may be long: 19 years of minutes.
+const MAX_ROWS: usize = 10_000_000;
+/// Longest time such an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What is read of a record.
 const COLUMNS: &str = "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \
@@ -98,6 +104,68 @@ async fn written(queries: &QueryEngine, name: &str) -> Result<Stretches, QueryEr
             return Ok(written);
         }
     }
+}
+
+/// The intervals of `job` that were computed, ended behind `since`, and where the `running` record of the run
+/// stands; in the order in which they were computed.
+pub(crate) async fn seen(
+    queries: &QueryEngine,
+    job: &str,
+    since: Timestamp,
+) -> Result<Vec<(Timestamp, Timestamp, Offset)>, QueryError> {
+    let name = job.replace('\'', "''");
+    let text = format!(
+        "SELECT began.\"from_time\", began.\"to_time\", began.\"offset\" FROM job_runs AS began \
+         JOIN job_runs AS done ON began.\"run\" = done.\"run\" \
+         WHERE began.\"job\" = '{name}' AND began.\"state\" = 'running' AND done.\"job\" = '{name}' \
+         AND done.\"state\" = 'succeeded' AND began.\"to_time\" > TIMESTAMP '{since}' \
+         ORDER BY done.\"offset\""
+    );
+    let rows = rows(queries, text).await?;
+    let seen = |row| {
+        let Cell::Int(offset) = rows.cell(row, 2) else { return None };
+        Some((time(rows.cell(row, 0))?, time(rows.cell(row, 1))?, Offset(u64::try_from(offset).ok()?)))
+    };
+    Ok((0..rows.row_count()).filter_map(seen).collect())
+}
+
+/// Which readings have come when.
+pub(crate) trait Arrivals: Send + Sync {
+    /// The minutes that readings have come to which `look` asks for. It sees all that stood in the log when
+    /// it was called.
+    fn since<'a>(&'a self, look: &'a Look) -> BoxFuture<'a, Result<Arrived, String>>;
+}
+
+impl Arrivals for QueryEngine {
+    fn since<'a>(&'a self, look: &'a Look) -> BoxFuture<'a, Result<Arrived, String>> {
+        let minute = MINUTE_US / 1_000_000;
+        let text = format!(
+            "SELECT time_bucket('{minute} seconds', time) AS \"minute\", max(\"offset\") AS \"newest\" \
+             FROM readings WHERE time >= TIMESTAMP '{}' AND time < TIMESTAMP '{}' AND \"offset\" >= {} \
+             GROUP BY 1",
+            look.from, look.to, look.since.0
+        );
+        Box::pin(async move {
+            let rows = rows(self, text).await.map_err(|error| error.to_string())?;
+            let arrived = |row| {
+                let Cell::Int(offset) = rows.cell(row, 1) else { return None };
+                Some((time(rows.cell(row, 0))?, Offset(u64::try_from(offset).ok()?)))
+            };
+            Ok((0..rows.row_count()).filter_map(arrived).collect())
+        })
+    }
+}
+
+/// All rows of an answer that may be long.
+async fn rows(queries: &QueryEngine, text: String) -> Result<ResultSet, QueryError> {
+    let query =
+        Query { text, internal: true, max_rows: Some(MAX_ROWS), timeout: Some(TIMEOUT), ..Query::default() };
+    let answer = queries.run(query).await?;
+    let rows = answer.collect().await?;
+    if rows.truncated() {
+        return Err(QueryError::TooLarge(format!("there are more than {MAX_ROWS} rows")));
+    }
+    Ok(rows)
 }
 
 async fn query(queries: &QueryEngine, text: String) -> Result<ResultSet, QueryError> {

@@ -37,6 +37,16 @@ pub trait Work: Send + Sync {
     fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>>;
 }
 
+/// What a job does about readings that come late.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Late {
+    /// So long after its end an interval is run, µs: what comes until then is in it.
+    pub delay_us: i64,
+    /// Intervals that ended no longer ago than this are run again when readings of theirs have come since,
+    /// µs. 0: none are.
+    pub recompute_us: i64,
+}
+
 /// Work, and when it is done.
 #[derive(Clone)]
 pub struct Job {
@@ -48,6 +58,8 @@ pub struct Job {
     pub trigger: Trigger,
     /// What happens to intervals that passed while the server was down.
     pub catch_up: CatchUp,
+    /// What is done about readings that come late.
+    pub late: Late,
     /// What it does, in a sentence.
     pub description: String,
     /// The work.
@@ -77,8 +89,15 @@ pub struct JobStatus {
     pub schedule: String,
     /// `all`, `latest` or `none`.
     pub catch_up: &'static str,
-    /// When it fires next.
+    /// When it runs next, by its schedule.
     pub next: Option<Timestamp>,
+    /// The next five times at which it runs, by its schedule.
+    pub next_times: Vec<Timestamp>,
+    /// So long after its end an interval is run, such as `10m`.
+    pub delay: String,
+    /// Intervals that ended no longer ago than this are run again when readings of theirs come late, such as
+    /// `3d`.
+    pub recompute: Option<String>,
     /// The intervals of its schedule are done up to here; `None` for a job without schedule.
     pub covered_to: Option<Timestamp>,
     /// The run that is at work.
@@ -87,6 +106,7 @@ pub struct JobStatus {
     pub queued: usize,
     /// The newest run.
     pub last: Option<JobRun>,
-    /// What an operator should know, such as intervals that were left out.
+    /// What an operator should know, such as intervals that were left out, or a schedule that may not mean
+    /// what it seems to.
     pub note: Option<String>,
 }

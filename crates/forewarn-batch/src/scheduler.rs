@@ -11,14 +11,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_query::QueryEngine;
+use forewarn_query::{QueryEngine, QueryError};
 use forewarn_types::{Clock, JobRun, Journal, JournalError, Record, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::core::{Core, End, JobPast, Start};
+use crate::core::{Arrived, Core, End, JobPast, Look, Start};
+use crate::history::Arrivals;
 use crate::{BatchError, Job, JobStatus, Outcome, RunContext, history};
 
 /// How often the clock is looked at.
@@ -63,8 +64,8 @@ enum Command {
     },
     Backfill {
         job: String,
-        from: Timestamp,
-        to: Timestamp,
+        range: (Timestamp, Timestamp),
+        again: bool,
         reply: oneshot::Sender<Result<Backfill, BatchError>>,
     },
 }
@@ -74,7 +75,7 @@ enum Command {
 pub struct Backfill {
     /// The runs, oldest first.
     pub runs: Vec<String>,
-    /// How many intervals need no run, as one has written their rows, or is in line or at work.
+    /// How many intervals are left out, as a run has written their rows, or is in line or at work for them.
     pub skipped: usize,
 }
 
@@ -87,6 +88,10 @@ struct Worker {
     tasks: JoinSet<Result<Outcome, String>>,
     runs: HashMap<Id, String>,
     stops: HashMap<String, AbortHandle>,
+    /// Says what has come late.
+    arrivals: Arc<dyn Arrivals>,
+    /// Jobs that look for it.
+    looks: JoinSet<(Look, Result<Arrived, String>)>,
     /// Whether the log had no room at the last round: said once, not five times a second.
     log_full: bool,
 }
@@ -102,7 +107,8 @@ impl Scheduler {
         queries: QueryEngine,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, SchedulerHandle), BatchError> {
-        let (worker, handle) = Worker::build(jobs, journal, clock)?;
+        let arrivals = Arc::new(queries.clone());
+        let (worker, handle) = Worker::build(jobs, journal, clock, arrivals)?;
         Ok((Self { worker, queries }, handle))
     }
 
@@ -116,7 +122,7 @@ impl Scheduler {
         loop {
             let past = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                past = history::load(&self.queries, &jobs) => past,
+                past = self.past(&jobs) => past,
             };
             match past {
                 Ok(past) => return self.worker.run(past, shutdown).await,
@@ -132,6 +138,21 @@ impl Scheduler {
                 }
             }
         }
+    }
+}
+
+impl Scheduler {
+    /// What is on record of `jobs`.
+    async fn past(&self, jobs: &[String]) -> Result<Vec<JobPast>, QueryError> {
+        let mut past = history::load(&self.queries, jobs).await?;
+        let recomputes = self.worker.shared.core.lock().recomputes();
+        for (job, recompute_us) in recomputes {
+            let since = self.worker.now().plus_us(-recompute_us);
+            if let Some(past) = past.iter_mut().find(|past| past.job == job) {
+                past.seen = history::seen(&self.queries, &job, since).await?;
+            }
+        }
+        Ok(past)
     }
 }
 
@@ -154,10 +175,10 @@ impl SchedulerHandle {
         self.shared.core.lock().runs(job)
     }
 
-    /// Puts a run of `job` in line and gives its id, once that is durable. Without `to` the interval ends
-    /// now; without `from` that of a SQL job begins where its data is covered so far, and that of a model's
-    /// job in 1970. An interval must not end in the future, nor, for a SQL job, overlap one whose rows are
-    /// written or will be. A run that is in line for the same interval already serves.
+    /// Puts a run of `job` in line and gives its id, once that is durable. A SQL job's run covers one whole
+    /// interval of its schedule: without `from` and `to` the last one that is complete. That of a model's job
+    /// goes from 1970 to now, if nothing else is said. A run that is in line for the same interval already
+    /// serves.
     ///
     /// # Errors
     /// [`BatchError`] says what cannot be done and why.
@@ -173,14 +194,20 @@ impl SchedulerHandle {
     }
 
     /// Puts a run in line for each interval of the job's schedule that lies wholly in `[from, to)` and has
-    /// passed, and gives their ids once that is durable. What is written of a SQL job's interval is left out:
-    /// there are runs only for what is missing.
+    /// passed, and gives their ids once that is durable. Intervals of which a SQL job has written the rows
+    /// are left out, unless they are to be run `again`.
     ///
     /// # Errors
     /// [`BatchError`] says what cannot be done and why.
-    pub async fn backfill(&self, job: &str, from: Timestamp, to: Timestamp) -> Result<Backfill, BatchError> {
+    pub async fn backfill(
+        &self,
+        job: &str,
+        from: Timestamp,
+        to: Timestamp,
+        again: bool,
+    ) -> Result<Backfill, BatchError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Backfill { job: job.to_owned(), from, to, reply }).await?;
+        self.send(Command::Backfill { job: job.to_owned(), range: (from, to), again, reply }).await?;
         answer.await.map_err(|_| BatchError::Stopped)?
     }
 
@@ -235,6 +262,7 @@ impl Worker {
         jobs: Vec<Job>,
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
+        arrivals: Arc<dyn Arrivals>,
     ) -> Result<(Self, SchedulerHandle), BatchError> {
         let core = Mutex::new(Core::new(jobs)?);
         let shared = Arc::new(Shared {
@@ -248,7 +276,18 @@ impl Worker {
         let handle = SchedulerHandle { shared: Arc::clone(&shared), commands: sender };
         let (tasks, runs, stops) = (JoinSet::new(), HashMap::new(), HashMap::new());
         Ok((
-            Self { shared, journal, commands, ready: Vec::new(), tasks, runs, stops, log_full: false },
+            Self {
+                shared,
+                journal,
+                commands,
+                ready: Vec::new(),
+                tasks,
+                runs,
+                stops,
+                arrivals,
+                looks: JoinSet::new(),
+                log_full: false,
+            },
             handle,
         ))
     }
@@ -266,6 +305,7 @@ impl Worker {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
+                Some(looked) = self.looks.join_next() => self.looked(looked),
                 Some(command) = self.commands.recv() => self.obey(command).await,
                 () = shared.wake.notified() => {}
                 _ = poll.tick() => {}
@@ -287,6 +327,13 @@ impl Worker {
             self.stop_cancelled();
             let mut core = self.shared.core.lock();
             self.ready = core.poll(self.shared.clock.now());
+            for look in core.looks(self.shared.clock.now()) {
+                let arrivals = Arc::clone(&self.arrivals);
+                self.looks.spawn(async move {
+                    let arrived = arrivals.since(&look).await;
+                    (look, arrived)
+                });
+            }
             if self.ready.is_empty() && core.unwritten().is_none() {
                 return Ok(());
             }
@@ -298,7 +345,11 @@ impl Worker {
         loop {
             let Some(record) = self.shared.core.lock().unwritten().cloned() else { return Ok(true) };
             match self.journal.append(Record::JobRun(record)).await {
-                Ok(_) => self.log_full = false,
+                Ok(offset) => {
+                    self.log_full = false;
+                    self.shared.core.lock().written(Some(offset));
+                    continue;
+                }
                 Err(error @ JournalError::Full(_)) => {
                     if !std::mem::replace(&mut self.log_full, true) {
                         tracing::warn!(%error, "jobs wait until their records can be written");
@@ -310,7 +361,7 @@ impl Worker {
                 }
                 Err(error @ JournalError::Stopped(_)) => return Err(error.into()),
             }
-            self.shared.core.lock().written();
+            self.shared.core.lock().written(None);
         }
     }
 
@@ -327,6 +378,19 @@ impl Worker {
     fn stop_cancelled(&self) {
         let core = self.shared.core.lock();
         self.stops.iter().filter(|(run, _)| core.is_cancelled(run)).for_each(|(_, stop)| stop.abort());
+    }
+
+    fn looked(&self, looked: Result<(Look, Result<Arrived, String>), JoinError>) {
+        // A look neither panics nor is it stopped, but with the server.
+        let Ok((look, arrived)) = looked else { return };
+        if let Err(error) = &arrived {
+            tracing::warn!(
+                job = look.job,
+                error,
+                "what has come late cannot be looked for; it is tried again after the next run"
+            );
+        }
+        self.shared.core.lock().looked(&look, arrived.as_ref().ok(), self.now());
     }
 
     fn ended(&mut self, ended: Result<(Id, Result<Outcome, String>), JoinError>) {
@@ -352,8 +416,8 @@ impl Worker {
             Command::Request { job, from, to, reply } => {
                 let _ = reply.send(self.request(&job, from, to).await);
             }
-            Command::Backfill { job, from, to, reply } => {
-                let _ = reply.send(self.backfill(&job, from, to).await);
+            Command::Backfill { job, range, again, reply } => {
+                let _ = reply.send(self.backfill(&job, range, again).await);
             }
         }
     }
@@ -371,8 +435,13 @@ impl Worker {
         Ok(run)
     }
 
-    async fn backfill(&self, job: &str, from: Timestamp, to: Timestamp) -> Result<Backfill, BatchError> {
-        let (records, skipped) = self.shared.core.lock().plan_backfill(job, from, to, self.now())?;
+    async fn backfill(
+        &self,
+        job: &str,
+        range: (Timestamp, Timestamp),
+        again: bool,
+    ) -> Result<Backfill, BatchError> {
+        let (records, skipped) = self.shared.core.lock().plan_backfill(job, range, again, self.now())?;
         let mut runs = Vec::with_capacity(records.len());
         for record in records {
             runs.push(record.run.clone());

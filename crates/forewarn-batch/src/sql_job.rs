@@ -1,5 +1,5 @@
-//! The work of a SQL job: a query over one data interval, its rows appended to a table, exactly once for each
-//! interval.
+//! The work of a SQL job: a query over one data interval, whose rows take the place of those that an earlier
+//! run of the interval has written.
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ use forewarn_query::{Query, QueryEngine};
 use forewarn_spec::SqlJob;
 use forewarn_types::{BoxFuture, JobKind};
 
-use crate::{Job, Outcome, RunContext, Trigger, Work, interval};
+use crate::{Job, Late, Outcome, RunContext, Trigger, Work, rows};
 
 /// Most rows one interval may yield. The limits of users' queries do not hold for jobs.
 const MAX_ROWS: usize = 1_000_000;
@@ -40,7 +40,8 @@ impl SqlWork {
             kind: JobKind::Sql,
             trigger: Trigger::Cron { expr: self.job.schedule.clone(), tz: self.job.timezone },
             catch_up: self.job.catch_up,
-            description: format!("SQL into the table {}", self.job.into),
+            late: Late { delay_us: self.job.delay_us, recompute_us: self.job.recompute_us },
+            description: format!("writes the rows of its query to the table {}", self.job.into),
             work: Arc::new(self),
         }
     }
@@ -67,19 +68,8 @@ impl SqlWork {
                 context.to
             ));
         }
-        // An interval without rows leaves nothing but the table, so that it can be computed again should its
-        // data come late.
-        let (writer, version) = if rows.row_count() == 0 {
-            (format!("job {}", self.job.name), 1)
-        } else {
-            interval::writer(&self.job.name, &context)
-        };
-        let written = self.queries.lake().append_rows(&self.job.into, &rows, &writer, version).await;
-        let written = written
-            .map_err(|error| format!("the rows of job {} could not be written: {error}", self.job.name))?;
-        let already = written == 0 && rows.row_count() > 0;
-        let details = already.then(interval::written_before);
-        Ok(Outcome { rows: written, details })
+        let rows = rows::replace(&self.queries, &self.job.name, &self.job.into, &rows, &context).await?;
+        Ok(Outcome { rows, details: None })
     }
 }
 

@@ -113,7 +113,11 @@ impl Engine {
             Record::Command(command) => self.command(offset, command, actions),
             Record::Resumed(resumed) => self.running.resume(resumed.now.0),
             Record::LifeEvent(event) => self.life_event(offset, event, actions),
-            Record::Alert(_) | Record::Origins(_) | Record::JobRun(_) | Record::Prediction(_) => {}
+            Record::Alert(_)
+            | Record::Origins(_)
+            | Record::JobRun(_)
+            | Record::Prediction(_)
+            | Record::Promotion(_) => {}
         }
     }
 

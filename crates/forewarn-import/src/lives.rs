@@ -65,6 +65,7 @@ impl LifeSpans {
                 time: Timestamp(time),
                 actor: Some("import".into()),
                 comment: None,
+                corrects: None,
             };
             let step = self.step_us.unwrap_or(span.gap);
             events.push(event(LifeEventKind::Installed, span.first.saturating_sub(step)));

@@ -15,7 +15,7 @@ use crate::store::ObjectFiles;
 use crate::table::{ColumnInfo, TableInfo, Tables};
 use crate::tail::{Tail, built_in};
 use crate::upkeep::{CompactOptions, Compacted, Held, Paused, Retained, Upkeep, Vacuumed};
-use crate::write::{Branch, CommitFailure, RowsInParts, Writer, read_marker};
+use crate::write::{Branch, CommitFailure, IntervalOf, RowsInParts, Writer, read_marker};
 
 /// The lake. Clones share it.
 #[derive(Clone)]
@@ -177,9 +177,9 @@ impl Lake {
         self.writer.append_rows(table, rows, app_id, version).await
     }
 
-    /// Begins rows of the table `table` that come in parts and are added in one commit that carries `version`
-    /// of `app_id`. The table is created with `columns` on first use. If that version or a later one is
-    /// already there, nothing comes back.
+    /// Begins the rows of one data interval of a job in the table `table` that come in parts, and take the place
+    /// of those of an earlier run in one commit, as by [`Self::replace_interval`]. The table is created with
+    /// `columns` on first use.
     ///
     /// # Errors
     /// [`LakeError::Schema`] if the columns are not those of the table, [`LakeError::Query`] if jobs cannot
@@ -188,10 +188,29 @@ impl Lake {
         &self,
         table: &str,
         columns: Vec<ColumnInfo>,
-        app_id: &str,
-        version: i64,
-    ) -> Result<Option<RowsInParts>, LakeError> {
-        self.writer.rows_in_parts(table, columns, app_id, version).await
+        interval: IntervalOf,
+    ) -> Result<RowsInParts, LakeError> {
+        self.writer.rows_in_parts(table, columns, interval).await
+    }
+
+    /// Makes `rows` the rows of one data interval of a job in the table `table`, which is created on first
+    /// use: what the job has written for that interval, or for parts of it, goes in the same commit. So a
+    /// reader sees the rows of before or those of now, never some of each. Says how many rows there are now.
+    /// `earlier` are the writers that an earlier version may have used for that stretch of time: rows of
+    /// theirs cannot be told from others, so nothing is written if there are any.
+    ///
+    /// # Errors
+    /// [`LakeError::Schema`] if the rows do not fit the table, [`LakeError::Query`] if the table has rows of
+    /// another interval of the job that overlaps this one, [`LakeError::Table`] or [`LakeError::Store`] if
+    /// writing fails.
+    pub async fn replace_interval(
+        &self,
+        table: &str,
+        rows: &ResultSet,
+        interval: IntervalOf,
+        earlier: Vec<String>,
+    ) -> Result<u64, LakeError> {
+        self.writer.replace_interval(table, rows, interval, earlier).await
     }
 
     /// Takes in what other programs have committed to the tables since the last look.

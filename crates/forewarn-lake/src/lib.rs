@@ -43,4 +43,4 @@ pub use table::{
 };
 pub use tail::READINGS;
 pub use upkeep::{CompactOptions, Compacted, Held, HeldTable, LeftOut, Paused, Retained, Vacuumed};
-pub use write::{Branch, CONSUMER, CommitFailure, RowsInParts, found};
+pub use write::{Branch, CONSUMER, CommitFailure, IntervalOf, RowsInParts, found};

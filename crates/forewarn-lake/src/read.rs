@@ -2,11 +2,12 @@
 //!
 //! [`view`] is lake and tail at one moment, [`scan`] what has to be read of it, and [`files`] opens a data
 //! file. [`snapshot`] is how other crates read, [`history`] gives readings in typed columns, [`result`] is
-//! the form of rows in answers. [`reader`] holds what all of these share, [`progress`] says how far the tail
-//! has come.
+//! the form of rows in answers, [`form`] that of files whose rows are written again. [`reader`] holds what all
+//! of these share, [`progress`] says how far the tail has come.
 
 mod damage;
 mod files;
+mod form;
 mod history;
 mod progress;
 mod reader;
@@ -15,7 +16,7 @@ mod scan;
 mod snapshot;
 mod view;
 
-pub(crate) use self::files::in_form_of;
+pub(crate) use self::form::{form_of, in_form};
 pub use self::history::{ReadingsQuery, SeriesReadings};
 pub(crate) use self::reader::Reader;
 pub use self::result::ResultSet;

@@ -1,7 +1,7 @@
 //! A trained model as it is stored: everything a prediction needs, and what it rests on.
 
 use forewarn_spec::Model;
-use forewarn_types::{Contribution, Timestamp, fingerprint};
+use forewarn_types::{AssetPath, Contribution, Timestamp, fingerprint};
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub(crate) struct Artefact {
     pub definition: String,
     /// What it was trained on, and how well it does.
     pub summary: Summary,
+    /// The failed lives it was trained on. Those of an earlier release do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lives: Vec<SeenLife>,
     /// Unit of the target.
     pub unit: String,
     /// Cap of the target, in the unit.
@@ -39,6 +42,17 @@ pub(crate) struct Artefact {
     /// Per signal: the largest mean squared standardised value over its columns in training, times the
     /// margin.
     distance_limits: Vec<f64>,
+}
+
+/// A failed life that a version was trained on. Times are µs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SeenLife {
+    /// The asset.
+    pub asset: AssetPath,
+    /// When it began.
+    pub start: i64,
+    /// When it failed.
+    pub end: i64,
 }
 
 /// What a version was trained on, and how well it does on lives it has not seen.
@@ -70,6 +84,10 @@ pub struct Summary {
     pub width: f64,
     /// All candidates.
     pub trials: Vec<Trial>,
+    /// What to know before one relies on it, such as that the lives are too few to tell how often the
+    /// interval holds the truth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +137,7 @@ impl Artefact {
             model: model.name.clone(),
             definition: definition_fingerprint(model),
             summary,
+            lives: Vec::new(),
             unit: model.target.unit.to_string(),
             cap: model.target.cap,
             distance_limits: vec![0.0; signals.len()],
@@ -135,6 +154,25 @@ impl Artefact {
             }
         }
         artefact
+    }
+
+    /// Whether it was trained on `life`, or on a stretch that shares time with it, as its events have been
+    /// corrected since.
+    pub(crate) fn has_seen(&self, life: &SeenLife) -> bool {
+        if self.lives.is_empty() {
+            return life.end < self.summary.to.0;
+        }
+        let shares = |seen: &SeenLife| seen.start < life.end && life.start < seen.end;
+        self.lives.iter().any(|seen| seen.asset == life.asset && shares(seen))
+    }
+
+    /// How many of the lives it was trained on are no lives any more, as their events have been corrected or
+    /// withdrawn. `lives` are those there are now; of the time before them nothing is known.
+    pub(crate) fn taken_back(&self, lives: &[SeenLife]) -> usize {
+        let oldest = lives.iter().map(|life| life.end).min().unwrap_or(i64::MAX);
+        let is_life =
+            |seen: &&SeenLife| lives.iter().any(|life| life.asset == seen.asset && life.end == seen.end);
+        self.lives.iter().filter(|seen| seen.end >= oldest && !is_life(seen)).count()
     }
 
     /// Whether `columns` are those the model was fitted to.

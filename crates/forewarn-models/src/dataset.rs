@@ -108,8 +108,8 @@ impl DatasetBuilder {
         &self.plan
     }
 
-    /// Takes in a life that failed at `end`, µs.
-    pub(crate) fn add(&mut self, grid: &LifeGrid, end: i64) {
+    /// Takes in a life that failed at `end`, µs. Gives its number; `None` if it has no rows.
+    pub(crate) fn add(&mut self, grid: &LifeGrid, end: i64) -> Option<usize> {
         for (signal, values) in grid.values.iter().enumerate() {
             for &value in values.iter().filter(|value| !value.is_nan()) {
                 self.seen[signal] = true;
@@ -118,7 +118,7 @@ impl DatasetBuilder {
         }
         let slots: Vec<usize> = grid.rows().collect();
         if slots.is_empty() {
-            return;
+            return None;
         }
         self.make_room(slots.len());
         let life = self.lives.len();
@@ -134,6 +134,7 @@ impl DatasetBuilder {
             let (train, evaluate) = (number.is_multiple_of(self.stride), is_evaluated(&number));
             self.rows.push(Row { life, number, target: left.min(self.cap), train, evaluate });
         }
+        Some(life)
     }
 
     /// Thins until a life of `more` rows has room. A stride beyond the longest life leaves the first row of
@@ -200,7 +201,7 @@ impl DatasetBuilder {
 }
 
 /// The rows of a life of `rows` rows that are scored, ascending, without repetition.
-fn evaluation_rows(rows: usize) -> Vec<usize> {
+pub(crate) fn evaluation_rows(rows: usize) -> Vec<usize> {
     let step = (LAST_EVALUATION - FIRST_EVALUATION) / (EVALUATIONS - 1) as f64;
     let at = |index: usize| (index as f64).mul_add(step, FIRST_EVALUATION) * rows.saturating_sub(1) as f64;
     #[expect(

@@ -11,7 +11,8 @@ use crate::grid::{GridBuilder, LifeGrid};
 
 /// The questions. Time ranges are half-open.
 pub(crate) trait History: Send + Sync {
-    /// Life events before `to`, ascending in time, equal times in order of arrival.
+    /// Life events before `to` that have not been corrected or withdrawn, ascending in time, equal times in
+    /// order of arrival.
     fn life_events(&self, to: Timestamp) -> BoxFuture<'_, Result<Vec<LifeEventRow>, ModelError>>;
 
     /// Time of the first and the last reading of any of `signals`, by asset, among those that stand in the
@@ -34,6 +35,9 @@ pub(crate) trait History: Send + Sync {
 
     /// Each asset's newest prediction of `model`.
     fn newest_predictions(&self, model: &str) -> BoxFuture<'_, Result<Vec<Predicted>, ModelError>>;
+
+    /// The version of `model` that was put in force last, by the records of promotions.
+    fn promoted(&self, model: &str) -> BoxFuture<'_, Result<Option<String>, ModelError>>;
 
     /// Stores an object. With `if_absent` an object that is already there stays as it is.
     fn put(&self, path: String, bytes: Vec<u8>, if_absent: bool) -> BoxFuture<'_, Result<(), ModelError>>;

@@ -24,6 +24,8 @@ pub(crate) struct Scored {
     pub truth: f64,
     /// Which fold the life was in.
     pub fold: usize,
+    /// Which life and which row of it, by their numbers in the table.
+    pub row: (usize, usize),
 }
 
 /// Widths of the interval below and above a prediction, by prediction.
@@ -142,7 +144,7 @@ mod tests {
             .map(|index| {
                 let truth = 200.0 * next();
                 let miss = (0.05 * truth + 1.0) * (next() + next() + next() * next() * 3.0 - 1.5);
-                Scored { predicted: truth + miss, truth, fold: index % 5 }
+                Scored { predicted: truth + miss, truth, fold: index % 5, row: (index, 0) }
             })
             .collect()
     }
@@ -186,7 +188,7 @@ mod tests {
             pairs in prop::collection::vec((-50.0..300.0_f64, 0.0..125.0_f64), 0..400),
             at in -100.0..400.0_f64,
         ) {
-            let scored = |&(predicted, truth): &(f64, f64)| Scored { predicted, truth, fold: 0 };
+            let scored = |&(predicted, truth): &(f64, f64)| Scored { predicted, truth, fold: 0, row: (0, 0) };
             let outcomes: Vec<Scored> = pairs.iter().map(scored).collect();
             let (low, middle, high) = Interval::of(&outcomes, 0.9, 125.0).around(at);
             prop_assert!([0.0, low, middle, high, 125.0].is_sorted(), "{low} {middle} {high}");

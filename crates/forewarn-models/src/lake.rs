@@ -69,7 +69,9 @@ impl History for LakeHistory {
     fn life_events(&self, to: Timestamp) -> BoxFuture<'_, Result<Vec<LifeEventRow>, ModelError>> {
         Box::pin(async move {
             let query = r#"SELECT asset, time, event FROM life_events
-                           WHERE time >= :from AND time < :to ORDER BY time, "offset""#;
+                           WHERE time >= :from AND time < :to AND event <> 'withdrawn' AND "offset" NOT IN
+                               (SELECT corrects FROM life_events WHERE corrects IS NOT NULL)
+                           ORDER BY time, "offset""#;
             let rows = self.rows(query.to_owned(), EARLIEST, to).await?;
             let mut events = Vec::with_capacity(rows.row_count());
             for row in 0..rows.row_count() {
@@ -151,6 +153,17 @@ impl History for LakeHistory {
                 })
             };
             (0..rows.row_count()).map(predicted).collect()
+        })
+    }
+
+    fn promoted(&self, model: &str) -> BoxFuture<'_, Result<Option<String>, ModelError>> {
+        let query = format!(
+            r#"SELECT version FROM promotions WHERE model = {} ORDER BY "offset" DESC LIMIT 1"#,
+            quoted(model)
+        );
+        Box::pin(async move {
+            let rows = self.rows(query, EARLIEST, LATEST).await?;
+            if rows.row_count() == 0 { Ok(None) } else { text(&rows, 0, 0).map(|name| Some(name.to_owned())) }
         })
     }
 

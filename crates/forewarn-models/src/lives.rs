@@ -55,7 +55,8 @@ impl Lives {
 /// none). Events at the same time count in the order given.
 #[must_use]
 pub fn lives_of(first_reading: Option<i64>, events: &[(i64, LifeEventKind)]) -> Lives {
-    let mut events = events.to_vec();
+    let mut events: Vec<(i64, LifeEventKind)> =
+        events.iter().copied().filter(|(_, event)| *event != LifeEventKind::Withdrawn).collect();
     events.sort_by_key(|&(time, _)| time);
     let first_event = events.first().map_or(i64::MAX, |&(time, _)| time);
     // Readings before the first event, or no event at all: the asset was running when it was connected.

@@ -36,6 +36,7 @@ impl ModelService {
     pub async fn predict(&self, model: &str, at: Timestamp) -> Result<u64, ModelError> {
         let inner = &self.inner;
         let served = inner.served(model)?;
+        inner.known(served).await?;
         let version = served.version()?;
         let mut memory = served.predicting.lock().await;
         let to = at.plus_us(1);
@@ -68,6 +69,7 @@ impl ModelService {
     ) -> Result<Option<Prediction>, ModelError> {
         let inner = &self.inner;
         let served = inner.served(model)?;
+        inner.known(served).await?;
         let version = served.version()?;
         let to = at.plus_us(1);
         let extents = by_asset(inner.history.extents(&served.model.signals, EARLIEST, to, Offset(0)).await?);

@@ -1,8 +1,10 @@
 //! The versions of a model, as JSON objects in the lake.
 //!
-//! `models/NAME/versions/VERSION.json` is written once and never changed; `models/NAME/current.json` names
-//! the version in force. A version's name is the time of its training, so that names sort by age, and the
-//! fingerprint of its bytes, so that a damaged object is noticed.
+//! `models/NAME/versions/VERSION.json` is written once and never changed. Which version is in force follows
+//! from the records of promotions. `models/NAME/current.json` names it as well: for where there is no record,
+//! as an earlier release has put it in force or the records were too old to be kept. A version's name is the
+//! time of its training, so that names sort by age, and the fingerprint of its bytes, so that a damaged
+//! object is noticed.
 
 use std::sync::Arc;
 
@@ -81,8 +83,37 @@ impl Registry {
     /// The version in force.
     ///
     /// # Errors
-    /// [`ModelError::Artefact`] if the object is damaged, and those of the store.
+    /// Those of the store, and [`ModelError::Artefact`] if what an earlier release has written is damaged.
     pub(crate) async fn current(&self, model: &str) -> Result<Option<String>, ModelError> {
+        match self.history.promoted(model).await? {
+            Some(version) => Ok(Some(version)),
+            None => self.named_earlier(model).await,
+        }
+    }
+
+    /// Notes which version is in force, which is on record by now.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn note_current(
+        &self,
+        model: &str,
+        version: &str,
+        promoted: Timestamp,
+    ) -> Result<(), ModelError> {
+        let current = Current { version: version.to_owned(), promoted };
+        let bytes = serde_json::to_vec(&current).map_err(|error| ModelError::Numeric {
+            model: model.to_owned(),
+            problem: format!("its version cannot be named: {error}"),
+        })?;
+        self.history.put(current_path(model), bytes, false).await
+    }
+
+    /// The version that is noted, where there is no record of a promotion.
+    ///
+    /// # Errors
+    /// [`ModelError::Artefact`] if the object is damaged, and those of the store.
+    async fn named_earlier(&self, model: &str) -> Result<Option<String>, ModelError> {
         let path = current_path(model);
         let Some(bytes) = self.history.get(path.clone()).await? else { return Ok(None) };
         let current: Current = serde_json::from_slice(&bytes).map_err(|error| ModelError::Artefact {
@@ -90,24 +121,6 @@ impl Registry {
             problem: format!("does not name a version: {error}"),
         })?;
         Ok(Some(current.version))
-    }
-
-    /// Puts `version` in force.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub(crate) async fn set_current(
-        &self,
-        model: &str,
-        version: &str,
-        now: Timestamp,
-    ) -> Result<(), ModelError> {
-        let current = Current { version: version.to_owned(), promoted: now };
-        let bytes = serde_json::to_vec(&current).map_err(|error| ModelError::Numeric {
-            model: model.to_owned(),
-            problem: format!("its version cannot be named: {error}"),
-        })?;
-        self.history.put(current_path(model), bytes, false).await
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use forewarn_spec::Model;
-use forewarn_types::{AssetPath, Clock, Journal, SeriesId, SeriesTable, Timestamp};
+use forewarn_types::{AssetPath, Clock, Journal, Promotion, Record, SeriesId, SeriesTable, Timestamp};
 use parking_lot::RwLock;
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ use crate::remembered::Remembered;
 
 /// Earlier than any reading, and still a date that every table format can write.
 pub(crate) const EARLIEST: Timestamp = Timestamp::from_secs(-5_000_000_000);
+/// So long the start waits for the lake to say which versions are in force.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Most versions that are shown, the newest ones.
 const MAX_VERSIONS: usize = 100;
 
@@ -40,6 +43,8 @@ pub(crate) struct Inner {
 pub(crate) struct Served {
     pub(crate) model: Arc<Model>,
     in_force: RwLock<InForce>,
+    /// One promotion at a time, so that they take effect in the order of their records.
+    promoting: tokio::sync::Mutex<()>,
     /// One training at a time.
     pub(crate) training: tokio::sync::Mutex<()>,
     /// One round of predictions at a time.
@@ -50,6 +55,8 @@ pub(crate) struct Served {
 struct InForce {
     version: Option<Arc<Version>>,
     problem: Option<String>,
+    /// Which version is in force could not be asked so far.
+    unknown: bool,
 }
 
 /// A version that has been read.
@@ -115,28 +122,28 @@ impl ModelService {
         let registry = Registry::new(history.clone());
         let mut served = Vec::new();
         for model in models {
-            let in_force = match Self::read_current(&registry, &model).await {
-                Ok(version) => InForce { version, problem: None },
-                Err(error @ ModelError::Lake(_)) => return Err(error),
-                Err(error) => {
-                    tracing::warn!(model = model.name, %error, "the version in force cannot be used");
-                    InForce { version: None, problem: Some(error.to_string()) }
-                }
-            };
             served.push(Served {
                 model: Arc::new(model),
-                in_force: RwLock::new(in_force),
+                in_force: RwLock::new(InForce { unknown: true, ..InForce::default() }),
+                promoting: tokio::sync::Mutex::default(),
                 training: tokio::sync::Mutex::default(),
                 predicting: tokio::sync::Mutex::default(),
             });
         }
-        Ok(Self { inner: Arc::new(Inner { served, history, registry, journal, series, clock }) })
+        let models = Self { inner: Arc::new(Inner { served, history, registry, journal, series, clock }) };
+        // Where the lake is not up to date yet, the models are read when they are asked for first.
+        let _ = tokio::time::timeout(PATIENCE, models.read()).await;
+        Ok(models)
     }
 
-    async fn read_current(registry: &Registry, model: &Model) -> Result<Option<Arc<Version>>, ModelError> {
-        let Some(name) = registry.current(&model.name).await? else { return Ok(None) };
-        let artefact = registry.load(&model.name, &name).await?;
-        Ok(Some(Arc::new(Version { name, artefact })))
+    /// Reads the versions in force that could not be read so far. What cannot be read now either says so in
+    /// its [`ModelStatus::problem`].
+    pub async fn read(&self) {
+        for served in &self.inner.served {
+            if self.inner.known(served).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// All models, and what each predicts with.
@@ -151,6 +158,7 @@ impl ModelService {
     /// [`ModelError::UnknownModel`] and [`ModelError::Lake`].
     pub async fn versions(&self, model: &str) -> Result<Vec<VersionInfo>, ModelError> {
         let served = self.inner.served(model)?;
+        self.inner.known(served).await?;
         let mut found = Vec::new();
         for name in self.inner.registry.versions(model).await?.into_iter().rev().take(MAX_VERSIONS) {
             match self.inner.registry.load(model, &name).await {
@@ -166,11 +174,18 @@ impl ModelService {
     ///
     /// # Errors
     /// [`ModelError::UnknownModel`], [`ModelError::UnknownVersion`], [`ModelError::DefinitionChanged`],
-    /// [`ModelError::Artefact`] and [`ModelError::Lake`].
-    pub async fn promote(&self, model: &str, version: &str) -> Result<(), ModelError> {
+    /// [`ModelError::Artefact`], [`ModelError::Lake`] and [`ModelError::Journal`].
+    pub async fn promote(
+        &self,
+        model: &str,
+        version: &str,
+        actor: Option<String>,
+        reason: Option<String>,
+    ) -> Result<(), ModelError> {
         let served = self.inner.served(model)?;
         let artefact = self.inner.registry.load(model, version).await?;
-        self.inner.put_in_force(served, Version { name: version.to_owned(), artefact }).await
+        let version = Version { name: version.to_owned(), artefact };
+        self.inner.put_in_force(served, version, actor, reason).await
     }
 }
 
@@ -183,13 +198,65 @@ impl Inner {
         })
     }
 
-    pub(crate) async fn put_in_force(&self, served: &Served, version: Version) -> Result<(), ModelError> {
+    /// Sees to it that the version in force is known.
+    ///
+    /// # Errors
+    /// [`ModelError::Lake`] if the lake does not answer. A version that cannot be used is told by the status.
+    pub(crate) async fn known(&self, served: &Served) -> Result<(), ModelError> {
+        let _alone = served.promoting.lock().await;
+        if !served.in_force.read().unknown {
+            return Ok(());
+        }
+        let read = self.read_current(&served.model).await;
+        let (version, problem, unknown) = match &read {
+            Ok(version) => (version.clone(), None, false),
+            Err(error) => {
+                tracing::warn!(model = served.model.name, %error, "the version in force cannot be used");
+                (None, Some(error.to_string()), matches!(error, ModelError::Lake(_)))
+            }
+        };
+        *served.in_force.write() = InForce { version, problem, unknown };
+        match read {
+            Err(error @ ModelError::Lake(_)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn read_current(&self, model: &Model) -> Result<Option<Arc<Version>>, ModelError> {
+        let Some(name) = self.registry.current(&model.name).await? else { return Ok(None) };
+        let artefact = self.registry.load(&model.name, &name).await?;
+        Ok(Some(Arc::new(Version { name, artefact })))
+    }
+
+    /// Puts `version` in force, on record.
+    pub(crate) async fn put_in_force(
+        &self,
+        served: &Served,
+        version: Version,
+        actor: Option<String>,
+        reason: Option<String>,
+    ) -> Result<(), ModelError> {
         let model = &served.model;
         if version.artefact.definition != definition_fingerprint(model) {
             return Err(ModelError::DefinitionChanged { model: model.name.clone(), version: version.name });
         }
-        self.registry.set_current(&model.name, &version.name, self.clock.now()).await?;
-        *served.in_force.write() = InForce { version: Some(Arc::new(version)), problem: None };
+        self.known(served).await?;
+        let _alone = served.promoting.lock().await;
+        let from = served.in_force.read().version.as_ref().map(|version| version.name.clone());
+        let promotion = Promotion {
+            model: model.name.clone(),
+            version: version.name.clone(),
+            from,
+            actor,
+            reason,
+            time: self.clock.now(),
+        };
+        let time = promotion.time;
+        self.journal.append(Record::Promotion(promotion)).await?;
+        if let Err(error) = self.registry.note_current(&model.name, &version.name, time).await {
+            tracing::warn!(model = model.name, %error, "the version in force is on record, but not noted");
+        }
+        *served.in_force.write() = InForce { version: Some(Arc::new(version)), ..InForce::default() };
         Ok(())
     }
 
@@ -258,7 +325,7 @@ impl Served {
     }
 
     fn status(&self) -> ModelStatus {
-        let InForce { version, problem } = self.in_force.read().clone();
+        let InForce { version, problem, .. } = self.in_force.read().clone();
         ModelStatus {
             model: self.model.name.clone(),
             assets: self.model.assets.as_str().to_owned(),

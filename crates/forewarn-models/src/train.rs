@@ -10,11 +10,18 @@ use crate::dataset::{Dataset, DatasetBuilder};
 use crate::error::ModelError;
 use crate::features::FeaturePlan;
 use crate::grid::{GridBuilder, LifeGrid};
-use crate::interval::Interval;
+use crate::interval::{Interval, Scored};
 use crate::validate::{cross_validate, folds, training_rows};
 
 /// Fewer failed lives than this are too few to predict the next failure.
 pub const MIN_FAILED_LIVES: usize = 5;
+
+/// Below so many failed lives nothing certain can be said of how often the interval holds the truth.
+const FEW_LIVES: usize = 10;
+/// A life of fewer rows shows nothing of how a failure comes.
+const TINY_ROWS: usize = 5;
+/// So much less than asked for the interval may hold before it is said.
+const COVERAGE_MARGIN: f64 = 0.05;
 
 /// The readings of one life, from any source.
 #[derive(Debug, Clone, Default)]
@@ -58,12 +65,12 @@ impl Fitted {
         let all: Vec<usize> = (0..model.signals.len()).collect();
         for (life, end) in lives {
             let grid = life.grid(builder.plan(), &all, end.saturating_add(1));
-            builder.add(&grid, *end);
+            let _ = builder.add(&grid, *end);
         }
         let from = lives.iter().map(|(life, _)| life.start).min().unwrap_or(0);
         let to = lives.iter().map(|&(_, end)| end).max().unwrap_or(0);
         let context = Context { trained: Timestamp(to), from: Timestamp(from), to: Timestamp(to) };
-        Ok(Self { artefact: train(model, builder, context)?, model: model.clone() })
+        Ok(Self { artefact: train(model, builder, context)?.artefact, model: model.clone() })
     }
 
     /// What the model says at the newest complete row of a life, and the time of the newest reading there
@@ -131,15 +138,18 @@ pub(crate) struct Context {
     pub to: Timestamp,
 }
 
+/// What comes of a training.
+pub(crate) struct Trained {
+    pub artefact: Artefact,
+    /// What the winner said in cross-validation.
+    pub scored: Vec<Scored>,
+}
+
 /// Trains `model` on the lives collected in `builder`.
 ///
 /// # Errors
 /// [`ModelError::NotEnoughData`] or [`ModelError::Numeric`].
-pub(crate) fn train(
-    model: &Model,
-    builder: DatasetBuilder,
-    context: Context,
-) -> Result<Artefact, ModelError> {
+pub(crate) fn train(model: &Model, builder: DatasetBuilder, context: Context) -> Result<Trained, ModelError> {
     let short = |problem: String| ModelError::NotEnoughData { model: model.name.clone(), problem };
     let numeric = |problem: String| ModelError::Numeric { model: model.name.clone(), problem };
     let unseen = builder.unseen();
@@ -191,13 +201,37 @@ pub(crate) fn train(
         coverage,
         width,
         trials: validation.trials,
+        warnings: doubts(model, &data, complete, coverage),
     };
-    Ok(Artefact::new(
-        model,
-        kept,
-        summary,
-        Parts { columns: &data.columns, scaler, regressor, interval, x: data.x.view() },
-    ))
+    let parts = Parts { columns: &data.columns, scaler, regressor, interval, x: data.x.view() };
+    Ok(Trained { artefact: Artefact::new(model, kept, summary, parts), scored: validation.scored })
+}
+
+/// What speaks against relying on the interval: few lives, tiny ones, truths that it did not hold.
+fn doubts(model: &Model, data: &Dataset, lives: usize, coverage: f64) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let tiny = data.lives.iter().filter(|life| life.rows < TINY_ROWS).count();
+    if tiny > 0 {
+        doubts.push(format!(
+            "{tiny} of {} failed lives have fewer than {TINY_ROWS} rows, too few to show how a failure comes; \
+             check that their life events are right and that their readings have been imported",
+            data.lives.len()
+        ));
+    }
+    let (wanted, held) = (100.0 * model.coverage, 100.0 * coverage);
+    if lives < FEW_LIVES {
+        doubts.push(format!(
+            "there are only {lives} failed lives: how often the interval holds the truth cannot be told from \
+             so few; it held {held:.0} % of the truths on lives that the model had not seen, and is made for \
+             {wanted:.0} %"
+        ));
+    } else if coverage < model.coverage - COVERAGE_MARGIN {
+        doubts.push(format!(
+            "the interval held {held:.0} % of the truths on {lives} lives that the model had not seen, and is \
+             made for {wanted:.0} %: do not rely on it until there are more lives"
+        ));
+    }
+    doubts
 }
 
 fn split_signals(model: &Model, data: &Dataset) -> (Vec<String>, Vec<String>) {

@@ -6,14 +6,15 @@ use forewarn_spec::{Model, Promote};
 use forewarn_types::{AssetPath, Offset, Timestamp};
 use serde::Serialize;
 
-use crate::artefact::{Artefact, Summary, definition_fingerprint};
+use crate::artefact::{Artefact, SeenLife, Summary};
 use crate::dataset::DatasetBuilder;
 use crate::error::ModelError;
 use crate::grid::{GridBuilder, MAX_CELLS, cells};
 use crate::history::{Extent, NO_SERIES, Reader, Wanted};
 use crate::lives::{Lives, Outcome};
-use crate::service::{Asset, EARLIEST, Inner, ModelService, Served, Version, blocking, by_asset};
-use crate::train::{Context, MIN_FAILED_LIVES, train};
+use crate::rival::{Comparison, Rival};
+use crate::service::{Asset, EARLIEST, Inner, ModelService, Version, blocking, by_asset};
+use crate::train::{Context, MIN_FAILED_LIVES, Trained, train};
 
 /// Most lives that share the queries to the lake and are in memory at once.
 const GROUP: usize = 16;
@@ -31,6 +32,9 @@ pub struct TrainReport {
     pub promoted: bool,
     /// Why it is or is not.
     pub reason: String,
+    /// How it fared against the version in force, on the same lives, which neither had seen; nothing if there
+    /// were none.
+    pub comparison: Option<Comparison>,
     /// What it was trained on, and how well it does.
     pub summary: Summary,
     /// What a person should check, such as life events that fit nowhere.
@@ -48,6 +52,12 @@ struct FailedLife {
     until: i64,
 }
 
+impl FailedLife {
+    fn seen(&self) -> SeenLife {
+        SeenLife { asset: self.asset.path.clone(), start: self.start, end: self.end }
+    }
+}
+
 impl ModelService {
     /// Trains `model` on everything before `to`, stores the version, and puts it in force if the definition's
     /// `promote` says so.
@@ -59,6 +69,7 @@ impl ModelService {
         let inner = &self.inner;
         let served = inner.served(model)?;
         let _alone = served.training.lock().await;
+        inner.known(served).await?;
         let model = &served.model;
         let extents = by_asset(inner.history.extents(&model.signals, EARLIEST, to, Offset(0)).await?);
         let lives = inner.lives(model, to, &extents).await?;
@@ -66,14 +77,22 @@ impl ModelService {
         let failed = inner.failed_lives(model, &lives, &extents, &mut warnings)?;
         let from = Timestamp(failed.iter().map(|life| life.start).min().unwrap_or(0));
         let context = Context { trained: inner.clock.now(), from, to };
-        let builder = inner.collect(model, failed).await?;
+        let lives: Vec<SeenLife> = failed.iter().map(FailedLife::seen).collect();
+        let rival = served.version().ok().map(|version| Rival::new(model, version));
+        let (builder, rival) = inner.collect(model, failed, rival).await?;
         let definition = model.clone();
-        let artefact = blocking(move || train(&definition, builder, context)).await??;
+        let Trained { mut artefact, scored } =
+            blocking(move || train(&definition, builder, context)).await??;
+        let comparison = rival.as_ref().and_then(|rival| rival.compare(&scored, model.target.cap));
+        let (promote, reason) = verdict(model, &artefact, rival.as_ref(), comparison.as_ref(), &lives);
+        artefact.lives = lives;
         let version = inner.registry.save(&artefact).await?;
-        let (promote, reason) = verdict(served, &artefact);
         let summary = artefact.summary.clone();
+        warnings.splice(0..0, summary.warnings.iter().cloned());
         if promote {
-            inner.put_in_force(served, Version { name: version.clone(), artefact }).await?;
+            let trained = Version { name: version.clone(), artefact };
+            let actor = Some(format!("train:{}", model.name));
+            inner.put_in_force(served, trained, actor, Some(reason.clone())).await?;
         }
         tracing::info!(
             model = model.name,
@@ -83,7 +102,15 @@ impl ModelService {
             "model trained"
         );
         warnings.truncate(MAX_WARNINGS);
-        Ok(TrainReport { model: model.name.clone(), version, promoted: promote, reason, summary, warnings })
+        Ok(TrainReport {
+            model: model.name.clone(),
+            version,
+            promoted: promote,
+            reason,
+            comparison,
+            summary,
+            warnings,
+        })
     }
 }
 
@@ -139,8 +166,14 @@ impl Inner {
         Ok(found)
     }
 
-    /// Reads the lives in groups and turns each into rows of the table.
-    async fn collect(&self, model: &Model, lives: Vec<FailedLife>) -> Result<DatasetBuilder, ModelError> {
+    /// Reads the lives in groups and turns each into rows of the table. The version in force is asked about
+    /// those it has not seen.
+    async fn collect(
+        &self,
+        model: &Model,
+        lives: Vec<FailedLife>,
+        mut rival: Option<Rival>,
+    ) -> Result<(DatasetBuilder, Option<Rival>), ModelError> {
         let every = model.features.every_us.max(1);
         let mut builder = DatasetBuilder::new(model);
         let mut reader = Reader::new();
@@ -157,16 +190,19 @@ impl Inner {
                 }
             });
             let grids = reader.grids(&self.history, wanted.collect()).await?;
-            let ends: Vec<i64> = group.iter().map(|life| life.end).collect();
-            builder = blocking(move || {
-                for (grid, end) in grids.iter().zip(ends) {
-                    builder.add(grid, end);
+            (builder, rival) = blocking(move || {
+                for (grid, life) in grids.iter().zip(group) {
+                    let number = builder.add(grid, life.end);
+                    let rival = rival.as_mut().filter(|rival| !rival.version.artefact.has_seen(&life.seen()));
+                    if let Some((rival, number)) = rival.zip(number) {
+                        rival.ask(number, grid);
+                    }
                 }
-                builder
+                (builder, rival)
             })
             .await?;
         }
-        Ok(builder)
+        Ok((builder, rival))
     }
 }
 
@@ -207,24 +243,53 @@ fn stray_events(lives: &BTreeMap<AssetPath, Lives>) -> Vec<String> {
 }
 
 /// Whether a new version takes over, and why.
-fn verdict(served: &Served, artefact: &Artefact) -> (bool, String) {
-    let new = artefact.summary.metrics.rmse;
-    let old =
-        served.version().ok().filter(|old| old.artefact.definition == definition_fingerprint(&served.model));
-    match (served.model.promote, old) {
-        (Promote::Manually, _) => (false, "the definition says `promote: manually`".into()),
-        (Promote::Always, _) => (true, "the definition says `promote: always`".into()),
-        (Promote::WhenBetter, None) => (true, "no usable version was in force".into()),
-        (Promote::WhenBetter, Some(old)) => {
-            let (old_rmse, name) = (old.artefact.summary.metrics.rmse, &old.name);
-            let better = new <= old_rmse;
-            let word = if better { "not larger" } else { "larger" };
-            (
-                better,
-                format!("its cross-validated error of {new:.3} is {word} than the {old_rmse:.3} of {name}"),
-            )
-        }
+fn verdict(
+    model: &Model,
+    artefact: &Artefact,
+    rival: Option<&Rival>,
+    comparison: Option<&Comparison>,
+    lives: &[SeenLife],
+) -> (bool, String) {
+    let Some(Rival { version: old, .. }) = rival else {
+        return match model.promote {
+            Promote::Manually => (false, "the definition says `promote: manually`".into()),
+            _ => (true, "no usable version was in force".into()),
+        };
+    };
+    match model.promote {
+        Promote::Manually => return (false, "the definition says `promote: manually`".into()),
+        Promote::Always => return (true, "the definition says `promote: always`".into()),
+        Promote::WhenBetter => {}
     }
+    let (name, taken_back) = (&old.name, old.artefact.taken_back(lives));
+    if taken_back > 0 {
+        let why = "the life events of which have been corrected or withdrawn since";
+        return (true, format!("{name} was trained on {taken_back} lives, {why}"));
+    }
+    if let Some(Comparison { lives, champion_rmse, challenger_rmse, .. }) = comparison {
+        let better = challenger_rmse <= champion_rmse;
+        let word = if better { "not larger" } else { "larger" };
+        return (
+            better,
+            format!(
+                "on {lives} lives that neither had seen its error of {challenger_rmse:.3} is {word} than the \
+                 {champion_rmse:.3} of {name}"
+            ),
+        );
+    }
+    if lives.iter().any(|life| !old.artefact.has_seen(life)) {
+        return (true, format!("{name} says nothing about the lives that have ended since it was trained"));
+    }
+    let (new_rmse, old_rmse) = (artefact.summary.metrics.rmse, old.artefact.summary.metrics.rmse);
+    let better = new_rmse <= old_rmse;
+    let word = if better { "not larger" } else { "larger" };
+    (
+        better,
+        format!(
+            "no life has ended since {name} was trained; on the same lives its cross-validated error of \
+             {new_rmse:.3} is {word} than that of {old_rmse:.3}"
+        ),
+    )
 }
 
 #[cfg(test)]

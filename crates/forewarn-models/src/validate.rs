@@ -128,6 +128,7 @@ pub(crate) fn cross_validate(
                 predicted: predicted.clamp(0.0, cap),
                 truth: data.rows[row].target,
                 fold,
+                row: (data.rows[row].life, data.rows[row].number),
             }));
         }
     }

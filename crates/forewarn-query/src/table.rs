@@ -49,10 +49,11 @@ impl LakeTable {
     }
 }
 
-/// The columns that SQL sees, in order: those in the files, and the partition.
+/// The columns that SQL sees, in order: those in the files that are not Forewarn's own, and the partition.
 fn schema_of(table: &TableSchema) -> SchemaRef {
+    let shown = table.columns.iter().filter(|column| !column.is_hidden());
     let mut fields: Vec<Field> =
-        table.columns.iter().map(|column| Field::new(&column.name, data_type(column.ty), true)).collect();
+        shown.map(|column| Field::new(&column.name, data_type(column.ty), true)).collect();
     if table.by_date {
         fields.push(Field::new(DATE, DataType::Date32, true));
     }

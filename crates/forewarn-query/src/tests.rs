@@ -73,6 +73,7 @@ impl Plant {
             time: Timestamp(NEW_YEAR + 90 * MINUTE),
             actor: None,
             comment: None,
+            corrects: None,
         };
         log.append(Record::LifeEvent(event)).await.unwrap();
         let queries = QueryEngine::new(lake, clock, options).unwrap();

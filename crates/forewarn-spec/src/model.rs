@@ -194,6 +194,11 @@ pub struct SqlJob {
     pub into: String,
     /// What to do about intervals that passed while the server was down.
     pub catch_up: CatchUp,
+    /// So long after its end an interval is run, µs.
+    pub delay_us: i64,
+    /// Intervals that ended no longer ago than this are run again when readings of theirs come late, µs; 0:
+    /// none are.
+    pub recompute_us: i64,
 }
 
 /// A frame job of a pipeline.
@@ -211,6 +216,10 @@ pub struct FrameJob {
     pub into: String,
     /// What to do about intervals that passed while the server was down.
     pub catch_up: CatchUp,
+    /// How long after its end an interval is run, µs.
+    pub delay_us: i64,
+    /// How long after its end an interval is run again when readings of it have come late, µs; 0 if it is not.
+    pub recompute_us: i64,
 }
 
 /// What a schedule does about intervals it missed.

@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use forewarn_types::{
-    AssetPath, CommandAction, LifeEvent, Offset, Prediction, Quality, ReadingBatch, Record, SeriesDef,
-    SeriesId, SignalName, Timestamp,
+    AssetPath, CommandAction, LifeEvent, LifeEventKind, Offset, Prediction, Quality, ReadingBatch, Record,
+    SeriesDef, SeriesId, SignalName, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,21 @@ pub struct Asset {
     pub predictions: BTreeMap<String, (Offset, Prediction)>,
 }
 
+impl Asset {
+    /// Its life events but for those that have been corrected or withdrawn.
+    pub fn events(&self) -> impl Iterator<Item = &(Offset, LifeEvent)> {
+        self.lives.iter().filter(|(offset, event)| {
+            event.event != LifeEventKind::Withdrawn && self.correction_of(*offset).is_none()
+        })
+    }
+
+    /// The record that has taken the place of the life event at `offset`.
+    #[must_use]
+    pub fn correction_of(&self, offset: Offset) -> Option<Offset> {
+        self.lives.iter().find(|(_, event)| event.corrects == Some(offset)).map(|(by, _)| *by)
+    }
+}
+
 /// The fold.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
@@ -102,6 +117,7 @@ impl State {
             | Record::Tick(_)
             | Record::Definitions(_)
             | Record::JobRun(_)
+            | Record::Promotion(_)
             | Record::Resumed(_) => {}
         }
     }
@@ -193,7 +209,7 @@ impl State {
     fn add_prediction(&mut self, offset: Offset, prediction: &Prediction) {
         let Some(asset) = self.room_for(&prediction.asset) else { return };
         // The life may have ended while the model was thinking.
-        if asset.lives.iter().any(|(_, event)| ends(event, prediction)) {
+        if asset.events().any(|(_, event)| ends(event, prediction)) {
             return;
         }
         if asset.predictions.len() >= MAX_MODELS && !asset.predictions.contains_key(&prediction.model) {
@@ -210,10 +226,16 @@ impl State {
 
     fn add_life_event(&mut self, offset: Offset, event: &LifeEvent) {
         let Some(asset) = self.room_for(&event.asset) else { return };
-        asset.predictions.retain(|_, (_, prediction)| !ends(event, prediction));
+        if event.event != LifeEventKind::Withdrawn {
+            asset.predictions.retain(|_, (_, prediction)| !ends(event, prediction));
+        }
         asset.lives.push_back((offset, event.clone()));
         if asset.lives.len() > MAX_LIFE_EVENTS {
             asset.lives.pop_front();
+        }
+        // What was recorded of a name that was misspelt is taken back: there is no such asset.
+        if asset.signals.is_empty() && asset.events().next().is_none() {
+            self.assets.remove(&event.asset);
         }
     }
 

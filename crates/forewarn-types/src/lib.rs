@@ -37,7 +37,7 @@ pub use name::{
 pub use offset::Offset;
 pub use record::{
     AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence, EvidenceValue,
-    JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand, Prediction, Quality,
+    JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand, Prediction, Promotion, Quality,
     ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, RunState, SeriesOrigin,
     encoded_bytes,
 };

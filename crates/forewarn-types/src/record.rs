@@ -11,6 +11,7 @@ mod job_run;
 mod life_event;
 mod origins;
 mod prediction;
+mod promotion;
 mod readings;
 mod resumed;
 mod series;
@@ -23,6 +24,7 @@ pub use self::job_run::{JobKind, JobRun, RunState};
 pub use self::life_event::{LifeEvent, LifeEventKind};
 pub use self::origins::SeriesOrigin;
 pub use self::prediction::{Contribution, Prediction};
+pub use self::promotion::Promotion;
 pub use self::readings::{Quality, ReadingBatch, ReadingFlags, ReadingRef, encoded_bytes};
 pub use self::resumed::Resumed;
 use crate::body::Body;
@@ -123,6 +125,8 @@ kinds! {
     Resumed(Resumed) = 10,
     /// What senders call series; stands before the first batch that uses them.
     Origins(Vec<SeriesOrigin>) = 11,
+    /// A version of a model was put in force.
+    Promotion(Promotion) = 12,
 }
 
 impl RecordKind {

@@ -1,12 +1,20 @@
-//! `forewarn check`: reads a definition tree as the server would, and says everything that is wrong with it.
+//! `forewarn check`: reads a definition tree as the server would, and says everything that is wrong with it,
+//! what may not mean what it seems to, and when what is scheduled will run.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use forewarn_batch::{Schedule, Trigger};
+use forewarn_spec::Definitions;
+use forewarn_types::{Clock as _, Timestamp};
 
+use crate::clock::SystemClock;
 use crate::output::{complain, counted, report};
+
+/// How many times of a schedule are told.
+const NEXT_TIMES: usize = 5;
 
 /// Checks the settings at `config` and the folders they name. Mistakes and warnings go to standard error.
 pub(crate) fn run(config: &Path) -> Result<ExitCode> {
@@ -29,10 +37,38 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
                 warned => format!("no mistakes, {}", counted(warned, "warning")),
             };
             writeln!(std::io::stdout(), "{pipelines} with {rules}, {models}: {outcome}")?;
+            for line in schedules(&tree.definitions, SystemClock.now()) {
+                writeln!(std::io::stdout(), "{line}")?;
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(diagnostics) => Ok(report(&diagnostics)),
     }
+}
+
+/// When what is scheduled runs after `now`, and what there is to know of the schedules.
+fn schedules(definitions: &Definitions, now: Timestamp) -> Vec<String> {
+    let cron = |expr: &str, tz| Trigger::Cron { expr: expr.to_owned(), tz };
+    let jobs = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs);
+    let jobs = jobs.map(|job| (format!("job {}", job.name), cron(&job.schedule, job.timezone), job.delay_us));
+    let frames = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.frames);
+    let frames =
+        frames.map(|job| (format!("job {}", job.name), cron(&job.schedule, job.timezone), job.delay_us));
+    let trained = definitions.models.iter().filter_map(|model| {
+        let train = model.train.as_ref()?;
+        Some((format!("training of {}", model.name), cron(&train.cron, train.timezone), 0))
+    });
+    let mut lines = Vec::new();
+    for (what, trigger, delay_us) in jobs.chain(frames).chain(trained) {
+        let Ok(schedule) = Schedule::new(&trigger) else { continue };
+        let after = |time: &Timestamp| schedule.next_after(*time);
+        let next = std::iter::successors(schedule.next_after(now.plus_us(-delay_us)), after);
+        let times: Vec<String> =
+            next.take(NEXT_TIMES).map(|time| time.plus_us(delay_us).to_string()).collect();
+        lines.push(format!("{what}, {trigger}: next at {}", times.join(", ")));
+        lines.extend(schedule.warning().map(|warning| format!("  warning: {warning}")));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -53,6 +89,44 @@ mod tests {
         fs::write(dir.path().join("bad.yaml"), "pipeline: p\nrules:\n  - { name: r }\n").unwrap();
         fs::write(&config, format!("pipelines: {}\n", dir.path().display())).unwrap();
         assert_eq!(run(&config).unwrap(), ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn the_next_five_times_are_told_and_a_schedule_by_two_days_is_warned_of() {
+        const JOBS: &str = "\
+pipeline: p
+jobs:
+  - { name: a, schedule: '0 2 * * *', timezone: Europe/Oslo, delay: 10m, into: a, sql: 'SELECT 1 AS x' }
+  - { name: b, schedule: '0 0 13 * 5', into: b, sql: 'SELECT 1 AS x' }
+";
+        let definitions = forewarn_spec::load_definitions(&[("p.yaml".into(), JOBS.into())], &[]).unwrap();
+        let told = schedules(&definitions, Timestamp::parse("2026-03-27T12:00:00Z").unwrap());
+        assert_eq!(
+            told[0],
+            "job a, 0 2 * * * (Europe/Oslo): next at 2026-03-28T01:10:00Z, 2026-03-29T01:10:00Z, \
+             2026-03-30T00:10:00Z, 2026-03-31T00:10:00Z, 2026-04-01T00:10:00Z"
+        );
+        assert!(
+            told[1].contains("next at 2026-04-03T00:00:00Z, 2026-04-10T00:00:00Z, 2026-04-13"),
+            "{told:?}"
+        );
+        assert!(told[2].contains("on every day that is either"), "{told:?}");
+        assert_eq!(told.len(), 3);
+    }
+
+    #[test]
+    fn a_schedule_that_never_comes_is_a_mistake() {
+        let job = |schedule: &str| {
+            format!(
+                "pipeline: p\njobs:\n  - {{ name: a, schedule: '{schedule}', into: a, sql: SELECT 1 AS x }}\n"
+            )
+        };
+        for schedule in ["0 0 30 2 *", "0 0 31 4,6 *"] {
+            let mistakes =
+                forewarn_spec::load_definitions(&[("p.yaml".into(), job(schedule))], &[]).unwrap_err();
+            assert!(mistakes.to_string().contains("never comes"), "{mistakes}");
+        }
+        assert!(forewarn_spec::load_definitions(&[("p.yaml".into(), job("0 0 29 2 *"))], &[]).is_ok());
     }
 
     #[test]

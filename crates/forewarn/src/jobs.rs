@@ -5,7 +5,7 @@ mod maintenance;
 
 use std::sync::Arc;
 
-use forewarn_batch::{FrameWork, Job, Outcome, RunContext, SqlWork, Trigger, Work};
+use forewarn_batch::{FrameWork, Job, Late, Outcome, RunContext, SqlWork, Trigger, Work};
 use forewarn_models::ModelService;
 use forewarn_query::QueryEngine;
 use forewarn_spec::{CatchUp, Definitions, MaintenanceConfig, Model};
@@ -18,14 +18,8 @@ pub(crate) fn of(
     queries: &QueryEngine,
     models: &ModelService,
 ) -> Vec<Job> {
-    let sql = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs).map(|job| Job {
-        name: job.name.clone(),
-        kind: JobKind::Sql,
-        trigger: Trigger::Cron { expr: job.schedule.clone(), tz: job.timezone },
-        catch_up: job.catch_up,
-        description: format!("writes the rows of its query to the table {}", job.into),
-        work: Arc::new(SqlWork::new(queries.clone(), job.clone())),
-    });
+    let sql = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.jobs);
+    let sql = sql.map(|job| SqlWork::new(queries.clone(), job.clone()).into_job());
     let frames = definitions
         .pipelines
         .iter()
@@ -45,6 +39,7 @@ fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {
             kind: JobKind::Train,
             trigger: train.unwrap_or(Trigger::OnRequest),
             catch_up: CatchUp::Latest,
+            late: Late::default(),
             description: format!("trains a new version of the model {}", model.name),
             work: Arc::new(Train { models: models.clone(), model: model.name.clone() }),
         },
@@ -53,6 +48,7 @@ fn model_jobs(model: &Model, models: &ModelService) -> [Job; 2] {
             kind: JobKind::Predict,
             trigger: predict.unwrap_or(Trigger::OnRequest),
             catch_up: CatchUp::Latest,
+            late: Late::default(),
             description: format!("predicts with the model {}", model.name),
             work: Arc::new(Predict { models: models.clone(), model: model.name.clone() }),
         },

@@ -89,7 +89,7 @@ async fn send_readings(server: &Server, set: &str, units: &[Unit]) {
 
 async fn send_event(server: &Server, asset: &str, event: &str, time_ms: i64) {
     let path = format!("/v1/assets/{}/life-events", asset.replace('/', "%2F"));
-    server.post(&path, &json!({ "event": event, "time": time_ms })).await;
+    server.post(&path, &json!({ "event": event, "time": time_ms, "new_asset": true })).await;
 }
 
 /// Starts a job of the model and waits until it has succeeded.

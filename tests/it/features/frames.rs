@@ -1,6 +1,6 @@
 //! A frame job of a pipeline: what senders send comes side by side, and can be asked for by SQL.
 
-use forewarn_tests::cli::{asked, done};
+use forewarn_tests::cli::done;
 use forewarn_tests::site::Site;
 use serde_json::json;
 
@@ -8,7 +8,8 @@ const PIPELINE: &str = r#"
 pipeline: p
 jobs:
   - name: pump-minutes
-    schedule: "5 * * * *"
+    schedule: "0 * * * *"
+    delay: 5m
     frame:
       assets: "plant1/pump*"
       signals: [temperature, flow]
@@ -50,6 +51,13 @@ async fn a_frame_job_puts_signals_side_by_side() {
         row("01", [json!(85.0), json!(3.0), json!(5.0), json!(true)]),
     ];
     assert_eq!(rows, expected);
-    let said = asked(&server, &run).await.complaint(1);
-    assert!(said.contains("has written the rows"), "{said}");
+    server
+        .post(
+            "/v1/readings",
+            &json!({ "asset": "plant1/pump1", "signal": "flow", "time": 1_767_225_720_000_i64, "value": 4.0 }),
+        )
+        .await;
+    assert!(done(&server, &run).await.contains("3 rows"), "what came since is in it when it runs again");
+    let rows = server.sql("SELECT count(*), count(flow) FROM pump_minutes").await;
+    assert_eq!(rows, [[json!(3), json!(3)]], "the rows of before are replaced");
 }

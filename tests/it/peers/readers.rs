@@ -235,7 +235,8 @@ async fn a_lake_of_an_earlier_version_opens_and_others_read_both_kinds_of_rows()
         return;
     }
     let server = site.start().await;
-    let event = json!({ "event": "failed", "time": "2026-01-02T00:00:00Z", "comment": "seal" });
+    let event =
+        json!({ "event": "failed", "time": "2026-01-02T00:00:00Z", "comment": "seal", "new_asset": true });
     server.post("/v1/assets/plant1%2Fpump7/life-events", &event).await;
     let expected = [[json!("plant1/old"), json!(null)], [json!("plant1/pump7"), json!("seal")]];
     assert_eq!(server.sql("SELECT asset, comment FROM life_events ORDER BY asset").await, expected);

@@ -49,7 +49,7 @@ async fn send_lives(server: &Server) {
         ("plant1%2Fpump1", "repaired", "2026-01-01T08:20:00Z", Some("good")),
         ("plant3%2Fnew", "installed", "2026-01-01T00:00:00Z", Some("spare")),
     ] {
-        let event = json!({ "event": event, "time": time, "comment": comment });
+        let event = json!({ "event": event, "time": time, "comment": comment, "new_asset": true });
         server.post(&format!("/v1/assets/{asset}/life-events"), &event).await;
     }
 }

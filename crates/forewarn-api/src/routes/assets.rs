@@ -163,7 +163,7 @@ pub(crate) async fn get_asset(
             .collect(),
         prediction: state.prediction(&path, None).map(|(_, prediction)| PredictionView::new(prediction, now)),
         predictions,
-        life_events: asset.lives.iter().map(|(offset, event)| LifeEventView::new(*offset, event)).collect(),
+        life_events: LifeEventView::of(asset),
     }))
 }
 

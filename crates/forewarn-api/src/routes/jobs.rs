@@ -63,7 +63,7 @@ pub(crate) struct RunView {
     /// When this state was reached.
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
-    /// What started it: `schedule`, `catch-up`, `request` or `backfill`.
+    /// What started it: `schedule`, `catch-up`, `request`, `backfill`, or `recompute` if readings came late.
     trigger: String,
     /// Rows written, models trained or assets predicted.
     rows: Option<u64>,
@@ -107,25 +107,26 @@ pub(crate) struct RunStarted {
 pub(crate) struct RunsStarted {
     /// One run for each data interval, oldest first.
     runs: Vec<String>,
-    /// How many intervals need no run: their rows are written, or a run for them is queued or running.
+    /// How many intervals are left out: their rows are written, or a run for them is queued or running.
     skipped: usize,
 }
 
-/// The data interval of a run. A SQL job writes its rows once: the interval must not overlap one whose rows
-/// are written. An interval without rows may be computed again.
+/// The data interval of a run. That of a SQL job is one whole interval of its schedule, and its rows take the
+/// place of those that were written for it before.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RunBody {
-    /// Its start; left out: where the rows of a SQL job end so far, for other jobs 1970.
+    /// Its start. Without start and end a SQL job runs the last interval that is complete; other jobs begin
+    /// in 1970.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<TimeInput>,
-    /// Its end, which must not lie in the future; left out: now.
+    /// Its end, which must not lie in the future; left out: that of the interval, for other jobs now.
     #[schema(value_type = Option<String>, format = DateTime)]
     to: Option<TimeInput>,
 }
 
-/// The range whose data intervals are to be computed. Intervals for which a SQL job has written rows are left
-/// out; models compute them again.
+/// The range whose data intervals are to be computed. Those of which a SQL job has written the rows are left
+/// out, unless they are to be run again; models compute them again.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackfillBody {
@@ -135,6 +136,9 @@ pub(crate) struct BackfillBody {
     /// End of the last one.
     #[schema(value_type = String, format = DateTime)]
     to: TimeInput,
+    /// Whether intervals that have succeeded are run again; their rows take the place of the old ones.
+    #[serde(default)]
+    again: bool,
 }
 
 /// How many runs.
@@ -193,7 +197,8 @@ pub(crate) async fn run_job(
     request(&api, &principal, &job, body.from.map(|time| time.0), body.to.map(|time| time.0)).await
 }
 
-/// Runs a job for every past data interval of its schedule within a range whose rows are missing.
+/// Runs a job for every past data interval of its schedule within a range whose rows are missing, or for all
+/// of them again.
 #[utoipa::path(post, path = "/v1/jobs/{job}/backfill", tag = "jobs", request_body = BackfillBody,
     params(("job" = String, Path, description = "The job")), responses(
     (status = 202, description = "The runs have been queued", body = RunsStarted),
@@ -210,7 +215,7 @@ pub(crate) async fn backfill(
     if from >= to {
         return Err(Problem::bad_request(format!("from ({from}) must be earlier than to ({to})")));
     }
-    let Backfill { runs, skipped } = answer(api.scheduler.backfill(&job, from, to)).await?;
+    let Backfill { runs, skipped } = answer(api.scheduler.backfill(&job, from, to, body.again)).await?;
     tracing::info!(actor = %principal, job, runs = runs.len(), "a backfill was requested");
     Ok((StatusCode::ACCEPTED, Json(RunsStarted { runs, skipped })))
 }

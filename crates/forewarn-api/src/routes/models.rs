@@ -7,12 +7,16 @@ use forewarn_models::{ModelStatus, VersionInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::commands::check_text;
 use super::jobs::{RunStarted, request};
 use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::{ApiJson, PathParam};
 use crate::problem::{Problem, sets};
 use crate::problems;
+
+const MAX_ACTOR_BYTES: usize = 128;
+const MAX_REASON_BYTES: usize = 4_000;
 
 /// All models.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +42,10 @@ pub(crate) struct Versions {
 pub(crate) struct PromoteBody {
     /// The version.
     version: String,
+    /// Who puts it in force.
+    actor: Option<String>,
+    /// Why. It stays on record, in the table `promotions`.
+    reason: Option<String>,
 }
 
 /// Lists models, each with the version it predicts with.
@@ -45,6 +53,7 @@ pub(crate) struct PromoteBody {
     (status = 200, description = "The models", body = Models),
 ))]
 pub(crate) async fn list_models(Extract(api): Extract<ApiState>) -> Json<Models> {
+    api.models.read().await;
     Json(Models { models: api.models.models() })
 }
 
@@ -92,7 +101,7 @@ pub(crate) async fn predict(
     request(&api, &principal, &format!("predict:{model}"), None, None).await
 }
 
-/// Puts a version of a model in force.
+/// Puts a version of a model in force, on record.
 #[utoipa::path(post, path = "/v1/models/{model}/promote", tag = "models", request_body = PromoteBody,
     params(("model" = String, Path, description = "The model")), responses(
     (status = 200, description = "The versions after it", body = Versions),
@@ -104,7 +113,10 @@ pub(crate) async fn promote(
     PathParam(model): PathParam<String>,
     ApiJson(body): ApiJson<PromoteBody>,
 ) -> Result<Json<Versions>, Problem> {
-    api.models.promote(&model, &body.version).await.map_err(|error| problems::model(&error))?;
+    let actor = principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?);
+    let reason = check_text("reason", body.reason, MAX_REASON_BYTES)?;
+    let promoted = api.models.promote(&model, &body.version, actor, reason).await;
+    promoted.map_err(|error| problems::model(&error))?;
     tracing::info!(actor = %principal, model, version = body.version, "a version was promoted");
     list_versions(Extract(api), PathParam(model)).await
 }

@@ -2,10 +2,14 @@
 
 use axum::Json;
 use axum::extract::State as Extract;
+use forewarn_spec::Model;
+use forewarn_state::{Asset, State};
+use forewarn_types::{LifeEvent, LifeEventKind};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::alerts::parse_glob;
+use super::assets::unknown;
 use crate::context::ApiState;
 use crate::http::params::limit;
 use crate::http::{AssetParam, Params, PathParam};
@@ -91,9 +95,60 @@ pub(crate) async fn get_prediction(
 ) -> Result<Json<PredictionView>, Problem> {
     api.fresh().await?;
     let state = api.state.read();
-    let (_, prediction) = state.prediction(&path, query.model.as_deref()).ok_or_else(|| {
-        Problem::not_found(format!("there is no prediction about asset {path}"))
-            .hint("a model must match the asset, have been trained, and have run: GET /v1/models")
-    })?;
-    Ok(Json(PredictionView::new(prediction, api.clock.now())))
+    match state.prediction(&path, query.model.as_deref()) {
+        Some((_, prediction)) => Ok(Json(PredictionView::new(prediction, api.clock.now()))),
+        None => Err(none(&api, &state, &path, query.model.as_deref())),
+    }
+}
+
+/// Why there is no prediction about the asset.
+fn none(api: &ApiState, state: &State, path: &str, asked: Option<&str>) -> Problem {
+    let Some(asset) = state.asset(path) else { return unknown(path) };
+    let asked_for = |name: &str| asked.is_none_or(|asked| asked == name);
+    let models: Vec<&Model> = api.definitions.models.iter().filter(|model| asked_for(&model.name)).collect();
+    if models.is_empty() {
+        let missing = match asked {
+            Some(asked) => format!("there is no model {}", asked.chars().take(80).collect::<String>()),
+            None => "no model is defined".to_owned(),
+        };
+        return Problem::not_found(missing).hint("GET /v1/models lists all");
+    }
+    let matching: Vec<&Model> = models.iter().copied().filter(|model| model.assets.matches(path)).collect();
+    if matching.is_empty() {
+        let whom: Vec<String> =
+            models.iter().map(|model| format!("{} for {}", model.name, model.assets.as_str())).collect();
+        return Problem::not_found(format!("no model predicts about asset {path}: {}", whom.join(", ")))
+            .hint("change `assets` of the model's definition to have it predict about others");
+    }
+    let status = api.models.models();
+    let reasons = matching.iter().map(|model| {
+        let problem = status.iter().find(|status| status.model == model.name).and_then(|s| s.problem.clone());
+        let reason = problem.unwrap_or_else(|| reason(model, asset));
+        format!("{}: {reason}", model.name)
+    });
+    let reasons = reasons.collect::<Vec<_>>().join("; ");
+    Problem::not_found(format!("there is no prediction about asset {path}. {reasons}"))
+}
+
+/// Why a model that is trained has said nothing about `asset`.
+pub(crate) fn reason(model: &Model, asset: &Asset) -> String {
+    let never = model.signals.iter().filter(|signal| !asset.signals.contains_key(*signal));
+    let never: Vec<&str> = never.map(|signal| &**signal).collect();
+    if !never.is_empty() {
+        return format!("the asset has never sent {}, which the model uses", never.join(", "));
+    }
+    let last = asset.events().max_by_key(|(offset, event)| (event.time, *offset));
+    if let Some((
+        _,
+        LifeEvent { event: event @ (LifeEventKind::Failed | LifeEventKind::Retired), time, .. },
+    )) = last
+    {
+        return format!(
+            "the asset's life has ended ({} at {time}); post `installed` or `repaired` when it runs again",
+            event.as_str()
+        );
+    }
+    "it has not run since the asset's life began and it sent all signals together; \
+     POST /v1/models/{model}/predict has it run now"
+        .replace("{model}", &model.name)
 }

@@ -21,7 +21,8 @@ async fn an_action_has_the_name_in_its_body_or_else_that_of_the_principal() {
     let after = server.post(&format!("{base}/comment"), body).await.json();
     assert_eq!(after["transitions"][2]["actor"], "bert", "{after}");
 
-    let event = server.post("/v1/assets/a/life-events", r#"{"event":"installed"}"#).await.json();
+    let event =
+        server.post("/v1/assets/a/life-events", r#"{"event":"installed","new_asset":true}"#).await.json();
     assert_eq!(event["actor"], "anna", "{event}");
     let event = server.post("/v1/assets/a/life-events", r#"{"event":"failed","actor":"bert"}"#).await.json();
     assert_eq!(event["actor"], "bert", "{event}");

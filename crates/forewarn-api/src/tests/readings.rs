@@ -6,8 +6,10 @@ use axum::body::Body;
 use axum::http::Request;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use forewarn_types::{LifeEvent, LifeEventKind, Offset, Timestamp};
 
 use super::Server;
+use crate::routes::predictions::reason;
 
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -144,15 +146,17 @@ async fn influx_clients_are_understood() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn life_events_make_assets_and_are_checked() {
+async fn a_life_event_of_an_asset_nobody_has_heard_of_is_refused_unless_it_is_said_to_be_new() {
     let server = Server::start().await;
-    let answer = server
-        .post(
-            "/v1/assets/plant1%2Fnew/life-events",
-            r#"{"event":"installed","time":1767225600000,"actor":"anna"}"#,
-        )
-        .await;
+    let path = "/v1/assets/plant1%2Fnew/life-events";
+    let problem = server.post(path, r#"{"event":"installed"}"#).await.problem(404);
+    assert!(problem["detail"].as_str().unwrap().contains("nothing has been heard of asset plant1/new"));
+    server.get("/v1/assets/plant1%2Fnew").await.problem(404);
+    let new = r#"{"event":"installed","time":1767225600000,"actor":"anna","new_asset":true}"#;
+    let answer = server.post(path, new).await;
     assert_eq!(answer.status, 201, "{}", answer.text());
+    let slip = server.post("/v1/assets/plant1%2Fnw/life-events", r#"{"event":"failed"}"#).await.problem(404);
+    assert!(slip["hint"].as_str().unwrap().contains("did you mean plant1/new?"), "{slip}");
     let answer = server.post("/v1/assets/plant1%2Fnew/life-events", r#"{"event":"failed"}"#).await;
     assert_eq!(answer.json()["time"], super::NOW, "left out, it is the server's time");
     let events = server.get("/v1/assets/plant1%2Fnew/life-events").await.json();
@@ -230,6 +234,36 @@ async fn a_time_in_the_wrong_unit_is_refused_and_the_right_one_named() {
     let older =
         server.post("/v1/readings?min_time=1980-01-01T00:00:00Z", reading("\"1979-12-31T00:00:00Z\"")).await;
     older.problem(422);
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_life_event_is_corrected_or_withdrawn_on_record() {
+    let server = Server::start().await;
+    let path = "/v1/assets/plant1%2Fpump/life-events";
+    let post = async |body: String| server.post(path, body).await.json()["offset"].as_u64().unwrap();
+    post(r#"{"event":"installed","time":1767225600000,"new_asset":true}"#.into()).await;
+    let failed = post(r#"{"event":"failed","time":1767229200000}"#.into()).await;
+    server.post(path, r#"{"event":"withdrawn"}"#).await.problem(400);
+    server.post(path, r#"{"event":"withdrawn","corrects":999999}"#).await.problem(404);
+    let repaired =
+        post(format!(r#"{{"event":"repaired","corrects":{failed},"comment":"only a seal"}}"#)).await;
+    let shown = server.get(path).await.json()["life_events"].clone();
+    assert_eq!(
+        (shown[1]["corrected_by"].as_u64(), shown[2]["corrects"].as_u64()),
+        (Some(repaired), Some(failed))
+    );
+    assert_eq!(shown[2]["time"], shown[1]["time"], "it happened when the wrong one did");
+    let again = format!(r#"{{"event":"retired","corrects":{failed}}}"#);
+    let problem = server.post(path, again).await.problem(409);
+    assert!(problem["detail"].as_str().unwrap().contains("corrected already"), "{problem}");
+
+    let misspelt = "/v1/assets/plant1%2Fpmup/life-events";
+    let event = server.post(misspelt, r#"{"event":"failed","new_asset":true}"#).await.json();
+    let back = format!(r#"{{"event":"withdrawn","corrects":{}}}"#, event["offset"]);
+    assert_eq!(server.post(misspelt, back).await.status, 201);
+    server.get("/v1/assets/plant1%2Fpmup").await.problem(404);
+    let sql =
+        r#"{"query":"SELECT event, corrects FROM life_events WHERE asset = 'plant1/pmup' ORDER BY time"}"#;
+    let rows = server.post("/v1/sql", sql).await.json()["rows"].clone();
+    assert_eq!(rows.as_array().map(Vec::len), Some(2), "all of it stays on record: {rows}");
     server.stop().await;
 }
 
@@ -320,4 +354,38 @@ async fn a_history_that_is_sent_again_is_recognised_beyond_the_memory_of_the_int
     let sql = server.post("/v1/sql", r#"{"query":"SELECT count(*), sum(value) FROM readings"}"#).await.json();
     assert_eq!(sql["rows"][0], serde_json::json!([152, 11_183.5]));
     server.stop().await;
+async fn that_there_is_no_prediction_has_a_reason() {
+    let server = Server::start().await;
+    let problem = server.get("/v1/assets/plant9%2Fnobody/prediction").await.problem(404);
+    assert!(problem["detail"].as_str().unwrap().contains("asset plant9/nobody is not known"), "{problem}");
+    let body = r#"{"event":"installed","new_asset":true}"#;
+    server.post("/v1/assets/plant1%2Fpump/life-events", body).await;
+    let problem = server.get("/v1/assets/plant1%2Fpump/prediction?model=mist").await.problem(404);
+    assert!(problem["detail"].as_str().unwrap().contains("there is no model mist"), "{problem}");
+    server.stop().await;
+}
+
+#[test]
+fn why_a_trained_model_has_said_nothing_is_told() {
+    let model = "model: life\nkind: time_to_failure\nassets: '**'\nsignals: [flow, heat]\n\
+        features: { every: 1h, windows: [6h] }\ntarget: { unit: hours, cap: 100 }\n";
+    let models = [("life.yaml".to_owned(), model.to_owned())];
+    let model = forewarn_spec::load_definitions(&[], &models).unwrap().models.remove(0);
+    let mut asset = forewarn_state::Asset::default();
+    asset.signals.insert("flow".into(), forewarn_types::SeriesId(0));
+    assert_eq!(reason(&model, &asset), "the asset has never sent heat, which the model uses");
+    asset.signals.insert("heat".into(), forewarn_types::SeriesId(1));
+    assert!(reason(&model, &asset).contains("POST /v1/models/life/predict"));
+    let event = |event, time, corrects| LifeEvent {
+        asset: "a".into(),
+        event,
+        time: Timestamp(time),
+        actor: None,
+        comment: None,
+        corrects,
+    };
+    asset.lives.push_back((Offset(7), event(LifeEventKind::Failed, 5, None)));
+    assert!(reason(&model, &asset).contains("the asset's life has ended (failed at 1970-01-01T00:00:00"));
+    asset.lives.push_back((Offset(8), event(LifeEventKind::Withdrawn, 5, Some(Offset(7)))));
+    assert!(reason(&model, &asset).contains("has not run since"));
 }

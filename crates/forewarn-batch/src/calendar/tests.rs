@@ -86,13 +86,25 @@ fn cron_fields_are_checked() {
         ("61 * * * *", "minute 61"),
         ("", "nothing"),
         ("often", "a word"),
+        ("0 0 30 2 *", "a day that no year has"),
     ] {
         let trigger = Trigger::Cron { expr: expr.into(), tz: Tz::UTC };
         assert!(Schedule::new(&trigger).is_err(), "{problem} must be refused");
     }
-    assert_eq!(cron("0 0 30 2 *", "UTC").next_after(at("2026-01-01T00:00:00Z")), None);
-    assert_eq!(cron("0 0 30 2 *", "UTC").last_before(at("2026-01-01T00:00:00Z")), None);
     assert!(Schedule::new(&Trigger::Every(0)).is_err());
+}
+
+#[test]
+fn a_day_of_the_month_and_one_of_the_week_are_either_and_this_is_said() {
+    let friday_13 = cron("0 0 13 * 5", "UTC");
+    assert_eq!(
+        fires(&friday_13, "2026-02-10T00:00:00Z", "2026-02-21T00:00:00Z"),
+        ["2026-02-13T00:00:00Z", "2026-02-20T00:00:00Z"]
+    );
+    assert!(friday_13.warning().unwrap().contains("on every day that is either"));
+    for clear in ["0 0 13 * *", "0 0 * * 5", "0 0 13 * +5", "*/5 * * * *"] {
+        assert_eq!(cron(clear, "UTC").warning(), None, "{clear}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use forewarn_types::{JobRun, Timestamp};
 
-use super::{BACKFILL, Core, Entry, MAX_INTERVALS, MAX_QUEUED, REQUEST, has_written};
+use super::{BACKFILL, Core, Entry, MAX_INTERVALS, MAX_QUEUED, REQUEST};
 use crate::BatchError;
 
 impl Core {
@@ -16,51 +16,48 @@ impl Core {
         now: Timestamp,
     ) -> Result<(Option<JobRun>, String), BatchError> {
         let entry = &self.entries[self.index_of(job)?];
-        let start = from
-            .unwrap_or_else(|| if entry.job.kind.writes_rows() { entry.spoken_for() } else { Timestamp(0) });
-        let to = to.unwrap_or_else(|| match entry.taken(start, now) {
-            // Nothing was said about the interval, so it is one that is free.
-            Some(taken) if from.is_none() => taken.from,
-            _ => now,
-        });
-        if start >= to {
-            return Err(match from {
-                Some(from) => BatchError::BadInterval { from, to },
-                None => BatchError::NothingToDo { job: job.to_owned(), until: start },
-            });
+        if let (Some(from), Some(to)) = (from, to)
+            && from >= to
+        {
+            return Err(BatchError::BadInterval { from, to });
         }
-        if to > now {
-            return Err(BatchError::NotYet { to, now });
+        let (from, to) = match entry.whole(from, to, now)? {
+            Some(whole) => whole,
+            None => (from.unwrap_or(Timestamp(0)), to.unwrap_or(now)),
+        };
+        if from >= to {
+            return Err(BatchError::BadInterval { from, to });
         }
-        if let Some(run) = entry.in_hand(start, to) {
+        let due = to.plus_us(entry.job.late.delay_us);
+        if due > now {
+            return Err(BatchError::NotYet { to, due, now });
+        }
+        if let Some(run) = entry.in_hand(from, to) {
             return Ok((None, run.run.clone()));
         }
-        if let Some(taken) = entry.taken(start, to) {
-            return Err(entry.refusal(start, to, &taken));
-        }
         self.check_room(1)?;
-        let record = entry.new_run(start, to, REQUEST, now);
+        let record = entry.new_run(from, to, REQUEST, now);
         let run = record.run.clone();
         Ok((Some(record), run))
     }
 
-    /// The runs that would answer a backfill, oldest first, and how many intervals need none. Changes
-    /// nothing.
+    /// The runs that would answer a backfill, oldest first, and how many intervals need none. With `again`,
+    /// those that have succeeded are run once more. Changes nothing.
     pub(crate) fn plan_backfill(
         &self,
         job: &str,
-        from: Timestamp,
-        to: Timestamp,
+        (from, to): (Timestamp, Timestamp),
+        again: bool,
         now: Timestamp,
     ) -> Result<(Vec<JobRun>, usize), BatchError> {
         let entry = &self.entries[self.index_of(job)?];
         if from >= to {
             return Err(BatchError::BadInterval { from, to });
         }
-        if entry.schedule.next_after(Timestamp(0)).is_none() {
+        if !entry.has_schedule() {
             return Err(BatchError::NoSchedule(job.to_owned()));
         }
-        let to = to.min(now);
+        let to = to.min(entry.complete_to(now));
         let too_many = || BatchError::TooManyIntervals { job: job.to_owned(), limit: MAX_INTERVALS };
         let intervals = entry.schedule.intervals(from, to, MAX_INTERVALS).ok_or_else(too_many)?;
         if intervals.is_empty() {
@@ -71,90 +68,78 @@ impl Core {
                 to,
             });
         }
-        let (mut runs, mut skipped) = (Vec::new(), 0);
-        for (from, to) in intervals {
-            let missing = entry.missing(from, to);
-            skipped += usize::from(missing.is_empty());
-            runs.extend(missing.into_iter().map(|(from, to)| entry.new_run(from, to, BACKFILL, now)));
-        }
+        let needed = |&(from, to): &(Timestamp, Timestamp)| {
+            entry.in_hand(from, to).is_none() && (again || !entry.written.gaps(from, to).is_empty())
+        };
+        let count = intervals.len();
+        let runs: Vec<JobRun> = intervals
+            .into_iter()
+            .filter(needed)
+            .map(|(from, to)| entry.new_run(from, to, BACKFILL, now))
+            .collect();
         self.check_room(runs.len())?;
+        let skipped = count - runs.len();
         Ok((runs, skipped))
     }
 
-    fn check_room(&self, runs: usize) -> Result<(), BatchError> {
+    pub(super) fn check_room(&self, runs: usize) -> Result<(), BatchError> {
         let waiting: usize = self.entries.iter().map(|entry| entry.waiting.len()).sum();
         if waiting + runs > MAX_QUEUED { Err(BatchError::QueueFull(waiting)) } else { Ok(()) }
     }
 }
 
-/// A stretch of time whose rows are written or will be.
-struct Taken<'a> {
-    from: Timestamp,
-    to: Timestamp,
-    /// The run in line or at work for it; `None` if its rows are written.
-    run: Option<&'a JobRun>,
-}
-
 impl Entry {
+    /// Until when data counts as complete at `now`: what comes within the job's delay is waited for.
+    pub(super) fn complete_to(&self, now: Timestamp) -> Timestamp {
+        now.plus_us(-self.job.late.delay_us)
+    }
+
+    fn has_schedule(&self) -> bool {
+        self.schedule.next_after(Timestamp(0)).is_some()
+    }
+
+    /// The interval of the schedule that is asked for: without `from` and `to` the last one that is complete;
+    /// `None` if the job's runs are not tied to intervals.
+    fn whole(
+        &self,
+        from: Option<Timestamp>,
+        to: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Option<(Timestamp, Timestamp)>, BatchError> {
+        // A model is trained on all that lies before the end, whatever its schedule.
+        if !self.job.kind.writes_rows() || !self.has_schedule() {
+            return Ok(None);
+        }
+        let last = |at: Timestamp| {
+            let end = self.schedule.last_at(at)?;
+            Some((self.schedule.last_before(end)?, end))
+        };
+        let from_on = |from: Timestamp| Some((from, self.schedule.next_after(from)?));
+        let meant = match (from, to) {
+            (None, None) => last(self.complete_to(now)),
+            (Some(from), None) => from_on(from),
+            (None, Some(to)) => last(to).filter(|(_, end)| *end == to),
+            (Some(from), Some(to)) => from_on(from).filter(|(_, end)| *end == to),
+        };
+        let is_whole = |(from, _): &(Timestamp, Timestamp)| self.schedule.last_at(*from) == Some(*from);
+        if let Some(meant) = meant.filter(is_whole) {
+            return Ok(Some(meant));
+        }
+        let around = from.or(to).unwrap_or(now).min(self.complete_to(now));
+        let near = self.schedule.last_at(around).and_then(from_on);
+        let near = near.filter(|(_, end)| *end <= self.complete_to(now)).or_else(|| last(around));
+        let (near_from, near_to) = near.unwrap_or((around, around));
+        let (job, schedule) = (self.job.name.clone(), self.job.trigger.to_string());
+        Err(BatchError::NotWhole { job, schedule, near_from, near_to })
+    }
+
     /// The runs in line and at work.
     fn unfinished(&self) -> impl Iterator<Item = &JobRun> {
         self.active.iter().chain(self.waiting.iter().map(|waiting| &waiting.record))
     }
 
     /// The run in line or at work for exactly this interval.
-    fn in_hand(&self, from: Timestamp, to: Timestamp) -> Option<&JobRun> {
+    pub(super) fn in_hand(&self, from: Timestamp, to: Timestamp) -> Option<&JobRun> {
         self.unfinished().find(|run| run.from == from && run.to == to)
-    }
-
-    /// The first stretch within `[from, to)` whose rows are written or will be; runs of models may overlap,
-    /// as each stands for itself.
-    fn taken(&self, from: Timestamp, to: Timestamp) -> Option<Taken<'_>> {
-        if !self.job.kind.writes_rows() {
-            return None;
-        }
-        let runs = self.unfinished().filter(|run| run.from < to && run.to > from);
-        let runs = runs.map(|run| Taken { from: run.from, to: run.to, run: Some(run) });
-        let written = self.written.overlap(from, to).map(|(from, to)| Taken { from, to, run: None });
-        runs.chain(written).min_by_key(|taken| taken.from)
-    }
-
-    /// The parts of an interval that no run has computed or will compute.
-    fn missing(&self, from: Timestamp, to: Timestamp) -> Vec<(Timestamp, Timestamp)> {
-        if !self.job.kind.writes_rows() {
-            return if self.in_hand(from, to).is_some() { Vec::new() } else { vec![(from, to)] };
-        }
-        let (mut missing, mut reach) = (Vec::new(), from);
-        while reach < to {
-            let taken = self.taken(reach, to);
-            let (start, end) = taken.map_or((to, to), |taken| (taken.from, taken.to));
-            if start > reach {
-                missing.push((reach, start));
-            }
-            reach = end;
-        }
-        missing
-    }
-
-    /// How far the data is covered by what is done, at work or in line without a gap.
-    fn spoken_for(&self) -> Timestamp {
-        let mut reach = self.cursor;
-        while let Some(taken) = self.taken(reach, reach.plus_us(1)) {
-            reach = taken.to;
-        }
-        reach
-    }
-
-    /// Why there is no run over an interval in which `taken` is the first stretch that is. Names the run
-    /// where it is still known.
-    fn refusal(&self, from: Timestamp, to: Timestamp, taken: &Taken<'_>) -> BatchError {
-        let writers = self.history.iter().filter(|run| has_written(run) && run.from < to && run.to > from);
-        let run = taken.run.or_else(|| writers.min_by_key(|run| run.from));
-        let (other_from, other_to) = run.map_or((taken.from, taken.to), |run| (run.from, run.to));
-        let by = run.map_or_else(|| "an earlier run".to_owned(), |run| format!("run {}", run.run));
-        let job = self.job.name.clone();
-        if taken.run.is_none() && other_from <= from && other_to >= to {
-            return BatchError::Computed { job, from, to, by };
-        }
-        BatchError::Overlap { job, from, to, by, other_from, other_to }
     }
 }

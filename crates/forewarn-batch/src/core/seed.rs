@@ -2,9 +2,9 @@
 //! is to be caught up with.
 
 use forewarn_spec::CatchUp;
-use forewarn_types::{JobRun, RunState, Timestamp};
+use forewarn_types::{JobRun, Offset, RunState, Timestamp};
 
-use super::{Core, Entry, MAX_ATTEMPTS, MAX_INTERVALS, Stretches, attempt_of};
+use super::{Core, Entry, MAX_ATTEMPTS, MAX_INTERVALS, Stretches, attempt_of, series_of};
 
 /// What is on record of one job.
 #[derive(Debug, Default)]
@@ -16,6 +16,9 @@ pub(crate) struct JobPast {
     pub(crate) first_from: Option<Timestamp>,
     /// What a SQL job has written rows for.
     pub(crate) written: Stretches,
+    /// The intervals computed of late, and where the `running` record of the run stands: what it has seen of
+    /// the log. In the order in which they were computed.
+    pub(crate) seen: Vec<(Timestamp, Timestamp, Offset)>,
     /// The newest state of the newest runs and of all that are not over, oldest run first.
     pub(crate) runs: Vec<JobRun>,
 }
@@ -31,13 +34,14 @@ impl Core {
             let past = past.remove(&entry.job.name).unwrap_or_default();
             entry.cursor = entry.cursor_after(&past, now);
             entry.written = past.written;
+            entry.take_seen(&past.seen);
             for run in past.runs {
                 entry.remember(run);
             }
             for mut left in
                 entry.history.iter().filter(|run| !run.state.is_final()).cloned().collect::<Vec<_>>()
             {
-                let superseded = entry.attempts(left.from, left.to) > attempt_of(&left.run);
+                let superseded = entry.attempts(series_of(&left.run)) > attempt_of(&left.run);
                 if left.state == RunState::Queued && !superseded {
                     // It has not been tried yet, and its record is there.
                     queued.push(left);
@@ -68,7 +72,8 @@ impl Entry {
             return Timestamp(0);
         }
         let Some(known) = past.covered_to.or(past.first_from) else {
-            return self.schedule.last_at(now).unwrap_or(now);
+            let complete = self.complete_to(now);
+            return self.schedule.last_at(complete).unwrap_or(complete);
         };
         // Requested runs that went on from there have covered their data too.
         past.written.overlap(known, known.plus_us(1)).map_or(known, |(_, end)| end)
@@ -77,8 +82,7 @@ impl Entry {
     /// Closes a run that the server's end has cut off, and gives the run that takes its place.
     fn rerun_of(&self, left: &mut JobRun, superseded: bool, now: Timestamp) -> Option<JobRun> {
         let attempt = attempt_of(&left.run);
-        let rerun = (!superseded && attempt < MAX_ATTEMPTS)
-            .then(|| self.new_run(left.from, left.to, &left.trigger, now));
+        let rerun = (!superseded && attempt < MAX_ATTEMPTS).then(|| self.next_attempt(left, now));
         let was = left.state.as_str();
         left.state = RunState::Failed;
         left.time = now;
@@ -104,16 +108,20 @@ impl Entry {
             CatchUp::Latest => {
                 self.skip_to_newest(now);
             }
-            CatchUp::None => self.cursor = self.schedule.last_at(now).unwrap_or(self.cursor).max(self.cursor),
+            CatchUp::None => {
+                let last = self.schedule.last_at(self.complete_to(now));
+                self.cursor = last.unwrap_or(self.cursor).max(self.cursor);
+            }
         }
     }
 
     /// Leaves out the oldest intervals where there are too many, and says so.
     fn limit_catch_up(&mut self, now: Timestamp) {
-        if self.schedule.intervals(self.cursor, now, MAX_INTERVALS).is_some() {
+        let complete = self.complete_to(now);
+        if self.schedule.intervals(self.cursor, complete, MAX_INTERVALS).is_some() {
             return;
         }
-        let Some(mut start) = self.schedule.last_at(now) else { return };
+        let Some(mut start) = self.schedule.last_at(complete) else { return };
         for _ in 0..MAX_INTERVALS {
             match self.schedule.last_before(start) {
                 Some(earlier) => start = earlier,

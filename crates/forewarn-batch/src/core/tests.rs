@@ -1,5 +1,6 @@
 //! The scheduler's decisions, driven by hand.
 
+mod late;
 mod requests;
 
 use forewarn_types::{BoxFuture, JobKind};
@@ -24,6 +25,7 @@ fn job(name: &str, trigger: Trigger, catch_up: CatchUp) -> Job {
         kind: JobKind::Sql,
         trigger,
         catch_up,
+        late: crate::Late::default(),
         description: String::new(),
         work: Arc::new(Idle),
     }
@@ -93,13 +95,14 @@ fn past(covered: i64, runs: Vec<JobRun>) -> Vec<JobPast> {
         first_from: Some(at(0)),
         written,
         runs,
+        ..JobPast::default()
     }]
 }
 
 fn run_of(from: i64, to: i64, attempt: u32, state: RunState, trigger: &str) -> JobRun {
     let (from, to) = (at(from * HOUR), at(to * HOUR));
     JobRun {
-        run: run_id("h", from, to, attempt),
+        run: format!("{}-{attempt}", series_id("h", from, to, None)),
         job: "h".into(),
         kind: JobKind::Sql,
         state,

@@ -1,5 +1,5 @@
-//! The work of a frame job: the rows of one data interval, portion by portion, added to the table in one
-//! commit.
+//! The work of a frame job: the rows of one data interval, portion by portion, put in the place of those of an
+//! earlier run in one commit.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arrow::array::{AsArray as _, PrimitiveArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Int32Type, TimestampMicrosecondType};
-use forewarn_lake::{Bounds, Lake, Limit, READINGS, RowsInParts, TableSnapshot};
+use forewarn_lake::{Bounds, IntervalOf, Lake, Limit, READINGS, RowsInParts, TableSnapshot};
 use forewarn_spec::FrameJob;
 use forewarn_types::{BoxFuture, JobKind, SignalName};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -18,7 +18,7 @@ use super::compute::{Rows, Steps, compute};
 use super::output;
 use super::portions::{Counts, DAY_US, Portion};
 use super::readings::{COLUMNS, Readings, Wanted};
-use crate::{Job, Outcome, RunContext, Trigger, Work, interval};
+use crate::{Job, Late, Outcome, RunContext, Trigger, Work};
 
 /// Readings of one portion, about: some 200 MB while it is computed.
 const PORTION_READINGS: u64 = 4_000_000;
@@ -61,6 +61,7 @@ impl FrameWork {
             kind: JobKind::Frame,
             trigger: Trigger::Cron { expr: self.job.schedule.clone(), tz: self.job.timezone },
             catch_up: self.job.catch_up,
+            late: Late { delay_us: self.job.delay_us, recompute_us: self.job.recompute_us },
             description: format!("writes a frame to the table {}", self.job.into),
             work: Arc::new(self),
         }
@@ -68,24 +69,21 @@ impl FrameWork {
 
     async fn compute(&self, context: RunContext) -> Result<Outcome, String> {
         let name = &self.job.name;
-        let (writer, version) = interval::writer(name, &context);
-        let begun =
-            self.lake.rows_in_parts(&self.job.into, output::schema(&self.job.frame), &writer, version).await;
-        let begun = begun.map_err(|error| format!("the rows of job {name} cannot be written: {error}"))?;
-        let Some(mut parts) = begun else {
-            return Ok(Outcome { rows: 0, details: Some(interval::written_before()) });
-        };
+        let interval = IntervalOf { job: name.clone(), from: context.from, to: context.to };
+        let columns = output::schema(&self.job.frame);
+        let begun = self.lake.rows_in_parts(&self.job.into, columns, interval).await;
+        let mut parts =
+            begun.map_err(|error| format!("the rows of job {name} cannot be written: {error}"))?;
         // What is still at work when the run ends early stops at its next batch.
         let stop = CancellationToken::new();
         let _stopped_at_the_end = stop.clone().drop_guard();
         self.write(&context, &mut parts, &stop).await.map_err(|problem| {
             format!("job {name} failed from {} to {}: {problem}", context.from, context.to)
         })?;
-        let is_empty = parts.rows() == 0;
         let written = parts.commit().await;
         let rows =
             written.map_err(|error| format!("the rows of job {name} could not be written: {error}"))?;
-        Ok(Outcome { rows, details: (rows == 0 && !is_empty).then(interval::written_before) })
+        Ok(Outcome { rows, details: None })
     }
 
     /// Computes the rows of an interval and writes them to `parts`.

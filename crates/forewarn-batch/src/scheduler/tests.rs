@@ -4,13 +4,16 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{LocalLog, Log, LogOptions, Ticket};
-use forewarn_query::{QueryEngine, QueryOptions};
-use forewarn_spec::CatchUp;
-use forewarn_types::{BoxFuture, JobKind, ManualClock, Offset, RunState, SeriesTable};
+use forewarn_query::{Query, QueryEngine, QueryOptions};
+use forewarn_spec::{CatchUp, SqlJob};
+use forewarn_types::{
+    BoxFuture, JobKind, ManualClock, Offset, Quality, ReadingBatch, ReadingFlags, RunState, SeriesDef,
+    SeriesId, SeriesTable,
+};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::{Trigger, Work};
+use crate::{SqlWork, Trigger, Work};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -42,6 +45,15 @@ impl Journal for MemoryJournal {
 impl MemoryJournal {
     fn states(&self) -> Vec<RunState> {
         self.records.lock().iter().map(|run| run.state).collect()
+    }
+}
+
+/// Nothing comes late.
+struct Nothing;
+
+impl Arrivals for Nothing {
+    fn since<'a>(&'a self, _look: &'a Look) -> BoxFuture<'a, Result<Arrived, String>> {
+        Box::pin(async { Ok(Arrived::default()) })
     }
 }
 
@@ -83,6 +95,7 @@ fn job(deed: Deed) -> (Job, Arc<Doing>) {
         kind: JobKind::Sql,
         trigger: Trigger::Every(HOUR),
         catch_up: CatchUp::All,
+        late: crate::Late::default(),
         description: "a test".into(),
         work: Arc::clone(&work) as Arc<dyn Work>,
     };
@@ -103,7 +116,8 @@ impl Rig {
         let clock = Arc::new(ManualClock::new(at(0)));
         let journal = Arc::new(MemoryJournal::default());
         let (worker, handle) =
-            Worker::build(vec![job], Arc::clone(&journal) as _, Arc::clone(&clock) as _).unwrap();
+            Worker::build(vec![job], Arc::clone(&journal) as _, Arc::clone(&clock) as _, Arc::new(Nothing))
+                .unwrap();
         let stop = CancellationToken::new();
         let mut changes = handle.changes();
         let task = tokio::spawn(worker.run(Vec::new(), stop.clone()));
@@ -152,7 +166,8 @@ async fn a_due_interval_is_recorded_and_run() {
 async fn who_asks_right_after_the_start_can_wait_for_the_runs_on_record() {
     let clock = Arc::new(ManualClock::new(at(HOUR)));
     let (job, _) = job(Deed::Succeed);
-    let (worker, handle) = Worker::build(vec![job], Arc::new(MemoryJournal::default()), clock).unwrap();
+    let (worker, handle) =
+        Worker::build(vec![job], Arc::new(MemoryJournal::default()), clock, Arc::new(Nothing)).unwrap();
     tokio::select! {
         biased;
         _ = handle.past_known() => panic!("nobody has read it"),
@@ -215,7 +230,7 @@ async fn a_running_job_is_cancelled_and_backfills_wait_their_turn() {
     let (job, _) = job(Deed::Wait(Arc::new(Notify::new())));
     let rig = Rig::start(job).await;
     rig.set(at(HOUR / 2));
-    let runs = rig.handle.backfill("j", at(-2 * HOUR), at(0)).await.unwrap().runs;
+    let runs = rig.handle.backfill("j", at(-2 * HOUR), at(0), false).await.unwrap().runs;
     assert_eq!(runs.len(), 2);
     rig.state(&runs[0], RunState::Running).await;
     assert_eq!(rig.handle.run(&runs[1]).unwrap().state, RunState::Queued);
@@ -274,6 +289,7 @@ impl Plant {
     async fn open(folder: &std::path::Path, clock: &Arc<ManualClock>) -> Self {
         let log = LocalLog::open(LogOptions::new(folder.join("log"))).unwrap();
         let series = Arc::new(parking_lot::RwLock::new(SeriesTable::new(100)));
+        series.write().intern("p", "t").unwrap();
         let options =
             LakeOptions { url: format!("file://{}/lake", folder.display()), ..LakeOptions::default() };
         let lake = Lake::open(options, series, Arc::clone(clock) as _).await.unwrap();
@@ -440,6 +456,77 @@ async fn runs_that_are_not_over_are_found_however_old_they_are() {
         runs.iter().filter(|run| !run.state.is_final()).map(|run| (run.run.as_str(), run.state)).collect();
     assert_eq!(unfinished, [("a", RunState::Running), ("b", RunState::Queued)]);
     assert_eq!((runs[0].run.as_str(), runs[1].run.as_str()), ("a", "b"), "the oldest come first");
+    plant.stop.cancel();
+    plant.branch.await.unwrap().unwrap();
+}
+
+/// Readings of one pump at these minutes, good ones.
+fn readings(minutes: &[i64]) -> Record {
+    let mut batch = ReadingBatch::with_capacity(at(0), minutes.len());
+    for minute in minutes {
+        batch.push(SeriesId(0), at(minute * HOUR / 60), 1.0, ReadingFlags::new(Quality::Good, false));
+    }
+    Record::Readings(batch)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_hour_that_readings_have_come_to_late_is_computed_again_also_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(at(0)));
+    let plant = Plant::open(folder.path(), &clock).await;
+    plant
+        .log
+        .append(Record::Series(vec![SeriesDef { id: SeriesId(0), asset: "p".into(), signal: "t".into() }]))
+        .await
+        .unwrap();
+    let job = || {
+        let job = SqlJob {
+            name: "hourly".into(),
+            schedule: "0 * * * *".into(),
+            timezone: chrono_tz::UTC,
+            sql: "SELECT min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < :to \
+                  HAVING count(*) > 0"
+                .into(),
+            into: "counts".into(),
+            catch_up: CatchUp::All,
+            delay_us: 0,
+            recompute_us: 3 * HOUR,
+        };
+        SqlWork::new(plant.queries.clone(), job).into_job()
+    };
+    let counts = async || {
+        let text = "SELECT n FROM counts ORDER BY first".to_owned();
+        let answer = plant.queries.run(Query { text, ..Query::default() }).await.unwrap();
+        let rows = answer.collect().await.unwrap();
+        (0..rows.row_count()).map(|row| format!("{:?}", rows.cell(row, 0))).collect::<Vec<_>>().join(" ")
+    };
+    for (hour, minutes, expected) in [
+        (1, &[5, 15, 25][..], "Int(3)"),
+        (2, &[65][..], "Int(3) Int(1)"),
+        // Two of the first hour and one of the second come in the third.
+        (3, &[35, 45, 75, 130][..], "Int(5) Int(2) Int(1)"),
+        (4, &[190][..], "Int(5) Int(2) Int(1) Int(1)"),
+        // Only what ended within the last three hours is computed again.
+        (5, &[55, 140, 250][..], "Int(5) Int(2) Int(2) Int(1) Int(1)"),
+    ] {
+        plant.log.append(readings(minutes)).await.unwrap();
+        // A new scheduler each time: what has been seen is found on record.
+        let (scheduler, handle) = Scheduler::build(
+            vec![job()],
+            Arc::clone(&plant.log) as _,
+            plant.queries.clone(),
+            Arc::clone(&clock) as _,
+        )
+        .unwrap();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(scheduler.run(stop.clone()));
+        handle.past_known().await.unwrap();
+        clock.set(at(hour * HOUR));
+        handle.idle().await.unwrap();
+        assert_eq!(counts().await, expected, "hour {hour}");
+        stop.cancel();
+        task.await.unwrap().unwrap();
+    }
     plant.stop.cancel();
     plant.branch.await.unwrap().unwrap();
 }

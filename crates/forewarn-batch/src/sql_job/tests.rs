@@ -5,8 +5,8 @@ use forewarn_log::{LocalLog, Log, LogOptions};
 use forewarn_query::QueryOptions;
 use forewarn_spec::CatchUp;
 use forewarn_types::{
-    Journal as _, ManualClock, Quality, ReadingBatch, ReadingFlags, Record, SeriesDef, SeriesId, SeriesTable,
-    Timestamp,
+    JobRun, Journal as _, ManualClock, Quality, ReadingBatch, ReadingFlags, Record, RunState, SeriesDef,
+    SeriesId, SeriesTable, Timestamp,
 };
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,8 @@ fn sql_job(sql: &str) -> SqlJob {
         sql: sql.into(),
         into: "health_hourly".into(),
         catch_up: CatchUp::All,
+        delay_us: 0,
+        recompute_us: 0,
     }
 }
 
@@ -34,8 +36,12 @@ fn context(from: i64, to: i64) -> RunContext {
     RunContext { run: "r".into(), from: at(from * HOUR), to: at(to * HOUR) }
 }
 
-/// A lake over a log with one reading each ten minutes for three hours.
 async fn queries(folder: &std::path::Path, max_rows: usize) -> QueryEngine {
+    opened(folder, max_rows).await.1
+}
+
+/// A lake over a log with one reading each ten minutes for three hours.
+async fn opened(folder: &std::path::Path, max_rows: usize) -> (Arc<LocalLog>, QueryEngine) {
     let clock = Arc::new(ManualClock::new(at(3 * HOUR)));
     let series = Arc::new(RwLock::new(SeriesTable::new(10)));
     series.write().intern("pump", "flow").unwrap();
@@ -56,7 +62,9 @@ async fn queries(folder: &std::path::Path, max_rows: usize) -> QueryEngine {
         batch.push(SeriesId(0), at(step * HOUR / 6), step as f64, ReadingFlags::new(Quality::Good, false));
     }
     log.append(Record::Readings(batch)).await.unwrap();
-    QueryEngine::new(lake, clock, QueryOptions { max_rows, ..QueryOptions::default() }).unwrap()
+    let options = QueryOptions { max_rows, ..QueryOptions::default() };
+    let queries = QueryEngine::new(lake, clock, options).unwrap();
+    (log, queries)
 }
 
 async fn counts(queries: &QueryEngine) -> Vec<(i64, i64)> {
@@ -71,7 +79,7 @@ async fn counts(queries: &QueryEngine) -> Vec<(i64, i64)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_interval_is_written_once_in_any_order() {
+async fn the_rows_of_an_interval_are_those_of_its_last_run_in_any_order() {
     let folder = tempfile::tempdir().unwrap();
     let queries = queries(folder.path(), 1_000).await;
     let sql = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < \
@@ -81,12 +89,48 @@ async fn each_interval_is_written_once_in_any_order() {
     // An older interval after a newer one, as a backfill has it.
     assert_eq!(work.run(context(0, 1)).await.unwrap().rows, 1);
     for _ in 0..2 {
-        let again = work.run(context(1, 2)).await.unwrap();
-        assert_eq!(again.rows, 0);
-        assert!(again.details.unwrap().contains("earlier run"));
+        assert_eq!(work.run(context(1, 2)).await.unwrap(), Outcome { rows: 1, details: None });
     }
     assert_eq!(work.run(context(2, 3)).await.unwrap().rows, 1);
     assert_eq!(counts(&queries).await, [(0, 6), (1, 6), (2, 6)]);
+    // A definition that finds less leaves less, and nothing of before.
+    let few = SqlWork::new(queries.clone(), sql_job(&sql.replace("WHERE", "WHERE value > 9 AND")));
+    assert_eq!(few.run(context(1, 2)).await.unwrap().rows, 1);
+    assert_eq!(few.run(context(0, 1)).await.unwrap().rows, 0);
+    assert_eq!(counts(&queries).await, [(1, 2), (2, 6)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_an_earlier_version_has_written_are_not_written_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, queries) = opened(folder.path(), 1_000).await;
+    let sql = "SELECT asset, min(time) AS first, count(*) AS n FROM readings WHERE time >= :from AND time < \
+        :to GROUP BY asset";
+    let params = Some((at(0), at(HOUR / 3)));
+    let answer = queries.run(Query { text: sql.into(), params, ..Query::default() }).await.unwrap();
+    let rows = answer.collect().await.unwrap();
+    let (lake, end) = (queries.lake().clone(), at(HOUR / 3).0);
+    let writer = format!("job hourly {}..{end}", at(0).0);
+    lake.append_rows("health_hourly", &rows, &writer, end).await.unwrap();
+    let run = JobRun {
+        run: "hourly-1".into(),
+        job: "hourly".into(),
+        kind: JobKind::Sql,
+        state: RunState::Succeeded,
+        from: at(0),
+        to: at(HOUR / 3),
+        time: at(HOUR),
+        trigger: "request".into(),
+        rows: Some(1),
+        error: None,
+        details: None,
+    };
+    log.append(Record::JobRun(run)).await.unwrap();
+    let work = SqlWork::new(queries.clone(), sql_job(sql));
+    let error = work.run(context(0, 1)).await.unwrap_err();
+    assert!(error.contains("an earlier version of Forewarn has written"), "{error}");
+    assert_eq!(work.run(context(1, 2)).await.unwrap().rows, 1);
+    assert_eq!(counts(&queries).await, [(0, 2), (1, 6)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

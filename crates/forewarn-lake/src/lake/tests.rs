@@ -2,10 +2,11 @@
 
 mod deletions;
 mod foreign;
+mod intervals;
 
 use super::*;
 use crate::testing::{NEW_YEAR, Plant, csv, sql};
-use crate::{Cell, ColumnData};
+use crate::{Cell, ColumnData, IntervalOf};
 use forewarn_types::Timestamp;
 
 fn rows(values: &[f64]) -> ResultSet {
@@ -54,30 +55,35 @@ async fn rows_of_jobs_are_written_once_each_version() {
 }
 
 #[tokio::test]
-async fn rows_in_parts_are_seen_all_at_once_and_once() {
+async fn rows_in_parts_are_seen_all_at_once_and_replace_those_of_an_earlier_run() {
     let plant = Plant::new();
     let lake = plant.open(plant.options()).await;
     let columns = rows(&[]).schema();
-    let begin = |version| lake.rows_in_parts("health", columns.clone(), "job", version);
-    let mut parts = begin(1).await.unwrap().unwrap();
+    let begin = |hour: i64| {
+        let (from, to) = (Timestamp(hour * 3_600_000_000), Timestamp((hour + 1) * 3_600_000_000));
+        lake.rows_in_parts("health", columns.clone(), IntervalOf { job: "job".into(), from, to })
+    };
+    let mut parts = begin(1).await.unwrap();
     for values in [&[1.0, 2.0][..], &[], &[3.0]] {
         parts.push(rows(values)).await.unwrap();
     }
     let count = "SELECT count(*) AS n FROM health";
     assert_eq!(csv(&sql(&lake, count).await.unwrap()), "0", "nothing is there before the commit");
-    let mut second = begin(1).await.unwrap().unwrap();
-    second.push(rows(&[1.0, 2.0])).await.unwrap();
+    let mut second = begin(1).await.unwrap();
+    second.push(rows(&[1.0, 2.5])).await.unwrap();
     assert_eq!((parts.rows(), parts.commit().await.unwrap()), (3, 3));
-    assert_eq!(second.commit().await.unwrap(), 0, "another was faster");
-    assert!(begin(1).await.unwrap().is_none(), "the version is there");
-    assert_eq!(begin(2).await.unwrap().unwrap().commit().await.unwrap(), 0);
-    assert!(begin(2).await.unwrap().is_some(), "without rows nothing is committed");
+    let mut next = begin(2).await.unwrap();
+    next.push(rows(&[9.0])).await.unwrap();
+    assert_eq!(next.commit().await.unwrap(), 1);
+    assert_eq!(second.commit().await.unwrap(), 2, "a later run takes the place of an earlier one");
     let again = plant.open(plant.options()).await;
     for lake in [&lake, &again] {
         let all = sql(lake, "SELECT value FROM health ORDER BY value").await.unwrap();
-        assert_eq!(csv(&all), "1\n2\n3");
+        assert_eq!(csv(&all), "1\n2.5\n9");
     }
-    let mut lost = begin(2).await.unwrap().unwrap();
+    assert_eq!(begin(2).await.unwrap().commit().await.unwrap(), 0, "there may be no rows any more");
+    assert_eq!(csv(&sql(&lake, count).await.unwrap()), "2");
+    let mut lost = begin(2).await.unwrap();
     lost.push(rows(&[4.0])).await.unwrap();
     let known: Vec<_> = lake.reader.view.read().tables["health"].files.iter().cloned().collect();
     for file in lake.store().list("health").await.unwrap() {
@@ -90,9 +96,11 @@ async fn rows_in_parts_are_seen_all_at_once_and_once() {
     assert!(refused.contains("were deleted before they were committed"), "{refused}");
     let other = vec![("value".to_owned(), ColumnData::Text(Vec::new()))];
     let other = ResultSet::new(other).unwrap().schema();
-    let refused = lake.rows_in_parts("health", other.clone(), "job", 3).await.unwrap_err().to_string();
+    let interval = IntervalOf { job: "job".into(), from: Timestamp(0), to: Timestamp(1) };
+    let refused =
+        lake.rows_in_parts("health", other.clone(), interval.clone()).await.unwrap_err().to_string();
     assert!(refused.contains("column value is text, not float"), "{refused}");
-    let refused = lake.rows_in_parts("readings", other, "job", 3).await.unwrap_err().to_string();
+    let refused = lake.rows_in_parts("readings", other, interval).await.unwrap_err().to_string();
     assert!(refused.contains("holds records of the log"), "{refused}");
 }
 

@@ -59,6 +59,8 @@ pub(crate) enum Change {
     Rearranged,
     /// Their rows are no longer wanted.
     Deleted,
+    /// Some of their rows are written anew, and others take their place.
+    Replaced,
 }
 
 /// A table as its one writer sees it.
@@ -130,6 +132,21 @@ impl DeltaTable {
             })?;
             if missing.is_empty() {
                 self.schema = Arc::new(schema.clone());
+                return Ok(());
+            }
+            self.add_columns(&missing)?;
+        }
+        Err(self.overtaken())
+    }
+
+    /// Adds those of `columns` that the table has not, empty in all its rows.
+    pub(crate) fn ensure(&mut self, columns: &[ColumnInfo]) -> Result<(), LakeError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let found = TableSchema::from_delta(&self.schema.name, &self.snapshot.schema());
+            let missing: Vec<ColumnInfo> =
+                columns.iter().filter(|column| found.column(&column.name).is_none()).cloned().collect();
+            if missing.is_empty() {
+                self.schema = Arc::new(found);
                 return Ok(());
             }
             self.add_columns(&missing)?;
@@ -243,17 +260,11 @@ impl DeltaTable {
         Err(self.overtaken())
     }
 
-    /// Adds `files`, which are uploaded, in one commit that carries `version` of `app_id`.
+    /// Makes sure that all `files` are in the store still.
     ///
     /// # Errors
-    /// Also if one of them is in the store no more: a vacuum takes what no table has for too long.
-    pub(crate) fn append_uploaded(
-        &mut self,
-        files: &Uploaded,
-        app_id: &str,
-        version: i64,
-        now: Timestamp,
-    ) -> Result<Appended, LakeError> {
+    /// If one of them is not: a vacuum takes what no table has for too long.
+    pub(crate) fn check_uploaded(&self, files: &Uploaded) -> Result<(), LakeError> {
         for file in &files.0 {
             if !self.store.exists_blocking(&location(&self.schema.name, &file.url)?)? {
                 let problem = "some of the rows were deleted before they were committed; raise \
@@ -261,16 +272,7 @@ impl DeltaTable {
                 return Err(LakeError::table(&self.schema.name, problem));
             }
         }
-        for _ in 0..MAX_ATTEMPTS {
-            if self.version_of(app_id)?.is_some_and(|there| there >= version) {
-                return Ok(Appended::AlreadyThere);
-            }
-            if self.try_commit(&files.0, app_id, version, now)? {
-                return Ok(Appended::Added);
-            }
-            self.refresh()?;
-        }
-        Err(self.overtaken())
+        Ok(())
     }
 
     fn overtaken(&self) -> LakeError {

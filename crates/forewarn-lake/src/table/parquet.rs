@@ -224,7 +224,8 @@ pub(crate) fn file_of_columns(table: &TableSchema, columns: &[ColumnData]) -> Re
     Ok(NewFile::new(None, encode(table, &batch)?, bounds))
 }
 
-fn bounds_of(data: &ColumnData) -> Option<MinMax> {
+/// The smallest and largest value of a column, where a file's statistics tell of them.
+pub(crate) fn bounds_of(data: &ColumnData) -> Option<MinMax> {
     fn ends<T: Copy + Ord>(values: impl Iterator<Item = T>) -> Option<(T, T)> {
         values
             .fold(None, |ends, x| Some(ends.map_or((x, x), |(low, high): (T, T)| (low.min(x), high.max(x)))))

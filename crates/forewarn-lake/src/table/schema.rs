@@ -8,6 +8,10 @@ use delta_kernel::schema::{DataType as DeltaType, PrimitiveType, StructField, St
 use super::day::DATE;
 use crate::error::LakeError;
 
+/// In the tables of jobs: which job has written a row, and for which interval. Queries do not see them.
+pub(crate) const MARKS: [(&str, ColumnType); 3] =
+    [("_job", ColumnType::Text), ("_from", ColumnType::Time), ("_to", ColumnType::Time)];
+
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
@@ -87,6 +91,14 @@ pub struct ColumnInfo {
     pub name: String,
     /// What it holds.
     pub ty: ColumnType,
+}
+
+impl ColumnInfo {
+    /// Whether it is Forewarn's own and nothing for users to see: it says which run has written a row.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        MARKS.iter().any(|(name, _)| *name == self.name)
+    }
 }
 
 /// A table as users see it.
@@ -180,7 +192,8 @@ impl TableSchema {
     }
 
     pub(crate) fn info(&self) -> TableInfo {
-        let mut columns = self.columns.clone();
+        let mut columns: Vec<ColumnInfo> =
+            self.columns.iter().filter(|column| !column.is_hidden()).cloned().collect();
         if self.by_date {
             columns.push(ColumnInfo { name: DATE.to_owned(), ty: ColumnType::Text });
         }

@@ -26,6 +26,21 @@ impl Uploaded {
         Self(Vec::new())
     }
 
+    /// Whether there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes the files of `other`, too.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Gives up all files but the first `kept`.
+    pub(crate) fn split_off(&mut self, kept: usize) -> Self {
+        Self(self.0.split_off(kept))
+    }
+
     /// Uploads `files` for `table` and makes them durable. Blocks.
     pub(crate) fn new(store: &ObjectFiles, table: &str, files: Vec<NewFile>) -> Result<Self, LakeError> {
         upload(store, table, files).map(Self)

@@ -6,6 +6,7 @@ mod command;
 mod job_run;
 mod life_event;
 mod prediction;
+mod promotion;
 pub(super) mod readings;
 mod row;
 
@@ -32,6 +33,7 @@ impl<'a> Rows<'a> {
             Record::JobRun(run) => Self::One(run),
             Record::Prediction(prediction) => Self::One(prediction),
             Record::LifeEvent(event) => Self::One(event),
+            Record::Promotion(promotion) => Self::One(promotion),
             Record::Command(command) => Self::One(command),
             Record::Series(_)
             | Record::Origins(_)
@@ -50,6 +52,7 @@ fn schema_of(kind: RecordKind) -> Option<TableSchema> {
         RecordKind::JobRun => job_run::COLUMNS,
         RecordKind::Prediction => prediction::COLUMNS,
         RecordKind::LifeEvent => life_event::COLUMNS,
+        RecordKind::Promotion => promotion::COLUMNS,
         RecordKind::Command => command::COLUMNS,
         RecordKind::Series
         | RecordKind::Origins

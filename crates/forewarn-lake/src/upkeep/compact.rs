@@ -6,7 +6,6 @@
 //! query keeps the files it began with, which only a vacuum removes. If a file it has read is gone by the
 //! time it commits, or has lost rows, it commits nothing.
 
-mod form;
 mod join;
 mod merge;
 mod merged;

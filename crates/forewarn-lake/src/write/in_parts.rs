@@ -1,13 +1,14 @@
-//! Rows of a job that come in parts, as there may be more of them than fit in memory, and that are added to
-//! their table in one commit.
+//! Rows of one data interval of a job that come in parts, as there may be more of them than fit in memory, and
+//! that take the place of those of an earlier run in one commit.
 
 use std::sync::Arc;
 
 use super::append::{check_target, in_order};
+use super::interval::{IntervalOf, marked, marks};
 use super::writer::Writer;
 use crate::error::LakeError;
 use crate::read::ResultSet;
-use crate::table::{Appended, ColumnInfo, SharedTable, TableSchema, Uploaded, file_of_columns};
+use crate::table::{ColumnInfo, SharedTable, TableSchema, Uploaded, file_of_columns};
 
 /// Rows on their way into a table. The parts go to the store one by one, and no reader sees any of them
 /// before [`Self::commit`]; then all are there. Parts that are never committed are left to the vacuum.
@@ -15,8 +16,7 @@ pub struct RowsInParts {
     writer: Arc<Writer>,
     table: SharedTable,
     schema: Arc<TableSchema>,
-    app_id: String,
-    version: i64,
+    interval: IntervalOf,
     uploaded: Uploaded,
     rows: u64,
 }
@@ -36,11 +36,14 @@ impl Writer {
         self: &Arc<Self>,
         table: &str,
         columns: Vec<ColumnInfo>,
-        app_id: &str,
-        version: i64,
-    ) -> Result<Option<RowsInParts>, LakeError> {
+        interval: IntervalOf,
+    ) -> Result<RowsInParts, LakeError> {
         check_target(&self.reader, table)?;
-        let table = self.find_or_create(table, columns.clone()).await?;
+        let with_marks = columns.iter().cloned().chain(marks()).collect();
+        let table = self.find_or_create(table, with_marks).await?;
+        let (writer, of_table) = (Arc::clone(self), Arc::clone(&table));
+        let mark = move || writer.mark(&of_table);
+        tokio::task::spawn_blocking(mark).await.map_err(|error| LakeError::cut_off(&error))??;
         let schema = Arc::clone(&table.lock().schema);
         for column in &columns {
             let problem = match schema.column(&column.name) {
@@ -52,22 +55,14 @@ impl Writer {
             };
             return Err(LakeError::Schema { table: schema.name.clone(), problem });
         }
-        let (of_table, app) = (Arc::clone(&table), app_id.to_owned());
-        let known = move || of_table.lock().version_of(&app);
-        let there =
-            tokio::task::spawn_blocking(known).await.map_err(|error| LakeError::cut_off(&error))??;
-        if there.is_some_and(|there| there >= version) {
-            return Ok(None);
-        }
-        Ok(Some(RowsInParts {
+        Ok(RowsInParts {
             writer: Arc::clone(self),
             table,
             schema,
-            app_id: app_id.to_owned(),
-            version,
+            interval,
             uploaded: Uploaded::none(),
             rows: 0,
-        }))
+        })
     }
 }
 
@@ -83,8 +78,10 @@ impl RowsInParts {
         }
         let (writer, schema) = (Arc::clone(&self.writer), Arc::clone(&self.schema));
         self.rows += rows.row_count() as u64;
+        let interval = self.interval.clone();
         let write = move || {
-            let file = file_of_columns(&schema, &in_order(&schema, &rows)?)?;
+            let columns = marked(&schema, in_order(&schema, &rows)?, &interval, rows.row_count());
+            let file = file_of_columns(&schema, &columns)?;
             Uploaded::new(&writer.reader.store, &schema.name, vec![file])
         };
         let uploaded =
@@ -99,19 +96,19 @@ impl RowsInParts {
         self.rows
     }
 
-    /// Adds all rows to the table, in one commit, and says how many there are. Without any, nothing is
-    /// committed, and if another has committed the version meanwhile, nothing is added: 0 comes back.
+    /// Puts all rows in the place of those that an earlier run has written for the interval, in one commit, and
+    /// says how many there are.
     ///
     /// # Errors
-    /// [`LakeError::Table`] or [`LakeError::Store`] if the commit fails.
+    /// [`LakeError::Query`] if the table has rows of another interval of the job that overlaps this one,
+    /// [`LakeError::Table`] or [`LakeError::Store`] if the commit fails or a part is gone from the store.
     pub async fn commit(self) -> Result<u64, LakeError> {
-        if self.rows == 0 {
-            return Ok(0);
-        }
-        let Self { writer, table, app_id, version, uploaded, rows, .. } = self;
-        let commit = move || writer.commit_uploaded(&table, &uploaded, &app_id, version);
-        let appended =
-            tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))??;
-        Ok(if appended == Appended::Added { rows } else { 0 })
+        let Self { writer, table, interval, uploaded, rows, .. } = self;
+        let commit = move || {
+            table.lock().check_uploaded(&uploaded)?;
+            writer.swap(&table, uploaded, &interval)
+        };
+        tokio::task::spawn_blocking(commit).await.map_err(|error| LakeError::cut_off(&error))??;
+        Ok(rows)
     }
 }

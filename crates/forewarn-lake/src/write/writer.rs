@@ -10,7 +10,7 @@ use super::failures::Failures;
 use super::marker::Marker;
 use crate::error::LakeError;
 use crate::read::Reader;
-use crate::table::{Appended, DeltaTable, NewFile, Tables, Uploaded};
+use crate::table::{Appended, DeltaTable, NewFile, Tables};
 
 /// Where the outcome of a flush goes.
 pub(super) type FlushReply = oneshot::Sender<Result<Offset, String>>;
@@ -93,23 +93,6 @@ impl Writer {
         if let Some(entry) = view.tables.get_mut(&table.schema.name) {
             entry.files = table.files();
             entry.committed = border.or(entry.committed);
-        }
-        Ok(appended)
-    }
-
-    /// Appends files that are uploaded, with rows that are not the tail's, and shows them to queries in the
-    /// same step. Blocks.
-    pub(super) fn commit_uploaded(
-        &self,
-        table: &Mutex<DeltaTable>,
-        files: &Uploaded,
-        app_id: &str,
-        version: i64,
-    ) -> Result<Appended, LakeError> {
-        let mut table = table.lock();
-        let appended = table.append_uploaded(files, app_id, version, self.clock.now())?;
-        if let Some(entry) = self.reader.view.write().tables.get_mut(&table.schema.name) {
-            entry.files = table.files();
         }
         Ok(appended)
     }

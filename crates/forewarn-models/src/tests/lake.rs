@@ -35,7 +35,14 @@ async fn send(log: &LocalLog, series: &RwLock<SeriesTable>, asset: &str, life: &
 }
 
 async fn fail(log: &LocalLog, asset: &str, time: i64, event: LifeEventKind) -> Offset {
-    let event = LifeEvent { asset: asset.into(), event, time: Timestamp(time), actor: None, comment: None };
+    let event = LifeEvent {
+        asset: asset.into(),
+        event,
+        time: Timestamp(time),
+        actor: None,
+        comment: None,
+        corrects: None,
+    };
     log.append(Record::LifeEvent(event)).await.unwrap()
 }
 
@@ -108,6 +115,36 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     send(&log, &series, "plant1/tested", &tested).await;
     assert_eq!(again.predict("pump-life", Timestamp(now)).await, Ok(1), "old history of a new asset");
     assert_eq!(again.versions("pump-life").await.unwrap().len(), 1);
+
+    // A failure that was none is taken back, and so is one that was recorded at the wrong time.
+    let (_, end) = fleet(6)[5];
+    let wrong = fail(&log, "plant1/tested", 190 * HOUR, LifeEventKind::Failed).await;
+    let early = fail(&log, "plant1/pump-5", end + HOUR, LifeEventKind::Installed).await;
+    for (asset, time, event, corrects) in [
+        ("plant1/tested", 190 * HOUR, LifeEventKind::Withdrawn, wrong),
+        ("plant1/pump-5", end + 2 * HOUR, LifeEventKind::Installed, early),
+    ] {
+        let event = LifeEvent {
+            asset: asset.into(),
+            event,
+            time: Timestamp(time),
+            actor: None,
+            comment: None,
+            corrects: Some(corrects),
+        };
+        log.append(Record::LifeEvent(event)).await.unwrap();
+    }
+    let report = again.train("pump-life", Timestamp(now)).await.unwrap();
+    assert_eq!((report.summary.lives, report.promoted), (6, true), "{report:?}");
+    let text = "SELECT version, from_version, actor FROM promotions ORDER BY \"offset\"";
+    let query = Query { text: text.into(), max_rows: Some(9), internal: true, ..Query::default() };
+    let rows = queries.run(query).await.unwrap().collect().await.unwrap();
+    assert_eq!(rows.row_count(), 2);
+    assert_eq!(rows.cell(1, 0), forewarn_lake::Cell::Text(&report.version));
+    assert_eq!(
+        (rows.cell(1, 1), rows.cell(1, 2)),
+        (rows.cell(0, 0), forewarn_lake::Cell::Text("train:pump-life"))
+    );
     shutdown.cancel();
     branch.await.unwrap().unwrap();
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use forewarn_types::{
-    AssetPath, BoxFuture, Journal, JournalError, LifeEventKind, Offset, Prediction, Record, SeriesId,
-    SeriesTable, SignalName, Timestamp,
+    AssetPath, BoxFuture, Journal, JournalError, LifeEventKind, Offset, Prediction, Promotion, Record,
+    SeriesId, SeriesTable, SignalName, Timestamp,
 };
 use parking_lot::{Mutex, RwLock};
 
@@ -63,6 +63,18 @@ impl Memory {
 
     pub(super) fn event(&self, asset: &str, time: i64, event: LifeEventKind) {
         self.events.lock().push(LifeEventRow { asset: asset.into(), time, event });
+    }
+
+    /// Takes a life event back.
+    pub(super) fn withdraw(&self, asset: &str, time: i64) {
+        self.events.lock().retain(|event| *event.asset != *asset || event.time != time);
+    }
+
+    pub(super) fn promotions(&self) -> Vec<Promotion> {
+        let promotion = |record: &Record| {
+            if let Record::Promotion(promotion) = record { Some(promotion.clone()) } else { None }
+        };
+        self.records.lock().iter().filter_map(promotion).collect()
     }
 
     pub(super) fn predictions(&self) -> Vec<Prediction> {
@@ -157,6 +169,11 @@ impl History for Memory {
             );
         }
         ready(newest.into_values().collect())
+    }
+
+    fn promoted(&self, model: &str) -> BoxFuture<'_, Result<Option<String>, ModelError>> {
+        let newest = self.promotions().into_iter().rfind(|promotion| promotion.model == model);
+        ready(newest.map(|promotion| promotion.version))
     }
 
     fn put(&self, path: String, bytes: Vec<u8>, if_absent: bool) -> BoxFuture<'_, Result<(), ModelError>> {

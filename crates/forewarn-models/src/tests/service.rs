@@ -183,7 +183,7 @@ async fn versions_are_kept_and_promoted_by_rule_or_by_hand() {
     let first = service.train("pump-life", Timestamp(now)).await.unwrap();
     assert!(!first.promoted && first.reason.contains("manually"), "{first:?}");
     assert!(service.models()[0].problem.as_ref().unwrap().contains("promote"), "{:?}", service.models());
-    service.promote("pump-life", &first.version).await.unwrap();
+    service.promote("pump-life", &first.version, Some("anna".into()), None).await.unwrap();
     assert_eq!(service.models()[0].problem, None);
 
     let better = open(&memory, definition(), now + HOUR).await;
@@ -196,8 +196,121 @@ async fn versions_are_kept_and_promoted_by_rule_or_by_hand() {
     let shown: Vec<(&str, bool, bool)> =
         versions.iter().map(|info| (info.version.as_str(), info.current, info.usable)).collect();
     assert_eq!(shown, [(second.version.as_str(), true, true), (first.version.as_str(), false, true)]);
-    let error = better.promote("pump-life", "../../secrets").await.unwrap_err();
+    let error = better.promote("pump-life", "../../secrets", None, None).await.unwrap_err();
     assert!(matches!(error, ModelError::UnknownVersion { .. }), "{error}");
+}
+
+/// Pumps whose lives last `hours`, one after another, from `start` on; gives when the last one failed.
+fn send_lives(memory: &Arc<Memory>, name: &str, start: i64, hours: impl Iterator<Item = i64>) -> i64 {
+    let mut at = start;
+    for (index, hours) in hours.enumerate() {
+        let life = worn(at, hours, index as u64 + hours.unsigned_abs());
+        let asset = format!("plant1/{name}{index}");
+        for (signal, name) in SIGNALS.iter().enumerate() {
+            memory.add(&asset, name, &life.signals[signal]);
+        }
+        memory.event(&asset, at + hours * HOUR, Failed);
+        at += 700 * HOUR;
+    }
+    at
+}
+
+#[tokio::test]
+async fn a_version_that_knows_longer_lives_takes_over_from_one_that_knew_short_ones_only() {
+    let memory = Memory::new();
+    let definition = || {
+        let mut model = definition();
+        model.target.cap = 720.0;
+        model
+    };
+    let then = send_lives(&memory, "early", 0, std::iter::repeat_n(100, 5));
+    let first = open(&memory, definition(), then).await.train("pump-life", Timestamp(then)).await.unwrap();
+    assert!(first.promoted && first.comparison.is_none(), "{first:?}");
+    let now = send_lives(&memory, "late", then, (0..20).map(|index| 150 + 450 * index / 19));
+    let service = open(&memory, definition(), now).await;
+    let second = service.train("pump-life", Timestamp(now)).await.unwrap();
+    assert!(second.summary.metrics.rmse > first.summary.metrics.rmse, "on other lives each");
+    let compared = second.comparison.as_ref().unwrap();
+    assert_eq!((compared.lives, &compared.champion), (20, &first.version));
+    assert!(compared.challenger_rmse < compared.champion_rmse, "{compared:?}");
+    assert!(second.promoted && second.reason.contains("20 lives that neither had seen"), "{second:?}");
+    // The third has no new lives to show what it can do.
+    let third = service.train("pump-life", Timestamp(now)).await.unwrap();
+    assert!(third.promoted && third.comparison.is_none(), "the same error on the same lives: {third:?}");
+    assert!(third.reason.contains("no life has ended since"), "{third:?}");
+}
+
+#[tokio::test]
+async fn a_version_that_has_learnt_from_a_life_that_was_taken_back_makes_way() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    let first = service.train("pump-life", Timestamp(now)).await.unwrap();
+    let wrong = fleet(10)[3].1;
+    memory.withdraw("plant1/pump3", wrong);
+    let second = service.train("pump-life", Timestamp(now)).await.unwrap();
+    assert_eq!(second.summary.lives, 9);
+    assert!(
+        second.promoted
+            && second.reason.contains(&format!("{} was trained on 1 lives", first.version))
+            && second.reason.contains("withdrawn"),
+        "{second:?}"
+    );
+}
+
+#[tokio::test]
+async fn few_lives_and_a_tiny_one_are_told_where_the_version_is_shown() {
+    let memory = Memory::new();
+    let then = send_lives(&memory, "pump", 0, [150, 170, 190, 210].into_iter());
+    for (signal, value) in SIGNALS.iter().zip([5.0, 60.0, 1.0]) {
+        memory.add("plant1/tiny", signal, &[(then, value)]);
+    }
+    memory.event("plant1/tiny", then + HOUR, Failed);
+    let service = open(&memory, definition(), then + 2 * HOUR).await;
+    let report = service.train("pump-life", Timestamp(then + 2 * HOUR)).await.unwrap();
+    let told = service.versions("pump-life").await.unwrap().remove(0).summary;
+    assert_eq!((told.lives, &told.warnings), (5, &report.summary.warnings));
+    let held = format!("held {:.0} % of the truths", 100.0 * told.coverage);
+    for said in ["1 of 5 failed lives have fewer than 5 rows", "only 5 failed lives", &held] {
+        assert!(told.warnings.iter().any(|warning| warning.contains(said)), "{said}: {told:?}");
+        assert!(report.warnings.iter().any(|warning| warning.contains(said)), "{said}: {report:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_promoted_which_version_and_why_is_on_record_and_decides() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    let first = service.train("pump-life", Timestamp(now)).await.unwrap();
+    let second = service.train("pump-life", Timestamp(now)).await.unwrap();
+    let (anna, why) = (Some("anna".to_owned()), Some("the second one was too early twice".to_owned()));
+    service.promote("pump-life", &first.version, anna.clone(), why.clone()).await.unwrap();
+    let on_record = memory.promotions();
+    let told: Vec<(&str, Option<&str>)> =
+        on_record.iter().map(|record| (record.version.as_str(), record.from.as_deref())).collect();
+    let (one, two) = (first.version.as_str(), second.version.as_str());
+    if one != two {
+        assert_eq!(told, [(one, None), (two, Some(one)), (one, Some(two))]);
+    }
+    assert_eq!(on_record[0].reason.as_deref(), Some("no usable version was in force"));
+    assert_eq!(on_record[0].actor.as_deref(), Some("train:pump-life"));
+    let last = on_record.last().unwrap();
+    assert_eq!((&last.actor, &last.reason, last.time), (&anna, &why, Timestamp(now)));
+    let noted = format!(r#"{{"version":"{two}","promoted":"2026-01-01T00:00:00Z"}}"#);
+    memory.objects.lock().insert("models/pump-life/current.json".into(), noted.into_bytes());
+    let again = open(&memory, definition(), now).await;
+    assert_eq!(again.models()[0].version.as_ref().unwrap().version, first.version, "the record decides");
+}
+
+#[tokio::test]
+async fn a_registry_of_an_earlier_release_still_opens() {
+    let (memory, now) = plant();
+    let manual = Model { promote: Promote::Manually, ..definition() };
+    let report = open(&memory, manual, now).await.train("pump-life", Timestamp(now)).await.unwrap();
+    let current = format!(r#"{{"version":"{}","promoted":"2026-01-01T00:00:00Z"}}"#, report.version);
+    memory.objects.lock().insert("models/pump-life/current.json".into(), current.into_bytes());
+    let service = open(&memory, definition(), now).await;
+    assert_eq!(service.models()[0].version.as_ref().unwrap().version, report.version);
+    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Ok(10));
 }
 
 #[tokio::test]
@@ -210,7 +323,7 @@ async fn a_changed_definition_and_a_damaged_version_are_told() {
     let error = service.predict("pump-life", Timestamp(now)).await.unwrap_err();
     assert!(error.to_string().contains("train the model again"), "{error}");
     assert!(matches!(
-        service.promote("pump-life", &report.version).await,
+        service.promote("pump-life", &report.version, None, None).await,
         Err(ModelError::DefinitionChanged { .. })
     ));
     assert!(!service.versions("pump-life").await.unwrap()[0].usable);

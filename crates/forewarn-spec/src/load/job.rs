@@ -10,8 +10,8 @@ use super::names::{Names, job_table};
 use crate::diagnostics::Report;
 use crate::model::{CatchUp, FrameJob, SqlJob};
 use crate::yaml::field::{Choice, Chosen, Text, choice, only};
-use crate::yaml::kinds::{CronText, Name, Sql, Table, Zone};
-use crate::yaml::values::{cron, timezone};
+use crate::yaml::kinds::{CronText, Duration, Name, PositiveDuration, Sql, Table, Zone};
+use crate::yaml::values::{cron, duration, positive_duration, timezone};
 
 /// A job: what is computed on a schedule and goes to a table. It has exactly one of sql and frame.
 #[derive(Deserialize, JsonSchema)]
@@ -34,6 +34,11 @@ pub(super) struct RawJob {
     /// What to do about runs that were due while the server was down.
     #[schemars(extend("default" = "all"))]
     catch_up: Option<Chosen<CatchUp>>,
+    /// How long after its end an interval is run, so that readings which come a little late are in it.
+    #[schemars(extend("default" = "0s"))]
+    delay: Option<Text<Duration>>,
+    /// How long after its end an interval is run again when readings of it have come late. Left out, it is not.
+    recompute: Option<Text<PositiveDuration>>,
 }
 
 fn one_work() -> Value {
@@ -67,13 +72,25 @@ pub(super) fn check(
     let (name, into) = (raw.name.value.clone(), raw.into.value.clone());
     let (schedule, timezone) = (cron(&raw.schedule, report), timezone(raw.timezone.as_ref(), report));
     let catch_up = raw.catch_up.as_ref().and_then(|text| choice(text, report)).unwrap_or_default();
+    let delay_us = raw.delay.as_ref().map_or(0, |text| duration(text, report));
+    let recompute_us = raw.recompute.as_ref().map_or(0, |text| positive_duration(text, report));
     match (&raw.sql, &raw.frame) {
         (Some(sql), None) => {
-            Some(Job::Sql(SqlJob { name, schedule, timezone, sql: sql.value.clone(), into, catch_up }))
+            let sql = sql.value.clone();
+            Some(Job::Sql(SqlJob { name, schedule, timezone, sql, into, catch_up, delay_us, recompute_us }))
         }
         (None, Some(frame)) => {
             let frame = frame::check(frame, known, everywhere, report)?;
-            Some(Job::Frame(FrameJob { name, schedule, timezone, frame, into, catch_up }))
+            Some(Job::Frame(FrameJob {
+                name,
+                schedule,
+                timezone,
+                frame,
+                into,
+                catch_up,
+                delay_us,
+                recompute_us,
+            }))
         }
         _ => {
             let hint = Some("give either `sql` or `frame`".to_owned());

@@ -150,6 +150,8 @@ struct RawRetain {
     commands: Option<Text<PositiveDuration>>,
     /// What happened to machines: the labels that models are trained with.
     life_events: Option<Text<PositiveDuration>>,
+    /// Which versions of models were put in force when.
+    promotions: Option<Text<PositiveDuration>>,
     /// Tables that jobs write.
     tables: Vec<RawRetained>,
 }
@@ -164,6 +166,7 @@ impl RawRetain {
             RecordKind::JobRun => self.job_runs.as_ref(),
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
+            RecordKind::Promotion => self.promotions.as_ref(),
             RecordKind::Series
             | RecordKind::Origins
             | RecordKind::Tick

@@ -1,6 +1,7 @@
 //! What the texts of definitions stand for: durations, selectors, zones, schedules. A text that stands for
 //! nothing is reported, and something harmless takes its place.
 
+use chrono::DateTime;
 use chrono_tz::Tz;
 use forewarn_types::{Timestamp, parse_duration_us};
 
@@ -62,18 +63,19 @@ pub(crate) fn timezone(text: Option<&Text<Zone>>, report: &mut Report<'_>) -> Tz
 }
 
 pub(crate) fn cron(text: &Text<CronText>, report: &mut Report<'_>) -> String {
+    let fields = || Some("minute hour day month weekday, as in `0 2 * * *`".to_owned());
     if text.value.split_whitespace().count() != 5 {
-        report.on(
+        report.on(text, format!("'{}' is no schedule of five fields", text.value), fields());
+        return text.value.clone();
+    }
+    match text.value.parse::<croner::Cron>() {
+        Err(error) => report.on(text, format!("'{}' is no schedule: {error}", text.value), fields()),
+        Ok(cron) if cron.find_next_occurrence(&DateTime::UNIX_EPOCH, false).is_err() => report.on(
             text,
-            format!("'{}' is no schedule of five fields", text.value),
-            Some("minute hour day month weekday, as in `0 2 * * *`".to_owned()),
-        );
-    } else if let Err(error) = text.value.parse::<croner::Cron>() {
-        report.on(
-            text,
-            format!("'{}' is no schedule: {error}", text.value),
-            Some("minute hour day month weekday, as in `0 2 * * *`".to_owned()),
-        );
+            format!("the schedule '{}' never comes: no month that it names has such a day", text.value),
+            Some("the third field is the day of the month, the fourth the month".to_owned()),
+        ),
+        Ok(_) => {}
     }
     text.value.clone()
 }

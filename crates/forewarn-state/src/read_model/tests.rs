@@ -80,6 +80,7 @@ fn event(asset: &str, event: LifeEventKind, time: i64) -> Record {
         time: Timestamp(time),
         actor: None,
         comment: None,
+        corrects: None,
     })
 }
 
@@ -219,6 +220,29 @@ fn a_statement_ends_with_the_life_it_is_about() {
         said(vec![event("a", Installed, 0), prediction("a", "m", 3.0)]),
         "the beginning of the life itself"
     );
+}
+
+#[test]
+fn an_event_that_was_withdrawn_or_corrected_ends_no_life() {
+    let correction = |kind, time| {
+        let Record::LifeEvent(event) = event("a", kind, time) else { unreachable!() };
+        Record::LifeEvent(LifeEvent { corrects: Some(Offset(1)), ..event })
+    };
+    let said = |by| {
+        let wrong = event("a", LifeEventKind::Failed, 5);
+        fold([Record::Series(vec![series(0)]), wrong, by, prediction("a", "m", 3.0)])
+            .prediction("a", None)
+            .is_some()
+    };
+    assert!(!said(event("b", LifeEventKind::Failed, 5)));
+    assert!(said(correction(LifeEventKind::Withdrawn, 5)));
+    assert!(said(correction(LifeEventKind::Failed, -5)), "it failed before this life began");
+    assert!(!said(correction(LifeEventKind::Failed, 6)), "only its time was wrong");
+    let state = fold([event("x", LifeEventKind::Failed, 5), event("mistaken", LifeEventKind::Failed, 5), {
+        let Record::LifeEvent(event) = event("mistaken", LifeEventKind::Withdrawn, 5) else { unreachable!() };
+        Record::LifeEvent(LifeEvent { corrects: Some(Offset(1)), ..event })
+    }]);
+    assert!(state.asset("x").is_some() && state.asset("mistaken").is_none(), "a misspelt asset goes with it");
 }
 
 #[test]

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence,
-    EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Quality,
-    ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin, Severity, Timestamp,
-    Transition,
+    EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Promotion,
+    Quality, ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin, Severity,
+    Timestamp, Transition,
 };
 
 fn round_trip(record: &Record) -> Record {
@@ -219,10 +219,16 @@ fn rare() -> impl Strategy<Value = Record> {
             time,
             actor: comment.clone(),
             comment,
+            corrects: None,
         })
+    });
+    let promotion = (text(), time(), said()).prop_map(|(model, time, from)| {
+        let (actor, reason) = (from.clone(), from.clone());
+        Record::Promotion(Promotion { model, version: "v".into(), from, actor, reason, time })
     });
     prop_oneof![
         origins,
+        promotion,
         series,
         definitions,
         command(),
@@ -273,6 +279,7 @@ fn a_usual_record_is_not_refused() {
         time: Timestamp(3),
         actor: None,
         comment: Some("bearing".into()),
+        corrects: None,
     };
     for record in [Record::Tick(Timestamp(-4)), Record::LifeEvent(event)] {
         assert_eq!(round_trip(&record), record);
@@ -283,8 +290,14 @@ fn a_usual_record_is_not_refused() {
 fn a_time_that_text_cannot_hold_is_refused() {
     // Microseconds taken for milliseconds.
     let time = Timestamp::from_millis(1_767_225_600_000_000);
-    let event =
-        LifeEvent { asset: "p/1".into(), event: LifeEventKind::Failed, time, actor: None, comment: None };
+    let event = LifeEvent {
+        asset: "p/1".into(),
+        event: LifeEventKind::Failed,
+        time,
+        actor: None,
+        comment: None,
+        corrects: None,
+    };
     let error = encode_record(&Record::LifeEvent(event), &mut Vec::new()).unwrap_err().to_string();
     assert!(error.contains("years 0 to 9999"), "{error}");
 }
@@ -329,6 +342,7 @@ fn the_encodings_stay_as_they_are() {
         time,
         actor: None,
         comment: Some("new".to_owned()),
+        corrects: None,
     };
     let check = |record: Record, kind: u8, body: &[u8]| {
         let mut bytes = Vec::new();

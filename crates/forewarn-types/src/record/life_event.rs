@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::body::JsonBody;
 use crate::name::AssetPath;
+use crate::offset::Offset;
 use crate::time::Timestamp;
 
 /// What happened to a machine.
@@ -18,6 +19,8 @@ pub enum LifeEventKind {
     Failed,
     /// Taken out of service: the life ends unfailed.
     Retired,
+    /// Nothing: an event that was recorded by mistake is taken back.
+    Withdrawn,
 }
 
 impl LifeEventKind {
@@ -29,13 +32,14 @@ impl LifeEventKind {
             Self::Repaired => "repaired",
             Self::Failed => "failed",
             Self::Retired => "retired",
+            Self::Withdrawn => "withdrawn",
         }
     }
 
     /// The kind of that name.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Installed, Self::Repaired, Self::Failed, Self::Retired]
+        [Self::Installed, Self::Repaired, Self::Failed, Self::Retired, Self::Withdrawn]
             .into_iter()
             .find(|kind| kind.as_str() == text)
     }
@@ -54,6 +58,9 @@ pub struct LifeEvent {
     pub actor: Option<String>,
     /// A remark.
     pub comment: Option<String>,
+    /// Which event of the asset, by its record, this one takes the place of: that one counts no more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrects: Option<Offset>,
 }
 
 impl JsonBody for LifeEvent {

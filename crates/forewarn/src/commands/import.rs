@@ -411,7 +411,7 @@ async fn record(client: &Client, events: &[LifeEvent], bar: &ProgressBar) -> Res
         }
         let request = client
             .request(Method::POST, &path)?
-            .json(&json!({ "event": kind, "time": time, "actor": "import" }));
+            .json(&json!({ "event": kind, "time": time, "actor": "import", "new_asset": true }));
         client.send_patiently(request, wait).await?;
         recorded += 1;
     }

@@ -36,10 +36,10 @@ enum Action {
     Run {
         /// The job.
         job: String,
-        /// Start of its data interval; left out: as the schedule would have it.
+        /// Start of its data interval, one of its schedule; left out: the last one that is complete.
         #[arg(long, value_parser = parse_time)]
         from: Option<Timestamp>,
-        /// End of its data interval; left out: now.
+        /// End of its data interval; left out: as the schedule has it.
         #[arg(long, value_parser = parse_time)]
         to: Option<Timestamp>,
         /// Wait until it has ended.
@@ -56,6 +56,9 @@ enum Action {
         /// End of the last interval.
         #[arg(long, value_parser = parse_time)]
         to: Timestamp,
+        /// Run intervals again that have succeeded; their rows take the place of the old ones.
+        #[arg(long)]
+        again: bool,
     },
     /// Cancel a run.
     Cancel {
@@ -106,11 +109,11 @@ pub(crate) async fn run(args: JobArgs) -> Result<ExitCode> {
             let started = client.post(&["v1", "jobs", &job, "run"], &body).await?;
             return queued(&client, &started, wait, json).await;
         }
-        Action::Backfill { job, from, to } => {
+        Action::Backfill { job, from, to, again } => {
             let answer = client
                 .post(
                     &["v1", "jobs", &job, "backfill"],
-                    &json!({ "from": from.to_string(), "to": to.to_string() }),
+                    &json!({ "from": from.to_string(), "to": to.to_string(), "again": again }),
                 )
                 .await?;
             let queued = answer["runs"].as_array().map_or(0, Vec::len) as u64;
@@ -120,7 +123,10 @@ pub(crate) async fn run(args: JobArgs) -> Result<ExitCode> {
                 told.push(format!("`forewarn job runs {job}` shows them"));
             }
             if skipped > 0 {
-                told.push(format!("{} computed already, or about to be", counted(skipped, "interval")));
+                told.push(format!(
+                    "{} computed already, or about to be (--again runs them again)",
+                    counted(skipped, "interval")
+                ));
             }
             if json { print_json(&answer)? } else { print(&format!("{}\n", told.join("; ")))? }
         }

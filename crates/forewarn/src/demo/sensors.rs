@@ -135,7 +135,8 @@ impl Sensors<'_> {
     }
 
     async fn post(&self, event: &Event) -> Result<()> {
-        let body = json!({ "event": event.kind.as_str(), "time": event.time.to_string(), "actor": "maintenance crew" });
+        let body = json!({ "event": event.kind.as_str(), "time": event.time.to_string(),
+            "actor": "maintenance crew", "new_asset": true });
         self.client.post(&["v1", "assets", &event.asset, "life-events"], &body).await.map(drop)
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use forewarn_batch::{CatchUp, Job, Outcome, RunContext, Trigger, Work};
+use forewarn_batch::{CatchUp, Job, Late, Outcome, RunContext, Trigger, Work};
 use forewarn_lake::{CompactOptions, Compacted, Lake, LakeError, Retained, Vacuumed};
 use forewarn_spec::MaintenanceConfig;
 use forewarn_types::{BoxFuture, JobKind};
@@ -21,6 +21,7 @@ pub(super) fn job(lake: Lake, config: MaintenanceConfig) -> Job {
         kind: JobKind::Maintain,
         trigger: Trigger::Every(config.every_us),
         catch_up: CatchUp::Latest,
+        late: Late::default(),
         description:
             "merges small files of the lake's tables, drops what is too old, deletes files that nothing needs"
                 .to_owned(),

@@ -1,36 +1,66 @@
-//! Runs that are requested, backfills, and what keeps a row from being written twice.
+//! Runs that are requested, backfills, and that each covers a whole interval.
 
 use super::*;
 
 #[test]
+fn a_run_by_hand_covers_the_last_complete_interval_and_none_is_cut() {
+    let mut core = core(hourly(CatchUp::All), past(2, vec![]), at(2 * HOUR));
+    let twenty_past = at(2 * HOUR + HOUR / 3);
+    let run = request(&mut core, "h", None, None, twenty_past).unwrap();
+    let whole = (at(HOUR), at(2 * HOUR));
+    let asked = core.run(&run).unwrap();
+    assert_eq!((asked.from, asked.to), whole);
+    for (from, to) in [(Some(whole.0), None), (None, Some(whole.1)), (Some(whole.0), Some(whole.1))] {
+        let same = request(&mut core, "h", from, to, twenty_past);
+        assert_eq!(same, Ok(run.clone()), "the same interval is in line");
+    }
+    // Parts of an interval, and several at once.
+    for (from, to) in [(at(HOUR), twenty_past), (at(HOUR + 1), at(2 * HOUR)), (at(0), at(2 * HOUR))] {
+        let error = request(&mut core, "h", Some(from), Some(to), twenty_past).unwrap_err().to_string();
+        assert!(error.contains("one whole interval of its schedule"), "{error}");
+    }
+    let error = request(&mut core, "h", Some(at(HOUR + 1)), None, twenty_past).unwrap_err().to_string();
+    assert!(error.contains(&format!("such as from {} to {}", whole.0, whole.1)), "{error}");
+    assert_eq!(run_all(&mut core, twenty_past), [(1, 2, REQUEST.to_owned())]);
+    // The hour that was under way is computed once, by the schedule, and whole.
+    assert_eq!(run_all(&mut core, at(3 * HOUR)), [(2, 3, SCHEDULE.to_owned())]);
+}
+
+#[test]
 fn requests_are_tried_once_and_move_the_schedule_on() {
     let mut core = core(hourly(CatchUp::All), past(2, vec![]), at(2 * HOUR));
-    let half = at(2 * HOUR + HOUR / 2);
-    let run = request(&mut core, "h", None, None, half).unwrap();
-    assert_eq!(
-        request(&mut core, "h", None, None, half),
-        Err(BatchError::NothingToDo { job: "h".into(), until: half })
-    );
-    assert_eq!(
-        request(&mut core, "h", Some(at(2 * HOUR)), Some(half), half),
-        Ok(run.clone()),
-        "the same interval is in line"
-    );
-    let start = core.poll(half).remove(0).record;
-    assert_eq!((start.run.clone(), start.from, start.to), (run, at(2 * HOUR), half));
-    core.finish(&start.run, End::Done(Outcome::default()), half);
-    // The scheduled run goes on from there: no row twice, none left out.
-    let next = core.poll(at(3 * HOUR)).remove(0).record;
-    assert_eq!((next.from, next.to), (half, at(3 * HOUR)));
-    core.finish(&next.run, End::Done(Outcome::default()), at(3 * HOUR));
+    let now = at(3 * HOUR);
+    let run = request(&mut core, "h", None, None, now).unwrap();
+    let start = core.poll(now).remove(0).record;
+    assert_eq!((start.run.clone(), hours(&start)), (run, (2, 3)));
+    core.finish(&start.run, End::Done(Outcome::default()), now);
+    assert!(core.poll(now).is_empty(), "the schedule has no need of it any more");
 
-    let old = request(&mut core, "h", Some(at(0)), Some(at(HOUR)), at(3 * HOUR)).unwrap();
-    core.poll(at(3 * HOUR));
-    core.finish(&old, End::Failed("broken".into()), at(3 * HOUR));
+    let old = request(&mut core, "h", Some(at(0)), Some(at(HOUR)), now).unwrap();
+    core.poll(now);
+    core.finish(&old, End::Failed("broken".into()), now);
     assert!(core.poll(at(3 * HOUR + HOUR / 2)).is_empty(), "a request is not tried again");
-    let again = request(&mut core, "h", Some(at(0)), Some(at(HOUR)), at(3 * HOUR)).unwrap();
+    let again = request(&mut core, "h", Some(at(0)), Some(at(HOUR)), now).unwrap();
     assert_eq!((attempt_of(&old), attempt_of(&again)), (1, 2));
-    assert_eq!(core.status(at(3 * HOUR))[0].covered_to, Some(at(3 * HOUR)));
+    assert_eq!(core.status(now)[0].covered_to, Some(at(3 * HOUR)));
+}
+
+#[test]
+fn a_run_that_is_asked_for_again_has_a_name_of_its_own_and_all_its_attempts() {
+    let mut core = core(hourly(CatchUp::All), past(5, vec![]), at(5 * HOUR));
+    let mut names = Vec::new();
+    for minute in 0..5 {
+        let now = at(5 * HOUR + minute * HOUR / 60);
+        let (runs, _) = core.plan_backfill("h", (at(0), at(HOUR)), true, now).unwrap();
+        assert_eq!(attempt_of(&runs[0].run), 1);
+        core.admit_written(runs[0].clone(), now);
+        let start = core.poll(now).remove(0).record;
+        core.finish(&start.run, End::Done(Outcome { rows: 1, details: None }), now);
+        names.push(start.run);
+    }
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 5, "{names:?}");
 }
 
 #[test]
@@ -79,27 +109,27 @@ fn requests_are_checked() {
         request(&mut core, "h", Some(from), Some(to), at(1)),
         Err(BatchError::BadInterval { from, to })
     );
-    let future = BatchError::NotYet { to: at(2), now: at(1) };
+    let future = BatchError::NotYet { to: at(HOUR), due: at(HOUR), now: at(1) };
     assert_eq!(
-        request(&mut core, "h", Some(at(0)), Some(at(2)), at(1)),
+        request(&mut core, "h", Some(at(0)), Some(at(HOUR)), at(1)),
         Err(future),
         "it would be computed from half of its data"
     );
     assert_eq!(core.status(at(1))[0].queued, 0);
     assert_eq!(
-        core.plan_backfill("asked", at(0), at(DAY), at(DAY)).unwrap_err(),
+        core.plan_backfill("asked", (at(0), at(DAY)), false, at(DAY)).unwrap_err(),
         BatchError::NoSchedule("asked".into())
     );
     assert!(matches!(
-        core.plan_backfill("h", at(0), at(HOUR - 1), at(DAY)),
+        core.plan_backfill("h", (at(0), at(HOUR - 1)), false, at(DAY)),
         Err(BatchError::NoInterval { .. })
     ));
     assert!(matches!(
-        core.plan_backfill("h", at(0), at(1_001 * HOUR), at(2_000 * HOUR)),
+        core.plan_backfill("h", (at(0), at(1_001 * HOUR)), false, at(2_000 * HOUR)),
         Err(BatchError::TooManyIntervals { .. })
     ));
     assert_eq!(
-        core.plan_backfill("h", at(0), at(DAY), at(5 * HOUR)).unwrap().0.len(),
+        core.plan_backfill("h", (at(0), at(DAY)), false, at(5 * HOUR)).unwrap().0.len(),
         5,
         "what has not passed is no backfill"
     );
@@ -123,11 +153,13 @@ fn requests_are_checked() {
 #[test]
 fn a_backfill_runs_oldest_first_and_leaves_the_schedule_alone() {
     let mut core = core(hourly(CatchUp::All), past(5, vec![]), at(5 * HOUR));
-    for record in core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap().0.into_iter().rev() {
+    for record in
+        core.plan_backfill("h", (at(HOUR), at(4 * HOUR)), false, at(5 * HOUR)).unwrap().0.into_iter().rev()
+    {
         core.admit_written(record, at(5 * HOUR));
     }
     assert_eq!(
-        core.plan_backfill("h", at(HOUR), at(4 * HOUR), at(5 * HOUR)).unwrap(),
+        core.plan_backfill("h", (at(HOUR), at(4 * HOUR)), false, at(5 * HOUR)).unwrap(),
         (vec![], 3),
         "they are in line already"
     );
@@ -137,41 +169,16 @@ fn a_backfill_runs_oldest_first_and_leaves_the_schedule_alone() {
 }
 
 #[test]
-fn no_row_is_written_twice() {
+fn a_backfill_leaves_out_what_is_written_unless_it_is_to_be_run_again() {
     let mut core = core(hourly(CatchUp::All), vec![], at(0));
     run_all(&mut core, at(4 * HOUR));
     let now = at(4 * HOUR + HOUR / 2);
-    let refused =
-        |core: &mut Core, from, to| request(core, "h", Some(from), Some(to), now).unwrap_err().to_string();
-    let run = |from| run_id("h", at(from * HOUR), at((from + 1) * HOUR), 1);
-    for (from, to, overlapped) in [(at(3 * HOUR), now, 3), (at(0), at(3 * HOUR), 0), (at(-HOUR), at(1), 0)] {
-        let text = refused(&mut core, from, to);
-        let other = format!(
-            "overlaps the one from {} to {} of run {} ",
-            at(overlapped * HOUR),
-            at((overlapped + 1) * HOUR),
-            run(overlapped)
-        );
-        assert!(text.contains(&other), "{text}");
-    }
-    for (from, to) in [(at(HOUR), at(2 * HOUR)), (at(HOUR + 1), at(HOUR + 2))] {
-        let text = refused(&mut core, from, to);
-        assert!(
-            text.starts_with(&format!(
-                "run {} of job h has written the rows from {from} to {to} already",
-                run(1)
-            )),
-            "{text}"
-        );
-    }
-    let (runs, skipped) = core.plan_backfill("h", at(-2 * HOUR), at(4 * HOUR), now).unwrap();
+    let (runs, skipped) = core.plan_backfill("h", (at(-2 * HOUR), at(4 * HOUR)), false, now).unwrap();
     assert_eq!((runs.iter().map(hours).collect::<Vec<_>>(), skipped), (vec![(-2, -1), (-1, 0)], 4));
-    // What is in line is as good as written.
-    for run in runs {
-        core.admit_written(run, now);
-    }
-    let text = refused(&mut core, at(-HOUR - 1), at(0));
-    assert!(text.contains(&format!("of run {} ", run(-2))), "{text}");
+    core.admit_written(runs[1].clone(), now);
+    let (runs, skipped) = core.plan_backfill("h", (at(-2 * HOUR), at(4 * HOUR)), true, now).unwrap();
+    let hours: Vec<i64> = runs.iter().map(|run| hours(run).0).collect();
+    assert_eq!((hours, skipped), (vec![-2, 0, 1, 2, 3], 1), "but for what is in line");
 }
 
 #[test]
@@ -179,44 +186,27 @@ fn what_was_written_is_known_after_a_restart_when_the_runs_are_forgotten() {
     let mut past = past(5, vec![]);
     past[0].written = [(at(0), at(5 * HOUR)), (at(7 * HOUR), at(8 * HOUR))].into_iter().collect();
     let mut core = core(hourly(CatchUp::All), past, at(9 * HOUR));
-    let text =
-        request(&mut core, "h", Some(at(HOUR)), Some(at(2 * HOUR)), at(9 * HOUR)).unwrap_err().to_string();
-    assert!(text.starts_with("an earlier run of job h has written the rows"), "{text}");
+    let (runs, skipped) = core.plan_backfill("h", (at(0), at(5 * HOUR)), false, at(9 * HOUR)).unwrap();
+    assert_eq!((runs.len(), skipped), (0, 5));
     let ran: Vec<i64> = run_all(&mut core, at(9 * HOUR)).iter().map(|run| run.0).collect();
     assert_eq!(ran, [5, 6, 8]);
 }
 
 #[test]
-fn a_scheduled_run_covers_what_requests_have_left_of_its_interval() {
-    let (minute, now) = (HOUR / 60, at(HOUR / 2));
-    let mut core = core(hourly(CatchUp::All), vec![], at(0));
-    request(&mut core, "h", Some(at(10 * minute)), Some(at(20 * minute)), now).unwrap();
-    run_all(&mut core, now);
-    // Without an interval, a request takes the first stretch that is missing.
-    let run = request(&mut core, "h", None, None, now).unwrap();
-    let asked = core.run(&run).unwrap();
-    assert_eq!((asked.from, asked.to), (at(0), at(10 * minute)));
-    core.cancel(&run, now).unwrap();
-    let mut ran = Vec::new();
-    while let Some(start) = core.poll(at(HOUR)).pop() {
-        ran.push((start.record.from, start.record.to));
-        core.finish(&start.record.run, End::Done(Outcome { rows: 1, details: None }), at(HOUR));
-    }
-    assert_eq!(ran, [(at(0), at(10 * minute)), (at(20 * minute), at(HOUR))]);
+fn what_an_earlier_version_has_written_of_a_part_of_an_interval_is_not_written_twice() {
+    let mut past = past(5, vec![]);
+    past[0].written = [(at(0), at(5 * HOUR + HOUR / 3))].into_iter().collect();
+    let mut core = core(hourly(CatchUp::All), past, at(5 * HOUR + HOUR / 2));
+    let start = core.poll(at(6 * HOUR)).remove(0).record;
+    assert_eq!((start.from, start.to), (at(5 * HOUR + HOUR / 3), at(6 * HOUR)));
 }
 
 #[test]
 fn an_interval_without_rows_can_be_computed_again() {
     let mut core = core(hourly(CatchUp::All), vec![], at(0));
-    let mut succeed = |outcome: Outcome| {
-        let start = core.poll(at(HOUR)).remove(0);
-        core.finish(&start.record.run, End::Done(outcome), at(HOUR));
-        request(&mut core, "h", Some(at(0)), Some(at(HOUR)), at(HOUR))
-    };
-    assert!(succeed(Outcome::default()).is_ok());
-    // The rows of an attempt that was cut off after it had written them are there too.
-    assert!(matches!(
-        succeed(Outcome { rows: 0, details: Some("{}".into()) }),
-        Err(BatchError::Computed { .. })
-    ));
+    let start = core.poll(at(HOUR)).remove(0);
+    core.finish(&start.record.run, End::Done(Outcome::default()), at(HOUR));
+    let (runs, skipped) = core.plan_backfill("h", (at(0), at(HOUR)), false, at(HOUR)).unwrap();
+    assert_eq!((runs.len(), skipped), (1, 0));
+    assert!(request(&mut core, "h", Some(at(0)), Some(at(HOUR)), at(HOUR)).is_ok());
 }

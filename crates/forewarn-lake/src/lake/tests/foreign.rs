@@ -28,6 +28,7 @@ fn event(asset: &str, comment: &str) -> Record {
         time: Timestamp(NEW_YEAR),
         actor: None,
         comment,
+        corrects: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! Files of a table that give way to others: what compaction and retention commit.
+//! Files of a table that give way to others: what compaction, retention and jobs that run again commit.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -59,6 +59,7 @@ impl DeltaTable {
         let (operation, data_change) = match change {
             Change::Rearranged => (UpdateTableOperation::Optimize, false),
             Change::Deleted => (UpdateTableOperation::Delete, true),
+            Change::Replaced => (UpdateTableOperation::Write, true),
         };
         let mut transaction = Arc::clone(&self.snapshot)
             .update_table(operation, ENGINE_INFO, data_change)

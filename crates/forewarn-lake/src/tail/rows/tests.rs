@@ -2,7 +2,8 @@
 
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, CommandAction, Contribution, Definitions, Evidence, JobKind,
-    JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, RunState, Severity, Timestamp, Transition,
+    JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Promotion, RunState, Severity, Timestamp,
+    Transition,
 };
 
 use super::*;
@@ -63,6 +64,15 @@ fn sample(kind: RecordKind) -> Record {
             time,
             actor: some.clone(),
             comment: some,
+            corrects: Some(Offset(3)),
+        }),
+        RecordKind::Promotion => Record::Promotion(Promotion {
+            model: "life".to_owned(),
+            version: "2".to_owned(),
+            from: Some("1".to_owned()),
+            actor: some.clone(),
+            reason: some,
+            time,
         }),
     }
 }

@@ -6,9 +6,9 @@ use arrow::datatypes::Schema;
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::form::{form_of, in_form};
 use super::merged::{Fault, Merged, in_file};
 use crate::error::LakeError;
+use crate::read::{form_of, in_form};
 use crate::table::{DataFile, FileWriter, MinMax, NewFile, TableSchema};
 
 /// One file of the rows of `files`, in the order of the files.

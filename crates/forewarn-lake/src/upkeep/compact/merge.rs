@@ -17,8 +17,8 @@ use arrow::datatypes::{Float64Type, Int32Type, Int64Type, Schema, TimestampMicro
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
-use super::form::form_of;
 use super::merged::{Fault, Merged, in_file};
+use crate::read::form_of;
 use crate::table::{FileWriter, MinMax, NewFile, TableSchema, encode, ends};
 use crate::tail::QUALITIES;
 

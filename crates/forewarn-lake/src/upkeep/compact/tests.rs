@@ -179,6 +179,7 @@ async fn tables_without_days_are_joined() {
             time,
             actor: None,
             comment: None,
+            corrects: None,
         }));
         running.lake.flush().await.unwrap();
     }

@@ -17,6 +17,7 @@ fn life_event(asset: &str) -> Record {
         time: Timestamp(NEW_YEAR),
         actor: None,
         comment: Some("seal".into()),
+        corrects: None,
     })
 }
 
@@ -74,7 +75,7 @@ async fn every_kind_of_record_has_a_row() {
         reason: Some("maintenance".into()),
         time: Timestamp(NEW_YEAR),
     }));
-    let expected = "2026-01-01T00:00:00Z,p1,failed,,seal,0";
+    let expected = "2026-01-01T00:00:00Z,p1,failed,,seal,,0";
     let alert = "00000000000000000000000000000007";
     let commands = format!("2026-01-01T00:00:00Z,{alert},shelve,2026-01-01T00:00:00Z,ann,,maintenance,2");
     for _ in 0..2 {

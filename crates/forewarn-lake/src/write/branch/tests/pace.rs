@@ -37,6 +37,7 @@ async fn commits_come_by_bytes_and_a_tail_of_too_many_bytes_reads_no_further() {
         time: Timestamp(NEW_YEAR),
         actor: None,
         comment: Some("x".repeat(2_000)),
+        corrects: None,
     }));
     while plant.log.checkpoints.lock().is_empty() {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! The form in which files are read that are to be merged.
+//! The form in which files are read whose rows are to be written again.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::file::metadata::ParquetMetaDataReader;
 
-use crate::read::in_form_of;
+use super::files::in_form_of;
 
 /// How `file`, which must have no other columns than `schema`, is read.
-pub(super) fn form_of(schema: &Schema, file: &Bytes) -> Result<ArrowReaderMetadata, String> {
+pub(crate) fn form_of(schema: &Schema, file: &Bytes) -> Result<ArrowReaderMetadata, String> {
     let metadata = ParquetMetaDataReader::new().parse_and_finish(file).map_err(|error| error.to_string())?;
     let form = in_form_of(schema, Arc::new(metadata)).map_err(|error| error.to_string())?;
     if let Some(extra) =
@@ -23,7 +23,7 @@ pub(super) fn form_of(schema: &Schema, file: &Bytes) -> Result<ArrowReaderMetada
 }
 
 /// The rows of `batch` with the columns of `schema`.
-pub(super) fn in_form(schema: &Arc<Schema>, batch: &RecordBatch) -> Result<RecordBatch, String> {
+pub(crate) fn in_form(schema: &Arc<Schema>, batch: &RecordBatch) -> Result<RecordBatch, String> {
     let column = |field: &Arc<Field>| {
         batch
             .column_by_name(field.name())
