@@ -105,6 +105,8 @@ pub(crate) fn limits() -> Limits {
         max_sql_rows: 1_000,
         max_sql_us: 30_000_000,
         max_sql_memory_bytes: 1 << 30,
+        max_sql_spill_bytes: 1 << 30,
+        max_sql_answer_bytes: 1 << 28,
     }
 }
 

@@ -234,36 +234,6 @@ async fn a_time_in_the_wrong_unit_is_refused_and_the_right_one_named() {
     let older =
         server.post("/v1/readings?min_time=1980-01-01T00:00:00Z", reading("\"1979-12-31T00:00:00Z\"")).await;
     older.problem(422);
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_life_event_is_corrected_or_withdrawn_on_record() {
-    let server = Server::start().await;
-    let path = "/v1/assets/plant1%2Fpump/life-events";
-    let post = async |body: String| server.post(path, body).await.json()["offset"].as_u64().unwrap();
-    post(r#"{"event":"installed","time":1767225600000,"new_asset":true}"#.into()).await;
-    let failed = post(r#"{"event":"failed","time":1767229200000}"#.into()).await;
-    server.post(path, r#"{"event":"withdrawn"}"#).await.problem(400);
-    server.post(path, r#"{"event":"withdrawn","corrects":999999}"#).await.problem(404);
-    let repaired =
-        post(format!(r#"{{"event":"repaired","corrects":{failed},"comment":"only a seal"}}"#)).await;
-    let shown = server.get(path).await.json()["life_events"].clone();
-    assert_eq!(
-        (shown[1]["corrected_by"].as_u64(), shown[2]["corrects"].as_u64()),
-        (Some(repaired), Some(failed))
-    );
-    assert_eq!(shown[2]["time"], shown[1]["time"], "it happened when the wrong one did");
-    let again = format!(r#"{{"event":"retired","corrects":{failed}}}"#);
-    let problem = server.post(path, again).await.problem(409);
-    assert!(problem["detail"].as_str().unwrap().contains("corrected already"), "{problem}");
-
-    let misspelt = "/v1/assets/plant1%2Fpmup/life-events";
-    let event = server.post(misspelt, r#"{"event":"failed","new_asset":true}"#).await.json();
-    let back = format!(r#"{{"event":"withdrawn","corrects":{}}}"#, event["offset"]);
-    assert_eq!(server.post(misspelt, back).await.status, 201);
-    server.get("/v1/assets/plant1%2Fpmup").await.problem(404);
-    let sql =
-        r#"{"query":"SELECT event, corrects FROM life_events WHERE asset = 'plant1/pmup' ORDER BY time"}"#;
-    let rows = server.post("/v1/sql", sql).await.json()["rows"].clone();
-    assert_eq!(rows.as_array().map(Vec::len), Some(2), "all of it stays on record: {rows}");
     server.stop().await;
 }
 
@@ -354,6 +324,42 @@ async fn a_history_that_is_sent_again_is_recognised_beyond_the_memory_of_the_int
     let sql = server.post("/v1/sql", r#"{"query":"SELECT count(*), sum(value) FROM readings"}"#).await.json();
     assert_eq!(sql["rows"][0], serde_json::json!([152, 11_183.5]));
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_life_event_is_corrected_or_withdrawn_on_record() {
+    let server = Server::start().await;
+    let path = "/v1/assets/plant1%2Fpump/life-events";
+    let post = async |body: String| server.post(path, body).await.json()["offset"].as_u64().unwrap();
+    post(r#"{"event":"installed","time":1767225600000,"new_asset":true}"#.into()).await;
+    let failed = post(r#"{"event":"failed","time":1767229200000}"#.into()).await;
+    server.post(path, r#"{"event":"withdrawn"}"#).await.problem(400);
+    server.post(path, r#"{"event":"withdrawn","corrects":999999}"#).await.problem(404);
+    let repaired =
+        post(format!(r#"{{"event":"repaired","corrects":{failed},"comment":"only a seal"}}"#)).await;
+    let shown = server.get(path).await.json()["life_events"].clone();
+    assert_eq!(
+        (shown[1]["corrected_by"].as_u64(), shown[2]["corrects"].as_u64()),
+        (Some(repaired), Some(failed))
+    );
+    assert_eq!(shown[2]["time"], shown[1]["time"], "it happened when the wrong one did");
+    let again = format!(r#"{{"event":"retired","corrects":{failed}}}"#);
+    let problem = server.post(path, again).await.problem(409);
+    assert!(problem["detail"].as_str().unwrap().contains("corrected already"), "{problem}");
+
+    let misspelt = "/v1/assets/plant1%2Fpmup/life-events";
+    let event = server.post(misspelt, r#"{"event":"failed","new_asset":true}"#).await.json();
+    let back = format!(r#"{{"event":"withdrawn","corrects":{}}}"#, event["offset"]);
+    assert_eq!(server.post(misspelt, back).await.status, 201);
+    server.get("/v1/assets/plant1%2Fpmup").await.problem(404);
+    let sql =
+        r#"{"query":"SELECT event, corrects FROM life_events WHERE asset = 'plant1/pmup' ORDER BY time"}"#;
+    let rows = server.post("/v1/sql", sql).await.json()["rows"].clone();
+    assert_eq!(rows.as_array().map(Vec::len), Some(2), "all of it stays on record: {rows}");
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn that_there_is_no_prediction_has_a_reason() {
     let server = Server::start().await;
     let problem = server.get("/v1/assets/plant9%2Fnobody/prediction").await.problem(404);
