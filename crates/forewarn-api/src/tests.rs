@@ -10,6 +10,7 @@ mod ops;
 mod readings;
 mod sources;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 

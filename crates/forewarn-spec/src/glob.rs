@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-/// A glob over asset paths: `**` stands for any number of levels (also none), `*` and `?` for characters
-/// within a level.
+/// Globs over asset paths: `**` stands for any number of levels (also none), `*` and `?` for characters within a
+/// level. What one of them selects is selected, unless one of those to leave out selects it, too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetGlob {
+    /// All of them, those to leave out with a `!` before them.
     text: String,
+    any: Vec<String>,
+    none: Vec<String>,
 }
 
 const MAX_BYTES: usize = 256;
@@ -33,14 +36,29 @@ impl AssetGlob {
                 ));
             }
         }
-        Ok(Self { text: text.to_owned() })
+        Ok(Self { text: text.to_owned(), any: vec![text.to_owned()], none: Vec::new() })
+    }
+
+    /// One for several selectors, each with whether it is to be left out.
+    pub(crate) fn of(selectors: Vec<(Self, bool)>) -> Self {
+        let (mut any, mut none, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        for (selector, leave_out) in selectors {
+            texts.push(format!("{}{}", if leave_out { "!" } else { "" }, selector.text));
+            if leave_out { &mut none } else { &mut any }.push(selector.text);
+        }
+        Self { text: texts.join(", "), any, none }
     }
 
     /// Whether it selects `asset`.
     #[must_use]
     pub fn matches(&self, asset: &str) -> bool {
-        let pattern: Vec<&str> = self.text.split('/').collect();
         let levels: Vec<&str> = asset.split('/').collect();
+        let selects = |text: &String| Self::selects(text, &levels);
+        self.any.iter().any(selects) && !self.none.iter().any(selects)
+    }
+
+    fn selects(text: &str, levels: &[&str]) -> bool {
+        let pattern: Vec<&str> = text.split('/').collect();
         // Dynamic programming over levels: reachable[i] says whether the pattern so far can end before level
         // i.
         let mut reachable = vec![false; levels.len() + 1];
@@ -61,13 +79,20 @@ impl AssetGlob {
 
     /// Whether some asset can be selected by both.
     pub(crate) fn meets(&self, other: &Self) -> bool {
-        match (self.is_path(), other.is_path()) {
-            (true, true) => self == other,
-            (true, false) => other.matches(&self.text),
-            (false, true) => self.matches(&other.text),
+        let pairs = self.any.iter().flat_map(|one| other.any.iter().map(move |another| (one, another)));
+        pairs.into_iter().any(|(one, another)| {
+            // Where one of them is left out by the other as it stands, they do not meet.
+            !other.none.contains(one) && !self.none.contains(another) && self.text_meets(one, other, another)
+        })
+    }
+
+    fn text_meets(&self, one: &str, other: &Self, another: &str) -> bool {
+        match (is_path(one), is_path(another)) {
+            (true, true) => one == another,
+            (true, false) => other.matches(one),
+            (false, true) => self.matches(another),
             (false, false) => {
-                let (a, b): (Vec<&str>, Vec<&str>) =
-                    (self.text.split('/').collect(), other.text.split('/').collect());
+                let (a, b): (Vec<&str>, Vec<&str>) = (one.split('/').collect(), another.split('/').collect());
                 meet(
                     &a,
                     &b,
@@ -84,7 +109,7 @@ impl AssetGlob {
     /// Whether it has no wildcard: it is the path of one asset.
     #[must_use]
     pub fn is_path(&self) -> bool {
-        !self.text.contains(['*', '?'])
+        self.none.is_empty() && self.any.len() == 1 && is_path(&self.text)
     }
 
     /// The text it was read from.
@@ -98,6 +123,11 @@ impl fmt::Display for AssetGlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Whether a selector has no wildcard.
+fn is_path(text: &str) -> bool {
+    !text.contains(['*', '?'])
 }
 
 /// Whether two patterns can stand for the same sequence: parts that are `any` stand for any number of parts,
@@ -201,6 +231,31 @@ mod tests {
             let (a, b) = (AssetGlob::parse(a).unwrap(), AssetGlob::parse(b).unwrap());
             assert_eq!((a.meets(&b), b.meets(&a)), (expected, expected), "{a} and {b}");
         }
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_selected() {
+        let of = |texts: &[&str]| {
+            let parse = |text: &&str| {
+                let bare = text.trim_start_matches('!');
+                (AssetGlob::parse(bare).unwrap(), bare != *text)
+            };
+            AssetGlob::of(texts.iter().map(parse).collect())
+        };
+        let glob = of(&["plant1/**/pump*", "plant2/**", "!plant1/test/**", "!plant2/*/fan?"]);
+        for (asset, expected) in [
+            ("plant1/line1/pump1", true),
+            ("plant1/test/pump1", false),
+            ("plant2/line1/pump1", true),
+            ("plant2/line1/fan1", false),
+            ("plant3/pump1", false),
+        ] {
+            assert_eq!(glob.matches(asset), expected, "{asset}");
+        }
+        assert_eq!(glob.to_string(), "plant1/**/pump*, plant2/**, !plant1/test/**, !plant2/*/fan?");
+        let (all, test) = (of(&["**", "!test/**"]), of(&["test/**"]));
+        assert!(!all.meets(&test) && !test.meets(&all) && all.meets(&of(&["**"])));
+        assert!(of(&["a/b"]).is_path() && !of(&["a/b", "!c"]).is_path());
     }
 
     #[test]

@@ -31,7 +31,7 @@ type BySignal = Keyed<SignalText, Chosen<Aggregate>>;
 #[schemars(rename = "Frame")]
 pub(super) struct RawFrame {
     /// The assets it has rows of.
-    assets: Text<Assets>,
+    assets: Selectors<Assets>,
     /// The signals, each a column, in this order. A derived signal is written under columns instead.
     #[schemars(extend("minItems" = 1))]
     signals: Placed<Vec<Text<SignalText>>>,

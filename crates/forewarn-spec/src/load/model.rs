@@ -8,7 +8,7 @@ use super::names::Names;
 use crate::algorithm::Algorithm;
 use crate::diagnostics::Report;
 use crate::model::{Features, Model, Promote, Schedule, Statistic, Target, TimeUnit};
-use crate::yaml::field::{Choice, Chosen, Placed, Text, choice};
+use crate::yaml::field::{Choice, Chosen, Placed, Selectors, Text, choice};
 use crate::yaml::kinds::{Assets, CronText, Name, PositiveDuration, SignalText, Zone};
 use crate::yaml::values::{cron, glob, positive_duration, timezone};
 
@@ -22,7 +22,7 @@ pub(crate) struct RawModel {
     /// What kind of model it is.
     kind: Chosen<ModelKind>,
     /// The assets it learns from and speaks about.
-    assets: Text<Assets>,
+    assets: Selectors<Assets>,
     /// The signals it looks at.
     #[schemars(extend("minItems" = 1))]
     signals: Placed<Vec<Text<SignalText>>>,

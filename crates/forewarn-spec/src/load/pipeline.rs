@@ -13,7 +13,7 @@ use super::rule::{self, RawRule};
 use crate::diagnostics::Report;
 use crate::expr::ExprError;
 use crate::model::{JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source};
-use crate::yaml::field::{Choice, Chosen, Placed, Text, Unsupported, choice};
+use crate::yaml::field::{Choice, Chosen, Placed, Selectors, Text, Unsupported, choice};
 use crate::yaml::kinds::{
     Assets, Broker, Formula, Identifier, Name, PathText, SignalText, Topic, TopicTemplate, Words,
 };
@@ -109,7 +109,7 @@ struct RawSignal {
     /// The name of the signal.
     name: Text<SignalText>,
     /// The assets that have it.
-    assets: Text<Assets>,
+    assets: Selectors<Assets>,
     /// Its unit, for display.
     unit: Option<Text<Words>>,
     /// How it is computed from other signals of the same asset; left out, a sensor sends it.

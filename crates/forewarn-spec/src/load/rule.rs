@@ -12,7 +12,7 @@ use crate::detector::{RawDeviation, RawRate};
 use crate::diagnostics::Report;
 use crate::expr::Expr;
 use crate::model::{Condition, DEFAULT_TOLERANCE_US, Rule};
-use crate::yaml::field::{Choice, Chosen, Text, Unsupported, choice, only};
+use crate::yaml::field::{Choice, Chosen, Selectors, Text, Unsupported, choice, only};
 use crate::yaml::kinds::{Assets, Duration, Name, PositiveDuration, SignalText, Truth, Words};
 use crate::yaml::values::{duration, glob, positive_duration};
 
@@ -25,7 +25,7 @@ pub(super) struct RawRule {
     /// The name of the rule.
     name: Text<Name>,
     /// The assets it watches.
-    assets: Text<Assets>,
+    assets: Selectors<Assets>,
     /// The condition: while it is true, something is wrong.
     when: Option<Text<Truth>>,
     /// How long `when` must be true, in event time, before the alert is raised.

@@ -70,6 +70,33 @@ fn a_condition_that_can_never_hold_is_a_warning_with_its_place() {
 }
 
 #[test]
+fn assets_may_be_a_list_and_leave_some_out() {
+    let rule = |assets: &str| {
+        let text = format!(
+            "pipeline: p\nrules:\n  - {{ name: r, assets: {assets}, when: x > 1.0, severity: major }}\n"
+        );
+        pipelines(&text).map(|found| found.pipelines[0].rules[0].clone())
+    };
+    let found = rule("[\"plant1/**/pump*\", \"!plant1/test/**\"]").unwrap();
+    assert!(found.assets.matches("plant1/line1/pump1") && !found.assets.matches("plant1/test/pump1"));
+    assert_eq!(
+        rule("[\"**\"]").unwrap().version,
+        rule("\"**\"").unwrap().version,
+        "one in a list is the same"
+    );
+    for (assets, message) in [
+        ("[\"!plant1/**\"]", "no asset is selected"),
+        ("[\"**\", \"!a//b\"]", "the selector \"a//b\" has an empty level"),
+        ("\"\"", "the selector is empty; `**` selects every asset"),
+    ] {
+        let mistakes = rule(assets).unwrap_err();
+        assert_eq!(mistakes.0.len(), 1, "{mistakes}");
+        assert_eq!((mistakes.0[0].line, mistakes.0[0].message.as_str()), (3, message));
+    }
+    assert!(rule("[]").is_err());
+}
+
+#[test]
 fn a_name_with_a_minus_is_said_to_be_read_as_a_difference() {
     let rule = |when: &str| {
         let text = format!(

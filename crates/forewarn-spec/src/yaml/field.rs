@@ -64,6 +64,51 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
     }
 }
 
+/// The name under which one value or a list of them is asked for.
+pub(crate) const ONE_OR_MANY: &str = "one or many";
+
+/// One text of kind `K`, or a list of them, of which some may have a `!` before them.
+pub(crate) struct Selectors<K>(pub(crate) Vec<Text<K>>);
+
+impl<'de, K> Deserialize<'de> for Selectors<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All<K>(PhantomData<K>);
+
+        impl<'de, K> Visitor<'de> for All<K> {
+            type Value = Selectors<K>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Selectors<K>, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = items.next_element()? {
+                    texts.push(text);
+                }
+                Ok(Selectors(texts))
+            }
+        }
+
+        deserializer.deserialize_tuple_struct(ONE_OR_MANY, 0, All(PhantomData))
+    }
+}
+
+impl<K: Kind> JsonSchema for Selectors<K> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("{}List", K::NAME).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<Text<K>>();
+        let pattern = format!("^!?{}", K::PATTERN.trim_start_matches('^'));
+        json_schema!({
+            "description": "One selector, or a list of them; what one with a `!` before it selects is left out.",
+            "anyOf": [one, { "type": "array", "items": { "type": K::TYPES, "pattern": pattern } }],
+        })
+    }
+}
+
 /// A text of kind `K`, with its place.
 pub(crate) struct Text<K> {
     text: Placed<String>,

@@ -12,7 +12,7 @@ use serde::de::value::{BorrowedStrDeserializer, Error};
 use serde::de::{DeserializeOwned, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, forward_to_deserialize_any};
 
-use super::field::PLACE_OF_KEY;
+use super::field::{ONE_OR_MANY, PLACE_OF_KEY};
 use super::form;
 use super::free::EITHER;
 use super::tree::{Key, Node, Value};
@@ -333,6 +333,15 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         if name == PLACE_OF_KEY {
             let place = if matches!(self.source, Source::Node(_)) { self.key } else { Place::UNKNOWN };
             return visitor.visit_seq(PlacedAccess { reader: None, place, next: 1 });
+        }
+        if name == ONE_OR_MANY {
+            let items = match self.source {
+                Source::Node(Node { value: Value::List(items), .. }) => {
+                    items.iter().map(Source::Node).collect()
+                }
+                one => vec![one],
+            };
+            return visitor.visit_seq(Items { reader: self, items: items.into_iter() });
         }
         let mut reader = self;
         if let Source::Absent(absent) = self.source {

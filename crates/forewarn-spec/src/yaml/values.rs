@@ -5,7 +5,7 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use forewarn_types::{Timestamp, parse_duration_us};
 
-use super::field::{Kind, Placed, Text};
+use super::field::{Kind, Placed, Selectors, Text};
 use super::kinds::{Assets, CronText, Duration, PositiveDuration, TimeText, Zone};
 use crate::diagnostics::Report;
 use crate::glob::AssetGlob;
@@ -46,8 +46,23 @@ pub(crate) fn time(text: &Text<TimeText>, report: &mut Report<'_>) -> Timestamp 
     })
 }
 
-pub(crate) fn glob(text: &Text<Assets>, report: &mut Report<'_>) -> Option<AssetGlob> {
-    AssetGlob::parse(&text.value).map_err(|message| report.on(text, message, None)).ok()
+pub(crate) fn glob(texts: &Selectors<Assets>, report: &mut Report<'_>) -> Option<AssetGlob> {
+    let mut selectors = Vec::new();
+    for text in &texts.0 {
+        let (leave_out, bare) =
+            text.value.strip_prefix('!').map_or((false, &*text.value), |bare| (true, bare));
+        let selector = AssetGlob::parse(bare).map_err(|message| report.on(text, message, None)).ok()?;
+        selectors.push((selector, leave_out));
+    }
+    if selectors.iter().all(|(_, leave_out)| *leave_out) {
+        let hint = "name what is to be selected, too, as in [\"**\", \"!test/**\"]";
+        match texts.0.first() {
+            Some(first) => report.on(first, "no asset is selected", Some(hint.to_owned())),
+            None => report.whole_file(format!("`assets` is an empty list: {hint}")),
+        }
+        return None;
+    }
+    Some(AssetGlob::of(selectors))
 }
 
 pub(crate) fn timezone(text: Option<&Text<Zone>>, report: &mut Report<'_>) -> Tz {

@@ -101,7 +101,7 @@ rules:
     colour: blue
     serious: very
     severity: major
-  - { name: b, assets: [x], when: \"temperature > 1.0\" }
+  - { name: b, assets: [[x]], when: \"temperature > 1.0\" }
   - nonsense
   - { name: c, name: d, assets: \"**\", missing: { signal: temperature }, severity: huge }
   - { name: e, assets: \"**\", rate: { signal: temperature, above: fast }, severity: minor }
@@ -117,7 +117,7 @@ jobs: {}
             "8:5: unknown key 'colour'",
             "9:5: unknown key 'serious'",
             "11:5: the key 'severity' is missing",
-            "11:24: a single value is expected here",
+            "11:25: a single value is expected here",
             "12:5: keys with values are expected here",
             "13:16: the key 'name' stands twice",
             "13:48: the key 'longer_than' is missing",
