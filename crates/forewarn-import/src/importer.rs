@@ -72,8 +72,8 @@ impl Importer {
         let is_parquet = source.read_exact(&mut magic).is_ok() && &magic == b"PAR1";
         if mapping.format == Some(Format::Parquet) || (mapping.format.is_none() && is_parquet) {
             let source = File::open(path).map_err(failed)?;
-            let (rows, columns) = ParquetRows::open(source, bytes_total)?;
-            let look = Look { columns, ..Look::default() };
+            let (rows, columns, spans) = ParquetRows::open(source, bytes_total)?;
+            let look = Look::of_columns(columns, &spans, mapping);
             let plan = Plan::new(mapping, &look)?;
             return Ok(Fitted { plan, rows: Rows::Parquet(Box::new(rows)), bytes_total, look });
         }

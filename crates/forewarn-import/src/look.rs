@@ -106,6 +106,23 @@ impl Look {
         Ok(look)
     }
 
+    /// What the columns of a file that says what they hold show, with the whole numbers in each.
+    pub(super) fn of_columns(
+        columns: Vec<ColumnInfo>,
+        spans: &[Option<(i64, i64)>],
+        mapping: &ImportMapping,
+    ) -> Self {
+        let mut look = Self { columns, ..Self::default() };
+        let is_time = |column: &ColumnInfo| column.numeric && column.name == mapping.time;
+        let span = look.columns.iter().position(is_time).and_then(|index| *spans.get(index)?);
+        if let Some((low, high)) = span {
+            let [low, high] = [low, high].map(|number| unit_of(&number.to_string()));
+            let times = Times { numbers: true, unit: low.filter(|_| low == high), ..Times::default() };
+            look.settle_times(mapping, &times);
+        }
+        look
+    }
+
     fn settle_decimals(
         &mut self,
         mapping: &ImportMapping,

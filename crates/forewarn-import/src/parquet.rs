@@ -9,6 +9,8 @@ use arrow::array::{
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::ParquetMetaData;
+use parquet::file::statistics::Statistics;
 
 use crate::cell::{Cell, ColumnInfo, Step};
 
@@ -42,7 +44,8 @@ pub(super) enum Column {
 }
 
 impl ParquetRows {
-    pub(super) fn open(file: File, bytes_total: u64) -> Result<(Self, Vec<ColumnInfo>), String> {
+    /// Opens a file, and tells its columns and which whole numbers those hold, where the file says so.
+    pub(super) fn open(file: File, bytes_total: u64) -> Result<(Self, Vec<ColumnInfo>, Vec<Span>), String> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| error.to_string())?;
         let infos = builder
             .schema()
@@ -57,9 +60,11 @@ impl ParquetRows {
                 ..ColumnInfo::default()
             })
             .collect();
+        let spans = spans(builder.metadata(), builder.schema().fields().len());
         let total = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let reader = builder.with_batch_size(ROWS_AT_ONCE).build().map_err(|error| error.to_string())?;
-        Ok((Self { reader, columns: Vec::new(), rows: 0, at: 0, passed: 0, total, bytes_total }, infos))
+        let rows = Self { reader, columns: Vec::new(), rows: 0, at: 0, passed: 0, total, bytes_total };
+        Ok((rows, infos, spans))
     }
 
     /// Goes to the next row. Only the columns that `used` marks are prepared.
@@ -104,6 +109,27 @@ impl Column {
             _ => Cell::Missing,
         }
     }
+}
+
+/// The smallest and the largest whole number of a column, where each row group says so.
+pub(super) type Span = Option<(i64, i64)>;
+
+fn spans(metadata: &ParquetMetaData, columns: usize) -> Vec<Span> {
+    // Columns of columns have more leaves than names; nothing is said of them then.
+    let is_flat = metadata.file_metadata().schema_descr().num_columns() == columns;
+    let span = |column: usize| {
+        let mut span: Span = None;
+        for group in metadata.row_groups().iter().filter(|_| is_flat) {
+            let (low, high) = match group.column(column).statistics()? {
+                Statistics::Int64(numbers) => (*numbers.min_opt()?, *numbers.max_opt()?),
+                Statistics::Int32(numbers) => ((*numbers.min_opt()?).into(), (*numbers.max_opt()?).into()),
+                _ => return None,
+            };
+            span = Some(span.map_or((low, high), |(from, to)| (low.min(from), high.max(to))));
+        }
+        span
+    };
+    (0..columns).map(span).collect()
 }
 
 fn prepare(batch: &RecordBatch, used: &[bool]) -> Result<Vec<Column>, String> {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use forewarn_ingest::RawBatch;
 use forewarn_ingest::decode::{number as decimal, shorten, signal_name};
-use forewarn_types::{Quality, check_signal};
+use forewarn_types::{Quality, check_signal, fingerprint_64};
 use hashbrown::HashMap;
 
 use crate::cell::{Cell, ColumnInfo};
@@ -39,8 +39,33 @@ pub(super) struct Tally {
     asset: String,
     time: String,
     repeats: Repeats,
-    /// What columns or cells call the signals, by signal.
+    /// What cells call the signals, by signal.
     called: HashMap<String, String>,
+    made: Made,
+}
+
+/// Of which cells the paths of assets are made, as fingerprints: `a/b` and `c` make the same path as `a` and
+/// `b/c`.
+#[derive(Default)]
+struct Made {
+    by_asset: HashMap<String, u64>,
+    /// The asset of the last row, which often is that of the next one.
+    last: (String, u64),
+    cells: String,
+}
+
+impl Made {
+    /// Whether `asset` is made of the same cells as before.
+    fn is_one(&mut self, asset: &str) -> bool {
+        let cells = fingerprint_64(self.cells.bytes());
+        if self.last.1 == cells && self.last.0 == asset {
+            return true;
+        }
+        let known = *self.by_asset.entry_ref(asset).or_insert(cells);
+        asset.clone_into(&mut self.last.0);
+        self.last.1 = known;
+        known == cells
+    }
 }
 
 enum Part {
@@ -60,7 +85,7 @@ enum Signals {
 impl Tally {
     pub(super) fn new(lives: LifeSpans, repeats: Repeats) -> Self {
         let (asset, time) = (String::new(), String::new());
-        Self { lives, skipped: 0, asset, time, repeats, called: HashMap::new() }
+        Self { lives, skipped: 0, asset, time, repeats, called: HashMap::new(), made: Made::default() }
     }
 }
 
@@ -137,7 +162,7 @@ impl Plan {
         batch: &mut RawBatch,
         tally: &mut Tally,
     ) -> Result<(), String> {
-        self.asset(row, &mut tally.asset)?;
+        self.asset(row, &mut tally.asset, &mut tally.made)?;
         let moment = self.moment(row, &mut tally.time)?;
         let quality = self.quality(row)?;
         let line = u32::try_from(line).unwrap_or(u32::MAX);
@@ -227,8 +252,10 @@ impl Plan {
         (notes, numbers)
     }
 
-    fn asset(&self, row: RowRef<'_>, asset: &mut String) -> Result<(), String> {
+    fn asset(&self, row: RowRef<'_>, asset: &mut String, made: &mut Made) -> Result<(), String> {
         asset.clear();
+        made.cells.clear();
+        let columns = self.asset.iter().filter(|part| matches!(part, Part::Column(_))).count();
         for part in &self.asset {
             let column = match part {
                 Part::Text(text) => {
@@ -237,6 +264,7 @@ impl Plan {
                 }
                 Part::Column(column) => *column,
             };
+            let before = asset.len();
             // Writing to a string cannot fail.
             let _ = match row.cell(column) {
                 Cell::Text(text) => write!(asset, "{text}"),
@@ -249,6 +277,13 @@ impl Plan {
                     ));
                 }
             };
+            made.cells.extend([asset.get(before..).unwrap_or(""), "\0"]);
+        }
+        if columns > 1 && !made.is_one(asset) {
+            return Err(format!(
+                "the asset {asset:?} is made of other cells in rows before; part them in another way, \
+                 such as {{a}}_{{b}}"
+            ));
         }
         Ok(())
     }

@@ -346,7 +346,7 @@ async fn single_readings_of_mosquitto_pub_arrive_as_json_and_as_bare_numbers() {
     };
     // Until both subscriptions stand the broker keeps no messages.
     let subscribed = async || {
-        broker.publish("json/probe/temperature", r#"{"v":1,"t":1000}"#).await;
+        broker.publish("json/probe/temperature", r#"{"v":1,"t":946684801000}"#).await;
         broker.publish("bare/probe", "1").await;
         there("json/probe").await && there("bare").await
     };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use arrow::array::{BinaryArray, UInt64Array};
+use arrow::array::{BinaryArray, Int64Array, UInt64Array};
 
 use super::*;
 
@@ -171,6 +171,15 @@ fn names_of_columns_may_hold_anything() {
     assert_eq!(names, ["flow", "c", "s", "y"]);
     let twice = "t,p,p,v\n2026-01-01,a,b,1\n";
     assert!(problem(twice, &mapping("{p}", "t")).starts_with("there are two columns \"p\""));
+    // The same path of other cells is another asset.
+    let content = "t,a,b,v\n2026-01-01,x/y,z,1\n2026-01-01,x,y/z,2\n2026-01-02,x/y,z,3\n2026-01-02,x,y,4\n";
+    let (_, batch) = import(content.as_bytes(), "a.csv", &mapping("{a}/{b}", "t"));
+    assert_eq!((batch.value.as_slice(), batch.rejected), (&[1.0, 3.0, 4.0][..], 1));
+    assert!(
+        batch.errors[0].reason.starts_with("the asset \"x/y/z\" is made of other cells"),
+        "{:?}",
+        batch.errors
+    );
     // Two names of one column in the long form stay two.
     let long = ImportMapping { signal: Some("s".into()), value: Some("v".into()), ..of("t") };
     let content = "t,s,v\n2026-01-01,flow rate,1\n2026-01-01,flow_rate,2\n2026-01-02,flow rate,3\n";
@@ -263,6 +272,19 @@ fn the_unit_of_times_is_seen_and_said() {
         assert_eq!(values(&batch), [(DAY, 1.0), (DAY + 60, 2.0)], "{option}");
         noted(&importer, &format!("in the unit {option}: reading them so; say --time-unit if not"));
     }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.parquet");
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("t", Arc::new(Int64Array::from(vec![DAY * 1_000, (DAY + 60) * 1_000]))),
+        ("v", Arc::new(Float64Array::from(vec![1.0, 2.0]))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let mut importer = open(&path, &of("t")).unwrap();
+    assert_eq!(values(&read_all(&mut importer, 10)[0]), [(DAY, 1.0), (DAY + 60, 2.0)]);
+    noted(&importer, "in the unit ms");
     // Numbers that may be anything are refused, and so is a column of two kinds.
     for content in ["t,v\n1,1\n2,1\n", "t,v\n46000.5,1\n", "t,v\n1767225600,1\n7,1\n"] {
         let (_, batch) = import(content.as_bytes(), "a.csv", &of("t"));
