@@ -6,7 +6,7 @@ use polars::prelude::IntoLazy as _;
 
 use super::grid::Grid;
 use super::portions::DAY_US;
-use super::readings::AssetReadings;
+use super::readings::Readings;
 use super::wide::CELL;
 use super::{aggregate, columns, fill, wide};
 
@@ -71,21 +71,26 @@ impl Rows {
 }
 
 /// Computes the rows of `steps` from all readings of `steps.read`.
-pub(super) fn compute(frame: &Frame, steps: Steps, readings: Vec<AssetReadings>) -> Result<Rows, String> {
-    let stride = steps.stride(frame);
-    if i64::try_from(readings.len()).unwrap_or(i64::MAX).checked_mul(stride).is_none() {
+pub(super) fn compute(frame: &Frame, steps: Steps, readings: Readings) -> Result<Rows, String> {
+    let (stride, assets) = (steps.stride(frame), readings.assets());
+    if i64::try_from(assets.len()).unwrap_or(i64::MAX).checked_mul(stride).is_none() {
         return Err("the steps are too short for so long an interval; make `every` longer".to_owned());
     }
-    let (assets, mut series): (Vec<_>, Vec<_>) =
-        readings.into_iter().map(|readings| (readings.asset, readings.series)).unzip();
     let failed = |error: pl::PolarsError| format!("polars failed: {error}");
     let mut of_signals = Vec::with_capacity(frame.signals.len());
-    for (place, signal) in frame.signals.iter().enumerate() {
-        let of_assets = series.iter_mut().map(|series| series.get_mut(place).map(std::mem::take));
-        let (cells, values) = cells(&steps, stride, of_assets.map(Option::unwrap_or_default));
+    for (number, signal) in frame.signals.iter().enumerate() {
+        let count = readings.count_of(number);
+        let (mut cells, mut values) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for (asset, (_, place)) in (0_i64..).zip(&assets) {
+            let first = asset * stride - steps.read.start;
+            readings.each(*place, number, |time, value| {
+                cells.push(first + steps.grid.step_of(time));
+                values.push(value);
+            });
+        }
         of_signals.push(aggregate::aggregate(cells, values, signal.aggregate).map_err(failed)?);
     }
-    drop(series);
+    drop(readings);
     let wide = wide::side_by_side(&frame.signals, &of_signals).map_err(failed)?;
     drop(of_signals);
     let filled = fill::fill(wide.lazy(), &frame.signals, frame.fill, steps.grid);
@@ -94,22 +99,6 @@ pub(super) fn compute(frame: &Frame, steps: Steps, readings: Vec<AssetReadings>)
     let own = within.clone().gt_eq(pl::lit(step.start)).and(within.lt(pl::lit(step.end)));
     let added = columns::add(filled.filter(own), &frame.columns);
     let table = columns::keep(added, frame.filter.as_ref()).collect().map_err(failed)?;
+    let assets = assets.into_iter().map(|(asset, _)| asset).collect();
     Ok(Rows { assets, table, stride, steps })
-}
-
-/// The cells of the readings of one signal, and their values, asset after asset.
-fn cells(
-    steps: &Steps,
-    stride: i64,
-    of_assets: impl Iterator<Item = (Vec<i64>, Vec<f64>)>,
-) -> (Vec<i64>, Vec<f64>) {
-    let of_assets: Vec<_> = of_assets.collect();
-    let count = of_assets.iter().map(|(times, _)| times.len()).sum();
-    let (mut cells, mut values) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for (asset, (times, mut of_asset)) in (0..).zip(of_assets) {
-        let first: i64 = asset * stride - steps.read.start;
-        cells.extend(times.iter().map(|time| first + steps.grid.step_of(*time)));
-        values.append(&mut of_asset);
-    }
-    (cells, values)
 }

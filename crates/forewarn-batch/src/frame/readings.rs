@@ -5,6 +5,7 @@
 //! its first offset, as after a compaction; of what is left at one time the last by offset holds.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array as _, AsArray as _, DictionaryArray, PrimitiveArray, RecordBatch, StringArray};
@@ -27,42 +28,40 @@ pub(super) struct Wanted {
     pub(super) to: i64,
 }
 
-/// Readings of one series, in the order in which they came.
-#[derive(Debug, Default)]
-struct Series {
-    time: Vec<i64>,
-    value: Vec<f64>,
-    quality: Vec<u8>,
-    offset: Vec<i64>,
-}
-
-/// The readings of some assets.
+/// The readings of some assets. They stand in the order in which they came, in columns that grow as one, and
+/// of each series it is known where its readings are.
 pub(super) struct Readings {
     wanted: Wanted,
     signals: HashMap<SignalName, usize>,
     /// The place of each asset met so far; none if it is not wanted.
     assets: HashMap<String, Option<usize>>,
-    /// By place of the asset, and then of the signal.
-    series: Vec<Series>,
-    count: usize,
-}
-
-/// An asset and its series, one for each signal: ascending times with values.
-pub(super) struct AssetReadings {
-    pub(super) asset: String,
-    pub(super) series: Vec<(Vec<i64>, Vec<f64>)>,
+    time: Vec<i64>,
+    value: Vec<f64>,
+    quality: Vec<u8>,
+    offset: Vec<i64>,
+    /// The rows of each series, by place of the asset and then of the signal.
+    rows: Vec<Vec<Range<usize>>>,
 }
 
 impl Readings {
     /// None yet.
     pub(super) fn new(wanted: Wanted) -> Self {
         let signals = wanted.signals.iter().enumerate().map(|(place, name)| (Arc::clone(name), place));
-        Self { signals: signals.collect(), wanted, assets: HashMap::new(), series: Vec::new(), count: 0 }
+        Self {
+            signals: signals.collect(),
+            wanted,
+            assets: HashMap::new(),
+            time: Vec::new(),
+            value: Vec::new(),
+            quality: Vec::new(),
+            offset: Vec::new(),
+            rows: Vec::new(),
+        }
     }
 
     /// How many are held.
     pub(super) const fn count(&self) -> usize {
-        self.count
+        self.time.len()
     }
 
     /// Takes the wanted ones of `batch`, which has [`COLUMNS`].
@@ -92,18 +91,17 @@ impl Readings {
         if let Some(known) = self.assets.get(asset) {
             return known.map(|asset| asset * width + signal);
         }
-        let next = self.series.len() / width.max(1);
+        let next = self.rows.len() / width.max(1);
         let place = (self.wanted.is_asset)(asset).then_some(next);
         self.assets.insert(asset.to_owned(), place);
         place?;
-        self.series.resize_with((next + 1) * width, Series::default);
+        self.rows.resize_with((next + 1) * width, Vec::new);
         Some(next * width + signal)
     }
 
-    fn take_rows(&mut self, columns: &Columns<'_>, rows: std::ops::Range<usize>, place: usize) {
+    fn take_rows(&mut self, columns: &Columns<'_>, rows: Range<usize>, place: usize) {
         let (from, to) = (self.wanted.from, self.wanted.to);
-        let Some(series) = self.series.get_mut(place) else { return };
-        let before = series.time.len();
+        let first = self.time.len();
         for row in rows {
             let (time, value) = (columns.time.value(row), columns.value.value(row));
             if time < from || time >= to || !value.is_finite() || columns.has_null(row) {
@@ -113,49 +111,61 @@ impl Readings {
             if quality == Quality::Bad {
                 continue;
             }
-            series.time.push(time);
-            series.value.push(value);
-            series.quality.push(quality as u8);
-            series.offset.push(columns.offset.value(row));
+            self.time.push(time);
+            self.value.push(value);
+            self.quality.push(quality as u8);
+            self.offset.push(columns.offset.value(row));
         }
-        self.count += series.time.len() - before;
+        let end = self.time.len();
+        let Some(of_series) = self.rows.get_mut(place).filter(|_| end > first) else { return };
+        match of_series.last_mut() {
+            Some(last) if last.end == first => last.end = end,
+            _ => of_series.push(first..end),
+        }
     }
 
-    /// The assets that have readings, by name, with their series in order.
-    pub(super) fn settle(mut self) -> Vec<AssetReadings> {
-        let width = self.wanted.signals.len();
-        let mut found: Vec<(String, usize)> =
-            self.assets.drain().filter_map(|(asset, place)| Some((asset, place?))).collect();
-        found.sort_unstable();
-        let mut of = |place: usize| {
-            let series = self.series.get_mut(place * width..(place + 1) * width).unwrap_or_default();
-            series.iter_mut().map(|series| std::mem::take(series).settle()).collect()
-        };
-        found.into_iter().map(|(asset, place)| AssetReadings { asset, series: of(place) }).collect()
+    /// The assets met, by name, each with its place.
+    pub(super) fn assets(&self) -> Vec<(String, usize)> {
+        let places = self.assets.iter().filter_map(|(asset, place)| Some((asset.clone(), (*place)?)));
+        let mut assets: Vec<(String, usize)> = places.collect();
+        assets.sort_unstable();
+        assets
     }
-}
 
-impl Series {
-    /// One value for each time, ascending.
-    fn settle(self) -> (Vec<i64>, Vec<f64>) {
-        if self.time.windows(2).all(|pair| pair[0] < pair[1]) {
-            return (self.time, self.value);
+    /// How many there are of a signal, by the number of the signal.
+    pub(super) fn count_of(&self, signal: usize) -> usize {
+        let of_signal = self.rows.iter().skip(signal).step_by(self.wanted.signals.len().max(1));
+        of_signal.flatten().map(Range::len).sum()
+    }
+
+    /// Gives the readings of one series: one value for each time, ascending.
+    pub(super) fn each(&self, asset: usize, signal: usize, mut give: impl FnMut(i64, f64)) {
+        let Some(of_series) = self.rows.get(asset * self.wanted.signals.len() + signal) else { return };
+        let rows = || of_series.iter().cloned().flatten();
+        if rows().is_sorted_by(|a, b| self.time[*a] < self.time[*b]) {
+            rows().for_each(|row| give(self.time[row], self.value[row]));
+            return;
         }
-        let mut order: Vec<usize> = (0..self.time.len()).collect();
+        let mut order: Vec<usize> = rows().collect();
         order.sort_by_key(|&row| (self.time[row], self.offset[row]));
-        let (mut time, mut value) = (Vec::new(), Vec::new());
+        let mut seen = HashSet::new();
         for same_time in order.chunk_by(|a, b| self.time[*a] == self.time[*b]) {
-            let mut seen = HashSet::new();
+            // Most times are there once.
+            if let [only] = same_time {
+                give(self.time[*only], self.value[*only]);
+                continue;
+            }
+            seen.clear();
             let mut holds = None;
             for &row in same_time {
                 if seen.insert((self.value[row].to_bits(), self.quality[row])) {
                     holds = Some(row);
                 }
             }
-            time.extend(holds.map(|row| self.time[row]));
-            value.extend(holds.map(|row| self.value[row]));
+            if let Some(row) = holds {
+                give(self.time[row], self.value[row]);
+            }
         }
-        (time, value)
     }
 }
 

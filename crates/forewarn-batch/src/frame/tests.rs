@@ -75,7 +75,7 @@ fn rows(
     for batch in batches {
         readings.take(batch).unwrap();
     }
-    let rows = compute(frame, steps, readings.settle()).unwrap();
+    let rows = compute(frame, steps, readings).unwrap();
     (0..rows.parts()).flat_map(|number| rows_of(&rows.part(number, frame).unwrap())).collect()
 }
 

@@ -193,9 +193,6 @@ impl Source {
     /// The rows of a portion. Blocks.
     fn rows(&self, portion: Portion, most: u64) -> Result<Rows, String> {
         let steps = self.steps(&portion);
-        if steps.rows.is_empty() {
-            return compute(&self.job.frame, steps, Vec::new());
-        }
         let (from, to) = steps.times();
         let bounds = self.bounds(&portion);
         let wanted = Wanted {
@@ -205,6 +202,9 @@ impl Source {
             to,
         };
         let mut readings = Readings::new(wanted);
+        if steps.rows.is_empty() {
+            return compute(&self.job.frame, steps, readings);
+        }
         self.each_batch(bounds, &COLUMNS, |batch| {
             readings.take(batch)?;
             if readings.count() as u64 > most {
@@ -215,7 +215,7 @@ impl Source {
             }
             Ok(())
         })?;
-        compute(&self.job.frame, steps, readings.settle())
+        compute(&self.job.frame, steps, readings)
     }
 
     /// How many readings there are, by asset and time. Blocks.
