@@ -2,8 +2,8 @@
 //!
 //! [`view`] is lake and tail at one moment, [`scan`] what has to be read of it, and [`files`] opens a data
 //! file. [`snapshot`] is how other crates read, [`history`] gives readings in typed columns, [`result`] is
-//! the form of rows in answers, [`form`] that of files whose rows are written again. [`reader`] holds what all
-//! of these share, [`progress`] says how far the tail has come.
+//! the form of rows in answers, [`form`] that of files whose rows are written again. [`reader`] holds what
+//! all of these share, [`progress`] says how far the tail has come.
 
 mod damage;
 mod files;

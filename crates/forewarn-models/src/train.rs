@@ -213,8 +213,8 @@ fn doubts(model: &Model, data: &Dataset, lives: usize, coverage: f64) -> Vec<Str
     let tiny = data.lives.iter().filter(|life| life.rows < TINY_ROWS).count();
     if tiny > 0 {
         doubts.push(format!(
-            "{tiny} of {} failed lives have fewer than {TINY_ROWS} rows, too few to show how a failure comes; \
-             check that their life events are right and that their readings have been imported",
+            "{tiny} of {} failed lives have fewer than {TINY_ROWS} rows, too few to show how a failure \
+             comes; check that their life events are right and that their readings have been imported",
             data.lives.len()
         ));
     }
@@ -227,8 +227,8 @@ fn doubts(model: &Model, data: &Dataset, lives: usize, coverage: f64) -> Vec<Str
         ));
     } else if coverage < model.coverage - COVERAGE_MARGIN {
         doubts.push(format!(
-            "the interval held {held:.0} % of the truths on {lives} lives that the model had not seen, and is \
-             made for {wanted:.0} %: do not rely on it until there are more lives"
+            "the interval held {held:.0} % of the truths on {lives} lives that the model had not seen, and \
+             is made for {wanted:.0} %: do not rely on it until there are more lives"
         ));
     }
     doubts

@@ -271,7 +271,10 @@ fn file_of(schema: &TableSchema, date: Option<i32>, batches: &[RecordBatch]) -> 
         writer.write(batch)?;
         for (place, column) in schema.columns.iter().enumerate() {
             // A piece without a value says nothing, neither of the bounds nor against them.
-            let Some(found) = bounds_in(batch, place, column.ty) else { continue };
+            if batch.column(place).null_count() == batch.num_rows() {
+                continue;
+            }
+            let found = bounds_in(batch, place, column.ty);
             match bounds.iter_mut().find(|(name, _)| *name == column.name) {
                 Some((_, known)) => {
                     *known = known.take().zip(found).and_then(|(known, found)| known.merge(&found));
@@ -284,12 +287,9 @@ fn file_of(schema: &TableSchema, date: Option<i32>, batches: &[RecordBatch]) -> 
     Ok(NewFile::new(date, writer.finish()?, bounds))
 }
 
-/// The bounds of a column in `batch`, if it has any there; `None` if it has no value.
-fn bounds_in(batch: &RecordBatch, place: usize, ty: ColumnType) -> Option<Option<MinMax>> {
+/// The bounds of a column in `batch`, which has values, if there are any.
+fn bounds_in(batch: &RecordBatch, place: usize, ty: ColumnType) -> Option<MinMax> {
     let array = batch.column(place);
-    if array.null_count() == array.len() {
-        return None;
-    }
     let data = match ty {
         ColumnType::Int => ColumnData::Int(array.as_primitive_opt::<Int64Type>()?.iter().collect()),
         ColumnType::Time => ColumnData::Time(
@@ -305,5 +305,5 @@ fn bounds_in(batch: &RecordBatch, place: usize, ty: ColumnType) -> Option<Option
         }
         ColumnType::Bool | ColumnType::Float => return None,
     };
-    Some(bounds_of(&data))
+    bounds_of(&data)
 }
