@@ -11,7 +11,7 @@ use super::known::Known;
 use crate::diagnostics::Report;
 use crate::expr::{Expr, ExprError, Type};
 use crate::frame::{Aggregate, Fill, Frame, FrameColumn, FrameSignal};
-use crate::yaml::field::{Choice, Chosen, Kind, Placed, Text, choice, only};
+use crate::yaml::field::{Choice, Chosen, Kind, Placed, Selectors, Text, choice, only};
 use crate::yaml::free::{Either, Keyed};
 use crate::yaml::kinds::{Assets, ColumnFormula, PositiveDuration, SignalText, Truth};
 use crate::yaml::values::{glob, positive_duration};
