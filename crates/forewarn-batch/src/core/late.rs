@@ -5,7 +5,7 @@
 //! of the schedule the job looks which readings have come since it last looked, within the time that it
 //! recomputes. What one more run costs is little; what a run has missed would stay wrong.
 
-use forewarn_types::{JobKind, JobRun, Offset, RunState, Timestamp};
+use forewarn_types::{JobRun, Offset, RunState, Timestamp};
 
 use super::seen::{Arrived, Look, MINUTE_US, RECOMPUTE};
 use super::{Core, Entry};

@@ -45,11 +45,6 @@ impl Uploaded {
     pub(crate) fn new(store: &ObjectFiles, table: &str, files: Vec<NewFile>) -> Result<Self, LakeError> {
         upload(store, table, files).map(Self)
     }
-
-    /// Takes the files of `other`, too.
-    pub(crate) fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
-    }
 }
 
 /// Uploads `files`, durably, to where the table's files are, and says where each is. They are no part of the

@@ -87,15 +87,15 @@ fn models_jobs_cover_all_of_the_past_and_keep_their_schedule() {
 }
 
 #[test]
-fn the_rows_of_a_frame_are_written_once_as_those_of_a_query() {
+fn a_frame_runs_over_whole_intervals_as_a_query_does() {
     let frame = Job { kind: JobKind::Frame, ..job("h", Trigger::Every(HOUR), CatchUp::All) };
     let mut core = core(vec![frame], vec![], at(0));
     run_all(&mut core, at(2 * HOUR));
-    let again = request(&mut core, "h", Some(at(HOUR)), Some(at(2 * HOUR)), at(3 * HOUR - 1));
-    assert!(matches!(again, Err(BatchError::Computed { .. })), "{again:?}");
-    let rest = request(&mut core, "h", None, None, at(3 * HOUR - 1)).unwrap();
+    let part = request(&mut core, "h", Some(at(HOUR)), Some(at(2 * HOUR - 1)), at(3 * HOUR - 1));
+    assert!(matches!(part, Err(BatchError::NotWhole { .. })), "{part:?}");
+    let last = request(&mut core, "h", None, None, at(3 * HOUR - 1)).unwrap();
     let start = core.poll(at(3 * HOUR - 1)).remove(0).record;
-    assert_eq!((start.run, start.from, start.to), (rest, at(2 * HOUR), at(3 * HOUR - 1)));
+    assert_eq!((start.run, start.from, start.to), (last, at(HOUR), at(2 * HOUR)));
 }
 
 #[test]
