@@ -131,7 +131,9 @@ fn the_servers_absence_is_no_silence_of_its_senders() {
     for snapshot in [false, true] {
         let mut rig = Rig::new(SILENT, &series);
         for second in 0..20 {
-            pumps.iter().for_each(|pump| assert_eq!(rig.read(pump, "x", second, 0.7), []));
+            for pump in &pumps {
+                assert_eq!(rig.read(pump, "x", second, 0.7), []);
+            }
             assert_eq!(rig.tick(second), []);
         }
         if snapshot {
@@ -139,7 +141,9 @@ fn the_servers_absence_is_no_silence_of_its_senders() {
         }
         rig.resume(28);
         assert_eq!(rig.ticks(28, 32), [], "they have 5 s from here");
-        pumps[1..].iter().for_each(|pump| assert_eq!(rig.read(pump, "x", 32, 0.7), []));
+        for pump in &pumps[1..] {
+            assert_eq!(rig.read(pump, "x", 32, 0.7), []);
+        }
         // One that stays silent is told of, at the time by the clock.
         assert_eq!(brief(&rig.ticks(33, 35)), [(T::Raised, Unacknowledged, 33)]);
         assert_eq!(brief(&rig.read("pump0", "x", 36, 0.7)), [(T::Returned, Returned, 36)]);
@@ -152,7 +156,9 @@ fn a_hold_does_not_elapse_while_the_server_is_away() {
     for with_rhythm in [false, true] {
         let mut rig = Rig::new(SILENT, &[("p", "x")]);
         if with_rhythm {
-            (0..10).for_each(|second| assert_eq!(rig.read("p", "x", second, 0.7), []));
+            for second in 0..10 {
+                assert_eq!(rig.read("p", "x", second, 0.7), []);
+            }
         }
         assert_eq!(brief(&rig.read("p", "x", 10, 2.0)), [(T::Pending, Pending, 10)]);
         assert_eq!(rig.tick(10), []);

@@ -17,10 +17,15 @@ rules:
   }, severity: major }
 ";
 
+/// Series, time in seconds, value.
+type Reading = (u32, i64, f64);
+/// Puts readings in another order.
+type Arrange = fn(&mut Vec<Reading>);
+
 const SERIES: [(&str, &str); 4] = [("p", "inlet"), ("p", "outlet"), ("q", "inlet"), ("q", "outlet")];
 
 /// A record of readings (series, time in seconds, value), all of them good and in time.
-fn record(rows: &[(u32, i64, f64)]) -> Record {
+fn record(rows: &[Reading]) -> Record {
     let newest = rows.iter().map(|row| row.1).max().unwrap_or(0);
     let mut batch = ReadingBatch::with_capacity(Timestamp::from_secs(newest), rows.len());
     for (series, time, value) in rows {
@@ -35,7 +40,7 @@ fn inlet(time: i64) -> f64 {
 }
 
 /// Readings of both pumps from `from` on, where the outlet lies `difference` below the inlet.
-fn readings(from: i64, to: i64, difference: f64) -> Vec<(u32, i64, f64)> {
+fn readings(from: i64, to: i64, difference: f64) -> Vec<Reading> {
     (from..to)
         .flat_map(|time| {
             let (inlet, outlet) = (inlet(time), inlet(time) - difference);
@@ -51,10 +56,10 @@ fn of<'a>(rule: &str, transitions: &'a [AlertTransition]) -> Vec<&'a AlertTransi
 /// The fault: 54 false alarms in 1,000 samples of a difference that is always 1.
 #[test]
 fn two_values_of_one_time_are_never_judged_with_one_of_them_still_old() {
-    let orders: [fn(&mut Vec<(u32, i64, f64)>); 5] = [
+    let orders: [Arrange; 5] = [
         |_| {},
         // The outlet first; signal by signal; the whole request signal by signal; newest first.
-        |rows| rows.chunk_mut_by_time(|sample| sample.reverse()),
+        |rows| rows.chunk_mut_by_time(<[Reading]>::reverse),
         |rows| rows.chunk_mut_by_time(|sample| sample.sort_by_key(|row| row.0 % 2)),
         |rows| rows.sort_by_key(|row| row.0),
         |rows| rows.sort_by_key(|row| (row.0 % 2, row.1)),
@@ -72,11 +77,11 @@ fn two_values_of_one_time_are_never_judged_with_one_of_them_still_old() {
 }
 
 trait ByTime {
-    fn chunk_mut_by_time(&mut self, change: impl Fn(&mut [(u32, i64, f64)]));
+    fn chunk_mut_by_time(&mut self, change: impl Fn(&mut [Reading]));
 }
 
-impl ByTime for Vec<(u32, i64, f64)> {
-    fn chunk_mut_by_time(&mut self, change: impl Fn(&mut [(u32, i64, f64)])) {
+impl ByTime for Vec<Reading> {
+    fn chunk_mut_by_time(&mut self, change: impl Fn(&mut [Reading])) {
         self.chunk_by_mut(|one, other| one.1 == other.1).for_each(change);
     }
 }

@@ -26,7 +26,10 @@ impl Rig {
 #[test]
 fn retirement_ends_rules_and_alerts_on_record_until_the_asset_is_in_service_again() {
     let mut rig = Rig::new(RULES, &[("p", "x"), ("q", "x")]);
-    (0..12).for_each(|time| drop((rig.read("p", "x", time, 95.0), rig.read("q", "x", time, 50.0))));
+    for time in 0..12 {
+        rig.read("p", "x", time, 95.0);
+        rig.read("q", "x", time, 50.0);
+    }
     assert_eq!(rig.engine.open_alerts(), 1);
     let ended = rig.life("p", LifeEventKind::Retired, 20);
     assert_eq!(brief(&ended), [(T::Normal, Normal, 20)]);

@@ -126,7 +126,7 @@ fn compared(op: BinaryOp, left: Range, right: Range) -> Outcomes {
 fn range(node: &Node) -> Option<Range> {
     match node {
         Node::Number(value) | Node::Duration(value) => Some(Range(*value, *value)),
-        Node::Signal(_) => Some(ANY),
+        Node::Signal(_) | Node::Bool(_) | Node::Not(_) => Some(ANY),
         Node::Negate(operand) => range(operand).map(|Range(low, high)| Range(-high, -low)),
         Node::Binary(op, left, right) => arithmetic(*op, range(left)?, range(right)?),
         Node::Ternary(condition, then, otherwise) => {
@@ -142,7 +142,6 @@ fn range(node: &Node) -> Option<Range> {
             let arguments: Option<Vec<Range>> = arguments.iter().map(range).collect();
             called(*function, &arguments?)
         }
-        Node::Bool(_) | Node::Not(_) => Some(ANY),
     }
 }
 

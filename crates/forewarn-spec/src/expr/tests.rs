@@ -67,32 +67,6 @@ fn messages_name_the_place_and_the_way_out() {
             Some("a signal is a number, 1 for true and 0 for false: compare it, as in `… > 0.5`"),
         ),
         (
-            "running == true",
-            11..15,
-            "an operand of `==` must be a number, but this is a true-or-false",
-            Some(
-                "a signal is a number, 1 for true and 0 for false: write `> 0.5` for true, `< 0.5` for false",
-            ),
-        ),
-        (
-            "not running",
-            0..3,
-            "`not` is not an operator",
-            Some("write `!` before a condition, as in `!(running > 0.5)`"),
-        ),
-        (
-            "!running",
-            1..8,
-            "the operand of `!` must be a true-or-false, but this is a number",
-            Some("a signal is a number, 1 for true and 0 for false: compare it, as in `… > 0.5`"),
-        ),
-        (
-            "state in (1,2)",
-            6..8,
-            "the expression should end here",
-            Some("there is no `in`; write `state == 1.0 || state == 2.0`"),
-        ),
-        (
             "a + 1 && b > 1",
             0..5,
             "an operand of `&&` must be a true-or-false, but this is a number",
@@ -131,6 +105,42 @@ fn messages_name_the_place_and_the_way_out() {
             (span, message, hint),
             "{text}"
         );
+    }
+}
+
+#[test]
+fn a_signal_taken_for_a_truth_gets_a_hint() {
+    for (text, span, message, hint) in [
+        (
+            "running == true",
+            11..15,
+            "an operand of `==` must be a number, but this is a true-or-false",
+            Some(
+                "a signal is a number, 1 for true and 0 for false: write `> 0.5` for true, `< 0.5` for false",
+            ),
+        ),
+        (
+            "not running",
+            0..3,
+            "`not` is not an operator",
+            Some("write `!` before a condition, as in `!(running > 0.5)`"),
+        ),
+        (
+            "!running",
+            1..8,
+            "the operand of `!` must be a true-or-false, but this is a number",
+            Some("a signal is a number, 1 for true and 0 for false: compare it, as in `… > 0.5`"),
+        ),
+        (
+            "state in (1,2)",
+            6..8,
+            "the expression should end here",
+            Some("there is no `in`; write `state == 1.0 || state == 2.0`"),
+        ),
+    ] {
+        let error = Expr::parse(text).unwrap_err();
+        let told = (error.span, error.message.as_str(), error.hint.as_deref());
+        assert_eq!(told, (span, message, hint), "{text}");
     }
 }
 

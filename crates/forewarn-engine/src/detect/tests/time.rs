@@ -120,8 +120,9 @@ fn a_counter_that_begins_anew_is_no_steep_climb() {
     let counts = |counter: bool| {
         let params = RateParams { above_per_s: Some(10.0), per_us: S, counter };
         let mut detector: Bench<RateOfChange> = Bench::new(params);
-        let values =
-            (0..20).map(|index| if index < 10 { 1e6 + index as f64 * 5.0 } else { (index - 9) as f64 * 5.0 });
+        let count =
+            |index: i32| if index < 10 { 1e6 + f64::from(index) * 5.0 } else { f64::from(index - 9) * 5.0 };
+        let values = (0..20).map(count);
         values.zip(0..).filter(|(value, index)| detector.step(index * S, *value).onset).count()
     };
     assert_eq!((counts(false), counts(true)), (1, 0));
