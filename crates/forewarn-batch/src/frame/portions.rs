@@ -23,6 +23,8 @@ pub(super) struct Portion {
     pub(super) from: i64,
     /// Steps that do not end after this time, µs.
     pub(super) to: i64,
+    /// About how many readings it reads.
+    pub(super) readings: u64,
 }
 
 /// How many readings there are of each asset, by time.
@@ -86,11 +88,12 @@ impl Counts {
             let assets: BTreeSet<String> =
                 names[part.assets.0..part.assets.1].iter().map(|name| (*name).clone()).collect();
             let pieces = cutter.pieces(part);
+            let readings = cutter.weight(part) / u64::try_from(pieces).unwrap_or(1).max(1);
             let piece_us = (last - first).checked_div(pieces).unwrap_or(0).max(1);
             let mut start = first;
             while start < last {
                 let end = if last - start < 2 * piece_us { last } else { start + piece_us };
-                portions.push(Portion { assets: Some(assets.clone()), from: start, to: end });
+                portions.push(Portion { assets: Some(assets.clone()), from: start, to: end, readings });
                 start = end;
             }
         }

@@ -44,17 +44,17 @@ pub(super) struct Readings {
 }
 
 impl Readings {
-    /// None yet.
-    pub(super) fn new(wanted: Wanted) -> Self {
+    /// None yet, with room for `expected`: columns that grow leave holes in memory behind.
+    pub(super) fn new(wanted: Wanted, expected: usize) -> Self {
         let signals = wanted.signals.iter().enumerate().map(|(place, name)| (Arc::clone(name), place));
         Self {
             signals: signals.collect(),
             wanted,
             assets: HashMap::new(),
-            time: Vec::new(),
-            value: Vec::new(),
-            quality: Vec::new(),
-            offset: Vec::new(),
+            time: Vec::with_capacity(expected),
+            value: Vec::with_capacity(expected),
+            quality: Vec::with_capacity(expected),
+            offset: Vec::with_capacity(expected),
             rows: Vec::new(),
         }
     }

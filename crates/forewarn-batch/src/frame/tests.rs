@@ -71,7 +71,7 @@ fn rows(
         from: first,
         to: end,
     };
-    let mut readings = Readings::new(wanted);
+    let mut readings = Readings::new(wanted, 0);
     for batch in batches {
         readings.take(batch).unwrap();
     }

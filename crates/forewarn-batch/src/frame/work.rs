@@ -96,7 +96,7 @@ impl FrameWork {
         let snapshot = self.lake.snapshot().await.map_err(|error| error.to_string())?;
         let Some(table) = snapshot.table(READINGS) else { return Ok(()) };
         let source = Source { table, job: Arc::clone(&self.job), stop: stop.clone() };
-        let whole = Portion { assets: None, from: context.from.0, to: context.to.0 };
+        let whole = Portion { assets: None, from: context.from.0, to: context.to.0, readings: 0 };
         if source.steps(&whole).rows.is_empty() {
             return Ok(());
         }
@@ -128,8 +128,9 @@ impl FrameWork {
         let files = source.table.files(&source.bounds(&whole));
         let of_files = files.iter().try_fold(0, |sum: u64, file| Some(sum.saturating_add(file.rows?)));
         let in_tail = self.lake.tail_rows() as u64;
-        if of_files.is_some_and(|rows| rows.saturating_add(in_tail) <= self.portion_readings) {
-            return Ok(vec![whole]);
+        let readings = of_files.map(|rows| rows.saturating_add(in_tail));
+        if let Some(readings) = readings.filter(|readings| *readings <= self.portion_readings) {
+            return Ok(vec![Portion { readings, ..whole }]);
         }
         let (source, most) = (source.clone(), self.portion_readings);
         let count = move || {
@@ -195,13 +196,14 @@ impl Source {
         let steps = self.steps(&portion);
         let (from, to) = steps.times();
         let bounds = self.bounds(&portion);
+        let expected = usize::try_from(portion.readings.min(most)).unwrap_or(0);
         let wanted = Wanted {
             is_asset: is_asset(&self.job, portion.assets),
             signals: self.signals().cloned().collect(),
             from,
             to,
         };
-        let mut readings = Readings::new(wanted);
+        let mut readings = Readings::new(wanted, expected);
         if steps.rows.is_empty() {
             return compute(&self.job.frame, steps, readings);
         }
