@@ -303,12 +303,13 @@ async fn clients_of_influxdb_3_are_understood() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_history_that_is_sent_again_is_recognised_beyond_the_memory_of_the_intake() {
     let server = Server::start().await;
-    let history: String = (0..150)
+    let history = (0..150)
         .map(|minute| {
             let time = 1_767_225_600_000_i64 + minute * 60_000;
             format!("{{\"asset\":\"p\",\"signal\":\"t\",\"time\":{time},\"value\":{minute}}}\n")
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let first = server.post("/v1/readings?history=true", history.clone()).await.json();
     assert_eq!((&first["accepted"], &first["duplicate"]), (&150.into(), &0.into()), "{first}");
     // The intake of these tests remembers 64 readings. What is older stands in the lake, or in the log behind

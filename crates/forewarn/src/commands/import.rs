@@ -96,7 +96,7 @@ pub(crate) struct ImportArgs {
     /// The time from a cycle to the next, such as `1h`.
     #[arg(long)]
     time_step: Option<String>,
-    /// The earliest time that readings may have; left out: limits.min_time of the server, which is 2000 by
+    /// The earliest time that readings may have; left out: what the server's settings say, which is 2000 by
     /// default.
     #[arg(long, value_parser = parse_day)]
     min_time: Option<Timestamp>,
@@ -230,7 +230,9 @@ pub(crate) async fn run(args: ImportArgs) -> Result<ExitCode> {
         done.left_out += importer.numbers_left_out();
     }
     if !args.server.json {
-        notes.iter().for_each(|note| complain(note));
+        for note in &notes {
+            complain(note);
+        }
     }
     let bar = bar(importers.iter().map(|(_, importer)| importer.bytes_total()).sum(), args.server.json);
     let (mut before, mut lives) = (0, AssetLives::new());
