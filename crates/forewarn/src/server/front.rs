@@ -86,16 +86,17 @@ pub(super) async fn start(
         .context("cannot build the scheduler")?;
     stages.spawn("the scheduler failed", |shutdown| scheduler.run(shutdown));
 
-    if let Ticks::Every(_) = ticks {
-        resume(&*base.log, &*base.clock).await.context("the log has stopped")?;
-    }
+    let counts = match ticks {
+        Ticks::Every(_) => resume(&*base.log, &*base.clock).await.context("the log has stopped")?,
+        Ticks::ByHand => true,
+    };
     let sources = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.sources);
     let sources = Sources::build(sources, &base.intake, &base.clock)?;
     let source_handles = sources.handles();
     stages.spawn("the sources failed", |shutdown| sources.run(shutdown));
     if let Ticks::Every(period) = ticks {
         let (log, clock) = (base.log(), Arc::clone(&base.clock));
-        stages.spawn("the log has stopped", |shutdown| tick(log, clock, period, shutdown));
+        stages.spawn("the log has stopped", |shutdown| tick(log, clock, period, counts, shutdown));
     }
 
     let metrics = Arc::new(Metrics::default());
@@ -136,17 +137,18 @@ async fn resume(log: &dyn Log, clock: &dyn Clock) -> Result<bool, JournalError> 
 }
 
 /// Writes the clock into the log. A tick that finds no room is left out: the next one says more. What passed
-/// while there was no room, and a step of the clock, are no time in which anyone was silent.
+/// while there was no room, and a step of the clock, are no time in which anyone was silent; `counts` says
+/// whether the time so far is.
 async fn tick(
     log: Arc<dyn Log>,
     clock: Arc<dyn Clock>,
     every: Duration,
+    mut counts: bool,
     shutdown: CancellationToken,
 ) -> Result<(), JournalError> {
     let mut pace = tokio::time::interval(every);
     pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut steps = ClockSteps::new(clock.now());
-    let mut counts = true;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
