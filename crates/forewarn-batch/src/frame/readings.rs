@@ -28,40 +28,44 @@ pub(super) struct Wanted {
     pub(super) to: i64,
 }
 
-/// The readings of some assets. They stand in the order in which they came, in columns that grow as one, and
-/// of each series it is known where its readings are.
+/// A reading that counts.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    time: i64,
+    value: f64,
+    offset: i64,
+    quality: u8,
+}
+
+/// The readings of some assets. They stand in the order in which they came, and of each series it is known
+/// where its readings are. All are in one piece of memory, which for a portion of usual size is so large that
+/// it goes back to the system at the end instead of being kept for later by the thread that had it.
 pub(super) struct Readings {
     wanted: Wanted,
     signals: HashMap<SignalName, usize>,
     /// The place of each asset met so far; none if it is not wanted.
     assets: HashMap<String, Option<usize>>,
-    time: Vec<i64>,
-    value: Vec<f64>,
-    quality: Vec<u8>,
-    offset: Vec<i64>,
+    held: Vec<Reading>,
     /// The rows of each series, by place of the asset and then of the signal.
     rows: Vec<Vec<Range<usize>>>,
 }
 
 impl Readings {
-    /// None yet, with room for `expected`: columns that grow leave holes in memory behind.
+    /// None yet, with room for `expected`.
     pub(super) fn new(wanted: Wanted, expected: usize) -> Self {
         let signals = wanted.signals.iter().enumerate().map(|(place, name)| (Arc::clone(name), place));
         Self {
             signals: signals.collect(),
             wanted,
             assets: HashMap::new(),
-            time: Vec::with_capacity(expected),
-            value: Vec::with_capacity(expected),
-            quality: Vec::with_capacity(expected),
-            offset: Vec::with_capacity(expected),
+            held: Vec::with_capacity(expected),
             rows: Vec::new(),
         }
     }
 
     /// How many are held.
     pub(super) const fn count(&self) -> usize {
-        self.time.len()
+        self.held.len()
     }
 
     /// Takes the wanted ones of `batch`, which has [`COLUMNS`].
@@ -101,7 +105,7 @@ impl Readings {
 
     fn take_rows(&mut self, columns: &Columns<'_>, rows: Range<usize>, place: usize) {
         let (from, to) = (self.wanted.from, self.wanted.to);
-        let first = self.time.len();
+        let first = self.held.len();
         for row in rows {
             let (time, value) = (columns.time.value(row), columns.value.value(row));
             if time < from || time >= to || !value.is_finite() || columns.has_null(row) {
@@ -111,12 +115,10 @@ impl Readings {
             if quality == Quality::Bad {
                 continue;
             }
-            self.time.push(time);
-            self.value.push(value);
-            self.quality.push(quality as u8);
-            self.offset.push(columns.offset.value(row));
+            let offset = columns.offset.value(row);
+            self.held.push(Reading { time, value, offset, quality: quality as u8 });
         }
-        let end = self.time.len();
+        let end = self.held.len();
         let Some(of_series) = self.rows.get_mut(place).filter(|_| end > first) else { return };
         match of_series.last_mut() {
             Some(last) if last.end == first => last.end = end,
@@ -141,29 +143,29 @@ impl Readings {
     /// Gives the readings of one series: one value for each time, ascending.
     pub(super) fn each(&self, asset: usize, signal: usize, mut give: impl FnMut(i64, f64)) {
         let Some(of_series) = self.rows.get(asset * self.wanted.signals.len() + signal) else { return };
-        let rows = || of_series.iter().cloned().flatten();
-        if rows().is_sorted_by(|a, b| self.time[*a] < self.time[*b]) {
-            rows().for_each(|row| give(self.time[row], self.value[row]));
+        let readings = || of_series.iter().filter_map(|rows| self.held.get(rows.clone())).flatten();
+        if readings().is_sorted_by(|a, b| a.time < b.time) {
+            readings().for_each(|reading| give(reading.time, reading.value));
             return;
         }
-        let mut order: Vec<usize> = rows().collect();
-        order.sort_by_key(|&row| (self.time[row], self.offset[row]));
+        let mut order: Vec<&Reading> = readings().collect();
+        order.sort_by_key(|reading| (reading.time, reading.offset));
         let mut seen = HashSet::new();
-        for same_time in order.chunk_by(|a, b| self.time[*a] == self.time[*b]) {
+        for same_time in order.chunk_by(|a, b| a.time == b.time) {
             // Most times are there once.
             if let [only] = same_time {
-                give(self.time[*only], self.value[*only]);
+                give(only.time, only.value);
                 continue;
             }
             seen.clear();
             let mut holds = None;
-            for &row in same_time {
-                if seen.insert((self.value[row].to_bits(), self.quality[row])) {
-                    holds = Some(row);
+            for reading in same_time {
+                if seen.insert((reading.value.to_bits(), reading.quality)) {
+                    holds = Some(reading);
                 }
             }
-            if let Some(row) = holds {
-                give(self.time[row], self.value[row]);
+            if let Some(reading) = holds {
+                give(reading.time, reading.value);
             }
         }
     }
