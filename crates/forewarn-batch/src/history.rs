@@ -16,7 +16,7 @@ pub(crate) const MAX_RECORDS: usize = 4 * MAX_HISTORY;
 /// Most rows of an answer that may be long: 19 years of minutes.
 const MAX_ROWS: usize = 10_000_000;
 /// Longest time such an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
 /// What is read of a record.
 const COLUMNS: &str = "\"run\", \"kind\", \"state\", \"from_time\", \"to_time\", \"time\", \"trigger\", \

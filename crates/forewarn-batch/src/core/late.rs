@@ -51,7 +51,9 @@ impl Entry {
 
     /// What earlier runs have seen, oldest first.
     pub(super) fn take_seen(&mut self, computed: &[(Timestamp, Timestamp, Offset)]) {
-        computed.iter().for_each(|&(from, to, offset)| self.seen.computed(from, to, offset));
+        for &(from, to, offset) in computed {
+            self.seen.computed(from, to, offset);
+        }
         self.want_look();
     }
 

@@ -115,11 +115,17 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
     send(&log, &series, "plant1/tested", &tested).await;
     assert_eq!(again.predict("pump-life", Timestamp(now)).await, Ok(1), "old history of a new asset");
     assert_eq!(again.versions("pump-life").await.unwrap().len(), 1);
+    take_events_back(&log, &queries, &again, now).await;
+    shutdown.cancel();
+    branch.await.unwrap().unwrap();
+}
 
+/// Corrects life events, trains again, and looks at what is on record.
+async fn take_events_back(log: &LocalLog, queries: &QueryEngine, again: &ModelService, now: i64) {
     // A failure that was none is taken back, and so is one that was recorded at the wrong time.
     let (_, end) = fleet(6)[5];
-    let wrong = fail(&log, "plant1/tested", 190 * HOUR, LifeEventKind::Failed).await;
-    let early = fail(&log, "plant1/pump-5", end + HOUR, LifeEventKind::Installed).await;
+    let wrong = fail(log, "plant1/tested", 190 * HOUR, LifeEventKind::Failed).await;
+    let early = fail(log, "plant1/pump-5", end + HOUR, LifeEventKind::Installed).await;
     for (asset, time, event, corrects) in [
         ("plant1/tested", 190 * HOUR, LifeEventKind::Withdrawn, wrong),
         ("plant1/pump-5", end + 2 * HOUR, LifeEventKind::Installed, early),
@@ -145,6 +151,4 @@ async fn a_model_learns_from_the_lake_and_speaks_through_the_log() {
         (rows.cell(1, 1), rows.cell(1, 2)),
         (rows.cell(0, 0), forewarn_lake::Cell::Text("train:pump-life"))
     );
-    shutdown.cancel();
-    branch.await.unwrap().unwrap();
 }

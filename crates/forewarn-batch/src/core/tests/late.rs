@@ -93,8 +93,10 @@ fn an_interval_that_readings_have_come_to_since_is_run_again() {
 #[test]
 fn late_readings_are_found_after_a_restart_and_after_a_failed_run() {
     let mut past = past(4, vec![]);
-    past[0].seen =
-        (0..4).map(|hour| (at(hour * HOUR), at((hour + 1) * HOUR), Offset(10 * hour as u64))).collect();
+    past[0].seen = (0..4)
+        .zip([0, 10, 20, 30])
+        .map(|(hour, seen)| (at(hour * HOUR), at((hour + 1) * HOUR), Offset(seen)))
+        .collect();
     let (mut core, mut next) = (core(patient(), past, at(4 * HOUR + HOUR / 6)), 100);
     let mut now = at(4 * HOUR + HOUR / 6);
     assert!(!core.is_idle(now), "it has still to look");
