@@ -334,13 +334,25 @@ impl Engine {
         }
     }
 
-    /// A machine was retired, which ends its alerts on record and keeps rules from it, or is in service again.
+    /// A machine was retired, which ends its alerts on record and keeps rules from it, or is in service again:
+    /// installed, repaired, or not retired after all.
     fn life_event(&mut self, offset: Offset, event: &LifeEvent, actions: &mut Actions) {
         let Some(id) = self.names.asset_number(&event.asset) else { return };
         let count = self.shards.len();
-        let retired = event.event == LifeEventKind::Retired;
-        self.shards[id as usize % count].set_retired(index_u32(id as usize / count), retired);
-        if retired {
+        let (shard, place) = (id as usize % count, index_u32(id as usize / count));
+        let before = self.shards[shard].retired_by(place);
+        // An event that takes the place of another one undoes it first.
+        let undone = before.is_some() && event.corrects == before;
+        let now = match event.event {
+            LifeEventKind::Retired => Some(offset),
+            LifeEventKind::Installed | LifeEventKind::Repaired => None,
+            LifeEventKind::Failed | LifeEventKind::Withdrawn if undone => None,
+            LifeEventKind::Failed | LifeEventKind::Withdrawn => before,
+        };
+        if now.is_some() != before.is_some() {
+            self.shards[shard].set_retired(place, now);
+        }
+        if now.is_some() && before.is_none() {
             let mut pen = Pen {
                 program: &self.program,
                 names: &self.names,

@@ -9,7 +9,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use forewarn_types::{Quality, ReadingFlags};
+use forewarn_types::{Offset, Quality, ReadingFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::detect::Sample;
@@ -37,9 +37,9 @@ pub(crate) struct AssetState {
     armed: bool,
     pub(crate) derived: Vec<u32>,
     pub(crate) instances: Vec<u32>,
-    /// Whether it is out of service for good: no rule judges it.
+    /// The record that says that it is out of service for good: no rule judges it.
     #[serde(default)]
-    retired: bool,
+    retired_by: Option<Offset>,
 }
 
 /// A derived signal on one asset.
@@ -127,7 +127,7 @@ enum Follow {
 
 impl AssetState {
     pub(crate) fn new(id: u32) -> Self {
-        Self { id, due: NEVER, armed: false, derived: Vec::new(), instances: Vec::new(), retired: false }
+        Self { id, due: NEVER, armed: false, derived: Vec::new(), instances: Vec::new(), retired_by: None }
     }
 }
 
@@ -294,7 +294,7 @@ impl Shard {
     fn judge(&mut self, program: &Program, names: &Dictionary, moment: Moment, follow: Follow, asset: u32) {
         let Self { slots, assets, instances, armed, deadlines, events, gathered, .. } = self;
         let state = &mut assets[asset as usize];
-        if state.retired {
+        if state.retired_by.is_some() {
             return;
         }
         let scene = Scene { program, names, slots: &*slots, asset: state.id, row: moment.number };
@@ -343,7 +343,7 @@ impl Shard {
         let present = &self.slots[row.slot as usize];
         if (present.time, present.value) == (row.time, row.value)
             || row.flags.quality() == Quality::Bad
-            || self.assets[asset as usize].retired
+            || self.assets[asset as usize].retired_by.is_some()
         {
             return;
         }
@@ -508,10 +508,16 @@ impl Shard {
         self.rebuild_deadlines(program);
     }
 
-    /// Takes an asset out of service, or back in. Its rules start afresh; what detectors learnt stays.
-    pub(crate) fn set_retired(&mut self, asset: u32, retired: bool) {
+    /// The record by which an asset is out of service for good, if it is.
+    pub(crate) fn retired_by(&self, asset: u32) -> Option<Offset> {
+        self.assets[asset as usize].retired_by
+    }
+
+    /// Takes an asset out of service by a record, or back in. Its rules start afresh; what detectors learnt
+    /// stays.
+    pub(crate) fn set_retired(&mut self, asset: u32, by: Option<Offset>) {
         let state = &mut self.assets[asset as usize];
-        state.retired = retired;
+        state.retired_by = by;
         for index in &state.instances {
             match &mut self.instances[*index as usize].state {
                 State::When(_, when) => *when = WhenState::new(),

@@ -1,7 +1,7 @@
 //! Assets that were retired, and those that were never heard of.
 
 use forewarn_types::AlertState::{Normal, Returned, Unacknowledged};
-use forewarn_types::{LifeEvent, LifeEventKind, Record, Timestamp, Transition as T};
+use forewarn_types::{LifeEvent, LifeEventKind, Offset, Record, Timestamp, Transition as T};
 
 use super::{Rig, brief, definitions};
 use crate::Engine;
@@ -12,12 +12,23 @@ const RULES: &str = "rules:
 
 impl Rig {
     fn life(&mut self, asset: &str, event: LifeEventKind, time: i64) -> Vec<forewarn_types::AlertTransition> {
+        self.life_instead(asset, event, time, None)
+    }
+
+    fn life_instead(
+        &mut self,
+        asset: &str,
+        event: LifeEventKind,
+        time: i64,
+        corrects: Option<Offset>,
+    ) -> Vec<forewarn_types::AlertTransition> {
         self.step(&Record::LifeEvent(LifeEvent {
             asset: asset.into(),
             event,
             time: Timestamp::from_secs(time),
             actor: Some("kim".to_owned()),
             comment: Some("sold".to_owned()),
+            corrects,
         }))
     }
 }
@@ -49,6 +60,25 @@ fn retirement_ends_rules_and_alerts_on_record_until_the_asset_is_in_service_agai
     assert_eq!(brief(&rig.read("p", "x", 512, 99.0)), [(T::Raised, Unacknowledged, 511)]);
     assert_eq!(brief(&rig.tick(600)), [(T::Raised, Unacknowledged, 572)]);
     assert_eq!(rig.problems, [""; 0]);
+}
+
+#[test]
+fn a_retirement_that_is_taken_back_puts_the_asset_into_service_and_other_events_do_not() {
+    let mut rig = Rig::new(RULES, &[("p", "x")]);
+    rig.read("p", "x", 0, 50.0);
+    let retired = Offset(rig.offset);
+    rig.life("p", LifeEventKind::Retired, 20);
+    rig.life("p", LifeEventKind::Failed, 10);
+    rig.life_instead("p", LifeEventKind::Withdrawn, 10, Some(Offset(retired.0 + 1)));
+    assert_eq!(rig.tick(300), [], "it is retired still");
+    rig.life_instead("p", LifeEventKind::Withdrawn, 20, Some(retired));
+    rig.read("p", "x", 301, 99.0);
+    assert_eq!(brief(&rig.read("p", "x", 312, 99.0)), [(T::Raised, Unacknowledged, 311)]);
+    // What happens to a machine in service changes nothing of an open alert.
+    rig.life("p", LifeEventKind::Repaired, 313);
+    rig.life("p", LifeEventKind::Failed, 314);
+    assert_eq!(rig.engine.open_alerts(), 1);
+    assert_eq!(brief(&rig.read("p", "x", 320, 50.0)), [(T::Returned, Returned, 320)]);
 }
 
 /// The fault: `missing` on an asset never heard of said nothing.

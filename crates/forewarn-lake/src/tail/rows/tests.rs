@@ -16,6 +16,7 @@ fn sample(kind: RecordKind) -> Record {
         RecordKind::Series => Record::Series(Vec::new()),
         RecordKind::Origins => Record::Origins(Vec::new()),
         RecordKind::Tick => Record::Tick(time),
+        RecordKind::Resumed => Record::Resumed(forewarn_types::Resumed { now: time }),
         RecordKind::Definitions => Record::Definitions(Definitions::default()),
         RecordKind::Command => Record::Command(OperatorCommand {
             alert: AlertId(1),
