@@ -158,7 +158,7 @@ async fn act(
     api.judged().await?;
     let state = state_of(api, alert)?;
     if let Err(problem) = check_state(state, &command.action) {
-        let acknowledges = command.action == CommandAction::Acknowledge;
+        let acknowledges = command.action == CommandAction::Acknowledge && state == AlertState::Acknowledged;
         let problem = if acknowledges { by_whom(api, &command).unwrap_or(problem) } else { problem };
         if acknowledges && command.comment.is_some() {
             api.log
@@ -188,8 +188,11 @@ fn by_whom(api: &ApiState, command: &OperatorCommand) -> Option<Problem> {
     let actor = step.actor.as_deref().filter(|actor| *actor != command.actor)?;
     let kept = if command.comment.is_some() { "; your comment is kept" } else { "" };
     Some(
-        Problem::conflict(format!("{actor} acknowledged the alert at {}{kept}", step.time))
-            .hint("to add a comment only, use POST …/comment"),
+        Problem::conflict(format!(
+            "the alert has been acknowledged already, by {actor} at {}{kept}",
+            step.time
+        ))
+        .hint("to add a comment only, use POST …/comment"),
     )
 }
 

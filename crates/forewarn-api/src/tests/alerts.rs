@@ -138,7 +138,7 @@ async fn of_several_who_acknowledge_one_does_and_the_others_learn_who() {
     for answer in answers.iter().filter(|answer| answer.status != 200) {
         assert_eq!(answer.status, 409, "{}", answer.text());
         let expected =
-            format!("{winner} acknowledged the alert at 2026-01-01T12:00:00Z; your comment is kept");
+            format!("acknowledged already, by {winner} at 2026-01-01T12:00:00Z; your comment is kept");
         assert!(answer.text().contains(&expected), "{}", answer.text());
     }
     // Who comes later learns the same, and is heard too.
