@@ -211,10 +211,15 @@ fn epoch(number: number::Number, unit: TimeUnit) -> Option<i64> {
 fn whole_or_decimal(cell: &Cell<'_>) -> Option<number::Number> {
     match cell {
         Cell::Text(text) => number::scan(text).filter(|number| number.len == text.len()),
-        Cell::Whole(whole) => {
-            Some(number::Number { value: *whole as f64, len: 0, integer: Some(i64::try_from(*whole).ok()?) })
+        Cell::Whole(whole) => Some(number::Number {
+            value: *whole as f64,
+            len: 0,
+            integer: Some(i64::try_from(*whole).ok()?),
+            many_digits: false,
+        }),
+        Cell::Number(value) => {
+            Some(number::Number { value: *value, len: 0, integer: None, many_digits: false })
         }
-        Cell::Number(value) => Some(number::Number { value: *value, len: 0, integer: None }),
         Cell::Missing | Cell::Time { .. } | Cell::Unusable => None,
     }
 }

@@ -219,7 +219,17 @@ impl<'a> Decoder<'a> {
     }
 
     /// The value of a field, or `None` if it is refused; an error refuses the whole line.
-    fn value(&mut self, field: &str, text: &str, number: usize) -> Result<Option<f64>, String> {
+    #[inline]
+    fn value(&mut self, field: &str, text: &str, line: usize) -> Result<Option<f64>, String> {
+        match number::scan(text) {
+            Some(read) if read.len == text.len() && read.value.is_finite() && read.is_exact(text) => {
+                Ok(Some(read.value))
+            }
+            _ => self.rare_value(field, text, line),
+        }
+    }
+
+    fn rare_value(&mut self, field: &str, text: &str, number: usize) -> Result<Option<f64>, String> {
         match reading(text) {
             Ok(value) => Ok(Some(value)),
             Err(Unread::Value(problem)) => {
@@ -332,15 +342,8 @@ enum Unread {
     Value(String),
 }
 
-/// The value that a field's text stands for, or what is wrong with it.
+/// The value that a field's text stands for if it is no usual number, or what is wrong with it.
 fn reading(text: &str) -> Result<f64, Unread> {
-    if let Some(number) = number::scan(text)
-        && number.len == text.len()
-        && number.value.is_finite()
-        && number.is_exact(text)
-    {
-        return Ok(number.value);
-    }
     match text {
         "" => return Err(Unread::Syntax("has no value; write name=value".into())),
         "t" | "T" | "true" | "True" | "TRUE" => return Ok(1.0),

@@ -9,6 +9,8 @@ pub struct Number {
     pub len: usize,
     /// Its value, where it is written without fraction and exponent and fits.
     pub integer: Option<i64>,
+    /// It is written without fraction and exponent, in so many digits that a 64-bit float may not hold them.
+    pub many_digits: bool,
 }
 
 /// Up to here a 64-bit float holds every whole number.
@@ -18,12 +20,9 @@ impl Number {
     /// Whether the value says all that `text`, from which it was read, does: a whole number of many digits
     /// may be none that a 64-bit float holds.
     #[must_use]
+    #[inline]
     pub fn is_exact(&self, text: &str) -> bool {
-        match self.integer {
-            Some(whole) if whole.unsigned_abs() <= EXACT_UP_TO => true,
-            None if !is_plain(text.get(..self.len).unwrap_or("")) => true,
-            _ => whole(text.get(..self.len).unwrap_or("")).is_some(),
-        }
+        !self.many_digits || whole(text.get(..self.len).unwrap_or("")).is_some()
     }
 }
 
@@ -102,7 +101,7 @@ pub fn scan(text: &str) -> Option<Number> {
         text.get(..at)?.parse().ok()?
     };
     let integer = if plain { text.get(..at)?.parse().ok() } else { None };
-    Some(Number { value, len: at, integer })
+    Some(Number { value, len: at, integer, many_digits: plain && count > 15 })
 }
 
 /// Passes over digits from `at` and adds them to `mantissa`, which wraps beyond 19 of them (callers look at

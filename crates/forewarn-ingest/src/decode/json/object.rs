@@ -207,6 +207,9 @@ fn number(text: &str) -> Result<f64, String> {
     let value = value.ok_or_else(|| {
         format!("is {}, which is too large for a 64-bit float; check the sender", shorten(text))
     })?;
+    if text.len() <= 15 {
+        return Ok(value);
+    }
     match decimal::scan(text) {
         Some(read) if !read.is_exact(text) => Err(format!(
             "is {}, which has more digits than a 64-bit float holds (whole numbers are exact up to 2^53); \
