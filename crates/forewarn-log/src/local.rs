@@ -305,7 +305,7 @@ fn open_to_write(
 ) -> Result<Box<dyn DiskFile>, LogError> {
     let tidy = |segments: &mut Vec<Segment>| {
         if let Err(error) = trim(disk, segments, lowest, |_| {}) {
-            tracing::warn!(%error, "files of the log that are not needed any more could not be removed; this is tried again");
+            tracing::warn!(%error, "old files of the log could not be removed; this is tried again");
         }
     };
     let create = |segments: &mut Vec<Segment>, base| {

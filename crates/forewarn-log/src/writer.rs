@@ -315,7 +315,7 @@ impl Writer {
         true
     }
 
-    /// After a failed write or fsync it is unknown what the disk holds, so the log takes nothing more until it
+    /// After a failed write or fsync it is unknown what the disk holds. The log takes nothing more until it
     /// is opened anew.
     fn poison(&mut self, error: &LogError) {
         tracing::error!(%error, "the log stops: its disk failed, or has no room at the end");

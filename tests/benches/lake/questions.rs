@@ -37,7 +37,8 @@ const QUESTIONS: [Question; 12] = [
         // Of DuckDB's two functions, this is the faster.
         theirs: Some(
             "SELECT asset, signal, time_bucket(INTERVAL '1 hour', time) AS hour, count(*) AS n, \
-             avg(value) AS mean, min(value) AS low, max(value) AS high FROM readings GROUP BY asset, signal, hour",
+             avg(value) AS mean, min(value) AS low, max(value) AS high FROM readings \
+             GROUP BY asset, signal, hour",
         ),
         bar: 0.8,
     },
@@ -88,9 +89,11 @@ const QUESTIONS: [Question; 12] = [
                WHERE signal = 'temperature' AND flow IS NOT NULL GROUP BY asset",
         theirs: Some(
             "SELECT t.asset, count(*) AS n, sum(f.value) AS total FROM \
-             (SELECT * FROM readings WHERE signal = 'temperature' AND time >= '2026-01-02' AND time < '2026-01-03') t \
+             (SELECT * FROM readings WHERE signal = 'temperature' AND time >= '2026-01-02' \
+             AND time < '2026-01-03') t \
              ASOF JOIN \
-             (SELECT * FROM readings WHERE signal = 'flow' AND time >= '2026-01-02' AND time < '2026-01-03') f \
+             (SELECT * FROM readings WHERE signal = 'flow' AND time >= '2026-01-02' \
+             AND time < '2026-01-03') f \
              ON t.asset = f.asset AND f.time <= t.time GROUP BY t.asset",
         ),
         bar: BAR,
@@ -150,7 +153,8 @@ pub(crate) async fn ask(bed: &Bed) {
         let (ours, theirs) = (median(ours), median(theirs));
         logs += (ours / theirs).ln();
         println!(
-            "  {}: {ours:.3} s, DuckDB {theirs:.3} s: ratio {:.2} (at most {}); peak memory {} MiB, DuckDB {} MiB",
+            "  {}: {ours:.3} s, DuckDB {theirs:.3} s: ratio {:.2} (at most {}); peak memory {} MiB, \
+             DuckDB {} MiB",
             question.name,
             ours / theirs,
             question.bar,
