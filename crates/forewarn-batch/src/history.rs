@@ -75,7 +75,7 @@ async fn written(queries: &QueryEngine, name: &str) -> Result<Stretches, QueryEr
     let ends = |column, step| {
         format!(
             "SELECT \"{column}\" AS \"at\", {step} AS \"step\" FROM job_runs WHERE \"job\" = '{name}' AND \
-             \"kind\" = 'sql' \
+             \"kind\" IN ('sql', 'frame') \
              AND \"state\" = 'succeeded' AND (\"rows\" > 0 OR \"rows\" IS NULL OR \"details\" IS NOT NULL)"
         )
     };
