@@ -40,7 +40,8 @@ def main(lake, rounds):
     for number in range(rounds):
         sys.stdin.readline()
         write_deltalake(f"{lake}/readings", readings(number), mode="append")
-        write_deltalake(f"{lake}/health", health(number), mode="append")
+        # The server notes in columns of its own which run has written a row; rows of others have none there.
+        write_deltalake(f"{lake}/health", health(number), mode="append", schema_mode="merge")
         merged = DeltaTable(f"{lake}/{'health' if number % 2 else 'readings'}").optimize.compact()
         print(json.dumps({"round": number, "merged": merged["numFilesRemoved"]}), flush=True)
 

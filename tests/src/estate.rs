@@ -17,7 +17,7 @@ rules:
   - { name: hot, assets: \"plant1/pump*\", when: \"temperature > 90.0\", severity: critical }
 jobs:
   - name: hottest
-    schedule: \"0 0 1 1 *\"
+    schedule: \"0 0 1 * *\"
     sql: >
       SELECT asset, max(value) AS hottest FROM readings
       WHERE time >= :from AND time < :to AND signal = 'temperature' GROUP BY asset
@@ -81,7 +81,7 @@ pub async fn fill(site: &Site, server: &Server) {
             "--from",
             "2026-02-01T00:00:00Z",
             "--to",
-            "2026-02-02T00:00:00Z",
+            "2026-03-01T00:00:00Z",
         ],
     )
     .await;

@@ -103,12 +103,12 @@ async fn rows_of_a_job_go_by_age_as_well_and_a_name_that_means_no_table_is_told(
     );
     let sql = "SELECT time, asset, value FROM readings WHERE value > 7.8 AND time >= :from AND time < :to";
     site.pipeline(&format!(
-        "pipeline: p\njobs:\n  - {{ name: peaks, schedule: \"0 0 1 1 *\", sql: \"{sql}\", into: peaks }}\n"
+        "pipeline: p\njobs:\n  - {{ name: peaks, schedule: \"0 0 1 * *\", sql: \"{sql}\", into: peaks }}\n"
     ));
     let server = site.start().await;
     send(&server, 0).await;
-    let days = json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-01-03T00:00:00Z" });
-    let started = server.post("/v1/jobs/peaks/run", &days).await;
+    let month = json!({ "from": "2026-01-01T00:00:00Z", "to": "2026-02-01T00:00:00Z" });
+    let started = server.post("/v1/jobs/peaks/run", &month).await;
     let ended = server.run_ended(started["run"].as_str().expect("a run")).await;
     assert_eq!(ended["state"], "succeeded", "{ended}");
     assert_eq!(server.count("SELECT count(*) FROM peaks").await, 15, "values 7.875 of each 64 readings");

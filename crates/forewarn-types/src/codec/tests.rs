@@ -378,5 +378,5 @@ fn the_encodings_stay_as_they_are() {
     check(Record::LifeEvent(event), 9, body.as_bytes());
     let origin = SeriesOrigin { series: SeriesId(3), asset: 7, name: u64::MAX };
     let body = br#"[{"series":3,"asset":7,"name":18446744073709551615}]"#;
-    check(Record::Origins(vec![origin]), 10, body);
+    check(Record::Origins(vec![origin]), 11, body);
 }

@@ -469,9 +469,10 @@ proptest! {
     fn escaped_names_are_read_back(
         sent in proptest::collection::vec(
             (
-                "[a-zé][a-z,= \\\\]{0,6}",
-                "[a-zü,= \\\\]{1,6}",
-                "[a-z,= \\\\]{1,6}",
+                // Without x, so that nothing looks like an escape that was sent; see `encode.rs` for those.
+                "[a-wyzé][a-wyz,= \\\\]{0,6}",
+                "[a-wyzü,= \\\\]{1,6}",
+                "[a-wyz,= \\\\]{1,6}",
                 any::<i64>(),
                 -1e9..1e9_f64,
             ),
