@@ -11,7 +11,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray as _, BooleanArray, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::compute::take_arrays;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -137,10 +137,10 @@ impl ExecutionPlan for RunsExec {
         let aggregate: Arc<dyn ExecutionPlan> = Arc::new(self.aggregate.clone());
         let aggregate = aggregate
             .replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?;
-        match aggregate.downcast_ref::<AggregateExec>() {
-            Some(aggregate) => Ok(Arc::new(Self::new(aggregate.clone()))),
-            None => internal_err!("an aggregate with other rows is no aggregate"),
-        }
+        let Some(aggregate) = aggregate.downcast_ref::<AggregateExec>() else {
+            return internal_err!("an aggregate with other rows is no aggregate");
+        };
+        Ok(Arc::new(Self::new(aggregate.clone())))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
@@ -261,7 +261,7 @@ impl Groups {
         for function in &mut self.functions {
             let arguments = function.arguments.iter().map(value).collect::<Result<Vec<ArrayRef>>>()?;
             let filter = function.filter.as_ref().map(value).transpose()?;
-            let filter: Option<&BooleanArray> = filter.as_ref().map(|filter| filter.as_boolean());
+            let filter: Option<&BooleanArray> = filter.as_ref().map(AsArray::as_boolean);
             function.accumulator.update_batch(&arguments, &self.of_rows, filter, total)?;
         }
         // A pool that is used up is a reason to pass on what there is, not to fail: the second half may spill.

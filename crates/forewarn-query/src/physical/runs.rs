@@ -4,7 +4,9 @@
 //! Finding the ends of runs takes one comparison of neighbours a row and column, which is much less than
 //! hashing each row.
 
-use arrow::array::{Array as _, ArrayRef, AsArray as _, PrimitiveArray, StringViewArray};
+use arrow::array::{
+    Array as _, ArrayRef, ArrowNativeTypeOp as _, AsArray as _, PrimitiveArray, StringViewArray,
+};
 use arrow::compute::kernels::cmp::distinct;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType,
@@ -28,23 +30,10 @@ pub(super) fn starts(columns: &[ArrayRef], rows: usize) -> Result<Vec<u32>> {
     Ok(places.map(|(_, row)| row).collect())
 }
 
-/// Marks the rows that differ from the row before them. Two values that are equal may be held different, which
-/// costs time and changes nothing; two that differ are never held equal.
+/// Marks the rows that differ from the row before them. Two that differ are never held equal.
 fn mark(column: &ArrayRef, changes: &mut [bool]) -> Result<()> {
-    if column.null_count() == 0 {
-        match column.data_type() {
-            DataType::Utf8View => return Ok(mark_views(column.as_string_view(), changes)),
-            DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                return Ok(mark_values::<TimestampMicrosecondType>(column.as_primitive(), changes));
-            }
-            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-                return Ok(mark_values::<TimestampNanosecondType>(column.as_primitive(), changes));
-            }
-            DataType::Date32 => return Ok(mark_values::<Date32Type>(column.as_primitive(), changes)),
-            DataType::Int64 => return Ok(mark_values::<Int64Type>(column.as_primitive(), changes)),
-            DataType::Float64 => return Ok(mark_values::<Float64Type>(column.as_primitive(), changes)),
-            _ => {}
-        }
+    if column.null_count() == 0 && mark_known(column, changes) {
+        return Ok(());
     }
     let pairs = column.len().saturating_sub(1);
     let differs = distinct(&column.slice(0, pairs), &column.slice(column.len() - pairs, pairs))?;
@@ -54,20 +43,40 @@ fn mark(column: &ArrayRef, changes: &mut [bool]) -> Result<()> {
     Ok(())
 }
 
+/// As [`mark`], for columns without nulls of the types that keys usually have; whether it is one of them.
+fn mark_known(column: &ArrayRef, changes: &mut [bool]) -> bool {
+    match column.data_type() {
+        DataType::Utf8View => mark_views(column.as_string_view(), changes),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            mark_values::<TimestampMicrosecondType>(column.as_primitive(), changes);
+        }
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+            mark_values::<TimestampNanosecondType>(column.as_primitive(), changes);
+        }
+        DataType::Date32 => mark_values::<Date32Type>(column.as_primitive(), changes),
+        DataType::Int64 => mark_values::<Int64Type>(column.as_primitive(), changes),
+        DataType::Float64 => mark_values::<Float64Type>(column.as_primitive(), changes),
+        _ => return false,
+    }
+    true
+}
+
 fn mark_values<T: ArrowPrimitiveType>(column: &PrimitiveArray<T>, changes: &mut [bool]) {
     for (change, pair) in changes.iter_mut().skip(1).zip(column.values().windows(2)) {
-        // NaN is held different from itself.
-        *change |= pair[0] != pair[1];
+        // Bit by bit: zeros of different signs are for what comes behind to judge.
+        *change |= pair[0].is_ne(pair[1]);
     }
 }
 
 fn mark_views(column: &StringViewArray, changes: &mut [bool]) {
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half of a view's word is the length")]
+    let length = |view: u128| view as u32;
     for ((change, pair), row) in changes.iter_mut().skip(1).zip(column.views().windows(2)).zip(1..) {
         // Neighbours out of one dictionary page share their view. Others may hold the same text elsewhere.
-        *change |= pair[0] != pair[1] && {
-            let lengths = (pair[0] as u32, pair[1] as u32);
-            lengths.0 != lengths.1 || lengths.0 <= INLINE_BYTES || column.value(row - 1) != column.value(row)
-        };
+        *change |= pair[0] != pair[1]
+            && (length(pair[0]) != length(pair[1])
+                || length(pair[0]) <= INLINE_BYTES
+                || column.value(row - 1) != column.value(row));
     }
 }
 
@@ -107,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn no_rows_have_no_runs_and_nan_is_no_reason_to_fail() {
+    fn no_rows_have_no_runs_and_odd_numbers_are_told_apart_by_their_bits() {
         assert!(starts(&[Arc::new(Int64Array::from(Vec::<i64>::new())) as ArrayRef], 0).unwrap().is_empty());
-        let values: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN, f64::NAN, 1.0, 1.0]));
-        assert_eq!(starts(&[values], 4).unwrap(), [0, 1, 2]);
+        let values: ArrayRef = Arc::new(Float64Array::from(vec![f64::NAN, f64::NAN, 0.0, -0.0, -0.0]));
+        assert_eq!(starts(&[values], 5).unwrap(), [0, 2, 3]);
     }
 }

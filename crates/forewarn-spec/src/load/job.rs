@@ -56,7 +56,7 @@ impl Choice for CatchUp {
 /// A job, by what it computes.
 pub(super) enum Job {
     Sql(SqlJob),
-    Frame(FrameJob),
+    Frame(Box<FrameJob>),
 }
 
 /// Checks a job; `known` are the signals of its pipeline, `everywhere` those of all.
@@ -81,7 +81,7 @@ pub(super) fn check(
         }
         (None, Some(frame)) => {
             let frame = frame::check(frame, known, everywhere, report)?;
-            Some(Job::Frame(FrameJob {
+            Some(Job::Frame(Box::new(FrameJob {
                 name,
                 schedule,
                 timezone,
@@ -90,7 +90,7 @@ pub(super) fn check(
                 catch_up,
                 delay_us,
                 recompute_us,
-            }))
+            })))
         }
         _ => {
             let hint = Some("give either `sql` or `frame`".to_owned());

@@ -171,7 +171,7 @@ pub(super) fn check(
     for job in &raw.jobs {
         match job::check(job, &known, everywhere, names, report) {
             Some(Job::Sql(job)) => jobs.push(job),
-            Some(Job::Frame(job)) => frames.push(job),
+            Some(Job::Frame(job)) => frames.push(*job),
             None => {}
         }
     }

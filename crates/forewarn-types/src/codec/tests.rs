@@ -379,4 +379,16 @@ fn the_encodings_stay_as_they_are() {
     let origin = SeriesOrigin { series: SeriesId(3), asset: 7, name: u64::MAX };
     let body = br#"[{"series":3,"asset":7,"name":18446744073709551615}]"#;
     check(Record::Origins(vec![origin]), 11, body);
+    let body = format!(r#"{{"now":{at}}}"#);
+    check(Record::Resumed(Resumed { now: time }), 10, body.as_bytes());
+    let promotion = Promotion {
+        model: "m".into(),
+        version: "2".into(),
+        from: Some("1".into()),
+        actor: Some("ann".into()),
+        reason: None,
+        time,
+    };
+    let body = format!(r#"{{"model":"m","version":"2","from":"1","actor":"ann","reason":null,"time":{at}}}"#);
+    check(Record::Promotion(promotion), 12, body.as_bytes());
 }

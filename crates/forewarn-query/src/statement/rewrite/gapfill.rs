@@ -135,18 +135,15 @@ impl Gaps {
 
     /// The query around the base.
     fn frame(&self) -> ControlFlow<String, Query> {
-        let list = |names: Vec<String>| names.into_iter().map(|name| format!(", {name}")).collect::<String>();
-        let keys = |prefix: &str| list((1..=self.keys).map(|key| format!("{prefix}__key{key}")).collect());
-        let values = list((1..=self.values).map(|value| format!("__base.__value{value}")).collect());
+        let keys = |prefix: &str| numbered(self.keys, &format!(", {prefix}__key#"));
+        let values = numbered(self.values, ", __base.__value#");
         let zone = if self.zone { ", __zone" } else { "" };
         let groups = if self.keys == 0 {
             String::new()
         } else {
             format!(" FROM (SELECT DISTINCT {} FROM __base) AS __keys", &keys("")[2..])
         };
-        let same: String = (1..=self.keys)
-            .map(|key| format!(" AND __grid.__key{key} IS NOT DISTINCT FROM __base.__key{key}"))
-            .collect();
+        let same = numbered(self.keys, " AND __grid.__key# IS NOT DISTINCT FROM __base.__key#");
         let text = format!(
             "WITH __base AS (SELECT 1), \
              __grid AS (SELECT unnest(bucket_starts(__width, __low::timestamptz, __high::timestamptz, __closed{zone})) AS __bucket{}{groups}), \
@@ -159,6 +156,12 @@ impl Gaps {
         let _ = query.visit(&mut PutIn(&self.parts));
         ControlFlow::Continue(query)
     }
+}
+
+/// `text` for each number from 1 to `count`, which stands for `#`.
+fn numbered(count: usize, text: &str) -> String {
+    let each: Vec<String> = (1..=count).map(|number| text.replace('#', &number.to_string())).collect();
+    each.concat()
 }
 
 /// Takes the values that are to be filled out of columns of the answer.
