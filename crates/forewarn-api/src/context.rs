@@ -14,7 +14,7 @@ use forewarn_models::ModelService;
 use forewarn_query::QueryEngine;
 use forewarn_sources::SourceHandle;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
-use forewarn_state::{Metrics, SharedState, TakeSnapshot};
+use forewarn_state::{Metrics, Rules, SharedState, TakeSnapshot};
 use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +32,8 @@ const CATCH_UP: Duration = Duration::from_secs(10);
 const MAX_LARGE_BODIES: usize = 16;
 /// Most histories that are computed at one time; others wait.
 const MAX_HISTORIES: usize = 16;
+/// Most questions about rules that are answered at one time; others wait.
+const MAX_RULE_QUESTIONS: usize = 2;
 /// Most open event streams.
 const MAX_STREAMS: usize = 256;
 
@@ -53,6 +55,8 @@ pub struct ApiComponents {
     pub models: ModelService,
     /// The read model, which the real-time path keeps up to date.
     pub state: SharedState,
+    /// The rules, on each asset.
+    pub rules: Rules,
     /// Takes a snapshot of the read model and all else that is folded from the log.
     pub take_snapshot: TakeSnapshot,
     /// The definitions in force, for texts and units.
@@ -82,6 +86,7 @@ pub struct Context {
     pub(crate) decode: DecodeOptions,
     pub(crate) large_bodies: Arc<Semaphore>,
     pub(crate) histories: Semaphore,
+    pub(crate) rule_questions: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
     /// One backup at a time.
     pub(crate) backups: Arc<Semaphore>,
@@ -115,6 +120,7 @@ impl ApiState {
             decode,
             large_bodies: Arc::new(Semaphore::new(MAX_LARGE_BODIES)),
             histories: Semaphore::new(MAX_HISTORIES),
+            rule_questions: Arc::new(Semaphore::new(MAX_RULE_QUESTIONS)),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             backups: Arc::new(Semaphore::new(1)),
             document: OnceLock::new(),

@@ -12,6 +12,7 @@ pub(crate) mod models;
 pub(crate) mod ops;
 pub(crate) mod predictions;
 pub(crate) mod readings;
+pub(crate) mod rules;
 pub(crate) mod sources;
 pub(crate) mod sql;
 pub(crate) mod stream;
@@ -81,6 +82,8 @@ fn read() -> OpenApiRouter<ApiState> {
         .routes(routes!(alerts::list_alerts))
         .routes(routes!(stream::stream_alerts))
         .routes(routes!(alerts::get_alert))
+        .routes(routes!(rules::list_rules))
+        .routes(routes!(rules::get_rule))
         .routes(routes!(sql::post_sql))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::list_runs))

@@ -8,6 +8,7 @@ mod errors;
 mod jobs;
 mod ops;
 mod readings;
+mod rules;
 mod sources;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use std::sync::{Arc, LazyLock};
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use forewarn_engine::EngineOptions;
 use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
@@ -24,7 +26,7 @@ use forewarn_models::ModelService;
 use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_sources::SourceHandle;
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
-use forewarn_state::{Metrics, SharedState, State};
+use forewarn_state::{Decisions, EngineFold, Fold as _, Metrics, Rules, SharedState, State};
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, BoxFuture, Clock, CommandAction, Evidence, JobKind, Journal as _,
     ManualClock, Offset, OperatorCommand, Record, SeriesTable, Severity, Timestamp, Transition,
@@ -181,7 +183,8 @@ impl Server {
         // It ends with a log whose disk fails.
         tasks.spawn(async move { drop(branch.run(stop).await) });
         let state = SharedState::new(State::default());
-        tasks.spawn(fold(log.clone(), state.clone(), shutdown.clone()));
+        let rules = Rules::new(EngineOptions::default());
+        tasks.spawn(fold(log.clone(), state.clone(), rules.clone(), shutdown.clone()));
         let (scheduler, handle) =
             Scheduler::build(vec![count()], log.clone(), queries.clone(), Arc::clone(&clock)).unwrap();
         let stop = shutdown.clone();
@@ -206,6 +209,7 @@ impl Server {
             scheduler: handle.clone(),
             models,
             state,
+            rules,
             take_snapshot: Arc::new(|| Box::pin(async { Err("there are none here".into()) })),
             definitions: Arc::new(Definitions::default()),
             access,
@@ -312,7 +316,8 @@ impl Work for Counts {
     }
 }
 
-async fn fold(log: Arc<LocalLog>, state: SharedState, shutdown: CancellationToken) {
+async fn fold(log: Arc<LocalLog>, state: SharedState, rules: Rules, shutdown: CancellationToken) {
+    let mut engine = EngineFold::behind(rules);
     let mut follower = Follower::new(log.clone(), Offset(0));
     let mut acknowledged = BTreeSet::new();
     loop {
@@ -321,6 +326,8 @@ async fn fold(log: Arc<LocalLog>, state: SharedState, shutdown: CancellationToke
             records = follower.next(64) => records,
         };
         let Ok(records) = records else { return };
+        // What the real engine decides is left out here; its rules can be asked about.
+        engine.judge(&records, &mut Decisions::default());
         for (offset, record) in &records {
             if let Record::Command(command) = &**record
                 && let Some(answer) = judge(command, *offset, &state, &mut acknowledged)

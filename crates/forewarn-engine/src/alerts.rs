@@ -171,6 +171,13 @@ impl Alert {
 }
 
 impl Alerts {
+    /// The open alert of a rule on an asset: its id, its state were it not shelved, the state shown, and whether
+    /// it is in doubt.
+    pub(crate) fn on(&self, rule: u32, asset: u32) -> Option<(AlertId, AlertState, AlertState, bool)> {
+        let alert = self.open.get(&(rule, asset))?;
+        Some((alert.id, alert.state, alert.shown(), alert.unknown))
+    }
+
     /// How many are open.
     pub(crate) fn len(&self) -> usize {
         self.open.len()

@@ -66,6 +66,18 @@ impl Detector {
         }
     }
 
+    /// Whether enough was seen by `time_us` to judge a reading of that time.
+    pub(crate) fn is_ready(&self, params: &Params, time_us: i64) -> bool {
+        match (self, params) {
+            (Self::Rate(detector), Params::Rate(params)) => detector.is_ready(params),
+            (Self::LearnedLimits(detector), _) => detector.is_ready(),
+            (Self::RobustZ(detector), _) => detector.is_ready(),
+            (Self::Ewma(detector), _) => detector.is_ready(time_us),
+            (Self::Cusum(detector), _) => detector.is_ready(time_us),
+            (Self::Rate(_), _) => false,
+        }
+    }
+
     /// Adds the usual gap, where a snapshot of an earlier version does not hold it.
     pub(crate) fn complete(&mut self, gap_us: i64) {
         let gap = match self {

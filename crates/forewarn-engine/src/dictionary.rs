@@ -1,6 +1,7 @@
 //! Names and numbers: which series is which signal of which asset, and where its state stands.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use forewarn_types::{AssetPath, SeriesId, SignalName};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,13 @@ impl Dictionary {
 
     pub(crate) fn signal(&self, number: u32) -> &SignalName {
         &self.signals[number as usize]
+    }
+
+    /// The assets by name, with their numbers: those after `after`, or all.
+    pub(crate) fn assets_after(&self, after: Option<&str>) -> impl Iterator<Item = (&AssetPath, u32)> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let range = self.asset_numbers.range::<str, _>((after, Bound::Unbounded));
+        range.map(|(path, number)| (path, *number))
     }
 
     pub(crate) fn asset_count(&self) -> usize {

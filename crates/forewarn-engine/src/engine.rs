@@ -48,9 +48,9 @@ pub struct Actions {
 #[derive(Serialize, Deserialize)]
 pub struct Engine {
     pub(crate) options: EngineOptions,
-    names: Dictionary,
+    pub(crate) names: Dictionary,
     pub(crate) shards: Vec<Shard>,
-    alerts: Alerts,
+    pub(crate) alerts: Alerts,
     /// The definitions in force, as texts.
     pub(crate) files: Vec<DefinitionFile>,
     #[serde(default)]

@@ -22,6 +22,7 @@ mod message;
 mod missing;
 mod node;
 mod program;
+mod report;
 mod running;
 mod samples;
 mod scene;
@@ -30,9 +31,11 @@ mod slot;
 mod snapshot;
 mod state;
 mod when;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 pub use engine::{Actions, Engine, EngineOptions, is_news};
 pub use error::EngineError;
+pub use report::{Lack, OpenAlert, RuleInForce, RuleOnAsset, RuleState, RulesReport, Wait};

@@ -9,6 +9,7 @@ use forewarn_types::{DefinitionFile, Severity, SignalName, fingerprint};
 use serde::{Deserialize, Serialize};
 
 use crate::node::Node;
+use crate::words;
 
 /// All rules and derived signals.
 #[derive(Default)]
@@ -26,6 +27,10 @@ pub(crate) struct CompiledRule {
     pub(crate) head: RuleHead,
     pub(crate) assets: AssetGlob,
     pub(crate) watch: RuleWatch,
+    /// The pipeline it stands in.
+    pub(crate) pipeline: String,
+    /// Its condition, for people.
+    pub(crate) words: String,
 }
 
 /// What must be known of a rule to carry its state over to other definitions, and to speak of its alerts when
@@ -202,7 +207,13 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
         version: rule.version.clone(),
         shape: String::new(),
     };
-    let mut compiled = CompiledRule { head, assets: rule.assets.clone(), watch };
+    let mut compiled = CompiledRule {
+        head,
+        assets: rule.assets.clone(),
+        watch,
+        pipeline: rule.pipeline.clone(),
+        words: words::condition(&rule.condition),
+    };
     let rests_on: String =
         compiled.signals().iter().filter_map(|signal| sources.get(signal).map(String::as_str)).collect();
     let mut signals: Vec<&str> = compiled.signals().iter().map(|signal| &**signal).collect();

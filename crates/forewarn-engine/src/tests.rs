@@ -5,6 +5,7 @@ mod clocks;
 mod detectors;
 mod laws;
 mod lifecycle;
+mod report;
 mod samples;
 mod service;
 mod slow;

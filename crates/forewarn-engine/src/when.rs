@@ -210,6 +210,21 @@ impl WhenState {
         }
     }
 
+    /// Whether the condition holds, not yet long enough.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.phase == Phase::Pending
+    }
+
+    /// Whether a condition that holds, or is about to, is in doubt.
+    pub(crate) const fn is_in_doubt(&self) -> bool {
+        self.unknown
+    }
+
+    /// Whether it has told anything, so that the condition was decided once at least.
+    pub(crate) const fn has_told(&self) -> bool {
+        self.told != i64::MIN
+    }
+
     /// Whether the condition holds or is about to: only then does time matter.
     pub(crate) fn is_idle(&self) -> bool {
         self.phase == Phase::Idle
@@ -291,7 +306,7 @@ impl WhenState {
     }
 
     /// What decides now: `when` until the condition holds, then its end.
-    fn evaluate(&self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64) -> Option<bool> {
+    pub(crate) fn evaluate(&self, rule: &WhenRule, inputs: &[u32], slots: &[Slot], at: i64) -> Option<bool> {
         match (self.phase, &rule.until) {
             (Phase::Active, Some(until)) => {
                 evaluate(until, self.deciding(rule, inputs), slots, at, rule.tolerance_us)

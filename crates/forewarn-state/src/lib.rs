@@ -9,7 +9,8 @@
 //! The runner itself has no timer and starts no task: [`RealTime`] drives it in the server, and `tests/sim`
 //! drives the same code step by step.
 //!
-//! The [read model](read_model) is the fold that the API answers from. [`Metrics`] stands here since every
+//! The [read model](read_model) is the fold that the API answers from; about rules it asks the engine itself,
+//! through [`Rules`]. [`Metrics`] stands here since every
 //! stage counts and only the API shows it.
 
 mod error;
@@ -18,18 +19,21 @@ mod folds;
 mod metrics;
 mod read_model;
 mod restore;
+mod rules;
 mod runner;
 mod snapshot;
 
 pub use error::StateError;
 pub use fold::{Decisions, Fold, Folds, Logged, Part, Parts, PartsToCome};
 pub use folds::{DefinitionsFold, EngineFold, InForce, IntakeFold, ReadModelFold};
+pub use forewarn_engine::{Lack, OpenAlert, RuleInForce, RuleOnAsset, RuleState, Wait};
 pub use metrics::{Counter, Exposition, Histogram, Metrics};
 pub use read_model::{
     Alert, AlertFilter, AlertStep, Alerts, Asset, Cursor, LastReading, MAX_ASSETS, MAX_LIFE_EVENTS,
     MAX_MODELS, Series, SharedState, State, StateFilter,
 };
 pub use restore::{Restored, restore};
+pub use rules::{RulePage, RulePageAsk, RuleSummary, Rules, RulesChanging};
 pub use runner::{
     CONSUMER, LogRoom, RealTime, RealTimeParts, Runner, RunnerMetrics, SnapshotReply, TakeSnapshot,
     snapshot_requests,

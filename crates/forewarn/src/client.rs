@@ -262,6 +262,7 @@ fn command(route: &str) -> Option<String> {
         }
     };
     Some(match route.split('/').collect::<Vec<_>>().as_slice() {
+        ["rules"] => "rule list".to_owned(),
         ["jobs"] => "job list".to_owned(),
         ["jobs", job, "runs"] => format!("job runs {}", name(job)),
         ["models"] => "model list".to_owned(),

@@ -7,6 +7,7 @@ pub(crate) mod job;
 pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod restore;
+pub(crate) mod rule;
 pub(crate) mod sql;
 mod watch;
 

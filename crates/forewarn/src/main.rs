@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{alert, import, job, log, model, restore, sql};
+use crate::commands::{alert, import, job, log, model, restore, rule, sql};
 use crate::output::ReaderGone;
 
 /// What still works in the background when a command is done gets this long.
@@ -63,6 +63,8 @@ enum Command {
     Import(Box<import::ImportArgs>),
     /// Ask a running server a query over all history.
     Sql(sql::SqlArgs),
+    /// Look at rules: on which assets they watch, how they stand there, and why.
+    Rule(rule::RuleArgs),
     /// Look at jobs and their runs, and start them.
     Job(job::JobArgs),
     /// Look at models and their predictions, train them, put versions in force.
@@ -108,6 +110,7 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Check { config } => check::run(&config),
             Command::Import(args) => import::run(*args).await,
             Command::Sql(args) => sql::run(args).await,
+            Command::Rule(args) => rule::run(args).await,
             Command::Job(args) => job::run(args).await,
             Command::Model(args) => model::run(args).await,
             Command::Alert(args) => alert::run(args).await,

@@ -5,5 +5,6 @@ mod check;
 mod import;
 mod job;
 mod model;
+mod rule;
 mod server;
 mod sql;

@@ -34,6 +34,8 @@ const ROUTES: &[&str] = &[
     "GET /v1/models",
     "GET /v1/models/{model}/versions",
     "GET /v1/predictions",
+    "GET /v1/rules",
+    "GET /v1/rules/{rule}",
     "GET /v1/sources",
     "GET /v1/sources/{source}/dead-letters",
     "POST /api/v2/write",

@@ -93,6 +93,11 @@ impl Ewma {
         self.moments.mean()
     }
 
+    /// Whether enough was seen to judge a reading of that time.
+    pub(super) const fn is_ready(&self, time_us: i64) -> bool {
+        self.moments.is_warm(time_us)
+    }
+
     pub(super) const fn gap_mut(&mut self) -> &mut UsualGap {
         self.moments.gap_mut()
     }

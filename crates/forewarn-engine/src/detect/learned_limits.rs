@@ -286,6 +286,11 @@ impl Judge for LearnedLimits {
 }
 
 impl LearnedLimits {
+    /// Whether enough was seen to judge a reading.
+    pub(super) const fn is_ready(&self) -> bool {
+        self.seen > WARMUP
+    }
+
     /// Whether an episode is under way.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -121,6 +121,11 @@ impl RateOfChange {
         (change / (gap_us as f64 / 1e6)).abs().min(f64::MAX)
     }
 
+    /// Whether enough was seen to judge a reading.
+    pub(super) const fn is_ready(&self, params: &RateParams) -> bool {
+        self.seen > if params.above_per_s.is_some() { 0 } else { WARMUP_READINGS }
+    }
+
     pub(super) const fn gap_mut(&mut self) -> &mut UsualGap {
         &mut self.gap
     }

@@ -113,6 +113,11 @@ impl RobustZ {
         self.open
     }
 
+    /// Whether enough was seen to judge a reading.
+    pub(super) const fn is_ready(&self) -> bool {
+        self.seen >= WARMUP_READINGS
+    }
+
     pub(super) const fn gap_mut(&mut self) -> &mut UsualGap {
         &mut self.gap
     }

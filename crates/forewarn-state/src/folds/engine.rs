@@ -4,7 +4,7 @@ use forewarn_engine::{Actions, Engine, EngineOptions, is_news};
 use forewarn_types::{Offset, Record};
 
 use super::bytes;
-use crate::{Decisions, Fold, Logged, Part, StateError};
+use crate::{Decisions, Fold, Logged, Part, Rules, StateError};
 
 const NAME: &str = "engine";
 /// The version, the newest decision in the log as `MessagePack`, and the engine's own snapshot.
@@ -19,7 +19,7 @@ type Newest = Option<(Offset, u32)>;
 /// A decision that is in the log is not given to be appended a second time.
 pub struct EngineFold {
     options: EngineOptions,
-    engine: Engine,
+    engine: Rules,
     newest: Newest,
 }
 
@@ -27,7 +27,14 @@ impl EngineFold {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: EngineOptions) -> Self {
-        Self { engine: Engine::new(options.clone()), options, newest: None }
+        Self::behind(Rules::new(options))
+    }
+
+    /// The one that `rules` asks, which must not have seen anything.
+    #[must_use]
+    pub fn behind(rules: Rules) -> Self {
+        let options = rules.0.read().options().clone();
+        Self { options, engine: rules, newest: None }
     }
 
     /// The bytes of an engine's own snapshot as [`Fold::snapshot`] gives them.
@@ -47,19 +54,20 @@ impl Fold for EngineFold {
     fn apply(&mut self, _records: &[Logged]) {}
 
     fn snapshot(&self) -> Result<Part, StateError> {
-        let engine = self.engine.snapshot().map_err(|error| StateError::written(NAME, error))?;
+        let engine = self.engine.0.read().snapshot().map_err(|error| StateError::written(NAME, error))?;
         Ok(Self::encode(self.newest, &engine)?.into())
     }
 
     fn restore(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let mut rest = bytes::body(NAME, VERSION, bytes)?;
         self.newest = rmp_serde::from_read(&mut rest).map_err(|error| StateError::read(NAME, error))?;
-        self.engine = Engine::restore(rest).map_err(|error| StateError::read(NAME, error))?;
+        *self.engine.0.write() = Engine::restore(rest).map_err(|error| StateError::read(NAME, error))?;
         Ok(())
     }
 
     fn reset(&mut self) {
-        *self = Self::new(self.options.clone());
+        *self.engine.0.write() = Engine::new(self.options.clone());
+        self.newest = None;
     }
 
     /// Learns which decisions are in the log.
@@ -79,7 +87,7 @@ impl Fold for EngineFold {
     fn judge(&mut self, records: &[Logged], decisions: &mut Decisions) {
         let mut actions = Actions::default();
         for (offset, record) in records {
-            self.engine.step(*offset, record, &mut actions);
+            self.engine.0.write().step(*offset, record, &mut actions);
         }
         let Self { newest, .. } = self;
         let news = actions.transitions.into_iter().filter(|transition| is_news(transition, newest));

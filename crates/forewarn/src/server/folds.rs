@@ -5,7 +5,7 @@ use std::sync::Arc;
 use forewarn_engine::EngineOptions;
 use forewarn_ingest::Intake;
 use forewarn_state::{
-    DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, SharedState, State,
+    DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, Rules, SharedState, State,
 };
 
 /// Handles on what folds keep, for the stages that read it.
@@ -15,19 +15,25 @@ pub(super) struct Known {
     pub(super) state: SharedState,
     /// The definitions in force.
     pub(super) in_force: InForce,
+    /// The rules, on each asset.
+    pub(super) rules: Rules,
 }
 
 impl Known {
     /// Nothing is known before the folds are restored.
     pub(super) fn new() -> Self {
-        Self { state: SharedState::new(State::default()), in_force: InForce::default() }
+        Self {
+            state: SharedState::new(State::default()),
+            in_force: InForce::default(),
+            rules: Rules::new(EngineOptions::default()),
+        }
     }
 
     /// The folds that keep it.
     pub(super) fn folds(&self, intake: &Arc<Intake>) -> Folds {
         Folds::new(vec![
             Box::new(DefinitionsFold::new(self.in_force.clone())),
-            Box::new(EngineFold::new(EngineOptions::default())),
+            Box::new(EngineFold::behind(self.rules.clone())),
             Box::new(ReadModelFold::new(self.state.clone())),
             Box::new(IntakeFold::new(Arc::clone(intake))),
         ])

@@ -110,6 +110,7 @@ pub(super) async fn start(
         scheduler: handle.clone(),
         models,
         state: base.known.state.clone(),
+        rules: base.known.rules.clone(),
         take_snapshot: Arc::clone(&back.take_snapshot),
         definitions: Arc::new(definitions),
         access: Access::open(),
