@@ -12,6 +12,7 @@ import sys
 
 import polars
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 ROWS = 10
 
@@ -33,16 +34,31 @@ def readings(number):
 
 
 def health(number):
-    return polars.DataFrame({"asset": [f"other/pump{row}" for row in range(3)], "score": [number + row / 4 for row in range(3)]})
+    # The server notes in columns of its own which run has written a row; rows of others have nothing there.
+    times = polars.lit(None, polars.Datetime("us", "UTC"))
+    return polars.DataFrame({
+        "asset": [f"other/pump{row}" for row in range(3)],
+        "score": [number + row / 4 for row in range(3)],
+    }).with_columns(polars.lit(None, polars.String).alias("_job"), times.alias("_from"), times.alias("_to"))
+
+
+def until_done(work):
+    """Tries again while the server is faster to replace files that `work` has read."""
+    for _ in range(50):
+        try:
+            return work()
+        except CommitFailedError as error:
+            failed = error
+    raise failed
 
 
 def main(lake, rounds):
     for number in range(rounds):
         sys.stdin.readline()
         write_deltalake(f"{lake}/readings", readings(number), mode="append")
-        # The server notes in columns of its own which run has written a row; rows of others have none there.
-        write_deltalake(f"{lake}/health", health(number), mode="append", schema_mode="merge")
-        merged = DeltaTable(f"{lake}/{'health' if number % 2 else 'readings'}").optimize.compact()
+        until_done(lambda: write_deltalake(f"{lake}/health", health(number), mode="append"))
+        table = f"{lake}/{'health' if number % 2 else 'readings'}"
+        merged = until_done(lambda: DeltaTable(table).optimize.compact())
         print(json.dumps({"round": number, "merged": merged["numFilesRemoved"]}), flush=True)
 
 

@@ -12,10 +12,11 @@ use crate::alerts::{Alerts, Fate, Pen};
 use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
+use crate::moment::Moment;
 use crate::program::{Outline, Program, RuleHead, RuleWatch};
 use crate::running::Running;
 use crate::samples::Samples;
-use crate::shard::{Moment, Row, Shard};
+use crate::shard::{Row, Shard};
 use crate::slot::NO_TIME;
 
 /// How an engine is built.

@@ -20,6 +20,7 @@ mod inputs;
 mod instance;
 mod message;
 mod missing;
+mod moment;
 mod node;
 mod program;
 mod report;

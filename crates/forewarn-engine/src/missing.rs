@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::detect::Sample;
 use crate::event::{Change, Event};
 use crate::message;
+use crate::moment::Moment;
 use crate::program::{Program, RuleWatch};
 use crate::scene::Scene;
-use crate::shard::Moment;
 use crate::slot::{NEVER, NO_TIME};
 
 /// Waits for the readings of one series.

@@ -6,6 +6,8 @@
 //! readings is stored whole first; then each of the derived signals of all of them follows once, and each of
 //! the instances judges once.
 
+mod service;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -18,6 +20,7 @@ use crate::episode::Episode;
 use crate::event::Event;
 use crate::instance::Instance;
 use crate::missing::{Missing, longer_than_us};
+use crate::moment::Moment;
 use crate::node::Output;
 use crate::program::{Program, RuleWatch};
 use crate::running::Running;
@@ -85,26 +88,6 @@ pub(crate) struct Row {
     pub(crate) time: i64,
     pub(crate) value: f64,
     pub(crate) flags: ReadingFlags,
-}
-
-/// What is common to the readings of a sample.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    /// What the sample goes by in its record.
-    pub(crate) number: u32,
-    /// When it arrived, by the wall clock.
-    pub(crate) wall: i64,
-    /// When it arrived, in running time.
-    pub(crate) arrived: i64,
-    /// All time that did not count so far.
-    pub(crate) lost: i64,
-}
-
-impl Moment {
-    /// The clock of a series of which no reading has been heard before.
-    const fn clock(self) -> Clock {
-        Clock { newest: NO_TIME, arrived: self.arrived, lost: self.lost }
-    }
 }
 
 /// The readings of a sample of several, and what follows from all of them.
@@ -488,43 +471,6 @@ impl Shard {
             }
         });
         dues.min().unwrap_or(NEVER)
-    }
-
-    /// A deadline of an instance that was made just now.
-    pub(crate) fn expect(&mut self, deadline: i64, instance: u32) {
-        self.deadlines.push(Reverse((deadline, instance)));
-    }
-
-    /// Begins to count the silence of what is expected and was not heard of, now that there is a time.
-    pub(crate) fn begin_to_expect(&mut self, program: &Program, now: i64) {
-        for instance in &mut self.instances {
-            if let (State::Missing(missing), RuleWatch::Missing { expected: true, .. }) =
-                (&mut instance.state, &program.rules[instance.rule as usize].watch)
-                && missing.arrived == NO_TIME
-            {
-                missing.arrived = now;
-            }
-        }
-        self.rebuild_deadlines(program);
-    }
-
-    /// The record by which an asset is out of service for good, if it is.
-    pub(crate) fn retired_by(&self, asset: u32) -> Option<Offset> {
-        self.assets[asset as usize].retired_by
-    }
-
-    /// Takes an asset out of service by a record, or back in. Its rules start afresh; what detectors learnt
-    /// stays.
-    pub(crate) fn set_retired(&mut self, asset: u32, by: Option<Offset>) {
-        let state = &mut self.assets[asset as usize];
-        state.retired_by = by;
-        for index in &state.instances {
-            match &mut self.instances[*index as usize].state {
-                State::When(_, when) => *when = WhenState::new(),
-                State::Detector(episode, _) => *episode = Episode::new(episode.slot),
-                State::Missing(missing) => *missing = Missing::new(missing.slot, NO_TIME),
-            }
-        }
     }
 
     /// Judges open alerts of the `changed` rules by the last values, as the definitions are other ones now; and

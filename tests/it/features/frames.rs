@@ -51,12 +51,9 @@ async fn a_frame_job_puts_signals_side_by_side() {
         row("01", [json!(85.0), json!(3.0), json!(5.0), json!(true)]),
     ];
     assert_eq!(rows, expected);
-    server
-        .post(
-            "/v1/readings",
-            &json!({ "asset": "plant1/pump1", "signal": "flow", "time": 1_767_225_720_000_i64, "value": 4.0 }),
-        )
-        .await;
+    let late =
+        json!({ "asset": "plant1/pump1", "signal": "flow", "time": 1_767_225_720_000_i64, "value": 4 });
+    server.post("/v1/readings", &late).await;
     assert!(done(&server, &run).await.contains("3 rows"), "what came since is in it when it runs again");
     let rows = server.sql("SELECT count(*), count(flow) FROM pump_minutes").await;
     assert_eq!(rows, [[json!(3), json!(3)]], "the rows of before are replaced");

@@ -323,7 +323,8 @@ fn offsets_of(objects: &Objects, path: &str) -> Result<Vec<i64>, String> {
     Ok(offsets)
 }
 
-/// What the lake keeps of a reading's flags: that its time lay ahead of its arrival is seen from the two times.
+/// What the lake keeps of a reading's flags: that its time lay ahead of its arrival is seen from the two
+/// times.
 const fn stored(flags: ReadingFlags) -> u8 {
     ReadingFlags::new(flags.quality(), flags.is_late()).to_byte()
 }

@@ -1,5 +1,5 @@
-//! The work of a frame job: the rows of one data interval, portion by portion, put in the place of those of an
-//! earlier run in one commit.
+//! The work of a frame job: the rows of one data interval, portion by portion, put in the place of those of
+//! an earlier run in one commit.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;

@@ -13,8 +13,8 @@ pub struct Accepted {
     pub duplicates: u64,
     /// Of the accepted: not newer than their series' newest.
     pub late: u64,
-    /// Of the accepted: further ahead of the server's clock than `limits.max_ahead`. They are judged as if they
-    /// had the time of their arrival.
+    /// Of the accepted: further ahead of the server's clock than `limits.max_ahead`. They are judged as if
+    /// they had the time of their arrival.
     pub ahead: u64,
     /// The first [`MAX_ERRORS`](crate::MAX_ERRORS) refusals, in order of line.
     pub rejected: Vec<Rejected>,

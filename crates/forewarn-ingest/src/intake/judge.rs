@@ -123,9 +123,9 @@ impl<'a> Judge<'a> {
         readings.push(id, Timestamp(time), value, flags);
     }
 
-    /// What must be known of a reading's time. One that lies ahead of now moves no time, so that the next ones
-    /// are not late. If the newest of a series lies ahead of now, the server's clock was set back, and the
-    /// series begins anew: no time, however wrong, may make what comes after it late.
+    /// What must be known of a reading's time. One that lies ahead of now moves no time, so that the next
+    /// ones are not late. If the newest of a series lies ahead of now, the server's clock was set back, and
+    /// the series begins anew: no time, however wrong, may make what comes after it late.
     fn flags(&mut self, row: usize, (id, time): (SeriesId, i64), memory: &Memory) -> ReadingFlags {
         let quality = self.batch.quality[row];
         let ahead_us = time.saturating_sub(self.now.0);

@@ -1,5 +1,5 @@
-//! How a large batch is cut into records: no sample, which is all values of one asset with one time, is cut, as
-//! each record is judged by itself.
+//! How a large batch is cut into records: no sample, which is all values of one asset with one time, is cut,
+//! as each record is judged by itself.
 
 use std::collections::HashMap;
 

@@ -54,8 +54,8 @@ impl Senders {
                 asset,
                 signal,
                 ahead = about(ahead_us),
-                "a sender's times lie ahead of the server's clock; they are judged as if they had the time of \
-                 their arrival. Set the clock or the time zone of the sender, or of the server, right"
+                "a sender's times lie ahead of the server's clock; they are judged as if they had the time \
+                 of their arrival. Set the clock or the time zone of the sender, or of the server, right"
             );
         }
         let sender = SenderAhead { asset: asset.to_owned(), signal: signal.to_owned(), ahead_us, last: now };

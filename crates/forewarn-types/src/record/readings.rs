@@ -45,8 +45,8 @@ impl Quality {
     }
 }
 
-/// A reading's quality, and whether it arrived late or its time lies ahead of its arrival, in one byte (bits 0–1
-/// quality, bit 2 late, bit 3 ahead).
+/// A reading's quality, and whether it arrived late or its time lies ahead of its arrival, in one byte
+/// (bits 0–1 quality, bit 2 late, bit 3 ahead).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[repr(transparent)]
 pub struct ReadingFlags(u8);
