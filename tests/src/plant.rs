@@ -225,8 +225,8 @@ impl History {
     }
 
     /// What two runs agree on in which the values of a sample came one by one, as messages do. Which of them
-    /// stood in one record is a matter of chance: `rule`, which looks at several signals, says other things in
-    /// between, and rules of different signals speak in another order.
+    /// stood in one record is a matter of chance: `rule`, which looks at several signals, says other things
+    /// in between, and rules of different signals speak in another order.
     #[must_use]
     pub fn rule_by_rule_without(mut self, rule: &str) -> Self {
         self.alerts.retain(|alert| alert["rule"] != rule);
