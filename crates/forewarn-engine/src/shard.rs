@@ -16,10 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::detect::Sample;
 use crate::dictionary::Dictionary;
-use crate::episode::Episode;
 use crate::event::Event;
 use crate::instance::Instance;
-use crate::missing::{Missing, longer_than_us};
+use crate::missing::longer_than_us;
 use crate::moment::Moment;
 use crate::node::Output;
 use crate::program::{Program, RuleWatch};
@@ -27,7 +26,7 @@ use crate::running::Running;
 use crate::scene::Scene;
 use crate::slot::{Clock, NEVER, NO_TIME, Slot};
 use crate::state::State;
-use crate::when::{Passed, WhenState};
+use crate::when::Passed;
 
 /// One asset of the shard.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -249,9 +249,10 @@ proptest! {
         let mut batch = ReadingBatch { arrived: Timestamp(5), ..ReadingBatch::default() };
         for (series, time, value, flags) in rows {
             let quality = [Quality::Good, Quality::Uncertain, Quality::Bad][usize::from(flags % 3)];
-            let marked = match flags > 5 {
-                true => ReadingFlags::ahead(quality),
-                false => ReadingFlags::new(quality, flags > 2),
+            let marked = if flags > 5 {
+                ReadingFlags::ahead(quality)
+            } else {
+                ReadingFlags::new(quality, flags > 2)
             };
             batch.push(SeriesId(series), Timestamp(time), value, marked);
         }
