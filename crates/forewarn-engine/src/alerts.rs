@@ -96,7 +96,7 @@ pub(crate) enum Fate {
 }
 
 /// Where transitions go, and what is needed to write them.
-pub(crate) struct Pen<'a> {
+pub(crate) struct TransitionWriter<'a> {
     pub(crate) program: &'a Program,
     pub(crate) names: &'a Dictionary,
     pub(crate) cause: Offset,
@@ -114,7 +114,7 @@ struct Words {
     evidence: Evidence,
 }
 
-impl Pen<'_> {
+impl TransitionWriter<'_> {
     fn write(&mut self, key: Key, alert: &Alert, transition: Transition, time: Timestamp, words: Words) {
         let rule = &self.program.rules[key.0 as usize].head;
         self.write_for(rule, key.1, alert, transition, time, words);
@@ -171,8 +171,8 @@ impl Alert {
 }
 
 impl Alerts {
-    /// The open alert of a rule on an asset: its id, its state were it not shelved, the state shown, and whether
-    /// it is in doubt.
+    /// The open alert of a rule on an asset: its id, its state were it not shelved, the state shown, and
+    /// whether it is in doubt.
     pub(crate) fn on(&self, rule: u32, asset: u32) -> Option<(AlertId, AlertState, AlertState, bool)> {
         let alert = self.open.get(&(rule, asset))?;
         Some((alert.id, alert.state, alert.shown(), alert.unknown))
@@ -185,25 +185,25 @@ impl Alerts {
 
     /// Applies a change of a condition. `false`: the rule has `bound` open alerts, this one is not raised for
     /// now.
-    pub(crate) fn apply(&mut self, event: Event, bound: usize, pen: &mut Pen<'_>) -> bool {
+    pub(crate) fn apply(&mut self, event: Event, bound: usize, writer: &mut TransitionWriter<'_>) -> bool {
         let rule = event.rule;
         if !self.open.contains_key(&(rule, event.asset)) && self.is_full(rule, bound) {
             return self.refuse(event);
         }
-        if self.change(event, pen) {
-            self.raise_refused(rule, bound, pen);
+        if self.change(event, writer) {
+            self.raise_refused(rule, bound, writer);
         }
         true
     }
 
     /// Applies a change for which there is room. Says whether the alert is over.
-    fn change(&mut self, event: Event, pen: &mut Pen<'_>) -> bool {
+    fn change(&mut self, event: Event, writer: &mut TransitionWriter<'_>) -> bool {
         let key = (event.rule, event.asset);
         if !self.open.contains_key(&key) {
             if !matches!(event.change, Change::Pending | Change::Onset) {
                 return false;
             }
-            self.insert(key, &event, pen);
+            self.insert(key, &event, writer);
         }
         let Some(alert) = self.open.get_mut(&key) else { return false };
         let fresh = alert.time == Timestamp::MIN;
@@ -224,7 +224,7 @@ impl Alerts {
             evidence,
             ..Words::default()
         };
-        pen.write(key, &alert, transition, time, words);
+        writer.write(key, &alert, transition, time, words);
         let over = alert.state == AlertState::Normal;
         if over {
             self.remove(key);
@@ -259,22 +259,22 @@ impl Alerts {
     }
 
     /// Raises what was refused and still holds, in the order of assets, as far as there is room.
-    fn raise_refused(&mut self, rule: u32, bound: usize, pen: &mut Pen<'_>) {
+    fn raise_refused(&mut self, rule: u32, bound: usize, writer: &mut TransitionWriter<'_>) {
         while !self.is_full(rule, bound) {
             let Some(key) = self.refused.range((rule, 0)..=(rule, u32::MAX)).next().map(|(key, _)| *key)
             else {
                 return;
             };
             let Some(Refused { event, doubt }) = self.refused.remove(&key) else { return };
-            self.change(event, pen);
+            self.change(event, writer);
             if let Some(doubt) = doubt {
-                self.change(doubt, pen);
+                self.change(doubt, writer);
             }
         }
     }
 
     /// Shows the alerts again whose shelving ends by `now`.
-    pub(crate) fn unshelve(&mut self, now: Timestamp, pen: &mut Pen<'_>) {
+    pub(crate) fn unshelve(&mut self, now: Timestamp, writer: &mut TransitionWriter<'_>) {
         self.shelves.retain(|_, (_, until)| *until > now);
         if self.shelved == 0 {
             return;
@@ -284,14 +284,14 @@ impl Alerts {
                 alert.shelved_until = None;
                 self.shelved -= 1;
                 let words = Words { message: "its time on the shelf is over".to_owned(), ..Words::default() };
-                pen.write(*key, alert, Transition::Unshelved, until, words);
+                writer.write(*key, alert, Transition::Unshelved, until, words);
             }
         }
     }
 
-    /// Ends the alerts of rules that are gone or changed, or no longer watch the asset, and renumbers the others.
-    /// `old` are the rules so far, `map` gives each its new number; `watches` says whether a new rule watches an
-    /// asset, `fate` what became of an old rule, of which it is told whether it goes on.
+    /// Ends the alerts of rules that are gone or changed, or no longer watch the asset, and renumbers the
+    /// others. `old` are the rules so far, `map` gives each its new number; `watches` says whether a new
+    /// rule watches an asset, `fate` what became of an old rule, given whether it goes on.
     /// [`Self::tell_ended`] then tells.
     pub(crate) fn retain_rules(
         &mut self,
@@ -333,8 +333,8 @@ impl Alerts {
         }
     }
 
-    /// Tells of the alerts that ended with their rules, at `wall` by the wall clock.
-    pub(crate) fn tell_ended(&mut self, wall: i64, pen: &mut Pen<'_>) {
+    /// Writes the end of alerts that ended with their rules, at `wall` by the wall clock.
+    pub(crate) fn tell_ended(&mut self, wall: i64, writer: &mut TransitionWriter<'_>) {
         for Ended { rule, asset, mut alert, removed, refused, unwatched } in self.ended.drain(..) {
             alert.state = AlertState::Normal;
             let message = match (&refused, removed) {
@@ -344,7 +344,7 @@ impl Alerts {
                 (None, false) => "the rule was changed",
             };
             let time = alert.time.max(alert.acted).max(Timestamp(wall));
-            pen.write_for(
+            writer.write_for(
                 &rule,
                 asset,
                 &alert,
@@ -356,7 +356,13 @@ impl Alerts {
     }
 
     /// Ends the alerts of an asset that was retired.
-    pub(crate) fn retire(&mut self, asset: u32, event: &LifeEvent, bound: usize, pen: &mut Pen<'_>) {
+    pub(crate) fn retire(
+        &mut self,
+        asset: u32,
+        event: &LifeEvent,
+        bound: usize,
+        writer: &mut TransitionWriter<'_>,
+    ) {
         self.refused.retain(|key, _| key.1 != asset);
         self.shelves.retain(|key, _| key.1 != asset);
         let keys: Vec<Key> = self.open.keys().filter(|key| key.1 == asset).copied().collect();
@@ -372,17 +378,20 @@ impl Alerts {
                 ..Words::default()
             };
             let time = event.time.max(alert.time).max(alert.acted);
-            pen.write(key, &alert, Transition::Normal, time, words);
+            writer.write(key, &alert, Transition::Normal, time, words);
             self.remove(key);
             self.shelves.remove(&key);
-            self.raise_refused(key.0, bound, pen);
+            self.raise_refused(key.0, bound, writer);
         }
     }
 
-    fn insert(&mut self, key: Key, event: &Event, pen: &Pen<'_>) {
+    fn insert(&mut self, key: Key, event: &Event, writer: &TransitionWriter<'_>) {
         let started = Timestamp(event.started);
-        let id =
-            AlertId::derive(&pen.program.rules[key.0 as usize].head.name, pen.names.asset(key.1), started);
+        let id = AlertId::derive(
+            &writer.program.rules[key.0 as usize].head.name,
+            writer.names.asset(key.1),
+            started,
+        );
         let shelved_until = self.shelves.remove(&key).map(|(_, until)| until);
         self.shelved += usize::from(shelved_until.is_some());
         let alert = Alert {

@@ -107,9 +107,8 @@ impl Shard {
     }
 
     /// Drops the instances of rules and the derived signals that are gone or changed and renumbers the
-    /// others: `rules` and `derived` give each old number its new one, `watches` says whether a new rule watches
-    /// an asset. [`Shard::instantiate`] then makes the
-    /// new ones and lines all of them up.
+    /// others: `rules` and `derived` give each old number its new one, `watches` says whether a new rule
+    /// watches an asset. [`Shard::instantiate`] then makes the new ones and lines all of them up.
     pub(crate) fn retain(
         &mut self,
         rules: &[Option<u32>],

@@ -8,7 +8,7 @@ use forewarn_types::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::{Alerts, Fate, Pen};
+use crate::alerts::{Alerts, Fate, TransitionWriter};
 use crate::build::index_u32;
 use crate::dictionary::{Dictionary, Place};
 use crate::event::Event;
@@ -101,13 +101,13 @@ impl Engine {
                     shard.tick(&self.program, &self.names, &self.running);
                 }
                 self.settle(offset, actions);
-                let mut pen = Pen {
+                let mut writer = TransitionWriter {
                     program: &self.program,
                     names: &self.names,
                     cause: offset,
                     transitions: &mut actions.transitions,
                 };
-                self.alerts.unshelve(*now, &mut pen);
+                self.alerts.unshelve(*now, &mut writer);
             }
             Record::Series(defs) => self.series(defs, actions),
             Record::Definitions(definitions) => self.definitions(offset, definitions, actions),
@@ -122,8 +122,8 @@ impl Engine {
         }
     }
 
-    /// A snapshot of an earlier version does not say for how long the server has run: as long as readings arrived,
-    /// by the clock.
+    /// A snapshot of an earlier version does not say for how long the server has run: as long as readings
+    /// arrived, by the clock.
     pub(crate) fn begin_running(&mut self) {
         let slots = self.shards.iter().flat_map(|shard| &shard.slots);
         if self.running.is_unset()
@@ -200,7 +200,7 @@ impl Engine {
         }
         self.events.sort_by_key(Event::key);
         let mut refused: BTreeMap<u32, usize> = BTreeMap::new();
-        let mut pen = Pen {
+        let mut writer = TransitionWriter {
             program: &self.program,
             names: &self.names,
             cause: offset,
@@ -208,7 +208,7 @@ impl Engine {
         };
         for event in self.events.drain(..) {
             let rule = event.rule;
-            if !self.alerts.apply(event, self.options.max_alerts_per_rule, &mut pen) {
+            if !self.alerts.apply(event, self.options.max_alerts_per_rule, &mut writer) {
                 *refused.entry(rule).or_default() += 1;
             }
         }
@@ -280,9 +280,9 @@ impl Engine {
         self.program.refused.iter().map(ToString::to_string).collect()
     }
 
-    /// Carries state over from the `old` definitions to those in force. A rule that watches the same signals in
-    /// the same way keeps its state and its alerts on the assets that it goes on to watch, a derived signal
-    /// that is computed alike its value; other alerts end, which the next step tells.
+    /// Carries state over from the `old` definitions to those in force. A rule that watches the same
+    /// signals in the same way keeps its state and its alerts on the assets that it goes on to watch, a
+    /// derived signal that is computed alike its value; other alerts end, which the next step tells.
     pub(crate) fn carry_over(&mut self, old: &Outline) {
         let new = self.program.outline();
         let numbers: BTreeMap<&str, u32> =
@@ -335,8 +335,8 @@ impl Engine {
         }
     }
 
-    /// A machine was retired, which ends its alerts on record and keeps rules from it, or is in service again:
-    /// installed, repaired, or not retired after all.
+    /// A machine was retired, which ends its alerts on record and keeps rules from it, or is in service
+    /// again: installed, repaired, or not retired after all.
     fn life_event(&mut self, offset: Offset, event: &LifeEvent, actions: &mut Actions) {
         let Some(id) = self.names.asset_number(&event.asset) else { return };
         let count = self.shards.len();
@@ -350,40 +350,38 @@ impl Engine {
             LifeEventKind::Failed | LifeEventKind::Withdrawn if undone => None,
             LifeEventKind::Failed | LifeEventKind::Withdrawn => before,
         };
-        if now.is_some() != before.is_some() {
-            self.shards[shard].set_retired(place, now);
-        }
+        self.shards[shard].set_retired(place, now);
         if now.is_some() && before.is_none() {
-            let mut pen = Pen {
+            let mut writer = TransitionWriter {
                 program: &self.program,
                 names: &self.names,
                 cause: offset,
                 transitions: &mut actions.transitions,
             };
-            self.alerts.retire(id, event, self.options.max_alerts_per_rule, &mut pen);
+            self.alerts.retire(id, event, self.options.max_alerts_per_rule, &mut writer);
         }
     }
 
-    /// Tells of the alerts that ended with their rules: at once when the definitions change, with the next
-    /// record after a restore.
+    /// Writes the end of alerts that ended with their rules: at once when the definitions change, with
+    /// the next record after a restore.
     fn tell_ended(&mut self, offset: Offset, actions: &mut Actions) {
-        let mut pen = Pen {
+        let mut writer = TransitionWriter {
             program: &self.program,
             names: &self.names,
             cause: offset,
             transitions: &mut actions.transitions,
         };
-        self.alerts.tell_ended(self.running.wall(), &mut pen);
+        self.alerts.tell_ended(self.running.wall(), &mut writer);
     }
 
     fn command(&mut self, offset: Offset, command: &OperatorCommand, actions: &mut Actions) {
-        let mut pen = Pen {
+        let mut writer = TransitionWriter {
             program: &self.program,
             names: &self.names,
             cause: offset,
             transitions: &mut actions.transitions,
         };
-        if let Err(problem) = self.alerts.command(command, self.options.max_alerts_per_rule, &mut pen) {
+        if let Err(problem) = self.alerts.command(command, self.options.max_alerts_per_rule, &mut writer) {
             actions.problems.push(problem);
         }
     }

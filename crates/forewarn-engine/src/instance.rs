@@ -39,8 +39,8 @@ impl Instance {
     }
 
     /// Lets time without a reading pass: an expression rule's holds elapse and its inputs go stale, a
-    /// detector's open alert falls into doubt. `passed` says how much, by the clock of what the rule watches and
-    /// the usual gap between its readings.
+    /// detector's open alert falls into doubt. `passed` says how much, by the clock of what the rule
+    /// watches and the usual gap between its readings.
     pub(crate) fn advance(
         &mut self,
         scene: &Scene<'_>,

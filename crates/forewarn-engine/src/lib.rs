@@ -5,8 +5,8 @@
 //! log gives the same alerts, bit for bit, live, after a crash, in a backtest and in a test.
 //!
 //! A [sample](samples) runs through a [shard](shard), where [nodes](node) compute signals from others and
-//! rules find how their conditions change; the [life cycle](alerts) makes transitions of that and of operators'
-//! commands. [`detect`] judges single series.
+//! rules find how their conditions change; the [life cycle](alerts) makes transitions of that and of
+//! operators' commands. [`detect`] judges single series.
 
 mod alerts;
 mod build;

@@ -38,8 +38,8 @@ pub(crate) fn when(change: Change, source: &str, values: &[(&str, f64, String)])
     message
 }
 
-/// The message of a detector's change that is no onset. `before` is the level that was usual before the episode,
-/// and the value it began with.
+/// The message of a detector's change that is no onset. `before` is the level that was usual before the
+/// episode, and the value it began with.
 pub(crate) fn detector(
     change: Change,
     signal: &str,

@@ -45,7 +45,8 @@ impl Missing {
         must
     }
 
-    /// The series has spoken, and may be silent until `deadline`. Says whether that must be put into the queue.
+    /// The series has spoken, and may be silent until `deadline`. Says whether that must be put into the
+    /// queue.
     pub(crate) fn spoke(
         &mut self,
         scene: &Scene<'_>,

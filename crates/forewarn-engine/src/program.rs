@@ -42,8 +42,8 @@ pub(crate) struct RuleHead {
     /// Fingerprint of the assets, of the condition and of the derived signals it rests on: when it changes,
     /// what is open is judged anew.
     pub(crate) version: String,
-    /// Fingerprint of the kind of condition, of its signals and of the derived ones among them: when it changes
-    /// the rule starts afresh. Snapshots before version 4 have none.
+    /// Fingerprint of the kind of condition, of its signals and of the derived ones among them: when it
+    /// changes the rule starts afresh. Snapshots before version 4 have none.
     #[serde(default)]
     pub(crate) shape: String,
 }
@@ -65,7 +65,8 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    /// Adds the shapes that a snapshot before version 4 does not hold, of rules that are the same in `present`.
+    /// Adds the shapes that a snapshot before version 4 does not hold, of rules that are the same in
+    /// `present`.
     pub(crate) fn complete(&mut self, present: &Self) {
         for rule in self.rules.iter_mut().filter(|rule| rule.shape.is_empty()) {
             let same = present.rules.iter().find(|one| one.continues(rule));

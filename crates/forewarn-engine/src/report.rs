@@ -66,8 +66,8 @@ impl Engine {
             && pairs.all(|(rule, told)| rule.head.name == told.name && rule.head.version == told.version)
     }
 
-    /// How all rules, or `rule` alone, stand on the assets whose names come after `after`; looks at no more than
-    /// `most` assets.
+    /// How all rules, or `rule` alone, stand on the assets whose names come after `after`; looks at no
+    /// more than `most` assets.
     #[must_use]
     pub fn rules_report(&self, rule: Option<usize>, after: Option<&str>, most: usize) -> RulesReport {
         let mut report = RulesReport::default();

@@ -1,7 +1,8 @@
 //! The time for which the server has run, told from the wall clock's readings in the log.
 //!
-//! Silence is counted in it, and so is what ticks add to event time: the server's absence is nobody's silence,
-//! and no step of its clock is time. It begins as the wall clock shows, and is behind it by what was lost.
+//! Silence is counted in it, and so is what ticks add to event time: the server's absence is nobody's
+//! silence, and no step of its clock is time. It begins as the wall clock shows, and is behind it by what
+//! was lost.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +12,11 @@ use crate::slot::NO_TIME;
 const LIVE_TICK_US: i64 = 5_000_000;
 /// So many ticks of that kind in a row are a server's.
 const LIVE_TICKS: u8 = 10;
-/// Between two ticks of a server readings arrive at most this long after the first of them, µs. More is a step
-/// of its clock, or the server stood still.
+/// Between two ticks of a server readings arrive at most this long after the first of them, µs. More is a
+/// step of its clock, or the server stood still.
 const LIVE_ARRIVAL_US: i64 = 10_000_000;
-/// Readings and ticks read the clock side by side, so that the log may have them in another order. A step back by
-/// less than this is passed over, µs: running time stands still until the clock has caught up.
+/// Readings and ticks read the clock side by side, so that the log may have them in another order. A step
+/// back by less than this is passed over, µs: running time stands still until the clock has caught up.
 const DISORDER_US: i64 = 60_000_000;
 
 /// The time for which the server has run.

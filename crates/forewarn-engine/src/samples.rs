@@ -4,8 +4,8 @@
 //! record is cut, for each asset, wherever no sample of it spans the cut. The pieces follow one another as
 //! they arrived; within a piece, where samples are mixed with one another, they follow in order of time. So
 //! the order does not depend on how values stand within a sample, nor on how whole samples are cut into
-//! records, and the readings of a series stay in order: those that are not late arrive in order of time, and a
-//! late one follows on the newest of its series so far.
+//! records, and the readings of a series stay in order: those that are not late arrive in order of time,
+//! and a late one follows on the newest of its series so far.
 
 #[cfg(test)]
 mod tests;

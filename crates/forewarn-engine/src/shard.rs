@@ -359,8 +359,8 @@ impl Shard {
     }
 
     /// Stores a reading that is not late and yet far older than the newest of its series: the server's clock
-    /// was set back, by which that one had got its time. What is ahead of the present arrival is taken to be of
-    /// now; holds go on where they stood.
+    /// was set back, by which that one had got its time. What is ahead of the present arrival is taken to
+    /// be of now; holds go on where they stood.
     #[cold]
     fn set_back(&mut self, asset: u32, row: &Row, moment: Moment) {
         let Self { slots, assets, instances, index, .. } = self;
@@ -472,8 +472,8 @@ impl Shard {
         dues.min().unwrap_or(NEVER)
     }
 
-    /// Judges open alerts of the `changed` rules by the last values, as the definitions are other ones now; and
-    /// what is not open, as if a reading had come.
+    /// Judges open alerts of the `changed` rules by the last values, as the definitions are other ones
+    /// now; and what is not open, as if a reading had come.
     pub(crate) fn judge_anew(
         &mut self,
         program: &Program,

@@ -10,9 +10,9 @@ pub(crate) const NO_TIME: i64 = i64::MIN;
 /// The end of time.
 pub(crate) const NEVER: i64 = i64::MAX;
 
-/// How far event time has come, and when that was heard, in [running time](crate::running). Each signal has a clock of its own, and what rests
-/// on several signals follows the latest of theirs: across series nothing is promised, so a signal that runs
-/// ahead must not move time for rules that do not watch it.
+/// How far event time has come, and when that was heard, in [running time](crate::running). Each signal
+/// has a clock of its own, and what rests on several signals follows the latest of theirs: across series
+/// nothing is promised, so a signal that runs ahead must not move time for rules that do not watch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Clock {
     /// Event time of the newest reading, usable or not; [`NO_TIME`] before the first.
@@ -98,8 +98,8 @@ impl Slot {
         self.known && at <= self.expiry(tolerance_us)
     }
 
-    /// Event time after which the value is too old to be used. Without a tolerance a slow series is given time for
-    /// three readings, and a computed value is as good as what it is computed from.
+    /// Event time after which the value is too old to be used. Without a tolerance a slow series is given
+    /// time for three readings, and a computed value is as good as what it is computed from.
     #[inline]
     pub(crate) fn expiry(&self, tolerance_us: Option<i64>) -> i64 {
         match tolerance_us {
@@ -137,8 +137,8 @@ impl Slot {
         self.expiry(None)
     }
 
-    /// The usual gap between readings, µs of event time; 0 before the third. The shorter of two gaps counts, so
-    /// that one outage does not make a fast series a slow one.
+    /// The usual gap between readings, µs of event time; 0 before the third. The shorter of two gaps
+    /// counts, so that one outage does not make a fast series a slow one.
     pub(crate) fn rhythm(&self) -> i64 {
         self.gaps[0].min(self.gaps[1])
     }

@@ -64,8 +64,9 @@ pub(crate) struct Passed {
 }
 
 impl Passed {
-    /// What passed from `clock` up to a reading at `time`. Of time that the server lost meanwhile, so much does
-    /// not count as there was silence in: a series that goes on in its `rhythm` has lost nothing.
+    /// What passed from `clock` up to a reading at `time`. Of time that the server lost meanwhile, so
+    /// much does not count as there was silence in: a series that goes on in its `rhythm` has lost
+    /// nothing.
     pub(crate) fn up_to(time: i64, clock: Clock, rhythm: i64, lost: i64) -> Self {
         let to = clock.newest.max(time);
         let silence = to.saturating_sub(clock.newest).saturating_sub(rhythm);
@@ -130,8 +131,8 @@ impl WhenState {
         }
     }
 
-    /// Judges by the last values at `at`, as the rule is another one now. What is open and no longer holds ends
-    /// at once.
+    /// Judges by the last values at `at`, as the rule is another one now. What is open and no longer
+    /// holds ends at once.
     pub(crate) fn judge_anew(
         &mut self,
         rule: &WhenRule,

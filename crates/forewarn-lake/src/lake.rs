@@ -177,9 +177,9 @@ impl Lake {
         self.writer.append_rows(table, rows, app_id, version).await
     }
 
-    /// Begins the rows of one data interval of a job in the table `table` that come in parts, and take the place
-    /// of those of an earlier run in one commit, as by [`Self::replace_interval`]. The table is created with
-    /// `columns` on first use.
+    /// Begins the rows of one data interval of a job in the table `table` that come in parts, and take
+    /// the place of those of an earlier run in one commit, as by [`Self::replace_interval`]. The table is
+    /// created with `columns` on first use.
     ///
     /// # Errors
     /// [`LakeError::Schema`] if the columns are not those of the table, [`LakeError::Query`] if jobs cannot

@@ -1,8 +1,9 @@
 //! What is written to the tables, by the branch and by jobs, and shown to readers in the same step.
 //!
 //! [`writer`] commits files and moves the border between files and tail along. [`branch`] carries the log
-//! into the lake, [`by_day`] makes files of its readings, [`append`] takes the rows of jobs, [`in_parts`] those
-//! of jobs that give very many, [`others`] what other programs have committed. [`feed`] knows which log feeds the lake, and [`marker`] keeps a note of it.
+//! into the lake, [`by_day`] makes files of its readings, [`append`] takes the rows of jobs, [`in_parts`]
+//! those of jobs that give very many, [`others`] what other programs have committed. [`feed`] knows which
+//! log feeds the lake, and [`marker`] keeps a note of it.
 
 mod append;
 mod branch;

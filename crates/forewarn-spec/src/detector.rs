@@ -334,7 +334,8 @@ pub(crate) struct RawRate {
     /// The time in which `above` is counted.
     #[schemars(extend("default" = "1s"))]
     per: Option<Text<PositiveDuration>>,
-    /// Whether the value counts up: where it is lower than before, the counter was reset and has counted from 0.
+    /// Whether the value counts up: where it is lower than before, the counter was reset and has counted
+    /// from 0.
     #[schemars(extend("default" = false))]
     counter: Option<bool>,
 }

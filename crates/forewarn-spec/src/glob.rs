@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-/// Globs over asset paths: `**` stands for any number of levels (also none), `*` and `?` for characters within a
-/// level. What one of them selects is selected, unless one of those to leave out selects it, too.
+/// Globs over asset paths: `**` stands for any number of levels (also none), `*` and `?` for characters
+/// within a level. What one of them selects is selected, unless one of those to leave out selects it,
+/// too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssetGlob {
     /// All of them, those to leave out with a `!` before them.

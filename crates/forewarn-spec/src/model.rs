@@ -218,7 +218,8 @@ pub struct FrameJob {
     pub catch_up: CatchUp,
     /// How long after its end an interval is run, µs.
     pub delay_us: i64,
-    /// How long after its end an interval is run again when readings of it have come late, µs; 0 if it is not.
+    /// How long after its end an interval is run again when readings of it have come late, µs; 0 if it is
+    /// not.
     pub recompute_us: i64,
 }
 

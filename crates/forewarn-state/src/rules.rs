@@ -42,7 +42,7 @@ pub struct RuleSummary {
     pub notes: Vec<String>,
 }
 
-/// Which assets of a rule to tell of.
+/// Which assets of a rule to report.
 #[derive(Debug, Clone, Default)]
 pub struct RulePageAsk {
     /// Those in this state, or all.

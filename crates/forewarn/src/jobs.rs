@@ -1,5 +1,5 @@
-//! The jobs that the definitions call for: queries and frames, and the training and predicting of models behind the
-//! scheduler's idea of work.
+//! The jobs that the definitions call for: queries and frames, and the training and predicting of models
+//! behind the scheduler's idea of work.
 
 mod maintenance;
 

@@ -180,7 +180,7 @@ async fn act(
     }
 }
 
-/// That the alert was acknowledged by somebody else, with who and when; `None` if it was not.
+/// The problem that another operator has acknowledged the alert, with who and when; `None` if none has.
 fn by_whom(api: &ApiState, command: &OperatorCommand) -> Option<Problem> {
     let state = api.state.read();
     let steps = &state.alerts().get(command.alert)?.steps;

@@ -31,8 +31,8 @@ pub(crate) struct WriteResult {
     pub duplicate: u64,
     /// Of the accepted: those not newer than the newest of their series.
     pub late: u64,
-    /// Of the accepted: those further ahead of the server's clock than `limits.max_ahead`. They are stored with
-    /// their time and judged as if they had the time of their arrival.
+    /// Of the accepted: those further ahead of the server's clock than `limits.max_ahead`. They are
+    /// stored with their time and judged as if they had the time of their arrival.
     pub ahead: u64,
     /// The refused lines, the first hundred of them.
     #[schema(value_type = Vec<RejectedLine>)]

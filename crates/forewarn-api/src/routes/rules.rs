@@ -52,8 +52,8 @@ pub(crate) struct RuleView {
     matches: usize,
     /// On how many of them it is in which state.
     states: RuleCounts,
-    /// What is to be known beside that: that it matches no asset, which of its signals was never heard, or that
-    /// its durations do not go with the pace of a series.
+    /// What is to be known beside that: that it matches no asset, which of its signals was never heard,
+    /// or that its durations do not go with the pace of a series.
     notes: Vec<String>,
 }
 
@@ -121,7 +121,7 @@ pub(crate) struct RuleDetail {
     next: Option<String>,
 }
 
-/// Which assets of a rule to tell of.
+/// Which assets of a rule to report.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use forewarn_types::{AlertId, AlertState, CommandAction, Evidence, OperatorCommand, Timestamp, Transition};
 
-use super::{Alert, Alerts, Pen, Words};
+use super::{Alert, Alerts, TransitionWriter, Words};
 
 /// Most alerts that may be shelved at once, those that are over included.
 const MAX_SHELVED: usize = 10_000;
@@ -19,7 +19,7 @@ impl Alerts {
         &mut self,
         command: &OperatorCommand,
         bound: usize,
-        pen: &mut Pen<'_>,
+        writer: &mut TransitionWriter<'_>,
     ) -> Result<(), String> {
         let OperatorCommand { alert: id, action, actor, .. } = command;
         let no_effect = |why: &dyn std::fmt::Display| {
@@ -38,7 +38,7 @@ impl Alerts {
         let had_returned = alert.state == AlertState::Returned;
         let transition = match alert.carry_out(action, command.time, shelf_is_full) {
             Ok(transition) => transition,
-            // Somebody else was faster: what this one has to say is kept all the same.
+            // Another operator was faster: the comment of this one is kept all the same.
             Err(_)
                 if *action == CommandAction::Acknowledge
                     && alert.state == AlertState::Acknowledged
@@ -55,7 +55,7 @@ impl Alerts {
         }
         alert.acted = alert.acted.max(command.time);
         let alert = alert.clone();
-        pen.write(key, &alert, transition, command.time, words(command, transition, &alert));
+        writer.write(key, &alert, transition, command.time, words(command, transition, &alert));
         if transition == Transition::Acknowledged && had_returned {
             let over = Alert { state: AlertState::Normal, ..alert };
             let words = Words {
@@ -63,9 +63,9 @@ impl Alerts {
                 actor: Some(actor.clone()),
                 ..Words::default()
             };
-            pen.write(key, &over, Transition::Normal, command.time, words);
+            writer.write(key, &over, Transition::Normal, command.time, words);
             self.remove(key);
-            self.raise_refused(key.0, bound, pen);
+            self.raise_refused(key.0, bound, writer);
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ const MOST_GAPS: i64 = 10;
 const CLIP_GAPS: i64 = 3;
 /// … and moves it by this part of the difference.
 const PART: i64 = 8;
-/// A reading in order that is older than the last by more than this, µs, came after the server's clock was set back.
+/// A reading in order that is older than the last by more than this, µs, came after the server's clock
+/// was set back.
 const SET_BACK_US: i64 = 60_000_000;
 
 /// The usual gap, µs; 0 before the second reading.
@@ -42,8 +43,8 @@ impl UsualGap {
         }
     }
 
-    /// The time that a reading at `time_us` stands for, µs, if the last one was at `last_us`; `None` if it is not
-    /// newer, and is not to be learnt.
+    /// The time that a reading at `time_us` stands for, µs, if the last one was at `last_us`; `None` if
+    /// it is not newer, and is not to be learnt.
     #[must_use]
     pub fn stands_for(self, last_us: i64, time_us: i64) -> Option<i64> {
         let gap_us = time_us.saturating_sub(last_us);

@@ -38,8 +38,8 @@ const BASE_S: f64 = 300.0;
 /// Readings after an onset in which only an escalation is an onset, and without a score of 1 after which the
 /// episode is over.
 const QUIET_READINGS: u32 = 100;
-/// The envelope of a series that was constant takes in this part of its first move: a single one does not become
-/// usual.
+/// The envelope of a series that was constant takes in this part of its first move: a single one does not
+/// become usual.
 const CONSTANT_STEP: f64 = 0.02;
 /// An escalation: the score reaches this multiple of the episode's highest.
 const ESCALATION: f64 = 2.0;
@@ -97,8 +97,8 @@ struct Envelope {
 }
 
 impl Envelope {
-    /// How far `x` lies outside, in widths. Of what was constant so far a move is held against the width that the
-    /// move will give it.
+    /// How far `x` lies outside, in widths. Of what was constant so far a move is held against the width
+    /// that the move will give it.
     fn exceed(&self, x: f64) -> f64 {
         let width = self.high - self.low;
         let outside = (x - self.high).max(self.low - x);

@@ -1,8 +1,8 @@
 //! The running mean and deviation of a series, which the classical detectors hold a reading against.
 //!
 //! With d = x − mean: mean += a·d, variance = (1 − a)·(variance + a·d²). The rate a is 2 / (N + 1) for a
-//! memory of N readings, 1 − exp(−dt / T) for one of the duration T, where dt is at most ten usual gaps, and never below 1/n for the n-th
-//! reading.
+//! memory of N readings, 1 − exp(−dt / T) for one of the duration T, where dt is at most ten usual gaps,
+//! and never below 1/n for the n-th reading.
 
 use forewarn_spec::Baseline;
 use serde::{Deserialize, Serialize};

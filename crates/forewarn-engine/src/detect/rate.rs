@@ -112,9 +112,9 @@ impl Judge for RateOfChange {
 }
 
 impl RateOfChange {
-    /// The rate of change per second that a reading `x` makes `gap_us` after the last. Over less than a usual gap
-    /// it is not measured: a step of the last digit would be a steep climb. A counter that is lower than before
-    /// was reset, and has counted from 0 since.
+    /// The rate of change per second that a reading `x` makes `gap_us` after the last. Over less than a
+    /// usual gap it is not measured: a step of the last digit would be a steep climb. A counter that is
+    /// lower than before was reset, and has counted from 0 since.
     fn rate(&self, params: &RateParams, gap_us: i64, x: f64) -> f64 {
         let gap_us = gap_us.max(self.gap.us());
         let change = if params.counter && x < self.last { x.max(0.0) } else { x - self.last };

@@ -3,8 +3,9 @@
 //!
 //! With d = x − median: score = |d| / (limit · 1.4826 · mad); then mad += a·(|d| − mad), median +=
 //! 2.5·a·mad·sign(d). The rate a is 2 / (N + 1) for a memory of N readings, 1 − exp(−dt / T) for one of the
-//! duration T, where dt is at most ten usual gaps, and never below 1/n for the n-th reading. While the score is 1 or more, |d| enters as at most
-//! 4 · 1.4826 · mad: an outlier teaches little, a lasting shift is learnt in time.
+//! duration T, where dt is at most ten usual gaps, and never below 1/n for the n-th reading. While the
+//! score is 1 or more, |d| enters as at most 4 · 1.4826 · mad: an outlier teaches little, a lasting shift
+//! is learnt in time.
 
 use forewarn_spec::{Baseline, RobustZParams};
 use serde::{Deserialize, Serialize};

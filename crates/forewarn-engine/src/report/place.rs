@@ -27,8 +27,8 @@ impl Place<'_> {
         self.shard.index.get(&(self.asset, signal)).map(|slot| &self.shard.slots[*slot as usize])
     }
 
-    /// Those of `signals` that cannot be used at event time `at`, each once. Of a computed one it is what it is
-    /// computed from that is told.
+    /// Those of `signals` that cannot be used at event time `at`, each once. Of a computed one it is what
+    /// it is computed from that is told.
     pub(super) fn waits(&self, signals: &[SignalName], at: i64, tolerance_us: Option<i64>) -> Vec<Wait> {
         let mut waits = Vec::new();
         for signal in signals {

@@ -53,8 +53,8 @@ fn samples_that_are_mixed_are_put_together_and_follow_in_order_of_time() {
 }
 
 proptest! {
-    /// Whatever stands in a record: samples are whole, their numbers rise for each asset, and a series' readings
-    /// that arrived in order of time are judged in it.
+    /// Whatever stands in a record: samples are whole, their numbers rise for each asset, and a series'
+    /// readings that arrived in order of time are judged in it.
     #[test]
     fn samples_are_whole_and_series_in_order(steps in prop::collection::vec((0..6u32, 0..3i64), 0..40)) {
         let mut newest = [0i64; 6];

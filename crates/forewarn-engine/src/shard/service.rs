@@ -1,5 +1,5 @@
-//! What begins or ends without a reading: silence that is counted from the start, and assets that are taken out
-//! of service or back in.
+//! What begins or ends without a reading: silence that is counted from the start, and assets that are
+//! taken out of service or back in.
 
 use std::cmp::Reverse;
 
@@ -37,11 +37,14 @@ impl Shard {
         self.assets[asset as usize].retired_by
     }
 
-    /// Takes an asset out of service by a record, or back in. Its rules start afresh; what detectors learnt
-    /// stays.
+    /// Notes by which record an asset is out of service, if it is. Where that takes it out of service or
+    /// back in, its rules start afresh; what detectors learnt stays.
     pub(crate) fn set_retired(&mut self, asset: u32, by: Option<Offset>) {
         let state = &mut self.assets[asset as usize];
-        state.retired_by = by;
+        let before = std::mem::replace(&mut state.retired_by, by);
+        if before.is_some() == by.is_some() {
+            return;
+        }
         for index in &state.instances {
             match &mut self.instances[*index as usize].state {
                 State::When(_, when) => *when = WhenState::new(),

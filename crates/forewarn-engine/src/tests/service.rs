@@ -71,7 +71,13 @@ fn a_retirement_that_is_taken_back_puts_the_asset_into_service_and_other_events_
     rig.life("p", LifeEventKind::Failed, 10);
     rig.life_instead("p", LifeEventKind::Withdrawn, 10, Some(Offset(retired.0 + 1)));
     assert_eq!(rig.tick(300), [], "it is retired still");
+    // A retirement with another date takes the place of the first one: it is what can be taken back now.
+    let again = Offset(rig.offset);
+    rig.life_instead("p", LifeEventKind::Retired, 25, Some(retired));
     rig.life_instead("p", LifeEventKind::Withdrawn, 20, Some(retired));
+    assert_eq!(rig.read("p", "x", 299, 99.0), [], "it is retired still");
+    assert_eq!(rig.tick(300), []);
+    rig.life_instead("p", LifeEventKind::Withdrawn, 25, Some(again));
     rig.read("p", "x", 301, 99.0);
     assert_eq!(brief(&rig.read("p", "x", 312, 99.0)), [(T::Raised, Unacknowledged, 311)]);
     // What happens to a machine in service changes nothing of an open alert.

@@ -1,5 +1,5 @@
-//! Rows of one data interval of a job that come in parts, as there may be more of them than fit in memory, and
-//! that take the place of those of an earlier run in one commit.
+//! Rows of one data interval of a job that come in parts, as there may be more of them than fit in
+//! memory, and that take the place of those of an earlier run in one commit.
 
 use std::sync::Arc;
 
@@ -96,8 +96,8 @@ impl RowsInParts {
         self.rows
     }
 
-    /// Puts all rows in the place of those that an earlier run has written for the interval, in one commit, and
-    /// says how many there are.
+    /// Puts all rows in the place of those that an earlier run has written for the interval, in one
+    /// commit, and says how many there are.
     ///
     /// # Errors
     /// [`LakeError::Query`] if the table has rows of another interval of the job that overlaps this one,

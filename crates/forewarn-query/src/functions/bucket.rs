@@ -1,5 +1,5 @@
-//! `time_bucket(width, time[, zone])`: the start of the bucket that a time lies in, by UTC or by the clock of a
-//! zone; and the starts of all buckets of a stretch of time.
+//! `time_bucket(width, time[, zone])`: the start of the bucket that a time lies in, by UTC or by the
+//! clock of a zone; and the starts of all buckets of a stretch of time.
 
 use std::sync::Arc;
 
@@ -229,8 +229,8 @@ impl ScalarUDFImpl for BucketStarts {
 
 /// The starts of the buckets from that of `low` to that of `last`.
 fn starts(width: Width, zone: Zone, low: i64, last: i64) -> impl Iterator<Item = i64> {
-    // No step is longer than the shortest bucket of its width, so that no bucket is left out; a step that ends
-    // in the same bucket is followed by another.
+    // No step is longer than the shortest bucket of its width, so that no bucket is left out; a step that
+    // ends in the same bucket is followed by another.
     let step = match width {
         Width::Micros(us) => us.min(DAY_US),
         Width::Months(_) => DAY_US,

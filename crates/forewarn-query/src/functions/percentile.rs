@@ -138,8 +138,8 @@ fn is_wanted(values: &Float64Array, condition: Option<&BooleanArray>, row: usize
     values.is_valid(row) && condition.is_none_or(|condition| condition.is_valid(row) && condition.value(row))
 }
 
-/// The value at `share` of `values` in their order: between two of them as the share lies between their places
-/// (SQL:2016, part 2, 10.9, `PERCENTILE_CONT`). Nothing if there are none.
+/// The value at `share` of `values` in their order: between two of them as the share lies between their
+/// places (SQL:2016, part 2, 10.9, `PERCENTILE_CONT`). Nothing if there are none.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among the values")]
 pub(super) fn between(values: &mut [f64], share: f64) -> Option<f64> {
     let place = share * values.len().checked_sub(1)? as f64;

@@ -32,8 +32,8 @@ fn width_of(unit: &str) -> Option<Width> {
     })
 }
 
-/// DataFusion's `date_trunc`, behind a short way for points in time: DataFusion takes each of them apart by the
-/// calendar, and looks up the zone, which is UTC, twice.
+/// DataFusion's `date_trunc`, behind a short way for points in time: DataFusion takes each of them apart
+/// by the calendar, and looks up the zone, which is UTC, twice.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct UtcTrunc {
     inner: Arc<ScalarUDF>,

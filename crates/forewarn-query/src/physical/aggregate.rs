@@ -3,8 +3,8 @@
 //! DataFusion computes an aggregate in two halves: each thread makes states of groups from its part of the
 //! rows, and the second half merges the states of a group. The first half looks each row's group up in a hash
 //! table, which is most of the work where the key is a text or two. [`RunsExec`] takes its place: it looks up
-//! only the first row of each run ([`super::runs`]). It also holds a bounded number of groups, and passes their
-//! states on when there are more; the second half merges states of a group wherever they come from.
+//! only the first row of each run ([`super::runs`]). It also holds a bounded number of groups, and passes
+//! their states on when there are more; the second half merges states of a group wherever they come from.
 //!
 //! Where rows do not come in runs, each row is a run of its own, and the work is about that of DataFusion.
 
@@ -264,7 +264,8 @@ impl Groups {
             let filter: Option<&BooleanArray> = filter.as_ref().map(AsArray::as_boolean);
             function.accumulator.update_batch(&arguments, &self.of_rows, filter, total)?;
         }
-        // A pool that is used up is a reason to pass on what there is, not to fail: the second half may spill.
+        // A pool that is used up is a reason to pass on what there is, not to fail: the second half may
+        // spill.
         let out_of_memory = self.memory.try_resize(self.size()).is_err();
         Ok(out_of_memory || self.values.len() >= MAX_GROUPS)
     }

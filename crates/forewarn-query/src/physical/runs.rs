@@ -1,8 +1,8 @@
 //! Where the key of a group changes from one row to the next.
 //!
-//! Rows of a file are sorted by asset, signal and time, so that rows of one group mostly stand together: a run.
-//! Finding the ends of runs takes one comparison of neighbours a row and column, which is much less than
-//! hashing each row.
+//! Rows of a file are sorted by asset, signal and time, so that rows of one group mostly stand together:
+//! a run. Finding the ends of runs takes one comparison of neighbours a row and column, which is much
+//! less than hashing each row.
 
 use arrow::array::{
     Array as _, ArrayRef, ArrowNativeTypeOp as _, AsArray as _, PrimitiveArray, StringViewArray,

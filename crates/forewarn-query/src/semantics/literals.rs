@@ -54,8 +54,8 @@ impl Spelling<'_> {
         matches!(expr.get_type(self.schema), Ok(DataType::Timestamp(..)))
     }
 
-    /// Spells `other` if `expr` is a time. 0 and 1 beside a truth value become one. An interval beside a duration becomes one, as DataFusion compares
-    /// intervals by their months, days and hours apart.
+    /// Spells `other` if `expr` is a time. 0 and 1 beside a truth value become one. An interval beside a
+    /// duration becomes one, as DataFusion compares intervals by their months, days and hours apart.
     fn beside(&self, expr: &Expr, other: &mut Expr) -> Result<bool> {
         if matches!(expr.get_type(self.schema), Ok(DataType::Duration(_)))
             && let Expr::Literal(ScalarValue::IntervalMonthDayNano(Some(interval)), _) = other

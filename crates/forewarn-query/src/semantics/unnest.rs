@@ -1,9 +1,9 @@
 //! `unnest` makes several rows of one, so that what was one row for each key no longer is.
 //!
 //! DataFusion notes that a key decides the other columns of a row, for example behind `GROUP BY`, and leaves
-//! out what it takes for needless: the second key of `ORDER BY asset, part`. It keeps the note for the rows that
-//! come out of `unnest`, where it is wrong: they came in no order, and groups were merged. So the note is taken
-//! away there, again after each rule of the optimiser, as many make a step anew.
+//! out what it takes for needless: the second key of `ORDER BY asset, part`. It keeps the note for the
+//! rows that come out of `unnest`, where it is wrong: they came in no order, and groups were merged. So
+//! the note is taken away there, again after each rule of the optimiser, as many make a step anew.
 
 use std::sync::Arc;
 

@@ -54,8 +54,8 @@ pub(super) fn expression<K: Expression>(
     }
 }
 
-/// The first two names in `text` with nothing but a minus between them, outside of backticks: a name of many a
-/// plant looks like that.
+/// The first two names in `text` with nothing but a minus between them, outside of backticks: a name of
+/// many a plant looks like that.
 fn name_with_minus(text: &str) -> Option<&str> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
     let bare = text.split('`').step_by(2);

@@ -37,7 +37,8 @@ pub(super) struct RawJob {
     /// How long after its end an interval is run, so that readings which come a little late are in it.
     #[schemars(extend("default" = "0s"))]
     delay: Option<Text<Duration>>,
-    /// How long after its end an interval is run again when readings of it have come late. Left out, it is not.
+    /// How long after its end an interval is run again when readings of it have come late. Left out, it
+    /// is not.
     recompute: Option<Text<PositiveDuration>>,
 }
 

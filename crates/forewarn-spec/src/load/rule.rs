@@ -69,8 +69,9 @@ struct RawMissing {
     signal: Text<SignalText>,
     /// The longest silence, in wall-clock time, that is no alert.
     longer_than: Text<PositiveDuration>,
-    /// Whether every asset that matches must have the signal: then silence counts from the start, and not from
-    /// the first reading. An asset is known by its readings, or by its path in `assets` if that has no wildcard.
+    /// Whether every asset that matches must have the signal: then silence counts from the start, and not
+    /// from the first reading. An asset is known by its readings, or by its path in `assets` if that has
+    /// no wildcard.
     #[schemars(extend("default" = false))]
     expected: Option<bool>,
 }
@@ -201,8 +202,8 @@ fn canonical(condition: &Condition) -> String {
     match condition {
         Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
             let until = until.as_ref().map_or_else(String::new, ToString::to_string);
-            // What goes by the rhythm of the series reads as it did when it was five minutes, so that an upgrade
-            // changes no rule.
+            // What goes by the rhythm of the series reads as it did when it was five minutes, so that an
+            // upgrade changes no rule.
             let tolerance = match tolerance_us {
                 None => DEFAULT_TOLERANCE_US.to_string(),
                 Some(DEFAULT_TOLERANCE_US) => format!("{DEFAULT_TOLERANCE_US} at most"),

@@ -204,8 +204,8 @@ struct RawLimits {
     /// How far a reading's time may lie ahead of the server's clock; one beyond that is refused.
     #[schemars(extend("default" = "1d"))]
     max_future: Option<Text<PositiveDuration>>,
-    /// How far a reading's time may lie ahead of the server's clock to be believed; one beyond that is stored with
-    /// its time, and judged as if it had the time of its arrival.
+    /// How far a reading's time may lie ahead of the server's clock to be believed; one beyond that is
+    /// stored with its time, and judged as if it had the time of its arrival.
     #[schemars(extend("default" = "1m"))]
     max_ahead: Option<Text<PositiveDuration>>,
     /// The earliest time that a reading may have: what is older comes from a clock that was not set, or was

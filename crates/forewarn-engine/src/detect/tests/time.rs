@@ -7,7 +7,8 @@ use crate::detect::{Judge, LearnedLimits, RateOfChange, Sample, Subject};
 
 const HOUR: i64 = 3_600 * S;
 
-/// The fault: one reading after two days took the place of both statistics, and the next 20 deviations passed.
+/// The fault: one reading after two days took the place of both statistics, and the next 20 deviations
+/// passed.
 #[test]
 fn one_reading_after_an_outage_does_not_take_the_place_of_what_was_learnt() {
     let mut detector = robust_z(Baseline::Duration(24 * HOUR));

@@ -1,7 +1,8 @@
-//! `time_bucket_gapfill(width, time)`, with `locf(value)` and `interpolate(value)`, as TimescaleDB has them: a
-//! row for every bucket, also for those without readings.
+//! `time_bucket_gapfill(width, time)`, with `locf(value)` and `interpolate(value)`, as TimescaleDB has
+//! them: a row for every bucket, also for those without readings.
 //!
-//! `SELECT time_bucket_gapfill('1h', time) AS hour, asset, avg(value), locf(avg(value)) … GROUP BY 1, 2` becomes
+//! `SELECT time_bucket_gapfill('1h', time) AS hour, asset, avg(value), locf(avg(value)) … GROUP BY 1, 2`
+//! becomes
 //!
 //! - `__base`: the query with `time_bucket` in its place, and with the values that are filled as columns,
 //! - `__grid`: for each combination of the other keys all buckets, from the first to the last,

@@ -56,7 +56,8 @@ pub(super) fn as_expression(function: &Function) -> Option<Expr> {
     remainder(function).or_else(|| descending(function)).or_else(|| truth_in_window(function))
 }
 
-/// `percentile_cont(p) WITHIN GROUP (ORDER BY value DESC)` as the same of `-value`, with the sign turned again.
+/// `percentile_cont(p) WITHIN GROUP (ORDER BY value DESC)` as the same of `-value`, with the sign turned
+/// again.
 fn descending(function: &Function) -> Option<Expr> {
     let name = function.name.to_string().to_lowercase();
     let [OrderByExpr { expr, options, .. }] = function.within_group.as_slice() else { return None };

@@ -1,9 +1,9 @@
-//! `(asset, signal) IN (SELECT asset, signal FROM …)`, which DataFusion does not plan, as the `EXISTS` that it
-//! is.
+//! `(asset, signal) IN (SELECT asset, signal FROM …)`, which DataFusion does not plan, as the `EXISTS`
+//! that it is.
 //!
-//! The two differ where a value is null: `IN` is unknown then, and `EXISTS` false. Where a row has to fulfil a
-//! condition to be kept, that is the same. So this is done for the conditions of `WHERE` that have to hold by
-//! themselves, and refused elsewhere.
+//! The two differ where a value is null: `IN` is unknown then, and `EXISTS` false. Where a row has to
+//! fulfil a condition to be kept, that is the same. So this is done for the conditions of `WHERE` that
+//! have to hold by themselves, and refused elsewhere.
 
 use std::ops::ControlFlow;
 
