@@ -167,11 +167,7 @@ impl OptimizerRule for Measured {
                 MAX_PLANNING.as_secs()
             )));
         }
-        if parts(&plan, MAX_PARTS)? > MAX_PARTS {
-            return Err(refused(format!(
-                "the query becomes a plan of more than {MAX_PARTS} parts; ask for less at once"
-            )));
-        }
+        check_parts(&plan)?;
         Ok(Transformed::no(plan))
     }
 }
@@ -188,6 +184,16 @@ fn too_many_tables(tables: u64) -> String {
 /// A refusal on its way through DataFusion.
 pub(crate) fn refused(text: String) -> DataFusionError {
     DataFusionError::External(Box::new(QueryError::TooLarge(text)))
+}
+
+/// Refuses a plan that has become too large.
+pub(crate) fn check_parts(plan: &LogicalPlan) -> PlanResult<()> {
+    if parts(plan, MAX_PARTS)? > MAX_PARTS {
+        return Err(refused(format!(
+            "the query becomes a plan of more than {MAX_PARTS} parts; ask for less at once"
+        )));
+    }
+    Ok(())
 }
 
 /// How many parts `plan` has; it is not counted far beyond `most`.

@@ -18,6 +18,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
+use crate::guard::check_parts;
+
 /// Replaces comparisons with all, or any, rows of a subquery.
 #[derive(Debug)]
 pub(super) struct Compare;
@@ -173,6 +175,8 @@ impl Rows<'_> {
     }
 
     fn ask(&self, aggregate: Expr) -> Result<Expr> {
+        // Each question copies the subquery, so that subqueries in one another grow by their depth.
+        check_parts(&self.subquery.subquery)?;
         let plan = LogicalPlanBuilder::from(Arc::clone(&self.subquery.subquery))
             .aggregate(Vec::<Expr>::new(), vec![aggregate])?
             .build()?;

@@ -27,6 +27,7 @@ async fn a_text_that_nests_deeply_is_refused() {
         format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(3_000)),
         format!("SELECT value{} FROM readings", " || value".repeat(3_000)),
         "x".repeat(100_000),
+        format!("SELECT {}1{}", "abs(".repeat(40), ")".repeat(40)),
     ];
     for text in texts {
         let error = plant.error(&text).await;
@@ -133,5 +134,17 @@ async fn an_answer_ends_where_it_has_more_bytes_than_allowed() {
         let error = error.expect("the answer has 57,600 rows");
         assert!(bytes <= 100_000 && error.contains("more than 100000 bytes"), "{bytes} bytes, then {error}");
     }
+    lives(&plant).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subqueries_that_are_compared_in_one_another_are_refused_before_they_grow() {
+    let plant = Plant::start().await;
+    let mut text = "SELECT value FROM readings".to_owned();
+    for _ in 0..14 {
+        text = format!("SELECT CASE WHEN value IN ({text}) THEN value END FROM readings");
+    }
+    let error = plant.error(&text).await;
+    assert!(error.contains("parts"), "{error}");
     lives(&plant).await;
 }
