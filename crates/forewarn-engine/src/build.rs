@@ -119,6 +119,7 @@ impl Shard {
             slot.derived = Box::default();
             slot.watchers = Box::default();
         }
+        self.settling.clear();
         let old = std::mem::take(&mut self.instances);
         self.assets.iter_mut().for_each(|asset| asset.instances.clear());
         for mut instance in old {

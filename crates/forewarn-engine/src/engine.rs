@@ -255,6 +255,10 @@ impl Engine {
     }
 
     fn definitions(&mut self, offset: Offset, definitions: &Definitions, actions: &mut Actions) {
+        for shard in &mut self.shards {
+            shard.settle_all(&self.program, &self.names, &self.running);
+        }
+        self.settle(offset, actions);
         let old = std::mem::replace(&mut self.program, Program::load(&definitions.files)).outline();
         self.files.clone_from(&definitions.files);
         actions.problems.extend(self.refused());

@@ -31,6 +31,7 @@ mod shard;
 mod slot;
 mod snapshot;
 mod state;
+mod waiting;
 mod when;
 mod words;
 

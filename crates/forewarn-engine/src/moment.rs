@@ -1,5 +1,6 @@
 //! When a sample arrived, by each of the clocks that something goes by.
 
+use crate::running::Running;
 use crate::slot::{Clock, NO_TIME};
 
 /// What is common to the readings of a sample.
@@ -16,6 +17,11 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
+    /// That of a tick.
+    pub(crate) fn of_tick(running: &Running) -> Self {
+        Self { number: 0, wall: running.wall(), arrived: running.now(), lost: running.lost() }
+    }
+
     /// The clock of a series of which no reading has been heard before.
     pub(crate) const fn clock(self) -> Clock {
         Clock { newest: NO_TIME, arrived: self.arrived, lost: self.lost }

@@ -1,6 +1,7 @@
 //! The definitions in force, compiled: what a rule watches, on which assets, and how signals are derived.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use forewarn_spec::{
     AssetGlob, Compiled, Condition, Definitions, Detector, Diagnostics, Expr, Refused, Rule, Signal,
@@ -19,6 +20,8 @@ pub(crate) struct Program {
     pub(crate) derived: Vec<DerivedSignal>,
     /// What of the definitions does not load, and is not among the rules and signals.
     pub(crate) refused: Vec<Refused>,
+    /// Whether a rule or a derived signal waits for the rest of a sample.
+    pub(crate) settles: bool,
     units: Vec<(SignalName, AssetGlob, String)>,
 }
 
@@ -94,6 +97,8 @@ pub(crate) struct WhenRule {
     pub(crate) hold_us: i64,
     pub(crate) clear_hold_us: i64,
     pub(crate) tolerance_us: Option<i64>,
+    /// How long it waits for the other values of one time; 0: not at all.
+    pub(crate) settle_us: i64,
 }
 
 /// A signal computed from others of the same asset.
@@ -101,6 +106,8 @@ pub(crate) struct DerivedSignal {
     pub(crate) name: SignalName,
     pub(crate) assets: AssetGlob,
     pub(crate) node: Node,
+    /// How long it waits for the other values of one time; 0: not at all.
+    pub(crate) settle_us: i64,
     /// Its name, assets and text, and those of the derived signals it rests on: when this changes it is
     /// computed anew.
     key: String,
@@ -150,13 +157,15 @@ impl Program {
             .collect();
         let mut derived = derived_in_order(&signals);
         let sources = name_sources(&mut derived);
-        let rules = definitions
+        let rules: Vec<CompiledRule> = definitions
             .pipelines
             .iter()
             .flat_map(|pipeline| &pipeline.rules)
             .map(|rule| compile_rule(rule, &sources))
             .collect();
-        Self { rules, derived, refused: Vec::new(), units }
+        let settles = derived.iter().any(|signal| signal.settle_us > 0)
+            || rules.iter().any(|rule| matches!(&rule.watch, RuleWatch::When(when) if when.settle_us > 0));
+        Self { rules, derived, refused: Vec::new(), settles, units }
     }
 
     /// The unit of `signal` on `asset`, with a blank before it, or nothing.
@@ -178,7 +187,7 @@ impl Program {
 
 fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> CompiledRule {
     let watch = match &rule.condition {
-        Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
+        Condition::When { when, hold_us, until, clear_hold_us, tolerance_us, settle_us } => {
             let mut signals = when.signals().to_vec();
             let when_count = signals.len();
             signals.extend(until.iter().flat_map(|until| until.signals().to_vec()));
@@ -191,6 +200,7 @@ fn compile_rule(rule: &Rule, sources: &BTreeMap<SignalName, String>) -> Compiled
                 hold_us: *hold_us,
                 clear_hold_us: *clear_hold_us,
                 tolerance_us: *tolerance_us,
+                settle_us: *settle_us,
             })
         }
         Condition::Detector { signal, detector } => {
@@ -239,7 +249,8 @@ fn derived_in_order(signals: &[&Signal]) -> Vec<DerivedSignal> {
         .iter()
         .filter_map(|signal| {
             let (name, assets) = (signal.name.clone(), signal.assets.clone());
-            Some(DerivedSignal { name, assets, node: Node::compile(signal)?, key: String::new() })
+            let settle_us = signal.settle_us;
+            Some(DerivedSignal { name, assets, node: Node::compile(signal)?, settle_us, key: String::new() })
         })
         .collect();
     let mut ordered = Vec::with_capacity(waiting.len());
@@ -262,7 +273,10 @@ fn name_sources(derived: &mut [DerivedSignal]) -> BTreeMap<SignalName, String> {
     for signal in derived {
         let inner: String =
             signal.node.signals().iter().filter_map(|input| sources.get(input).cloned()).collect();
-        let text = format!("|{}@{}={}{inner}", signal.name, signal.assets.as_str(), signal.node.source());
+        let mut text = format!("|{}@{}={}{inner}", signal.name, signal.assets.as_str(), signal.node.source());
+        if signal.settle_us > 0 {
+            let _ = write!(text, " settle {}", signal.settle_us);
+        }
         sources.entry(signal.name.clone()).or_default().push_str(&text);
         signal.key = text;
     }

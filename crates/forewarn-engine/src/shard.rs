@@ -6,7 +6,9 @@
 //! readings is stored whole first; then each of the derived signals of all of them follows once, and each of
 //! the instances judges once.
 
+mod clock;
 mod service;
+mod settle;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -26,6 +28,7 @@ use crate::running::Running;
 use crate::scene::Scene;
 use crate::slot::{Clock, NEVER, NO_TIME, Slot};
 use crate::state::State;
+use crate::waiting::Waiting;
 use crate::when::Passed;
 
 /// One asset of the shard.
@@ -69,6 +72,9 @@ pub(crate) struct Shard {
     pub(crate) derived: Vec<DerivedInstance>,
     /// Assets with a running hold, or with an alert whose inputs may go stale: those a tick must look at.
     armed: Vec<u32>,
+    /// What waits for the rest of a sample, by asset.
+    #[serde(default)]
+    pub(crate) settling: BTreeMap<u32, Waiting>,
     /// Deadlines of `missing` rules, in running time, with the instance. A deadline that comes up is
     /// checked against the newest arrival and put back, so that a reading costs nothing here.
     #[serde(skip)]
@@ -139,7 +145,7 @@ impl Shard {
         moment: Moment,
         mut rows: impl ExactSizeIterator<Item = Row>,
     ) {
-        if rows.len() != 1 {
+        if rows.len() != 1 || program.settles {
             return self.gathered_sample(program, names, moment, rows);
         }
         let Some(row) = rows.next() else { return };
@@ -167,9 +173,15 @@ impl Shard {
         moment: Moment,
         rows: impl Iterator<Item = Row>,
     ) {
-        let Self { slots, instances, derived, gathered, .. } = self;
+        let Self { slots, gathered, .. } = self;
         gathered.rows.clear();
         gathered.rows.extend(rows.filter(|row| row.value.is_finite() && (row.slot as usize) < slots.len()));
+        let Some(first) = gathered.rows.first() else { return };
+        let (asset, time) = (slots[first.slot as usize].asset, first.time);
+        if program.settles {
+            self.settle_before(program, names, moment, (asset, time));
+        }
+        let Self { slots, instances, derived, gathered, .. } = self;
         gathered.derived.clear();
         gathered.watchers.clear();
         for row in gathered.rows.iter().filter(|row| !row.flags.is_late()) {
@@ -181,8 +193,6 @@ impl Shard {
         gathered.derived.dedup();
         gathered.watchers.sort_unstable_by_key(|index| instances[*index as usize].rule);
         gathered.watchers.dedup();
-        let Some(first) = gathered.rows.first() else { return };
-        let (asset, time) = (slots[first.slot as usize].asset, first.time);
         let rows = std::mem::take(&mut gathered.rows);
         if rows.iter().any(|row| !row.flags.is_late()) {
             if self.assets[asset as usize].armed {
@@ -190,6 +200,9 @@ impl Shard {
             }
             for row in rows.iter().filter(|row| !row.flags.is_late()) {
                 self.store(row, moment);
+            }
+            if program.settles {
+                self.put_aside(program, moment, (asset, time));
             }
             self.derive(program, Follow::Gathered);
             self.judge(program, names, moment, Follow::Gathered, asset);
@@ -218,6 +231,7 @@ impl Shard {
 
     /// Lets running time pass: holds elapse, inputs go stale, silences are found.
     pub(crate) fn tick(&mut self, program: &Program, names: &Dictionary, running: &Running) {
+        self.settle_due(program, names, running);
         let now = running.now();
         let mut index = 0;
         while index < self.armed.len() {
@@ -355,36 +369,6 @@ impl Shard {
                     armed,
                 );
             }
-        }
-    }
-
-    /// Stores a reading that is not late and yet far older than the newest of its series: the server's clock
-    /// was set back, by which that one had got its time. What is ahead of the present arrival is taken to
-    /// be of now; holds go on where they stood.
-    #[cold]
-    fn set_back(&mut self, asset: u32, row: &Row, moment: Moment) {
-        let Self { slots, assets, instances, index, .. } = self;
-        let before: Vec<(u32, i64)> = assets[asset as usize]
-            .instances
-            .iter()
-            .filter_map(|index| match &instances[*index as usize].state {
-                State::When(inputs, _) => Some((*index, Clock::latest(inputs, slots).newest)),
-                State::Detector(..) | State::Missing(_) => None,
-            })
-            .collect();
-        for (_, slot) in index.range((asset, 0)..=(asset, u32::MAX)) {
-            slots[*slot as usize].set_back(moment.wall);
-        }
-        for (index, newest) in before {
-            let State::When(inputs, when) = &mut instances[index as usize].state else { continue };
-            when.shift(Clock::latest(inputs, slots).newest.saturating_sub(newest));
-        }
-        let slot = &mut slots[row.slot as usize];
-        slot.clock = slot.clock.max(Clock { newest: row.time, ..moment.clock() });
-        if row.flags.quality() == Quality::Bad {
-            slot.known = false;
-        } else {
-            slot.take(row.value, row.time);
         }
     }
 

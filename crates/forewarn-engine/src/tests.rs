@@ -8,6 +8,7 @@ mod lifecycle;
 mod report;
 mod samples;
 mod service;
+mod settle;
 mod slow;
 mod upgrade;
 mod when;
@@ -121,6 +122,16 @@ impl Rig {
             self.series.iter().position(|(a, s)| a == asset && s == signal).expect("a series of the rig");
         let mut batch = ReadingBatch::with_capacity(Timestamp::from_secs(time + delay), 1);
         batch.push(SeriesId(u32::try_from(id).unwrap()), Timestamp::from_secs(time), value, flags);
+        self.step(&Record::Readings(batch))
+    }
+
+    /// Good readings of one time in one record, by the numbers of their series.
+    pub(crate) fn read_sample(&mut self, time: i64, values: &[(u32, f64)]) -> Vec<AlertTransition> {
+        let time = Timestamp::from_secs(time);
+        let mut batch = ReadingBatch::with_capacity(time, values.len());
+        for (series, value) in values {
+            batch.push(SeriesId(*series), time, *value, ReadingFlags::default());
+        }
         self.step(&Record::Readings(batch))
     }
 

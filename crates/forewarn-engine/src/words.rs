@@ -8,7 +8,7 @@ use forewarn_types::format_duration;
 /// What a rule watches for.
 pub(crate) fn condition(condition: &Condition) -> String {
     match condition {
-        Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
+        Condition::When { when, hold_us, until, clear_hold_us, tolerance_us, settle_us } => {
             let mut words = when.source().to_owned();
             // Writing to a string cannot fail.
             if *hold_us > 0 {
@@ -22,6 +22,10 @@ pub(crate) fn condition(condition: &Condition) -> String {
             }
             if let Some(tolerance_us) = tolerance_us {
                 let _ = write!(words, "; values count for {}", format_duration(*tolerance_us));
+            }
+            if *settle_us > 0 {
+                let settle = format_duration(*settle_us);
+                let _ = write!(words, "; waits {settle} for values of one time");
             }
             words
         }

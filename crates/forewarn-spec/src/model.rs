@@ -116,6 +116,8 @@ pub struct Signal {
     pub unit: Option<String>,
     /// How it is computed from other signals of the same asset; `None`: a sensor sends it.
     pub expr: Option<Expr>,
+    /// How long it waits for values of one time that come in separate records, µs; 0: not at all.
+    pub settle_us: i64,
 }
 
 /// A rule: a condition to watch on every asset that matches.
@@ -160,6 +162,8 @@ pub enum Condition {
         /// A value older than this, in event time, is unknown. `None`: older than five minutes and than three
         /// usual gaps of its series.
         tolerance_us: Option<i64>,
+        /// How long the values of one time that come in separate records are waited for; 0: not at all.
+        settle_us: i64,
     },
     /// A detector judges one series.
     Detector {

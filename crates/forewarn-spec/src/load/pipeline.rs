@@ -13,11 +13,12 @@ use super::rule::{self, RawRule};
 use crate::diagnostics::Report;
 use crate::expr::ExprError;
 use crate::model::{JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source};
-use crate::yaml::field::{Choice, Chosen, Placed, Selectors, Text, Unsupported, choice};
+use crate::yaml::field::{Choice, Chosen, Placed, Selectors, Text, Unsupported, choice, only};
 use crate::yaml::kinds::{
-    Assets, Broker, Formula, Identifier, Name, PathText, SignalText, Topic, TopicTemplate, Words,
+    Assets, Broker, Formula, Identifier, Name, PathText, PositiveDuration, SignalText, Topic, TopicTemplate,
+    Words,
 };
-use crate::yaml::values::glob;
+use crate::yaml::values::{glob, positive_duration};
 
 /// A pipeline: where readings come from, what they are, what to watch for, and what to compute from them. One
 /// file of the pipelines folder.
@@ -101,10 +102,16 @@ fn keys_of_payloads() -> Value {
     json!([{ "properties": number }, { "properties": json, "required": ["value"] }])
 }
 
+/// Only what is computed can wait.
+fn settling() -> Value {
+    let sent = json!({ "properties": { "expr": { "type": "null" }, "settle": { "type": "null" } } });
+    json!([only("expr", &[]), sent])
+}
+
 /// A signal: one measured or computed quantity of an asset.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "SignalDeclaration")]
+#[schemars(rename = "SignalDeclaration", extend("oneOf" = settling()))]
 struct RawSignal {
     /// The name of the signal.
     name: Text<SignalText>,
@@ -114,6 +121,9 @@ struct RawSignal {
     unit: Option<Text<Words>>,
     /// How it is computed from other signals of the same asset; left out, a sensor sends it.
     expr: Option<Text<Formula>>,
+    /// How long `expr` waits for the other values of one time where they come in separate messages. Left
+    /// out, the signal is computed as each value comes, with the last values of the others.
+    settle: Option<Text<PositiveDuration>>,
 }
 
 impl RawSignal {
@@ -198,6 +208,11 @@ fn signals(
         let name = known.check_name(&signal.name, report);
         let expr = signal.expr.as_ref().and_then(|text| expression(text, known, report));
         let unit = signal.unit.as_ref().map(|unit| unit.value.clone());
+        let settle_us = signal.settle.as_ref().map_or(0, |text| positive_duration(text, report));
+        if let Some(settle) = signal.settle.as_ref().filter(|_| !signal.is_derived()) {
+            let hint = "leave it out: what a sensor sends waits for nothing".to_owned();
+            report.on(settle, "`settle` goes with `expr` only", Some(hint));
+        }
         let assets = glob(&signal.assets, report);
         if signal.is_derived() && !signal.name.place.is_unknown() {
             let inputs = expr.as_ref().map_or_else(Vec::new, |expr| expr.signals().to_vec());
@@ -209,7 +224,7 @@ fn signals(
                 inputs,
             });
         }
-        signals.extend(assets.map(|assets| Signal { name, assets, unit, expr }));
+        signals.extend(assets.map(|assets| Signal { name, assets, unit, expr, settle_us }));
     }
     signals
 }

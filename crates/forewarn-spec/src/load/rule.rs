@@ -40,6 +40,9 @@ pub(super) struct RawRule {
     /// A value older than this, in event time, is unknown. Left out, it is five minutes, or three usual gaps
     /// between the readings of the series if that is longer.
     tolerance: Option<Text<PositiveDuration>>,
+    /// How long the rule waits for the other values of one time where they come in separate messages. Left
+    /// out, it judges each value as it comes, with the last values of the others.
+    settle: Option<Text<PositiveDuration>>,
     /// Watch for a signal that strays from what it has been.
     deviation: Option<RawDeviation>,
     /// Watch for a signal that falls silent.
@@ -76,7 +79,7 @@ struct RawMissing {
     expected: Option<bool>,
 }
 
-const KEYS_OF_WHEN: [&str; 4] = ["for", "until", "clear_for", "tolerance"];
+const KEYS_OF_WHEN: [&str; 5] = ["for", "until", "clear_for", "tolerance", "settle"];
 
 fn one_condition() -> Value {
     let conditions = ["when", "deviation", "missing", "rate"];
@@ -142,6 +145,7 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
             raw.until.as_ref().map(|text| text.place),
             raw.clear_for.as_ref().map(|text| text.place),
             raw.tolerance.as_ref().map(|text| text.place),
+            raw.settle.as_ref().map(|text| text.place),
         ];
         for (key, place) in KEYS_OF_WHEN.into_iter().zip(places) {
             if let Some(place) = place {
@@ -155,11 +159,13 @@ fn condition(raw: &RawRule, known: &Known, report: &mut Report<'_>) -> Option<Co
         let hold_us = raw.hold.as_ref().map_or(0, |text| duration(text, report));
         let clear_hold_us = raw.clear_for.as_ref().map_or(0, |text| duration(text, report));
         let tolerance_us = raw.tolerance.as_ref().map(|text| positive_duration(text, report));
+        let settle_us = raw.settle.as_ref().map_or(0, |text| positive_duration(text, report));
         let until = match until {
             Some(until) => Some(until?),
             None => None,
         };
-        return Some(Condition::When { when: when?, hold_us, until, clear_hold_us, tolerance_us });
+        let when = when?;
+        return Some(Condition::When { when, hold_us, until, clear_hold_us, tolerance_us, settle_us });
     }
     if let Some(missing) = &raw.missing {
         let longer_than_us = positive_duration(&missing.longer_than, report);
@@ -200,7 +206,7 @@ fn refuse_unsupported(raw: &RawRule, report: &mut Report<'_>) -> bool {
 /// expression are one text.
 fn canonical(condition: &Condition) -> String {
     match condition {
-        Condition::When { when, hold_us, until, clear_hold_us, tolerance_us } => {
+        Condition::When { when, hold_us, until, clear_hold_us, tolerance_us, settle_us } => {
             let until = until.as_ref().map_or_else(String::new, ToString::to_string);
             // What goes by the rhythm of the series reads as it did when it was five minutes, so that an
             // upgrade changes no rule.
@@ -209,7 +215,10 @@ fn canonical(condition: &Condition) -> String {
                 Some(DEFAULT_TOLERANCE_US) => format!("{DEFAULT_TOLERANCE_US} at most"),
                 Some(us) => us.to_string(),
             };
-            format!("when {when} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance}")
+            let settle = if *settle_us == 0 { String::new() } else { format!(" settle {settle_us}") };
+            format!(
+                "when {when} for {hold_us} until {until} clear {clear_hold_us} tolerance {tolerance}{settle}"
+            )
         }
         Condition::Detector { signal, detector } => detector.canonical(signal),
         Condition::Missing { signal, longer_than_us, expected } => {

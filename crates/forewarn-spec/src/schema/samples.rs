@@ -23,7 +23,7 @@ sources:
 signals:
   - { name: temperature, assets: "plant1/**", unit: °C }
   - { name: flow, assets: "**" }
-  - { name: margin, assets: "plant1/**/pump*", unit: K, expr: "90.0 - temperature" }
+  - { name: margin, assets: "plant1/**/pump*", unit: K, expr: "90.0 - temperature", settle: 500ms }
 rules:
   - name: hot
     assets: "plant1/**/pump*"
@@ -32,6 +32,7 @@ rules:
     until: "temperature < 85.0"
     clear_for: 1h30m
     tolerance: 10m
+    settle: 500ms
     severity: critical
     consequence: "Seal damage within the hour"
     action: "Reduce speed"
