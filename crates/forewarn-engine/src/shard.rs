@@ -550,11 +550,15 @@ fn arm(state: &mut AssetState, due: i64, asset: u32, armed: &mut Vec<u32>) {
 
 #[cfg(test)]
 impl Shard {
-    /// Forgets at which levels episodes began.
-    pub(crate) fn forget_levels(&mut self) {
+    /// Forgets at which levels episodes began, and all of learnt limits.
+    pub(crate) fn forget_what_version_2_lacks(&mut self) {
         for instance in &mut self.instances {
-            if let State::Detector(episode, _) = &mut instance.state {
+            if let State::Detector(episode, detector) = &mut instance.state {
                 episode.forget_level();
+                if let crate::detect::Detector::LearnedLimits(limits) = detector {
+                    **limits = crate::detect::LearnedLimits::default();
+                    *episode = crate::episode::Episode::new(episode.slot);
+                }
             }
         }
     }

@@ -5,6 +5,11 @@
 //! outside, in widths of the envelope. Everything keeps learning during an episode: freezing would lock a
 //! level shift into an endless alert.
 //!
+//! It lives in time. How fast it learns and how long an episode lasts was found on series of one reading in
+//! five minutes; a reading of a faster series counts as the share of five minutes that it covers, so that
+//! the same signal is judged alike at one reading a second. A slower series is counted reading by reading.
+//! Only the averages are over readings at any rate: they smooth noise, which comes with each reading.
+//!
 //! Buckets of the profile are `f64`, not `f32` relative to the first value: at one reading a second the
 //! slowest rate is 7e-5, and an `f32` mean would stop moving long before it arrives. They are allocated at
 //! the first reading.
@@ -20,8 +25,10 @@ use super::judge::{Judge, SCALE_FLOOR, Sample, Subject, Verdict, is_usable};
 use crate::message::number;
 pub(crate) use version_2::Version2;
 
-/// Readings before the first score.
+/// Readings before the first score …
 const WARMUP: u32 = 200;
+/// … and time.
+const WARMUP_US: i64 = HOUR_US;
 /// Readings the short-term level remembers: alpha = 2 / (n + 1).
 const SHORT_READINGS: f64 = 24.0;
 /// Readings the smoothed residual remembers.
@@ -30,6 +37,8 @@ const RESIDUAL_READINGS: f64 = 3.0;
 const HALF_LIFE_READINGS: f64 = 6931.0;
 /// … and no faster than with this one in seconds.
 const HALF_LIFE_S: f64 = 28.0 * 86_400.0;
+/// By how many widths an envelope widens at most, at the base spacing.
+const WIDEN: f64 = 1.0;
 /// Rate of the centre, of the hour-of-week, hour-of-day and overall means, at the base spacing.
 const RATES: [f64; 4] = [0.002, 0.1, 0.02, 0.01];
 /// The spacing at and above which [`RATES`] are per reading; a faster series learns at `1 - (1 - rate)^(dt /
@@ -37,7 +46,9 @@ const RATES: [f64; 4] = [0.002, 0.1, 0.02, 0.01];
 const BASE_S: f64 = 300.0;
 /// Readings after an onset in which only an escalation is an onset, and without a score of 1 after which the
 /// episode is over.
-const QUIET_READINGS: u32 = 100;
+const QUIET_READINGS: f64 = 100.0;
+/// Sums of shares of readings are not exact.
+const ALMOST_NOTHING: f64 = 1e-6;
 /// The envelope of a series that was constant takes in this part of its first move: a single one does not
 /// become usual.
 const CONSTANT_STEP: f64 = 0.02;
@@ -98,8 +109,8 @@ struct Envelope {
 
 impl Envelope {
     /// How far `x` lies outside, in widths. Of what was constant so far a move is held against the width
-    /// that the move will give it.
-    fn exceed(&self, x: f64) -> f64 {
+    /// that the move will give it, a share of `constant_step` of it.
+    fn exceed(&self, x: f64, constant_step: f64) -> f64 {
         let width = self.high - self.low;
         let outside = (x - self.high).max(self.low - x);
         if outside <= 0.0 {
@@ -107,19 +118,20 @@ impl Envelope {
         } else if width > 0.0 {
             outside / width
         } else if outside > SCALE_FLOOR * self.high.abs().max(x.abs()) {
-            1.0 / CONSTANT_STEP
+            1.0 / constant_step
         } else {
             0.0
         }
     }
 
-    fn learn(&mut self, x: f64, seen: u32, (shrink, centre_rate): (f64, f64), constant_step: f64) {
+    /// Takes in the `seen`-th reading; `judges` once the warm-up is over.
+    fn learn(&mut self, x: f64, (seen, judges): (u32, bool), rates: &Rates, constant_step: f64) {
         let width = self.high - self.low;
-        self.centre += centre_rate.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.centre);
-        self.low += shrink * (self.centre - self.low);
-        self.high -= shrink * (self.high - self.centre);
-        let step = |outside: f64| match (seen > WARMUP, width > 0.0) {
-            (true, true) => outside.min(width),
+        self.centre += rates.centre.max(1.0 / f64::from(seen.saturating_add(1))) * (x - self.centre);
+        self.low += rates.shrink * (self.centre - self.low);
+        self.high -= rates.shrink * (self.high - self.centre);
+        let step = |outside: f64| match (judges, width > 0.0) {
+            (true, true) => outside.min(rates.widen * width),
             (true, false) => outside * constant_step,
             (false, _) => outside,
         };
@@ -177,6 +189,16 @@ struct Rates {
     day: f64,
     overall: f64,
     shrink: f64,
+    /// As how much of a reading at the base spacing it counts. Snapshots before it was there have 0, which
+    /// no spacing has.
+    #[serde(default)]
+    share: f64,
+    /// By how many widths an envelope widens at most.
+    #[serde(default)]
+    widen: f64,
+    /// How much of a first move an envelope without a width takes in.
+    #[serde(default)]
+    constant_step: f64,
 }
 
 impl Default for Rates {
@@ -189,10 +211,20 @@ impl Rates {
     fn of(dt_us: i64) -> Self {
         let dt = dt_us.max(0) as f64 / 1e6;
         let share = if dt_us > 0 { (dt / BASE_S).min(1.0) } else { 1.0 };
-        let [centre, week, day, overall] =
-            RATES.map(|rate| if share == 1.0 { rate } else { 1.0 - (1.0 - rate).powf(share) });
+        let in_time = |rate: f64| if share == 1.0 { rate } else { 1.0 - (1.0 - rate).powf(share) };
+        let [centre, week, day, overall] = RATES.map(in_time);
         let shrink = (1.0 - 0.5f64.powf(1.0 / HALF_LIFE_READINGS)).min(1.0 - 0.5f64.powf(dt / HALF_LIFE_S));
-        Self { dt_us, centre, week, day, overall, shrink }
+        Self {
+            dt_us,
+            centre,
+            week,
+            day,
+            overall,
+            shrink,
+            share,
+            widen: (1.0 + WIDEN).powf(share) - 1.0,
+            constant_step: in_time(CONSTANT_STEP),
+        }
     }
 }
 
@@ -223,11 +255,15 @@ pub struct LearnedLimits {
     profile: Profile,
     /// The rates of the last spacing: most series keep theirs, and the powers cost more than all the rest.
     rates: Rates,
-    quiet: u32,
+    /// Readings, at the base spacing, in which only an escalation is an onset.
+    quiet: f64,
     peak: f64,
     open: bool,
-    /// Readings learnt since the last score of 1.
-    calm: u32,
+    /// Readings, at the base spacing, that were learnt since the last score of 1.
+    calm: f64,
+    /// The time of the first reading; snapshots before it was there have 0.
+    #[serde(default)]
+    since_us: i64,
     /// Found again after a restart.
     #[serde(skip)]
     offset: ZoneOffset,
@@ -248,12 +284,15 @@ impl Judge for LearnedLimits {
             return (Verdict::default(), Stray::default());
         }
         let learn = first || (!late && time_us > self.last_us);
+        if learn {
+            self.pace(if first { 0 } else { time_us.saturating_sub(self.last_us) });
+        }
         let hour = self.hour_of_week(params.timezone, time_us);
         let residual = if first { 0.0 } else { x - self.profile.predict(hour) };
         let short = self.ewma(self.short, x, SHORT_READINGS);
         let residual = self.ewma(self.residual, residual, RESIDUAL_READINGS);
         let numbers = [x, short, residual];
-        let scored = (self.seen > WARMUP).then(|| self.strongest(numbers));
+        let scored = self.is_ready().then(|| self.strongest(numbers));
         if learn {
             self.learn(time_us, hour, numbers);
         }
@@ -288,7 +327,14 @@ impl Judge for LearnedLimits {
 impl LearnedLimits {
     /// Whether enough was seen to judge a reading.
     pub(super) const fn is_ready(&self) -> bool {
-        self.seen > WARMUP
+        self.seen > WARMUP && self.last_us.saturating_sub(self.since_us) >= WARMUP_US
+    }
+
+    /// Finds the rates for a reading `dt_us` after the last one.
+    fn pace(&mut self, dt_us: i64) {
+        if dt_us != self.rates.dt_us || self.rates.share == 0.0 {
+            self.rates = Rates::of(dt_us);
+        }
     }
 
     /// Whether an episode is under way.
@@ -308,7 +354,7 @@ impl LearnedLimits {
             [Aspect::Value, Aspect::ShortTermLevel, Aspect::WeeklyProfile].into_iter().enumerate()
         {
             let envelope = &self.envelopes[index];
-            let widths = envelope.exceed(numbers[index]);
+            let widths = envelope.exceed(numbers[index], self.rates.constant_step);
             if widths > best.widths {
                 best =
                     Stray { aspect, number: numbers[index], low: envelope.low, high: envelope.high, widths };
@@ -322,16 +368,13 @@ impl LearnedLimits {
             self.profile.means = vec![0.0; WEEK + DAY].into_boxed_slice();
             self.profile.counts = vec![0; WEEK + DAY].into_boxed_slice();
             self.envelopes = numbers.map(|x| Envelope { low: x, high: x, centre: x });
-            self.rates = Rates::of(0);
+            self.since_us = time_us;
         } else {
-            let dt_us = time_us.saturating_sub(self.last_us);
-            if dt_us != self.rates.dt_us {
-                self.rates = Rates::of(dt_us);
-            }
             // At a new level each hour of the week lies off its profile once, and that is one move.
-            let steps = [CONSTANT_STEP, CONSTANT_STEP, 1.0];
+            let steps = [self.rates.constant_step, self.rates.constant_step, 1.0];
+            let so_far = (self.seen, self.is_ready());
             for ((envelope, x), step) in self.envelopes.iter_mut().zip(numbers).zip(steps) {
-                envelope.learn(x, self.seen, (self.rates.shrink, self.rates.centre), step);
+                envelope.learn(x, so_far, &self.rates, step);
             }
         }
         self.profile.learn(hour, numbers[0], self.seen, &self.rates);
@@ -352,24 +395,25 @@ impl LearnedLimits {
     /// past and end nothing.
     fn episode(&mut self, score: Option<f64>, learnt: bool) -> Verdict {
         let mut verdict = Verdict { score, ..Verdict::default() };
-        if self.quiet > 0 {
-            self.quiet -= 1;
+        let share = self.rates.share;
+        if self.quiet > ALMOST_NOTHING {
+            self.quiet -= share;
         } else {
             self.peak = 0.0;
         }
         match score {
             Some(score) if score >= 1.0 => {
-                if self.quiet == 0 || score > ESCALATION * self.peak {
+                if self.quiet <= ALMOST_NOTHING || score > ESCALATION * self.peak {
                     verdict.onset = true;
                     self.quiet = QUIET_READINGS;
                     self.open = true;
                 }
                 self.peak = self.peak.max(score);
-                self.calm = 0;
+                self.calm = 0.0;
             }
             _ if self.open && learnt => {
-                self.calm += 1;
-                if self.calm >= QUIET_READINGS {
+                self.calm += share;
+                if self.calm >= QUIET_READINGS - ALMOST_NOTHING {
                     self.open = false;
                     verdict.clear = true;
                 }

@@ -20,10 +20,10 @@ pub(crate) struct Version2(
     Rates,
     IgnoredAny,
     IgnoredAny,
-    u32,
+    f64,
     f64,
     bool,
-    u32,
+    f64,
 );
 
 impl From<Version2> for LearnedLimits {

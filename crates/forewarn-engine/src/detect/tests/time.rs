@@ -128,3 +128,38 @@ fn a_counter_that_begins_anew_is_no_steep_climb() {
     };
     assert_eq!((counts(false), counts(true)), (1, 0));
 }
+
+/// The fault: at a reading a second a fault was usual after two minutes, as limits widened with each reading.
+#[test]
+fn learned_limits_judge_the_same_signal_alike_however_often_it_is_sampled() {
+    let params = LearnedLimitsParams { tolerance: 0.1, timezone: chrono_tz::Tz::UTC };
+    let day = 24 * HOUR;
+    let (fault, over) = (10 * day + 7 * HOUR, 10 * day + 19 * HOUR);
+    let mut found = Vec::new();
+    for gap in [S, 10 * S, 300 * S] {
+        let mut detector: Bench<LearnedLimits> = Bench::new(params.clone());
+        let (mut onsets, mut clears) = (Vec::new(), Vec::new());
+        for time in (0..14 * day / gap).map(|index| index * gap) {
+            let daily = (std::f64::consts::TAU * time as f64 / day as f64).sin();
+            // The same disturbance at any rate: it changes with the five minutes.
+            let disturbance = noisy(time / (300 * S)) * 0.1;
+            let shift = if (fault..over).contains(&time) { 2.5 } else { 0.0 };
+            let verdict = detector.step(time, 20.0 + daily + disturbance + shift);
+            onsets.extend(verdict.onset.then_some(time));
+            clears.extend(verdict.clear.then_some(time));
+        }
+        found.push((gap / S, onsets, clears));
+    }
+    let late = |times: &[i64]| -> Vec<i64> { times.iter().filter(|at| **at >= fault).copied().collect() };
+    let (_, onsets, clears) = &found[2];
+    let (onsets, clears) = (late(onsets), late(clears));
+    assert_eq!(onsets.first(), Some(&fault), "{found:?}");
+    for (gap, others, others_clear) in &found {
+        let (others, others_clear) = (late(others), late(others_clear));
+        assert_eq!(others.first(), Some(&fault), "every {gap} s: {found:?}");
+        let last = |times: &[i64]| *times.last().expect("it is over in the end");
+        let off = (last(&others_clear) - last(&clears)).abs();
+        assert!(off < HOUR, "every {gap} s it ends {off} µs off: {found:?}");
+        assert!(others.len().abs_diff(onsets.len()) <= 1, "every {gap} s: {found:?}");
+    }
+}
