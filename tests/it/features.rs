@@ -1,6 +1,7 @@
 //! What a user does with the program, from the command line and over HTTP.
 
 mod commands;
+mod definitions;
 mod demo;
 mod frames;
 mod read_your_writes;

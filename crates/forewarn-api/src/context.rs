@@ -12,9 +12,9 @@ use forewarn_lake::Lake;
 use forewarn_log::Log;
 use forewarn_models::ModelService;
 use forewarn_query::QueryEngine;
-use forewarn_sources::SourceHandle;
-use forewarn_spec::{Definitions, InfluxConfig, Limits};
-use forewarn_state::{Metrics, Rules, SharedState, TakeSnapshot};
+use forewarn_sources::SourceHandles;
+use forewarn_spec::{InfluxConfig, Limits};
+use forewarn_state::{LiveDefinitions, Metrics, Rules, SharedState, TakeSnapshot};
 use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -42,7 +42,7 @@ pub struct ApiComponents {
     /// Takes in readings.
     pub intake: Arc<Intake>,
     /// The sources that fetch readings themselves.
-    pub sources: Vec<SourceHandle>,
+    pub sources: SourceHandles,
     /// Takes in everything else.
     pub log: Arc<dyn Log>,
     /// History.
@@ -59,8 +59,8 @@ pub struct ApiComponents {
     pub rules: Rules,
     /// Takes a snapshot of the read model and all else that is folded from the log.
     pub take_snapshot: TakeSnapshot,
-    /// The definitions in force, for texts and units.
-    pub definitions: Arc<Definitions>,
+    /// The definitions in force, for texts and units, and the way to their owner.
+    pub definitions: LiveDefinitions,
     /// How the server finds out who asks.
     pub access: Access,
     /// The server's clock.
@@ -180,10 +180,11 @@ impl Context {
     }
 
     /// The declared unit of a signal.
-    pub(crate) fn unit(&self, asset: &str, signal: &SignalName) -> Option<&str> {
-        let signals = self.definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals);
+    pub(crate) fn unit(&self, asset: &str, signal: &SignalName) -> Option<String> {
+        let definitions = self.definitions.get();
+        let signals = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.signals);
         signals
             .filter(|declared| declared.name == *signal && declared.assets.matches(asset))
-            .find_map(|declared| declared.unit.as_deref())
+            .find_map(|declared| declared.unit.clone())
     }
 }

@@ -81,6 +81,18 @@ impl Problem {
         Self::new(Kind::Conflict, detail)
     }
 
+    /// 412: the thing is not what the sender read before.
+    #[must_use]
+    pub fn precondition_failed(detail: impl Into<String>) -> Self {
+        Self::new(Kind::PreconditionFailed, detail)
+    }
+
+    /// 428: the sender must say what it read before.
+    #[must_use]
+    pub fn precondition_required(detail: impl Into<String>) -> Self {
+        Self::new(Kind::PreconditionRequired, detail)
+    }
+
     /// 413: the request body is too large.
     #[must_use]
     pub fn too_large(limit: usize) -> Self {

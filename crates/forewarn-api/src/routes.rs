@@ -4,6 +4,7 @@ pub(crate) mod alerts;
 pub(crate) mod assets;
 pub(crate) mod backups;
 pub(crate) mod commands;
+pub(crate) mod definitions;
 pub(crate) mod history;
 pub(crate) mod influx;
 pub(crate) mod jobs;
@@ -84,6 +85,10 @@ fn read() -> OpenApiRouter<ApiState> {
         .routes(routes!(alerts::get_alert))
         .routes(routes!(rules::list_rules))
         .routes(routes!(rules::get_rule))
+        .routes(routes!(definitions::list_pipelines))
+        .routes(routes!(definitions::get_pipeline))
+        .routes(routes!(definitions::get_model_definition))
+        .routes(routes!(definitions::post_check))
         .routes(routes!(sql::post_sql))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::list_runs))
@@ -117,6 +122,9 @@ fn engineer() -> OpenApiRouter<ApiState> {
         .routes(routes!(jobs::run_job))
         .routes(routes!(jobs::backfill))
         .routes(routes!(jobs::cancel_run))
+        .routes(routes!(definitions::put_pipeline))
+        .routes(routes!(definitions::put_model_definition))
+        .routes(routes!(definitions::post_apply))
         .routes(routes!(models::train))
         .routes(routes!(models::predict))
         .routes(routes!(models::promote))

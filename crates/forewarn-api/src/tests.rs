@@ -24,9 +24,9 @@ use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
 use forewarn_query::{QueryEngine, QueryOptions};
-use forewarn_sources::SourceHandle;
+use forewarn_sources::{SourceHandle, SourceHandles};
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
-use forewarn_state::{Decisions, EngineFold, Fold as _, Metrics, Rules, SharedState, State};
+use forewarn_state::{Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState, State};
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, BoxFuture, Clock, CommandAction, Evidence, JobKind, Journal as _,
     ManualClock, Offset, OperatorCommand, Record, SeriesTable, Severity, Timestamp, Transition,
@@ -202,7 +202,7 @@ impl Server {
         let of_intake = IntakeLimits { min_time: YEAR_2000, duplicate_window: 64, ..IntakeLimits::default() };
         let api = Api::build(ApiComponents {
             intake: Arc::new(Intake::new(log.clone(), series, Arc::clone(&clock), of_intake)),
-            sources: sources.clone(),
+            sources: SourceHandles::of(sources.clone()),
             log: log.clone(),
             lake: lake.clone(),
             queries,
@@ -211,7 +211,7 @@ impl Server {
             state,
             rules,
             take_snapshot: Arc::new(|| Box::pin(async { Err("there are none here".into()) })),
-            definitions: Arc::new(Definitions::default()),
+            definitions: LiveDefinitions::new(Definitions::default()).0,
             access,
             clock,
             limits: limits(),

@@ -26,6 +26,7 @@ mod seen;
 mod stretches;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -103,6 +104,8 @@ struct Entry {
     active: Option<JobRun>,
     /// Whether the active run has been asked to stop.
     cancelled: bool,
+    /// It is no longer defined, and stays until its active run has ended.
+    removed: bool,
     /// The newest state of each run, oldest run first.
     history: VecDeque<JobRun>,
     note: Option<String>,
@@ -133,18 +136,7 @@ impl Core {
                 reason,
             };
             let schedule = Schedule::new(&job.trigger).map_err(bad)?;
-            entries.push(Entry {
-                job,
-                schedule,
-                cursor: Timestamp(0),
-                written: Stretches::default(),
-                seen: seen::Seen::default(),
-                waiting: Vec::new(),
-                active: None,
-                cancelled: false,
-                history: VecDeque::new(),
-                note: None,
-            });
+            entries.push(Entry::new(job, schedule));
         }
         Ok(Self { entries, outbox: VecDeque::new(), next_order: 0, newest: Offset(0), began: Timestamp::MIN })
     }
@@ -189,7 +181,7 @@ impl Core {
     fn put_due_in_line(&mut self, index: usize, now: Timestamp) {
         let began = self.began;
         let entry = &mut self.entries[index];
-        if entry.active.is_some() || !entry.waiting.is_empty() {
+        if entry.active.is_some() || !entry.waiting.is_empty() || entry.removed {
             return;
         }
         let complete = entry.complete_to(now);
@@ -275,6 +267,7 @@ impl Core {
             self.outbox.push_back(retry.clone());
             self.admit_written(retry, not_before);
         }
+        self.forget_removed();
     }
 
     /// Takes a queued run out of line, or marks a running one to be stopped.
@@ -323,7 +316,7 @@ impl Core {
 
     /// How each job stands.
     pub(crate) fn status(&self, now: Timestamp) -> Vec<JobStatus> {
-        self.entries.iter().map(|entry| entry.status(now)).collect()
+        self.entries.iter().filter(|entry| !entry.removed).map(|entry| entry.status(now)).collect()
     }
 
     /// Whether nothing is at work, in line, or due at `now`. A run that waits for its time to be tried again
@@ -342,6 +335,7 @@ impl Core {
     }
 
     /// The names of the jobs.
+    #[cfg(test)]
     pub(crate) fn names(&self) -> Vec<String> {
         self.entries.iter().map(|entry| entry.job.name.clone()).collect()
     }
@@ -349,12 +343,29 @@ impl Core {
     fn index_of(&self, job: &str) -> Result<usize, BatchError> {
         self.entries
             .iter()
-            .position(|entry| entry.job.name == job)
+            .position(|entry| entry.job.name == job && !entry.removed)
             .ok_or_else(|| BatchError::UnknownJob(job.to_owned()))
     }
 }
 
 impl Entry {
+    /// A job that has not been told of its past.
+    fn new(job: Job, schedule: Schedule) -> Self {
+        Self {
+            job,
+            schedule,
+            cursor: Timestamp(0),
+            written: Stretches::default(),
+            seen: seen::Seen::default(),
+            waiting: Vec::new(),
+            active: None,
+            cancelled: false,
+            removed: false,
+            history: VecDeque::new(),
+            note: None,
+        }
+    }
+
     /// The run of this job that may start now: its place in line among all jobs, and among this job's. Runs
     /// of one job start in the order of their intervals, so one that waits to be tried again holds up the
     /// later ones.

@@ -129,14 +129,34 @@ pub(crate) async fn seen(
     Ok((0..rows.row_count()).filter_map(seen).collect())
 }
 
-/// Which readings have come when.
+/// What the log and the lake know of jobs: their runs, and which readings have come when.
 pub(crate) trait Arrivals: Send + Sync {
     /// The minutes that readings have come to which `look` asks for. It sees all that stood in the log when
     /// it was called.
     fn since<'a>(&'a self, look: &'a Look) -> BoxFuture<'a, Result<Arrived, String>>;
+
+    /// What is on record of `jobs`; where a time is given, also what their runs have seen since then. It sees
+    /// every run that was on record when it was called.
+    fn past<'a>(&'a self, jobs: &'a [Asked]) -> BoxFuture<'a, Result<Vec<JobPast>, String>>;
 }
 
+/// A job, and since when it is asked what its runs have seen; not at all, if it does not recompute.
+pub(crate) type Asked = (String, Option<Timestamp>);
+
 impl Arrivals for QueryEngine {
+    fn past<'a>(&'a self, jobs: &'a [Asked]) -> BoxFuture<'a, Result<Vec<JobPast>, String>> {
+        Box::pin(async move {
+            let names: Vec<String> = jobs.iter().map(|(job, _)| job.clone()).collect();
+            let mut past = load(self, &names).await.map_err(|error| error.to_string())?;
+            for (one, (job, since)) in past.iter_mut().zip(jobs) {
+                if let Some(since) = since {
+                    one.seen = seen(self, job, *since).await.map_err(|error| error.to_string())?;
+                }
+            }
+            Ok(past)
+        })
+    }
+
     fn since<'a>(&'a self, look: &'a Look) -> BoxFuture<'a, Result<Arrived, String>> {
         let minute = MINUTE_US / 1_000_000;
         let text = format!(

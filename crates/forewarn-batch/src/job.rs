@@ -35,6 +35,11 @@ pub trait Work: Send + Sync {
     /// # Errors
     /// Why it failed and what to do, for a person to read.
     fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>>;
+
+    /// All that decides what it does, as a text to be compared: two of the same text do the same.
+    fn definition(&self) -> String {
+        String::new()
+    }
 }
 
 /// What a job does about readings that come late.
@@ -64,6 +69,19 @@ pub struct Job {
     pub description: String,
     /// The work.
     pub work: Arc<dyn Work>,
+}
+
+impl Job {
+    /// Whether it is defined like `other`.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.kind == other.kind
+            && self.trigger == other.trigger
+            && self.catch_up == other.catch_up
+            && self.late == other.late
+            && self.description == other.description
+            && self.work.definition() == other.work.definition()
+    }
 }
 
 impl std::fmt::Debug for Job {

@@ -6,12 +6,13 @@
 
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_query::{QueryEngine, QueryError};
+use forewarn_query::QueryEngine;
 use forewarn_types::{Clock, JobRun, Journal, JournalError, Record, Timestamp};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::{Arrived, Core, End, JobPast, Look, Start};
 use crate::history::Arrivals;
-use crate::{BatchError, Job, JobStatus, Outcome, RunContext, history};
+use crate::{BatchError, Job, JobStatus, Outcome, RunContext};
 
 /// How often the clock is looked at.
 const POLL: Duration = Duration::from_millis(200);
@@ -34,7 +35,6 @@ const MAX_COMMANDS: usize = 64;
 /// Starts jobs when they are due. Build it, hand out the [`SchedulerHandle`], then run it.
 pub struct Scheduler {
     worker: Worker,
-    queries: QueryEngine,
 }
 
 /// Asks the scheduler; clones ask the same one.
@@ -68,6 +68,7 @@ enum Command {
         again: bool,
         reply: oneshot::Sender<Result<Backfill, BatchError>>,
     },
+    Update(Vec<Job>),
 }
 
 /// What a backfill comes to.
@@ -92,6 +93,8 @@ struct Worker {
     arrivals: Arc<dyn Arrivals>,
     /// Jobs that look for it.
     looks: JoinSet<(Look, Result<Arrived, String>)>,
+    /// Jobs that were added, whose past is being read.
+    added: update::Added,
     /// Whether the log had no room at the last round: said once, not five times a second.
     log_full: bool,
 }
@@ -107,9 +110,8 @@ impl Scheduler {
         queries: QueryEngine,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, SchedulerHandle), BatchError> {
-        let arrivals = Arc::new(queries.clone());
-        let (worker, handle) = Worker::build(jobs, journal, clock, arrivals)?;
-        Ok((Self { worker, queries }, handle))
+        let (worker, handle) = Worker::build(jobs, journal, clock, Arc::new(queries))?;
+        Ok((Self { worker }, handle))
     }
 
     /// Works until `shutdown`. Runs at work then get three seconds; those that are still not done are run
@@ -118,16 +120,16 @@ impl Scheduler {
     /// # Errors
     /// [`BatchError::Journal`] if the log has stopped.
     pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), BatchError> {
-        let jobs = self.worker.shared.core.lock().names();
         loop {
+            let asked = self.worker.shared.core.lock().asked(self.worker.now());
             let past = tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                past = self.past(&jobs) => past,
+                past = self.worker.arrivals.past(&asked) => past,
             };
             match past {
                 Ok(past) => return self.worker.run(past, shutdown).await,
                 Err(error) => {
-                    let error = BatchError::History(error.to_string());
+                    let error = BatchError::History(error);
                     tracing::warn!(%error, "jobs wait");
                     self.worker.shared.past.send_replace(Some(Err(error.clone())));
                     tokio::select! {
@@ -138,21 +140,6 @@ impl Scheduler {
                 }
             }
         }
-    }
-}
-
-impl Scheduler {
-    /// What is on record of `jobs`.
-    async fn past(&self, jobs: &[String]) -> Result<Vec<JobPast>, QueryError> {
-        let mut past = history::load(&self.queries, jobs).await?;
-        let recomputes = self.worker.shared.core.lock().recomputes();
-        for (job, recompute_us) in recomputes {
-            let since = self.worker.now().plus_us(-recompute_us);
-            if let Some(past) = past.iter_mut().find(|past| past.job == job) {
-                past.seen = history::seen(&self.queries, &job, since).await?;
-            }
-        }
-        Ok(past)
     }
 }
 
@@ -286,6 +273,7 @@ impl Worker {
                 stops,
                 arrivals,
                 looks: JoinSet::new(),
+                added: update::Added::default(),
                 log_full: false,
             },
             handle,
@@ -306,6 +294,7 @@ impl Worker {
                 () = shutdown.cancelled() => break,
                 Some(ended) = self.tasks.join_next_with_id() => self.ended(ended),
                 Some(looked) = self.looks.join_next() => self.looked(looked),
+                Some(added) = self.added.join_next() => self.add(added),
                 Some(command) = self.commands.recv() => self.obey(command).await,
                 () = shared.wake.notified() => {}
                 _ = poll.tick() => {}
@@ -410,7 +399,7 @@ impl Worker {
         self.shared.core.lock().finish(&run, end, self.now());
     }
 
-    async fn obey(&self, command: Command) {
+    async fn obey(&mut self, command: Command) {
         // An answer that nobody waits for any more is no loss: the run is in line.
         match command {
             Command::Request { job, from, to, reply } => {
@@ -419,6 +408,7 @@ impl Worker {
             Command::Backfill { job, range, again, reply } => {
                 let _ = reply.send(self.backfill(&job, range, again).await);
             }
+            Command::Update(jobs) => self.update(jobs),
         }
     }
 
@@ -464,6 +454,7 @@ impl Worker {
             match command {
                 Command::Request { reply, .. } => drop(reply.send(Err(error.clone()))),
                 Command::Backfill { reply, .. } => drop(reply.send(Err(error.clone()))),
+                Command::Update(jobs) => self.replace(jobs),
             }
         }
         std::future::pending::<()>().await;

@@ -74,6 +74,10 @@ impl SqlWork {
 }
 
 impl Work for SqlWork {
+    fn definition(&self) -> String {
+        format!("{:?}", self.job)
+    }
+
     fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
         Box::pin(self.compute(context))
     }

@@ -51,7 +51,7 @@ fn engine(rules: &str) -> Engine {
     let mut engine = Engine::new(EngineOptions::default());
     let mut actions = Actions::default();
     let files = vec![DefinitionFile { path: "bench.yaml".to_owned(), text: rules.into() }];
-    engine.step(Offset(0), &Record::Definitions(Definitions { files }), &mut actions);
+    engine.step(Offset(0), &Record::Definitions(Definitions::of(files)), &mut actions);
     let defs = (0..SERIES).map(|id| SeriesDef {
         id: SeriesId(id),
         asset: format!("asset{id}").into(),

@@ -32,9 +32,8 @@ pub(crate) struct Rig {
 
 pub(crate) fn definitions(rules: &str) -> Record {
     let text = format!("pipeline: test\n{rules}\n");
-    Record::Definitions(Definitions {
-        files: vec![DefinitionFile { path: "test.yaml".to_owned(), text: Arc::from(text) }],
-    })
+    let file = DefinitionFile { path: "test.yaml".to_owned(), text: Arc::from(text) };
+    Record::Definitions(Definitions::of(vec![file]))
 }
 
 pub(crate) fn series_defs(first: usize, names: &[(&str, &str)]) -> Record {

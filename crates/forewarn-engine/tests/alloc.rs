@@ -71,7 +71,7 @@ fn a_step_without_transitions_allocates_nothing() {
     });
     engine.step(Offset(0), &Record::Series(defs.collect()), &mut actions);
     let files = vec![DefinitionFile { path: "test.yaml".to_owned(), text: RULES.into() }];
-    engine.step(Offset(1), &Record::Definitions(Definitions { files }), &mut actions);
+    engine.step(Offset(1), &Record::Definitions(Definitions::of(files)), &mut actions);
     assert_eq!(actions.problems, [""; 0]);
     for second in 0..400 {
         engine.step(Offset(2), &batch(SERIES, second), &mut actions);

@@ -264,7 +264,7 @@ fn definitions_find_room_in_a_log_that_alerts_have_filled() {
         while block_on(log.append(record.clone())).is_ok() {}
     }
     let file = DefinitionFile { path: "p.yaml".into(), text: "#".repeat(700).into() };
-    append(&log, Record::Definitions(Definitions { files: vec![file] }));
+    append(&log, Record::Definitions(Definitions::of(vec![file])));
 }
 
 #[test]

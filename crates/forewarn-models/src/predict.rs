@@ -36,22 +36,22 @@ impl ModelService {
     pub async fn predict(&self, model: &str, at: Timestamp) -> Result<u64, ModelError> {
         let inner = &self.inner;
         let served = inner.served(model)?;
-        inner.known(served).await?;
+        inner.known(&served).await?;
         let version = served.version()?;
         let mut memory = served.predicting.lock().await;
         let to = at.plus_us(1);
-        let extents = inner.extents(served, &mut memory, to).await?;
+        let extents = inner.extents(&served, &mut memory, to).await?;
         let mut known = match memory.predicted.take() {
             Some(known) => known,
             None => inner.predicted(model).await?,
         };
-        let mut candidates = inner.running(served, &version, to, &extents).await?;
+        let mut candidates = inner.running(&served, &version, to, &extents).await?;
         candidates.retain(|candidate| {
             let last = known.get(&candidate.asset.path);
             let last = last.map(|last| (&last.version, last.time, last.life_started));
             last != Some((&version.name, candidate.last, candidate.life_started))
         });
-        let made = inner.predict_all(served, &version, to, candidates, &mut known).await;
+        let made = inner.predict_all(&served, &version, to, candidates, &mut known).await;
         memory.predicted = Some(known);
         made
     }
@@ -69,13 +69,14 @@ impl ModelService {
     ) -> Result<Option<Prediction>, ModelError> {
         let inner = &self.inner;
         let served = inner.served(model)?;
-        inner.known(served).await?;
+        inner.known(&served).await?;
         let version = served.version()?;
         let to = at.plus_us(1);
         let extents = by_asset(inner.history.extents(&served.model.signals, EARLIEST, to, Offset(0)).await?);
-        let mut candidates = inner.running(served, &version, to, &extents).await?;
+        let mut candidates = inner.running(&served, &version, to, &extents).await?;
         candidates.retain(|candidate| *candidate.asset.path == *asset);
-        let prediction = inner.predictions(served, &version, to, &mut Reader::new(), candidates).await?.pop();
+        let prediction =
+            inner.predictions(&served, &version, to, &mut Reader::new(), candidates).await?.pop();
         if let Some(prediction) = &prediction {
             inner.journal.append(Record::Prediction(prediction.clone())).await?;
         }

@@ -31,7 +31,7 @@ pub struct ModelService {
 }
 
 pub(crate) struct Inner {
-    served: Vec<Served>,
+    served: RwLock<Vec<Arc<Served>>>,
     pub(crate) history: Arc<dyn History>,
     pub(crate) registry: Registry,
     pub(crate) journal: Arc<dyn Journal>,
@@ -120,16 +120,7 @@ impl ModelService {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ModelError> {
         let registry = Registry::new(history.clone());
-        let mut served = Vec::new();
-        for model in models {
-            served.push(Served {
-                model: Arc::new(model),
-                in_force: RwLock::new(InForce { unknown: true, ..InForce::default() }),
-                promoting: tokio::sync::Mutex::default(),
-                training: tokio::sync::Mutex::default(),
-                predicting: tokio::sync::Mutex::default(),
-            });
-        }
+        let served = RwLock::new(models.into_iter().map(Served::new).map(Arc::new).collect());
         let models = Self { inner: Arc::new(Inner { served, history, registry, journal, series, clock }) };
         // Where the lake is not up to date yet, the models are read when they are asked for first.
         let _ = tokio::time::timeout(PATIENCE, models.read()).await;
@@ -139,17 +130,36 @@ impl ModelService {
     /// Reads the versions in force that could not be read so far. What cannot be read now either says so in
     /// its [`ModelStatus::problem`].
     pub async fn read(&self) {
-        for served in &self.inner.served {
-            if self.inner.known(served).await.is_err() {
+        let served = self.inner.served.read().clone();
+        for served in served {
+            if self.inner.known(&served).await.is_err() {
                 return;
             }
         }
     }
 
+    /// Has the models be `models`. One that is defined as before is not touched. Of one that is defined anew
+    /// the version in force stays so if it fits; a training at work ends without promoting what it makes.
+    pub async fn update(&self, models: Vec<Model>) {
+        {
+            let mut served = self.inner.served.write();
+            let former = std::mem::take(&mut *served);
+            *served = models
+                .into_iter()
+                .map(|model| {
+                    let same = former.iter().find(|served| served.is_defined_as(&model));
+                    same.map_or_else(|| Arc::new(Served::new(model)), Arc::clone)
+                })
+                .collect();
+        }
+        // Where the lake does not answer, the models are read when they are asked for first.
+        let _ = tokio::time::timeout(PATIENCE, self.read()).await;
+    }
+
     /// All models, and what each predicts with.
     #[must_use]
     pub fn models(&self) -> Vec<ModelStatus> {
-        self.inner.served.iter().map(Served::status).collect()
+        self.inner.served.read().iter().map(|served| served.status()).collect()
     }
 
     /// The versions of `model`, newest first, at most 100. A damaged one is left out and logged.
@@ -158,7 +168,7 @@ impl ModelService {
     /// [`ModelError::UnknownModel`] and [`ModelError::Lake`].
     pub async fn versions(&self, model: &str) -> Result<Vec<VersionInfo>, ModelError> {
         let served = self.inner.served(model)?;
-        self.inner.known(served).await?;
+        self.inner.known(&served).await?;
         let mut found = Vec::new();
         for name in self.inner.registry.versions(model).await?.into_iter().rev().take(MAX_VERSIONS) {
             match self.inner.registry.load(model, &name).await {
@@ -185,14 +195,15 @@ impl ModelService {
         let served = self.inner.served(model)?;
         let artefact = self.inner.registry.load(model, version).await?;
         let version = Version { name: version.to_owned(), artefact };
-        self.inner.put_in_force(served, version, actor, reason).await
+        self.inner.put_in_force(&served, version, actor, reason).await
     }
 }
 
 impl Inner {
-    pub(crate) fn served(&self, model: &str) -> Result<&Served, ModelError> {
-        self.served.iter().find(|served| served.model.name == model).ok_or_else(|| {
-            let names: Vec<&str> = self.served.iter().map(|served| served.model.name.as_str()).collect();
+    pub(crate) fn served(&self, model: &str) -> Result<Arc<Served>, ModelError> {
+        let all = self.served.read();
+        all.iter().find(|served| served.model.name == model).cloned().ok_or_else(|| {
+            let names: Vec<&str> = all.iter().map(|served| served.model.name.as_str()).collect();
             let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             ModelError::UnknownModel { name: model.chars().take(80).collect(), known }
         })
@@ -237,7 +248,8 @@ impl Inner {
         reason: Option<String>,
     ) -> Result<(), ModelError> {
         let model = &served.model;
-        if version.artefact.definition != definition_fingerprint(model) {
+        let is_present = self.served(&model.name).is_ok_and(|present| std::ptr::eq(&*present, served));
+        if !is_present || version.artefact.definition != definition_fingerprint(model) {
             return Err(ModelError::DefinitionChanged { model: model.name.clone(), version: version.name });
         }
         self.known(served).await?;
@@ -304,6 +316,22 @@ impl Inner {
 }
 
 impl Served {
+    /// A model of which it is not known yet which version is in force.
+    fn new(model: Model) -> Self {
+        Self {
+            model: Arc::new(model),
+            in_force: RwLock::new(InForce { unknown: true, ..InForce::default() }),
+            promoting: tokio::sync::Mutex::default(),
+            training: tokio::sync::Mutex::default(),
+            predicting: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Whether it is defined as `model` is, in all that a definition says.
+    fn is_defined_as(&self, model: &Model) -> bool {
+        format!("{:?}", self.model) == format!("{model:?}")
+    }
+
     /// The version in force, if it fits the definition.
     pub(crate) fn version(&self) -> Result<Arc<Version>, ModelError> {
         let version = self.in_force.read().version.clone();

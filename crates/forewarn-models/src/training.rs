@@ -69,7 +69,7 @@ impl ModelService {
         let inner = &self.inner;
         let served = inner.served(model)?;
         let _alone = served.training.lock().await;
-        inner.known(served).await?;
+        inner.known(&served).await?;
         let model = &served.model;
         let extents = by_asset(inner.history.extents(&model.signals, EARLIEST, to, Offset(0)).await?);
         let lives = inner.lives(model, to, &extents).await?;
@@ -92,7 +92,7 @@ impl ModelService {
         if promote {
             let trained = Version { name: version.clone(), artefact };
             let actor = Some(format!("train:{}", model.name));
-            inner.put_in_force(served, trained, actor, Some(reason.clone())).await?;
+            inner.put_in_force(&served, trained, actor, Some(reason.clone())).await?;
         }
         tracing::info!(
             model = model.name,

@@ -25,5 +25,5 @@ mod tests;
 
 pub use error::SourceError;
 pub use source::{Delivery, Link, Source};
-pub use sources::Sources;
+pub use sources::{SourceHandles, Sources, check};
 pub use status::{DeadLetter, Letter, SourceHandle, SourceStatus};

@@ -1,12 +1,17 @@
-//! All sources of a server, as one stage.
+//! All sources of a server, as one stage. Which there are can change while it runs: those whose definition
+//! stays the same keep their connection; of the others the old one ends, having acknowledged what became
+//! durable, before the new one begins. So no two connections have the same name at the other side, which
+//! keeps what is not acknowledged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use forewarn_ingest::Intake;
 use forewarn_spec::Source as Definition;
 use forewarn_types::Clock;
-use tokio::task::JoinSet;
+use parking_lot::RwLock;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::SourceError;
@@ -15,7 +20,71 @@ use crate::stage::Stage;
 use crate::status::SourceHandle;
 
 /// The sources that the pipelines define, ready to run.
-pub struct Sources(Vec<Stage>);
+pub struct Sources {
+    intake: Arc<Intake>,
+    clock: Arc<dyn Clock>,
+    shared: SourceHandles,
+    /// What is to run, in the order of the pipelines.
+    wanted: Vec<Wanted>,
+    changes: mpsc::UnboundedReceiver<Vec<Definition>>,
+    /// What ends each that has begun and not ended.
+    running: BTreeMap<String, CancellationToken>,
+    tasks: JoinSet<Ended>,
+}
+
+/// Which source has ended, and how.
+type Ended = (String, Result<(), SourceError>);
+
+/// A source that is to run.
+struct Wanted {
+    name: String,
+    definition: Definition,
+    /// It has not begun.
+    stage: Option<Stage>,
+    handle: SourceHandle,
+}
+
+/// The sources of a server, for those who look at them or change which there are. Cheap to clone.
+#[derive(Clone)]
+pub struct SourceHandles {
+    handles: Arc<RwLock<Vec<SourceHandle>>>,
+    changes: mpsc::UnboundedSender<Vec<Definition>>,
+}
+
+impl SourceHandles {
+    /// Figures and dead letters of each source, in the order of the pipelines.
+    #[must_use]
+    pub fn list(&self) -> Vec<SourceHandle> {
+        self.handles.read().clone()
+    }
+
+    /// Has the sources be those of `definitions`, which [`check`] has found in order.
+    pub fn update<'d>(&self, definitions: impl IntoIterator<Item = &'d Definition>) {
+        // After the end of the stage nothing is there to be changed.
+        let _sent = self.changes.send(definitions.into_iter().cloned().collect());
+    }
+
+    /// Handles that nothing stands behind, for tests of those who look at them.
+    #[must_use]
+    pub fn of(handles: Vec<SourceHandle>) -> Self {
+        Self { handles: Arc::new(RwLock::new(handles)), changes: mpsc::unbounded_channel().0 }
+    }
+}
+
+/// Says whether all of `definitions` can work.
+///
+/// # Errors
+/// [`SourceError::Setup`] for the first one that cannot.
+pub fn check<'d>(
+    definitions: impl IntoIterator<Item = &'d Definition>,
+    intake: &Arc<Intake>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(), SourceError> {
+    named(definitions).into_iter().try_for_each(|(name, definition)| {
+        let handle = SourceHandle::new(name, definition.kind(), Arc::clone(clock));
+        kinds::prepare(definition, &handle, intake).map(drop)
+    })
+}
 
 impl Sources {
     /// Prepares the sources; nothing is connected yet.
@@ -27,45 +96,113 @@ impl Sources {
         intake: &Arc<Intake>,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
-        let mut names = BTreeSet::new();
-        let stages = definitions.into_iter().map(|definition| {
-            let name = unused(definition.name(), &mut names);
-            let handle = SourceHandle::new(name, definition.kind(), Arc::clone(clock));
-            kinds::prepare(definition, &handle, intake)
-        });
-        Ok(Self(stages.collect::<Result<_, _>>()?))
+        let (sender, changes) = mpsc::unbounded_channel();
+        let mut sources = Self {
+            intake: Arc::clone(intake),
+            clock: Arc::clone(clock),
+            shared: SourceHandles { handles: Arc::default(), changes: sender },
+            wanted: Vec::new(),
+            changes,
+            running: BTreeMap::new(),
+            tasks: JoinSet::new(),
+        };
+        let definitions: Vec<Definition> = definitions.into_iter().cloned().collect();
+        sources.want(&definitions)?;
+        Ok(sources)
     }
 
-    /// Figures and dead letters of each source, also while they run.
+    /// The sources, also while they run.
     #[must_use]
-    pub fn handles(&self) -> Vec<SourceHandle> {
-        self.0.iter().map(Stage::handle).cloned().collect()
+    pub fn handles(&self) -> SourceHandles {
+        self.shared.clone()
     }
 
     /// Receives until `shutdown`. If one source ends with an error, so do the others.
     ///
     /// # Errors
     /// [`SourceError::Intake`] if the log has stopped.
-    pub async fn run(self, shutdown: CancellationToken) -> Result<(), SourceError> {
+    pub async fn run(mut self, shutdown: CancellationToken) -> Result<(), SourceError> {
         let stop = shutdown.child_token();
-        let mut running = JoinSet::new();
-        for stage in self.0 {
-            running.spawn(stage.run(stop.clone()));
-        }
         let mut outcome = Ok(());
-        while let Some(ended) = running.join_next().await {
-            let ended = ended.unwrap_or_else(|error| Err(SourceError::BrokeOff(error.to_string())));
-            if ended.is_err() {
-                stop.cancel();
+        self.begin(&stop);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(definitions) = self.changes.recv() => {
+                    if let Err(error) = self.want(&definitions) {
+                        tracing::error!(%error, "the sources stay as they are");
+                    }
+                    self.begin(&stop);
+                }
+                Some(ended) = self.tasks.join_next() => {
+                    outcome = self.ended(ended);
+                    if outcome.is_err() {
+                        stop.cancel();
+                    }
+                    self.begin(&stop);
+                }
             }
-            outcome = outcome.and(ended);
         }
-        // A server without sources has this stage all the same.
-        if outcome.is_ok() {
-            shutdown.cancelled().await;
+        while let Some(ended) = self.tasks.join_next().await {
+            let ended = self.ended(ended);
+            outcome = outcome.and(ended);
         }
         outcome
     }
+
+    /// Has the sources be those of `definitions`. Those that are there already stay; others are asked to end.
+    pub(crate) fn want(&mut self, definitions: &[Definition]) -> Result<(), SourceError> {
+        let is_there = |one: &Wanted, name: &str, definition: &Definition| {
+            one.name == name && one.definition == *definition
+        };
+        // All new ones are prepared before anything changes.
+        let mut new = Vec::new();
+        for (name, definition) in named(definitions) {
+            if !self.wanted.iter().any(|one| is_there(one, &name, definition)) {
+                let handle = SourceHandle::new(name.clone(), definition.kind(), Arc::clone(&self.clock));
+                let stage = Some(kinds::prepare(definition, &handle, &self.intake)?);
+                new.push(Wanted { name, definition: definition.clone(), stage, handle });
+            }
+        }
+        let names: BTreeSet<String> = new.iter().map(|one| one.name.clone()).collect();
+        let mut all = std::mem::take(&mut self.wanted);
+        all.retain(|one| !names.contains(&one.name));
+        all.append(&mut new);
+        for (name, definition) in named(definitions) {
+            if let Some(place) = all.iter().position(|one| is_there(one, &name, definition)) {
+                self.wanted.push(all.swap_remove(place));
+            }
+        }
+        let is_kept = |name: &str| !names.contains(name) && self.wanted.iter().any(|one| one.name == name);
+        self.running.iter().filter(|(name, _)| !is_kept(name)).for_each(|(_, stop)| stop.cancel());
+        *self.shared.handles.write() = self.wanted.iter().map(|one| one.handle.clone()).collect();
+        Ok(())
+    }
+
+    /// Begins with what is to run and has not begun, unless one of the same name has still to end.
+    fn begin(&mut self, stop: &CancellationToken) {
+        for one in &mut self.wanted {
+            if self.running.contains_key(&one.name) {
+                continue;
+            }
+            let Some(stage) = one.stage.take() else { continue };
+            let (name, stop) = (one.name.clone(), stop.child_token());
+            self.running.insert(name.clone(), stop.clone());
+            self.tasks.spawn(async move { (name, stage.run(stop).await) });
+        }
+    }
+
+    fn ended(&mut self, ended: Result<Ended, JoinError>) -> Result<(), SourceError> {
+        let (name, outcome) = ended.map_err(|error| SourceError::BrokeOff(error.to_string()))?;
+        self.running.remove(&name);
+        outcome
+    }
+}
+
+/// Each of `definitions` with a name that no other one has.
+fn named<'d>(definitions: impl IntoIterator<Item = &'d Definition>) -> Vec<(String, &'d Definition)> {
+    let mut names = BTreeSet::new();
+    definitions.into_iter().map(|definition| (unused(definition.name(), &mut names), definition)).collect()
 }
 
 /// `name`, or with a number behind it if another source has it: one client identifier may be used at two

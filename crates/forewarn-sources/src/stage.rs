@@ -28,11 +28,6 @@ impl Stage {
         }
     }
 
-    /// Figures and dead letters, also while the source runs.
-    pub(crate) fn handle(&self) -> &SourceHandle {
-        &self.handle
-    }
-
     /// Receives until `shutdown`.
     ///
     /// # Errors

@@ -187,7 +187,7 @@ fn build(definitions: &[Definition]) -> Result<Sources, SourceError> {
 fn each_source_has_a_name_of_its_own() {
     let definitions = ["mqtt://one", "mqtt://two", "mqtt://three"].map(|url| mqtt(url, "forewarn"));
     let sources = build(&definitions).unwrap();
-    let names: Vec<String> = sources.handles().iter().map(SourceHandle::name).collect();
+    let names: Vec<String> = sources.handles().list().iter().map(SourceHandle::name).collect();
     assert_eq!(names, ["forewarn", "forewarn-2", "forewarn-3"]);
     let error = build(&[mqtt("broker", "c")]).map(drop).unwrap_err().to_string();
     assert!(error.starts_with("source c: its url is not a URL"), "{error}");
@@ -201,4 +201,47 @@ async fn a_server_without_sources_waits_for_its_end() {
     assert!(!running.is_finished());
     stop.cancel();
     tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+}
+
+/// The sources that run, by the handle of each: the same handle is the same connection.
+#[tokio::test]
+async fn sources_change_while_they_run_and_those_that_stay_are_not_touched() {
+    let stop = CancellationToken::new();
+    let first = ["a", "b", "c"].map(|name| mqtt("mqtt://127.0.0.1:1", name));
+    let sources = build(&first).unwrap();
+    let handles = sources.handles();
+    let running = tokio::spawn(sources.run(stop.clone()));
+    let before = handles.list();
+    let changed = mqtt("mqtt://127.0.0.1:2", "b");
+    handles.update(&[mqtt("mqtt://127.0.0.1:1", "d"), changed, first[2].clone()]);
+    let names = || handles.list().iter().map(SourceHandle::name).collect::<Vec<_>>();
+    let listed = async {
+        while names() != ["d", "b", "c"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, listed).await.unwrap();
+    let after = handles.list();
+    // A note on the handle of before is seen on that of after only if they are of one source.
+    before.iter().for_each(|handle| handle.set_behind(7));
+    let behind: Vec<_> = after.iter().map(|handle| handle.status().behind).collect();
+    assert_eq!(behind, [None, None, Some(7)]);
+    // The new ones have begun: nothing listens at their ports.
+    let tried = async {
+        while after.iter().any(|handle| handle.status().failures == 0) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, tried).await.unwrap();
+    stop.cancel();
+    tokio::time::timeout(PATIENCE, running).await.unwrap().unwrap().unwrap();
+}
+
+#[test]
+fn a_source_that_cannot_work_changes_nothing() {
+    let mut sources = build(&[mqtt("mqtt://127.0.0.1:1", "a")]).unwrap();
+    let wrong = [mqtt("mqtt://127.0.0.1:1", "b"), mqtt("broker", "c")];
+    assert!(sources.want(&wrong).is_err());
+    let names: Vec<String> = sources.handles().list().iter().map(SourceHandle::name).collect();
+    assert_eq!(names, ["a"]);
 }

@@ -42,7 +42,7 @@ pub struct Pipeline {
 }
 
 /// A place readings come from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// An MQTT broker.
     Mqtt(MqttSource),
@@ -67,7 +67,7 @@ impl Source {
 }
 
 /// A subscription at an MQTT 3.1.1 broker.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MqttSource {
     /// `mqtt://` or `mqtts://`, with host, optional port and optional user and password.
     pub url: String,
@@ -86,7 +86,7 @@ pub struct MqttSource {
 }
 
 /// How an MQTT payload is read.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MqttPayload {
     /// The payload is a bare number (or `true`/`false`); its time is that of arrival.
     Number,

@@ -16,6 +16,7 @@
 mod error;
 mod fold;
 mod folds;
+mod live;
 mod metrics;
 mod read_model;
 mod restore;
@@ -27,13 +28,17 @@ pub use error::StateError;
 pub use fold::{Decisions, Fold, Folds, Logged, Part, Parts, PartsToCome};
 pub use folds::{DefinitionsFold, EngineFold, InForce, IntakeFold, ReadModelFold};
 pub use forewarn_engine::{Lack, OpenAlert, RuleInForce, RuleOnAsset, RuleState, Wait};
+pub use live::{
+    Applied, DefinitionsRequest, Expected, FileKind, FileState, FileStatus, FileText, LiveDefinitions,
+    Proposal, Rejection, TreeStatus, text_tag,
+};
 pub use metrics::{Counter, Exposition, Histogram, Metrics};
 pub use read_model::{
     Alert, AlertFilter, AlertStep, Alerts, Asset, Cursor, LastReading, MAX_ASSETS, MAX_LIFE_EVENTS,
     MAX_MODELS, Series, SharedState, State, StateFilter,
 };
 pub use restore::{Restored, restore};
-pub use rules::{RulePage, RulePageAsk, RuleSummary, Rules, RulesChanging};
+pub use rules::{RulePage, RulePageAsk, RuleSummary, Rules, RulesChanging, RulesOutlook};
 pub use runner::{
     CONSUMER, LogRoom, RealTime, RealTimeParts, Runner, RunnerMetrics, SnapshotReply, TakeSnapshot,
     snapshot_requests,

@@ -4,8 +4,11 @@
 //! a fraction of a millisecond, again and again; readings may come in between. Only where other definitions
 //! come in between does it begin anew.
 
+mod outlook;
 #[cfg(test)]
 mod tests;
+
+pub use outlook::RulesOutlook;
 
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ mod tick;
 
 pub use self::alert::{AlertTransition, Evidence, EvidenceValue};
 pub use self::command::{CommandAction, NotAllowed, OperatorCommand};
-pub use self::definitions::{DefinitionFile, Definitions};
+pub use self::definitions::{DefinitionChange, DefinitionFile, Definitions, FileChange};
 pub use self::job_run::{JobKind, JobRun, RunState};
 pub use self::life_event::{LifeEvent, LifeEventKind};
 pub use self::origins::SeriesOrigin;

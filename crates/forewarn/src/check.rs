@@ -9,15 +9,20 @@ use anyhow::Result;
 use forewarn_batch::{Schedule, Trigger};
 use forewarn_spec::Definitions;
 use forewarn_types::{Clock as _, Timestamp};
+use serde_json::{Value, json};
 
+use crate::client::Client;
 use crate::clock::SystemClock;
-use crate::output::{complain, counted, report};
+use crate::commands::apply;
+use crate::config::Texts;
+use crate::output::{complain, counted, print, report};
 
 /// How many times of a schedule are told.
 const NEXT_TIMES: usize = 5;
 
-/// Checks the settings at `config` and the folders they name. Mistakes and warnings go to standard error.
-pub(crate) fn run(config: &Path) -> Result<ExitCode> {
+/// Checks the settings at `config` and the folders they name. Mistakes and warnings go to standard error. With
+/// a `server`, it says what these definitions would do there.
+pub(crate) async fn run(config: &Path, server: Option<&str>) -> Result<ExitCode> {
     match crate::config::read(config)? {
         Ok(tree) => {
             let pipelines = &tree.definitions.pipelines;
@@ -40,10 +45,31 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
             for line in schedules(&tree.definitions, SystemClock.now()) {
                 writeln!(std::io::stdout(), "{line}")?;
             }
-            Ok(ExitCode::SUCCESS)
+            match server {
+                Some(server) => at_server(server, &tree.texts).await,
+                None => Ok(ExitCode::SUCCESS),
+            }
         }
         Err(diagnostics) => Ok(report(&diagnostics)),
     }
+}
+
+/// Asks `server` what `texts`, as all its definitions, would do.
+async fn at_server(server: &str, texts: &Texts) -> Result<ExitCode> {
+    let files = |texts: &[(String, String)]| -> Vec<Value> {
+        let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+        texts.iter().map(|(path, text)| json!({ "file": name(path), "text": text })).collect()
+    };
+    let body = json!({ "pipelines": files(&texts.pipelines), "models": files(&texts.models), "whole": true });
+    let answer = Client::at(server)?.post(&["v1", "check"], &body).await?;
+    if answer["ok"] == true {
+        print(&apply::would(&answer["would"]))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for mistake in answer["mistakes"].as_array().into_iter().flatten() {
+        complain(&format!("{server}: {}\n", apply::shown(mistake)));
+    }
+    Ok(ExitCode::FAILURE)
 }
 
 /// When what is scheduled runs after `now`, and what there is to know of the schedules.
@@ -77,18 +103,18 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn the_shipped_tree_is_without_mistakes_and_a_broken_one_is_not() {
+    #[tokio::test]
+    async fn the_shipped_tree_is_without_mistakes_and_a_broken_one_is_not() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("forewarn.yaml");
         let (pipelines, models) = (root.join("pipelines"), root.join("models"));
         fs::write(&config, format!("pipelines: {}\nmodels: {}\n", pipelines.display(), models.display()))
             .unwrap();
-        assert_eq!(run(&config).unwrap(), ExitCode::SUCCESS);
+        assert_eq!(run(&config, None).await.unwrap(), ExitCode::SUCCESS);
         fs::write(dir.path().join("bad.yaml"), "pipeline: p\nrules:\n  - { name: r }\n").unwrap();
         fs::write(&config, format!("pipelines: {}\n", dir.path().display())).unwrap();
-        assert_eq!(run(&config).unwrap(), ExitCode::FAILURE);
+        assert_eq!(run(&config, None).await.unwrap(), ExitCode::FAILURE);
     }
 
     #[test]

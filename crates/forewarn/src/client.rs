@@ -114,6 +114,19 @@ impl Client {
         self.json(self.request(Method::POST, segments)?.json(body)).await
     }
 
+    /// `POST` of JSON, with parameters.
+    ///
+    /// # Errors
+    /// No server, or its refusal.
+    pub(crate) async fn post_with(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+        body: &Value,
+    ) -> Result<Value> {
+        self.json(self.request(Method::POST, segments)?.query(query).json(body)).await
+    }
+
     async fn json(&self, request: RequestBuilder) -> Result<Value> {
         self.send(request).await?.json().await.context("the server's answer is not JSON")
     }

@@ -1,6 +1,7 @@
 //! The commands for people who work with a server.
 
 pub(crate) mod alert;
+pub(crate) mod apply;
 pub(crate) mod backup;
 pub(crate) mod import;
 pub(crate) mod job;

@@ -1,26 +1,88 @@
 //! Settings and definitions from disk, as the commands need them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use forewarn_spec::{
-    Diagnostics, Refused, ServerConfig, Stored, check_queries, load_definitions, load_stored,
-    parse_server_config,
+    Diagnostics, ServerConfig, Stored, check_queries, load_definitions, load_stored, parse_server_config,
 };
 use forewarn_types::{DefinitionFile, Definitions};
 
-/// A definition tree that has been read and checked.
+/// A definition tree that has been read.
 pub(crate) struct Tree {
     /// The server's settings.
     pub(crate) settings: ServerConfig,
-    /// The checked definitions.
+    /// The definitions, checked; none if there are mistakes.
     pub(crate) definitions: forewarn_spec::Definitions,
-    /// The pipelines' texts, as the log takes them.
-    pub(crate) texts: Definitions,
-    /// What was left out of the definitions since it does not load. That is in order only for files that are
-    /// in force as they stand.
-    pub(crate) refused: Vec<Refused>,
+    /// The texts of the files.
+    pub(crate) texts: Texts,
+    /// What is wrong with them. Only a server that has been started before takes a tree with mistakes: it
+    /// goes on with the definitions that are in force.
+    pub(crate) mistakes: Diagnostics,
+}
+
+/// The texts of a definition tree, each with its path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Texts {
+    /// The pipelines, by path.
+    pub(crate) pipelines: Vec<(String, String)>,
+    /// The models, by path.
+    pub(crate) models: Vec<(String, String)>,
+}
+
+impl Texts {
+    /// Those of the folders of pipelines and of models.
+    ///
+    /// # Errors
+    /// A file or folder that cannot be read.
+    pub(crate) fn read(pipelines: &Path, models: &Path) -> Result<Self> {
+        Ok(Self { pipelines: yaml_files("pipelines", pipelines)?, models: yaml_files("models", models)? })
+    }
+
+    /// Those that stand in the log.
+    pub(crate) fn of_record(record: &Definitions) -> Self {
+        let texts = |files: &[DefinitionFile]| {
+            files.iter().map(|file| (file.path.clone(), file.text.to_string())).collect()
+        };
+        Self { pipelines: texts(&record.files), models: texts(&record.models) }
+    }
+
+    /// As the log takes them.
+    pub(crate) fn to_record(&self) -> Definitions {
+        let files = |texts: &[(String, String)]| {
+            let file = |(path, text): &(String, String)| DefinitionFile {
+                path: path.clone(),
+                text: text.as_str().into(),
+            };
+            texts.iter().map(file).collect()
+        };
+        Definitions { files: files(&self.pipelines), models: files(&self.models), change: None }
+    }
+
+    /// The checked definitions, or all mistakes.
+    pub(crate) fn check(&self) -> Result<forewarn_spec::Definitions, Diagnostics> {
+        let mut mistakes = self.query_mistakes();
+        match load_definitions(&self.pipelines, &self.models) {
+            Ok(definitions) if mistakes.0.is_empty() => Ok(definitions),
+            others => {
+                mistakes.0.extend(others.err().unwrap_or_default().0);
+                mistakes.0.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+                Err(mistakes)
+            }
+        }
+    }
+
+    /// What loads of them, and what does not: they were in force before, by a program that was less strict.
+    pub(crate) fn load_in_force(&self) -> Stored {
+        load_stored(&self.pipelines, &self.models, &self.query_mistakes())
+    }
+
+    fn query_mistakes(&self) -> Diagnostics {
+        check_queries(&self.pipelines, |query| {
+            forewarn_query::check(query).map_err(|error| error.to_string())
+        })
+    }
 }
 
 /// Reads the settings at `config` and the folders they name. The inner error holds every mistake of the tree.
@@ -28,10 +90,13 @@ pub(crate) struct Tree {
 /// # Errors
 /// A file or folder that cannot be read.
 pub(crate) fn read(config: &Path) -> Result<Result<Tree, Diagnostics>> {
-    match read_settings(config)? {
-        Ok(settings) => read_folders(settings),
-        Err(diagnostics) => Ok(Err(diagnostics)),
-    }
+    Ok(match read_settings(config)? {
+        Ok(settings) => {
+            let tree = read_folders(settings)?;
+            if tree.mistakes.0.is_empty() { Ok(tree) } else { Err(tree.mistakes) }
+        }
+        Err(diagnostics) => Err(diagnostics),
+    })
 }
 
 /// Reads the settings at `config` alone, for what needs no definitions.
@@ -48,54 +113,45 @@ pub(crate) fn read_settings(config: &Path) -> Result<Result<ServerConfig, Diagno
 ///
 /// # Errors
 /// A file or folder that cannot be read.
-pub(crate) fn read_folders(settings: ServerConfig) -> Result<Result<Tree, Diagnostics>> {
-    let pipelines = yaml_files("pipelines", &settings.pipelines)?;
-    let models = yaml_files("models", &settings.models)?;
-    let mut mistakes = query_mistakes(&pipelines);
-    let definitions = match load_definitions(&pipelines, &models) {
-        Ok(definitions) if mistakes.0.is_empty() => definitions,
-        others => {
-            mistakes.0.extend(others.err().unwrap_or_default().0);
-            mistakes.0.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
-            return Ok(Err(mistakes));
-        }
+fn read_folders(settings: ServerConfig) -> Result<Tree> {
+    let texts = Texts::read(&settings.pipelines, &settings.models)?;
+    let (definitions, mistakes) = match texts.check() {
+        Ok(definitions) => (definitions, Diagnostics::default()),
+        Err(mistakes) => (forewarn_spec::Definitions::default(), mistakes),
     };
-    Ok(Ok(Tree { settings, definitions, texts: texts(pipelines), refused: Vec::new() }))
+    Ok(Tree { settings, definitions, texts, mistakes })
 }
 
-/// Reads the settings at `config` and what loads of the folders they name, for a server that may have been
-/// started with them before, by a program that was less strict. The inner error holds every mistake of the
-/// tree, if there is no such server yet.
+/// Reads the settings at `config` and the folders they name, for a server. The inner error holds every
+/// mistake of the tree, if there is no such server yet; one that is there goes on with what is in force.
 ///
 /// # Errors
 /// A file or folder that cannot be read.
 pub(crate) fn read_to_serve(config: &Path) -> Result<Result<Tree, Diagnostics>> {
-    let tree = read(config)?;
-    let Ok(settings) = read_settings(config)? else { return Ok(tree) };
-    if tree.is_ok() || !settings.data_dir.join("log").exists() {
-        return Ok(tree);
-    }
-    let pipelines = yaml_files("pipelines", &settings.pipelines)?;
-    let models = yaml_files("models", &settings.models)?;
-    let Stored { definitions, refused } = load_stored(&pipelines, &models, &query_mistakes(&pipelines));
-    Ok(Ok(Tree { settings, definitions, texts: texts(pipelines), refused }))
+    let settings = match read_settings(config)? {
+        Ok(settings) => settings,
+        Err(diagnostics) => return Ok(Err(diagnostics)),
+    };
+    let is_there = settings.data_dir.join("log").exists();
+    let tree = read_folders(settings)?;
+    Ok(if tree.mistakes.0.is_empty() || is_there { Ok(tree) } else { Err(tree.mistakes) })
 }
 
-fn query_mistakes(pipelines: &[(String, String)]) -> Diagnostics {
-    check_queries(pipelines, |query| forewarn_query::check(query).map_err(|error| error.to_string()))
+/// The YAML files of the folder of `kind` as (path, text), by name.
+fn yaml_files(kind: &str, folder: &Path) -> Result<Vec<(String, String)>> {
+    let text = |path: PathBuf| {
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok((path.display().to_string(), text))
+    };
+    yaml_paths(kind, folder)?.into_iter().map(text).collect()
 }
 
-fn texts(pipelines: Vec<(String, String)>) -> Definitions {
-    let files = pipelines.into_iter().map(|(path, text)| DefinitionFile { path, text: text.into() });
-    Definitions { files: files.collect() }
-}
-
-/// The YAML files of the folder of `kind` as (path, text), by name. The default folder, which is called like
+/// The YAML files of the folder of `kind`, by name. The default folder, which is called like
 /// its kind, may be missing and is empty then; any other one must be there: a wrong name, or a volume that is
 /// not mounted, would otherwise drop every definition.
-fn yaml_files(kind: &str, folder: &Path) -> Result<Vec<(String, String)>> {
+pub(crate) fn yaml_paths(kind: &str, folder: &Path) -> Result<Vec<PathBuf>> {
     if !folder.exists() {
-        if folder != Path::new(".").join(kind) {
+        if kind.is_empty() || folder != Path::new(".").join(kind) {
             bail!(
                 "there is no folder {}, which `{kind}` names in the settings: correct the name, or create it, if only empty",
                 folder.display()
@@ -103,17 +159,15 @@ fn yaml_files(kind: &str, folder: &Path) -> Result<Vec<(String, String)>> {
         }
         return Ok(Vec::new());
     }
-    let mut files = Vec::new();
+    let mut paths = Vec::new();
     for entry in
         fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?
     {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-            let text =
-                fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            files.push((path.display().to_string(), text));
+            paths.push(path);
         }
     }
-    files.sort();
-    Ok(files)
+    paths.sort();
+    Ok(paths)
 }

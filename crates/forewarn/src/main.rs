@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{alert, import, job, log, model, restore, rule, sql};
+use crate::commands::{alert, apply, import, job, log, model, restore, rule, sql};
 use crate::output::ReaderGone;
 
 /// What still works in the background when a command is done gets this long.
@@ -58,7 +58,12 @@ enum Command {
         /// The server's settings.
         #[arg(long, default_value = "forewarn.yaml")]
         config: PathBuf,
+        /// A server that runs: also say what its open alerts would do under these definitions.
+        #[arg(long)]
+        server: Option<String>,
     },
+    /// Put definitions in force on a running server: all of them, or none if there are mistakes.
+    Apply(apply::ApplyArgs),
     /// Send histories from CSV files, tables or Parquet to a running server.
     Import(Box<import::ImportArgs>),
     /// Ask a running server a query over all history.
@@ -107,7 +112,8 @@ fn run(command: Command) -> Result<ExitCode> {
         match command {
             Command::Demo(args) => demo::run(args).await,
             Command::Serve { config } => serve::run(&config).await,
-            Command::Check { config } => check::run(&config),
+            Command::Check { config, server } => check::run(&config, server.as_deref()).await,
+            Command::Apply(args) => apply::run(args).await,
             Command::Import(args) => import::run(*args).await,
             Command::Sql(args) => sql::run(args).await,
             Command::Rule(args) => rule::run(args).await,

@@ -7,7 +7,7 @@ use forewarn_log::{LocalLog, LogMetrics};
 use forewarn_state::{Exposition, Metrics, RunnerMetrics};
 
 /// Has `metrics` show the log and the real-time path.
-pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<RunnerMetrics>, refused: usize) {
+pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<RunnerMetrics>) {
     metrics.collect_with(move |out| {
         show_log(out, &log.metrics());
         let counted = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
@@ -27,8 +27,6 @@ pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<Run
         out.gauge("forewarn_snapshot_offset", help, &[], counted(&real_time.snapshot_offset) as f64);
         let help = "Records behind the snapshot that the start had to read again.";
         out.gauge("forewarn_start_replayed_records", help, &[], counted(&real_time.replayed) as f64);
-        let help = "Rules, signals, jobs and sources in force that this version does not load.";
-        out.gauge("forewarn_definitions_refused", help, &[], refused as f64);
     });
 }
 

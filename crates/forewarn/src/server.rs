@@ -2,6 +2,7 @@
 //! stop. Reads top-down: what is durable is opened, then the back starts, then the front.
 
 mod back;
+mod definitions;
 mod folds;
 mod front;
 mod open;
@@ -40,14 +41,14 @@ impl Server {
     /// # Errors
     /// What could not be started, and why.
     pub(crate) async fn start(tree: Tree, clock: Arc<dyn Clock>, ticks: Ticks) -> Result<Self> {
-        let Tree { settings, definitions, texts, refused } = tree;
+        let settings = tree.settings.clone();
         let listener = TcpListener::bind(&settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
         let address = listener.local_addr()?;
-        let (base, folded) = open::open(&settings, texts, &refused, clock).await?;
+        let (base, folded, starting) = open::open(&settings, tree, clock).await?;
         let back = back::start(&base, folded, &settings);
-        let front = front::start(&base, &back, definitions, settings, ticks, listener).await?;
+        let front = front::start(&base, &back, starting, settings, ticks, listener).await?;
         Ok(Self {
             address,
             log: base.log,

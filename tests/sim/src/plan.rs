@@ -140,9 +140,8 @@ impl Plan {
             .flat_map(|asset| signals.map(|signal| (format!("plant/pump{asset}"), signal.to_owned())))
             .collect();
         let segment_bytes = *pick(&mut chance, &[400, 1_500, 6_000, 40_000]);
-        let definitions = Definitions {
-            files: vec![DefinitionFile { path: "plant.yaml".to_owned(), text: Arc::from(RULES) }],
-        };
+        let file = DefinitionFile { path: "plant.yaml".to_owned(), text: Arc::from(RULES) };
+        let definitions = Definitions::of(vec![file]);
         let setup = Setup {
             segment_bytes,
             max_bytes: *pick(&mut chance, &[120_000, 1 << 20, 1 << 30]),

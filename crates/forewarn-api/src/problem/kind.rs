@@ -11,9 +11,11 @@ pub(crate) enum Kind {
     NotAcceptable,
     Timeout,
     Conflict,
+    PreconditionFailed,
     TooLarge,
     UnsupportedEncoding,
     Unusable,
+    PreconditionRequired,
     Internal,
     Unavailable,
 }
@@ -32,16 +34,18 @@ pub(crate) struct Words {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::BadRequest,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
         Self::Timeout,
         Self::Conflict,
+        Self::PreconditionFailed,
         Self::TooLarge,
         Self::UnsupportedEncoding,
         Self::Unusable,
+        Self::PreconditionRequired,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -85,6 +89,12 @@ impl Kind {
                 "Conflict",
                 "The present state does not allow this, or there is nothing to do",
             ),
+            Self::PreconditionFailed => words(
+                StatusCode::PRECONDITION_FAILED,
+                "urn:forewarn:problem:precondition-failed",
+                "Precondition failed",
+                "It has been changed since it was read",
+            ),
             Self::TooLarge => words(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "urn:forewarn:problem:too-large",
@@ -102,6 +112,12 @@ impl Kind {
                 "urn:forewarn:problem:unusable",
                 "Nothing could be used",
                 "Every line was refused; the problem lists them as the answer of a write does",
+            ),
+            Self::PreconditionRequired => words(
+                StatusCode::PRECONDITION_REQUIRED,
+                "urn:forewarn:problem:precondition-required",
+                "Precondition required",
+                "The header If-Match is missing",
             ),
             Self::Internal => words(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -38,6 +38,8 @@ sets! {
     Missing: NotFound;
     /// Of a route that changes something, where its state allows it.
     Refused: Conflict;
+    /// Of a route that replaces what was read before.
+    Conditional: PreconditionFailed, PreconditionRequired;
     /// Of a route that answers in several forms.
     Forms: NotAcceptable;
     /// Of a route that cannot always answer.

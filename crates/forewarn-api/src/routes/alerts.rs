@@ -68,13 +68,14 @@ pub(crate) async fn list_alerts(
     let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
     let filter = query.filter()?;
     api.judged().await?;
+    let definitions = api.definitions.get();
     let state = api.state.read();
     let mut found = state.alerts().newest(&filter, after);
     let mut last = None;
     let mut alerts = Vec::new();
     for alert in found.by_ref().take(limit) {
         last = Some(Cursor { started: alert.started, id: alert.id });
-        alerts.push(AlertView::new(alert, &api.definitions));
+        alerts.push(AlertView::new(alert, &definitions));
     }
     let next = found.next().and(last).map(|cursor| format!("{}-{}", cursor.started.0, cursor.id));
     Ok(Json(AlertPage { alerts, next }))
@@ -99,7 +100,7 @@ pub(crate) async fn get_alert(
 pub(crate) fn detail(api: &ApiState, id: AlertId) -> Result<AlertDetail, Problem> {
     let state = api.state.read();
     let alert = state.alerts().get(id).ok_or_else(|| unknown(&id.to_string()))?;
-    Ok(AlertDetail::new(alert, &api.definitions))
+    Ok(AlertDetail::new(alert, &api.definitions.get()))
 }
 
 /// The state that an alert shows, from the read model.

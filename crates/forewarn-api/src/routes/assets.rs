@@ -148,6 +148,7 @@ pub(crate) async fn get_asset(
 ) -> Result<Json<AssetDetail>, Problem> {
     api.judged().await?;
     let now = api.clock.now();
+    let definitions = api.definitions.get();
     let state = api.state.read();
     let asset = state.asset(&path).ok_or_else(|| unknown(&path))?;
     let predictions =
@@ -159,7 +160,7 @@ pub(crate) async fn get_asset(
             .alerts()
             .open_of(&path)
             .filter(|alert| alert.state != AlertState::Pending)
-            .map(|alert| AlertView::new(alert, &api.definitions))
+            .map(|alert| AlertView::new(alert, &definitions))
             .collect(),
         prediction: state.prediction(&path, None).map(|(_, prediction)| PredictionView::new(prediction, now)),
         predictions,
@@ -178,7 +179,7 @@ fn signals(api: &ApiState, state: &State, path: &str, asset: &Asset) -> Vec<Sign
         let last = state.series(*id).and_then(|series| series.last);
         SignalView {
             signal: name.to_string(),
-            unit: api.unit(path, name).map(str::to_owned),
+            unit: api.unit(path, name),
             time: last.map(|last| last.time),
             value: last.map(|last| last.value),
             quality: last.map(|last| last.quality.as_str()),

@@ -122,7 +122,7 @@ pub(crate) async fn get_readings(
     let thinner = collect(part, from, to, points).await.map_err(|error| problems::lake(&error))?;
     let (resolution, bucket_ms) =
         if thinner.width_us == 0 { ("raw", None) } else { ("buckets", Some(thinner.width_us / 1_000)) };
-    let unit = api.unit(&asset, &signal.as_str().into()).map(str::to_owned);
+    let unit = api.unit(&asset, &signal.as_str().into());
     Ok(Json(History {
         asset: asset.to_string(),
         signal,

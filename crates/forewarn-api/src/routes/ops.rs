@@ -14,7 +14,7 @@ use forewarn_types::{Offset, Record};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::sources;
+use super::{definitions, sources};
 use crate::context::ApiState;
 use crate::problem::Problem;
 
@@ -90,7 +90,10 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
         Err(_) => (false, "the runs on record have not been read from the lake yet".to_owned()),
     };
     let jobs = Check { name: "jobs", ok, detail };
-    let sources = Check { name: "sources", ok: true, detail: sources::summary(&api.sources) };
+    let sources = Check { name: "sources", ok: true, detail: sources::summary(&api.sources.list()) };
+    // What is in force goes on, so a mistake on disk does not take the server out of service.
+    let definitions =
+        Check { name: "definitions", ok: true, detail: definitions::summary(&api.definitions.status()) };
     let clocks = Check { name: "clocks", ok: true, detail: senders_ahead(&api) };
     let stopping = api.shutdown.is_cancelled();
     let serving = Check {
@@ -98,7 +101,7 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
         ok: !stopping,
         detail: if stopping { "shutting down" } else { "serving" }.into(),
     };
-    let checks = vec![log, state, lake, jobs, sources, clocks, serving];
+    let checks = vec![log, state, lake, jobs, sources, definitions, clocks, serving];
     let wrong: Vec<String> = checks
         .iter()
         .filter(|check| !check.ok)
@@ -185,12 +188,13 @@ pub(crate) fn register_metrics(api: &ApiState) {
     let (state, log, intake, lake) =
         (api.state.clone(), api.log.clone(), api.intake.clone(), api.lake.clone());
     let streams = api.streams.clone();
-    let fetching = api.sources.clone();
+    let (fetching, definitions) = (api.sources.clone(), api.definitions.clone());
     let most_streams = streams.available_permits();
     api.metrics.collect_with(move |out| {
         log_metrics(out, &*log, state.applied());
         lake_metrics(out, &lake);
-        sources::source_metrics(out, &fetching);
+        sources::source_metrics(out, &fetching.list());
+        definitions::definitions_metrics(out, &definitions.status());
         let open_streams = most_streams.saturating_sub(streams.available_permits());
         out.gauge("forewarn_http_streams", "Open event streams.", &[], open_streams as f64);
         intake_metrics(out, &intake);

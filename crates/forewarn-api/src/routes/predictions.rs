@@ -105,7 +105,8 @@ pub(crate) async fn get_prediction(
 fn none(api: &ApiState, state: &State, path: &str, asked: Option<&str>) -> Problem {
     let Some(asset) = state.asset(path) else { return unknown(path) };
     let asked_for = |name: &str| asked.is_none_or(|asked| asked == name);
-    let models: Vec<&Model> = api.definitions.models.iter().filter(|model| asked_for(&model.name)).collect();
+    let definitions = api.definitions.get();
+    let models: Vec<&Model> = definitions.models.iter().filter(|model| asked_for(&model.name)).collect();
     if models.is_empty() {
         let missing = match asked {
             Some(asked) => format!("there is no model {}", asked.chars().take(80).collect::<String>()),

@@ -103,7 +103,7 @@ pub(crate) struct DeadLettersView {
     (status = 200, description = "The sources", body = SourcesView),
 ))]
 pub(crate) async fn list_sources(Extract(api): Extract<ApiState>) -> Json<SourcesView> {
-    let sources = api.sources.iter().map(|source| source.status().into()).collect();
+    let sources = api.sources.list().iter().map(|source| source.status().into()).collect();
     Json(SourcesView { sources })
 }
 
@@ -118,7 +118,7 @@ pub(crate) async fn list_dead_letters(
     Extract(api): Extract<ApiState>,
     PathParam(name): PathParam<String>,
 ) -> Result<Json<DeadLettersView>, Problem> {
-    let source = api.sources.iter().find(|source| source.name() == name).ok_or_else(|| {
+    let source = api.sources.list().into_iter().find(|source| source.name() == name).ok_or_else(|| {
         Problem::not_found(format!("there is no source {name}")).hint("GET /v1/sources lists all")
     })?;
     let total = source.status().dead_letters;

@@ -192,7 +192,8 @@ impl Feed {
         if !self.filter.admits(record) {
             return;
         }
-        let event = AlertEvent::new(offset, record, self.api.state.read().alerts(), &self.api.definitions);
+        let event =
+            AlertEvent::new(offset, record, self.api.state.read().alerts(), &self.api.definitions.get());
         let Some(event) = event else { return };
         match Event::default().event("alert").id(offset.to_string()).json_data(&event) {
             Ok(event) => self.ready.push_back(event),

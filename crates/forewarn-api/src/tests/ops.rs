@@ -32,7 +32,14 @@ const ROUTES: &[&str] = &[
     "GET /v1/jobs/runs/{id}",
     "GET /v1/jobs/{job}/runs",
     "GET /v1/models",
+    "GET /v1/models/{model}/definition",
     "GET /v1/models/{model}/versions",
+    "GET /v1/pipelines",
+    "GET /v1/pipelines/{pipeline}",
+    "POST /v1/apply",
+    "POST /v1/check",
+    "PUT /v1/models/{model}/definition",
+    "PUT /v1/pipelines/{pipeline}",
     "GET /v1/predictions",
     "GET /v1/rules",
     "GET /v1/rules/{rule}",
@@ -89,7 +96,8 @@ async fn the_description_and_the_routes_agree() {
         assert_eq!(server.call(Method::PATCH, &path).await.status, 405, "{path}");
     }
     let (_, document) = routes::all(&Access::open()).split_for_parts();
-    assert_eq!(document.paths.paths.len(), ROUTES.len() - 1, "two routes share one path");
+    let paths: BTreeSet<&str> = ROUTES.iter().filter_map(|route| route.split(' ').nth(1)).collect();
+    assert_eq!(document.paths.paths.len(), paths.len(), "two groups have one path of other names");
     server.stop().await;
 }
 

@@ -27,7 +27,7 @@ async fn server() -> Server {
 
 async fn define(server: &Server, text: &str) {
     let file = DefinitionFile { path: "pumps.yaml".into(), text: text.into() };
-    server.log.append(Record::Definitions(Definitions { files: vec![file] })).await.unwrap();
+    server.log.append(Record::Definitions(Definitions::of(vec![file]))).await.unwrap();
 }
 
 fn assets(page: &Value) -> Vec<&str> {

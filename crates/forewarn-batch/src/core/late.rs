@@ -11,10 +11,13 @@ use super::seen::{Arrived, Look, MINUTE_US, RECOMPUTE};
 use super::{Core, Entry};
 
 impl Core {
-    /// How far back each job that recomputes goes, µs.
-    pub(crate) fn recomputes(&self) -> Vec<(String, i64)> {
-        let jobs = self.entries.iter().filter(|entry| entry.recomputes());
-        jobs.map(|entry| (entry.job.name.clone(), entry.job.late.recompute_us)).collect()
+    /// All jobs, and since when it is to be known what the runs of those that recompute have seen.
+    pub(crate) fn asked(&self, now: Timestamp) -> Vec<(String, Option<Timestamp>)> {
+        let asked = self.entries.iter().map(|entry| {
+            let since = entry.recomputes().then(|| now.plus_us(-entry.job.late.recompute_us));
+            (entry.job.name.clone(), since)
+        });
+        asked.collect()
     }
 
     /// The jobs that are to look for late readings now.

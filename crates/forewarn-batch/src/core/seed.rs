@@ -27,10 +27,15 @@ impl Core {
     /// Takes in the past. To be called once, before the first poll.
     pub(crate) fn seed(&mut self, past: Vec<JobPast>, now: Timestamp) {
         self.began = now;
+        self.seed_from(0, past, now);
+    }
+
+    /// Takes in the past of the jobs from the `first` one on.
+    pub(super) fn seed_from(&mut self, first: usize, past: Vec<JobPast>, now: Timestamp) {
         let mut past: std::collections::HashMap<String, JobPast> =
             past.into_iter().map(|past| (past.job.clone(), past)).collect();
         let (mut queued, mut again, mut closed) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in &mut self.entries {
+        for entry in self.entries.iter_mut().skip(first) {
             let past = past.remove(&entry.job.name).unwrap_or_default();
             entry.cursor = entry.cursor_after(&past, now);
             entry.written = past.written;
@@ -102,7 +107,7 @@ impl Entry {
     }
 
     /// Decides about the intervals that passed while the server was down.
-    fn catch_up(&mut self, now: Timestamp) {
+    pub(super) fn catch_up(&mut self, now: Timestamp) {
         match self.job.catch_up {
             CatchUp::All => self.limit_catch_up(now),
             CatchUp::Latest => {

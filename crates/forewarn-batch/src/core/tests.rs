@@ -2,6 +2,7 @@
 
 mod late;
 mod requests;
+mod update;
 
 use forewarn_types::{BoxFuture, JobKind};
 

@@ -142,6 +142,10 @@ impl FrameWork {
 }
 
 impl Work for FrameWork {
+    fn definition(&self) -> String {
+        format!("{:?}", self.job)
+    }
+
     fn run(&self, context: RunContext) -> BoxFuture<'_, Result<Outcome, String>> {
         Box::pin(async move {
             let done = tokio::time::timeout(TIMEOUT, self.compute(context)).await;

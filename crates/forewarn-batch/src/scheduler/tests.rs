@@ -13,6 +13,7 @@ use forewarn_types::{
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::history::{self, Asked};
 use crate::{SqlWork, Trigger, Work};
 
 const HOUR: i64 = 3_600_000_000;
@@ -54,6 +55,10 @@ struct Nothing;
 impl Arrivals for Nothing {
     fn since<'a>(&'a self, _look: &'a Look) -> BoxFuture<'a, Result<Arrived, String>> {
         Box::pin(async { Ok(Arrived::default()) })
+    }
+
+    fn past<'a>(&'a self, _jobs: &'a [Asked]) -> BoxFuture<'a, Result<Vec<JobPast>, String>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 
@@ -529,4 +534,23 @@ async fn an_hour_that_readings_have_come_to_late_is_computed_again_also_after_a_
     }
     plant.stop.cancel();
     plant.branch.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_job_that_is_added_runs_and_one_that_is_changed_is_not_forgotten() {
+    let (first, _) = job(Deed::Succeed);
+    let rig = Rig::start(first.clone()).await;
+    let (second, work) = job(Deed::Succeed);
+    let second = Job { name: "k".into(), ..second };
+    rig.handle.update(vec![second.clone(), first.clone()]).await.unwrap();
+    rig.until(|rig| rig.handle.jobs().len() == 2).await;
+    assert_eq!(rig.handle.jobs()[0].name, "k");
+    rig.set(at(HOUR));
+    rig.until(|rig| rig.journal.states().iter().filter(|state| **state == RunState::Succeeded).count() == 2)
+        .await;
+    assert_eq!(work.begun.load(Ordering::SeqCst), 1);
+    assert!(rig.handle.update(vec![first.clone(), first]).await.is_err(), "two of one name");
+    rig.handle.update(vec![second]).await.unwrap();
+    rig.until(|rig| rig.handle.jobs().len() == 1).await;
+    rig.shut_down().await.unwrap();
 }

@@ -374,3 +374,30 @@ async fn what_is_missing_is_said() {
         "{report:?}"
     );
 }
+
+#[tokio::test]
+async fn models_change_while_the_server_runs_and_one_that_stays_keeps_what_it_knows() {
+    let (memory, now) = plant();
+    let service = open(&memory, definition(), now).await;
+    service.train("pump-life", Timestamp(now)).await.unwrap();
+    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Ok(10));
+    let other = Model { name: "other".into(), ..definition() };
+    service.update(vec![other.clone(), definition()]).await;
+    let names: Vec<String> = service.models().into_iter().map(|status| status.model).collect();
+    assert_eq!(names, ["other", "pump-life"]);
+    assert_eq!(service.predict("pump-life", Timestamp(now)).await, Ok(0), "it remembers what it said");
+    // Another schedule leaves the version usable, other features do not.
+    let monthly = Model { predict_every_us: None, ..definition() };
+    service.update(vec![monthly]).await;
+    assert_eq!(service.models()[0].problem, None);
+    let mut changed = definition();
+    changed.target.cap += 1.0;
+    service.update(vec![changed]).await;
+    let error = service.predict("pump-life", Timestamp(now)).await.unwrap_err();
+    assert!(matches!(error, ModelError::DefinitionChanged { .. }), "{error}");
+    service.update(vec![other]).await;
+    assert!(matches!(
+        service.predict("pump-life", Timestamp(now)).await,
+        Err(ModelError::UnknownModel { .. })
+    ));
+}

@@ -288,6 +288,11 @@ impl Alerts {
         self.open.len()
     }
 
+    /// All open alerts, pending ones included, by asset.
+    pub fn open(&self) -> impl Iterator<Item = &Alert> {
+        self.open.iter().filter_map(|(_, id)| self.get(*id))
+    }
+
     /// The open alerts of one asset, pending ones included.
     pub fn open_of(&self, asset: &AssetPath) -> impl Iterator<Item = &Alert> {
         let from = (Arc::clone(asset), AlertId(0));

@@ -17,7 +17,7 @@ rules:
 
 fn definitions(text: &str) -> Record {
     let file = DefinitionFile { path: "pumps.yaml".into(), text: text.into() };
-    Record::Definitions(Definitions { files: vec![file] })
+    Record::Definitions(Definitions::of(vec![file]))
 }
 
 /// So many pumps that send a temperature, every tenth too hot, and the first of them a vibration.

@@ -200,9 +200,8 @@ fn rare() -> impl Strategy<Value = Record> {
         )
     });
     let definitions = prop::collection::vec((text(), name()), 0..3).prop_map(|files| {
-        Record::Definitions(Definitions {
-            files: files.into_iter().map(|(path, text)| DefinitionFile { path, text }).collect(),
-        })
+        let files = files.into_iter().map(|(path, text)| DefinitionFile { path, text });
+        Record::Definitions(Definitions::of(files.collect()))
     });
     let origins = prop::collection::vec(any::<(u32, u64, u64)>(), 0..4).prop_map(|origins| {
         Record::Origins(
@@ -369,8 +368,8 @@ fn the_encodings_stay_as_they_are() {
     check(Record::Readings(batch), 1, &columns.concat());
     check(Record::Series(vec![series]), 2, br#"[{"id":3,"asset":"p/1","signal":"t"}]"#);
     check(Record::Tick(time), 3, &1_767_225_600_000_001_i64.to_le_bytes());
-    let definitions = Record::Definitions(Definitions { files: vec![file] });
-    check(definitions, 4, br#"{"files":[{"path":"a.yaml","text":"pipeline: a"}]}"#);
+    let definitions = Record::Definitions(Definitions::of(vec![file]));
+    check(definitions, 4, br#"{"files":[{"path":"a.yaml","text":"pipeline: a"}],"models":[],"change":null}"#);
     let at = r#""2026-01-01T00:00:00.000001Z""#;
     let body = format!(
         r#"{{"alert":"0000000000000000000000000000000a","action":{},"actor":"ann",{}{at}}}"#,

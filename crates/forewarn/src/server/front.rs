@@ -9,15 +9,16 @@ use forewarn_batch::{Scheduler, SchedulerHandle};
 use forewarn_log::Log;
 use forewarn_models::ModelService;
 use forewarn_sources::Sources;
-use forewarn_spec::{Definitions, ServerConfig};
-use forewarn_state::Metrics;
+use forewarn_spec::ServerConfig;
+use forewarn_state::{LiveDefinitions, Metrics};
 use forewarn_types::{Clock, Journal, JournalError, Offset, Record, Resumed, Timestamp};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::back::Back;
-use super::open::Base;
+use super::definitions::{DefinitionFolders, Owner, OwnerParts, Workers, all_sources};
+use super::open::{Base, Starting};
 use super::stages::Stages;
 use crate::{jobs, metrics};
 
@@ -64,12 +65,13 @@ pub(super) struct Front {
 pub(super) async fn start(
     base: &Base,
     back: &Back,
-    definitions: Definitions,
+    starting: Starting,
     settings: ServerConfig,
     ticks: Ticks,
     listener: TcpListener,
 ) -> Result<Front> {
     let mut stages = Stages::default();
+    let definitions = starting.definitions.clone();
     let journal: Arc<dyn Journal> = base.log.clone();
     let models = ModelService::open(
         definitions.models.clone(),
@@ -81,17 +83,17 @@ pub(super) async fn start(
     .await
     .context("cannot open the models")?;
 
-    let jobs = jobs::of(&definitions, settings.maintenance, &base.queries, &models);
-    let (scheduler, handle) = Scheduler::build(jobs, journal, base.queries.clone(), Arc::clone(&base.clock))
-        .context("cannot build the scheduler")?;
+    let jobs = jobs::of(&definitions, settings.maintenance.clone(), &base.queries, &models);
+    let (scheduler, handle) =
+        Scheduler::build(jobs, Arc::clone(&journal), base.queries.clone(), Arc::clone(&base.clock))
+            .context("cannot build the scheduler")?;
     stages.spawn("the scheduler failed", |shutdown| scheduler.run(shutdown));
 
     let counts = match ticks {
         Ticks::Every(_) => resume(&*base.log, &*base.clock).await.context("the log has stopped")?,
         Ticks::ByHand => true,
     };
-    let sources = definitions.pipelines.iter().flat_map(|pipeline| &pipeline.sources);
-    let sources = Sources::build(sources, &base.intake, &base.clock)?;
+    let sources = Sources::build(all_sources(&definitions), &base.intake, &base.clock)?;
     let source_handles = sources.handles();
     stages.spawn("the sources failed", |shutdown| sources.run(shutdown));
     if let Ticks::Every(period) = ticks {
@@ -99,8 +101,23 @@ pub(super) async fn start(
         stages.spawn("the log has stopped", |shutdown| tick(log, clock, period, counts, shutdown));
     }
 
+    let (live, requests) = LiveDefinitions::new(definitions);
+    let workers = Workers {
+        sources: source_handles.clone(),
+        scheduler: handle.clone(),
+        models: models.clone(),
+        queries: base.queries.clone(),
+        upkeep: settings.maintenance,
+        intake: Arc::clone(&base.intake),
+    };
+    let folders = DefinitionFolders { pipelines: settings.pipelines, models: settings.models };
+    let clock = Arc::clone(&base.clock);
+    let owner = OwnerParts { folders, journal, clock, live: live.clone(), requests, workers };
+    let owner = Owner::build(owner, starting);
+    stages.spawn("the log has stopped", |shutdown| owner.run(shutdown));
+
     let metrics = Arc::new(Metrics::default());
-    metrics::register(&metrics, Arc::clone(&base.log), Arc::clone(&back.metrics), base.refused);
+    metrics::register(&metrics, Arc::clone(&base.log), Arc::clone(&back.metrics));
     let api = Api::build(ApiComponents {
         intake: Arc::clone(&base.intake),
         sources: source_handles,
@@ -112,7 +129,7 @@ pub(super) async fn start(
         state: base.known.state.clone(),
         rules: base.known.rules.clone(),
         take_snapshot: Arc::clone(&back.take_snapshot),
-        definitions: Arc::new(definitions),
+        definitions: live,
         access: Access::open(),
         clock: Arc::clone(&base.clock),
         limits: settings.limits,

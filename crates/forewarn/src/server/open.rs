@@ -8,12 +8,15 @@ use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Lake, LakeOptions};
 use forewarn_log::{Compression, LocalLog, Log, LogOptions};
 use forewarn_query::{QueryEngine, QueryOptions};
-use forewarn_spec::{LogCompression, Refused, ServerConfig};
+use forewarn_spec::{Diagnostics, LogCompression, Refused, ServerConfig};
 use forewarn_state::{CONSUMER, Folds, Restored, SnapshotStore, restore};
-use forewarn_types::{Clock, Definitions, Journal as _, Record, SeriesTable, crash_point};
+use forewarn_types::{
+    Clock, DefinitionChange, Definitions, Journal as _, Offset, Record, SeriesTable, crash_point,
+};
 use parking_lot::RwLock;
 
 use super::folds::Known;
+use crate::config::{Texts, Tree};
 
 /// What all stages share.
 pub(super) struct Base {
@@ -24,8 +27,22 @@ pub(super) struct Base {
     pub(super) queries: QueryEngine,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) known: Known,
-    /// Definitions in force that this version does not load.
-    pub(super) refused: usize,
+}
+
+/// The definitions that the server starts with.
+pub(super) struct Starting {
+    /// Those in force, checked.
+    pub(super) definitions: forewarn_spec::Definitions,
+    /// Their texts.
+    pub(super) in_force: Definitions,
+    /// What of them this version does not load.
+    pub(super) left_out: Vec<Refused>,
+    /// Where their record stands, if it was written by this start.
+    pub(super) offset: Option<Offset>,
+    /// What the files on disk say.
+    pub(super) on_disk: Texts,
+    /// What is wrong with that, if it is not in force.
+    pub(super) mistakes: Diagnostics,
 }
 
 /// The folds, and where they stand.
@@ -45,11 +62,11 @@ impl Base {
 /// Opens the log and the lake, restores what is folded from them, and puts the definitions in force.
 pub(super) async fn open(
     settings: &ServerConfig,
-    texts: Definitions,
-    refused: &[Refused],
+    tree: Tree,
     clock: Arc<dyn Clock>,
-) -> Result<(Base, Folded)> {
+) -> Result<(Base, Folded, Starting)> {
     let log = open_log(settings)?;
+    let is_first = log.end() == Offset(0);
     let dyn_log: Arc<dyn Log> = log.clone();
     let series = Arc::new(RwLock::new(SeriesTable::new(settings.limits.max_series)));
     let limits = IntakeLimits {
@@ -69,12 +86,10 @@ pub(super) async fn open(
     let restored = restore(&snapshots, &dyn_log, &mut folds).await.context("cannot restore the state")?;
     crash_point("start.restored");
 
-    let in_force = known.in_force.get();
-    check_refused(refused, &texts, &in_force)?;
-    put_in_force(texts, &in_force, &log, settings).await?;
     let queries = query_engine(settings, lake.clone(), &clock)?;
-    let base = Base { log, series, intake, lake, queries, clock, known, refused: refused.len() };
-    Ok((base, Folded { folds, restored, snapshots }))
+    let base = Base { log, series, intake, lake, queries, clock, known };
+    let starting = begin_with(tree, &base, settings, is_first).await?;
+    Ok((base, Folded { folds, restored, snapshots }, starting))
 }
 
 fn open_log(settings: &ServerConfig) -> Result<Arc<LocalLog>> {
@@ -122,41 +137,60 @@ fn query_engine(settings: &ServerConfig, lake: Lake, clock: &Arc<dyn Clock>) -> 
     QueryEngine::new(lake, Arc::clone(clock), options).context("cannot start the engine for queries")
 }
 
-/// Passes over what no longer loads of files that are in force as they stand: the server ran with them
-/// before.
+/// The definitions to start with: those on disk, or, if these have mistakes, those in force.
 ///
 /// # Errors
-/// All mistakes of other files, which are to be corrected.
-fn check_refused(refused: &[Refused], texts: &Definitions, in_force: &Definitions) -> Result<()> {
-    let is_in_force = |one: &&Refused| {
-        let text = texts.files.iter().find(|file| file.path == one.mistake.file).map(|file| &file.text);
-        text.is_some_and(|text| in_force.files.iter().any(|file| file.text == *text))
-    };
-    let (old, new): (Vec<&Refused>, Vec<&Refused>) = refused.iter().partition(is_in_force);
-    if !new.is_empty() {
-        let mistakes: Vec<String> = new.iter().map(|one| one.mistake.to_string()).collect();
-        bail!("the definitions have mistakes:\n\n{}", mistakes.join("\n\n"));
+/// All mistakes of the files of a server that starts for the first time.
+async fn begin_with(tree: Tree, base: &Base, settings: &ServerConfig, is_first: bool) -> Result<Starting> {
+    let Tree { definitions, texts, mistakes, .. } = tree;
+    let in_force = base.known.in_force.get();
+    if mistakes.0.is_empty() {
+        let new = texts.to_record();
+        let (in_force, offset) = put_in_force(new, in_force, base, settings).await?;
+        let left_out = Vec::new();
+        return Ok(Starting { definitions, in_force, left_out, offset, on_disk: texts, mistakes });
     }
-    for one in old {
-        tracing::warn!(
-            definition = %one,
-            "a definition that is in force does not load in this version; correct it and restart the server"
+    if is_first {
+        bail!("the definitions have mistakes:\n\n{mistakes}");
+    }
+    let mut stored = Texts::of_record(&in_force);
+    if in_force.change.is_none() {
+        // Records of earlier versions do not hold the models.
+        stored.models.clone_from(&texts.models);
+    }
+    let is_as_on_disk = stored == texts;
+    let loaded = stored.load_in_force();
+    for one in &loaded.refused {
+        tracing::warn!(definition = %one, "a definition in force does not load in this version; correct it");
+    }
+    if !is_as_on_disk {
+        tracing::error!(
+            "the definitions on disk have mistakes, and the server goes on with those that were in force:\n\n\
+             {mistakes}"
         );
     }
-    Ok(())
+    Ok(Starting {
+        definitions: loaded.definitions,
+        in_force: stored.to_record(),
+        left_out: loaded.refused,
+        offset: None,
+        on_disk: texts,
+        mistakes,
+    })
 }
 
-/// Appends the definitions on disk, unless they are those in force already.
+/// Appends the definitions on disk, unless they are those in force already. Gives what is in force then, and
+/// where its record stands if it is new.
 async fn put_in_force(
-    texts: Definitions,
-    in_force: &Definitions,
-    log: &Arc<LocalLog>,
+    mut texts: Definitions,
+    in_force: Definitions,
+    base: &Base,
     settings: &ServerConfig,
-) -> Result<()> {
-    if *in_force == texts {
-        return Ok(());
+) -> Result<(Definitions, Option<Offset>)> {
+    if texts.has_texts_of(&in_force) {
+        return Ok((in_force, None));
     }
-    if texts.files.is_empty() {
+    if texts.files.is_empty() && !in_force.files.is_empty() {
         let folder = settings.pipelines.display();
         if !settings.pipelines.exists() {
             bail!(
@@ -170,8 +204,15 @@ async fn put_in_force(
             "there is no pipeline in this folder: the rules that were in force are dropped"
         );
     }
+    texts.change = Some(DefinitionChange {
+        time: base.clock.now(),
+        actor: None,
+        by: "start".to_owned(),
+        files: in_force.changes_to(&texts),
+    });
     crash_point("start.definitions.before");
-    log.append(Record::Definitions(texts)).await.context("the log did not take the definitions")?;
+    let appended = base.log.append(Record::Definitions(texts.clone())).await;
+    let offset = appended.context("the log did not take the definitions")?;
     crash_point("start.definitions.after");
-    Ok(())
+    Ok((texts, Some(offset)))
 }

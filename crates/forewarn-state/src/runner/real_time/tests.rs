@@ -167,9 +167,7 @@ impl Running {
 }
 
 fn definitions() -> Record {
-    Record::Definitions(Definitions {
-        files: vec![DefinitionFile { path: "p.yaml".into(), text: HOT.into() }],
-    })
+    Record::Definitions(Definitions::of(vec![DefinitionFile { path: "p.yaml".into(), text: HOT.into() }]))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -250,9 +248,10 @@ async fn a_decision_that_waits_where_no_state_was_kept_gets_room_from_a_second_c
     let text = (0..80).fold("pipeline: p\nrules:\n".to_owned(), |text, n| text + &rule(n));
     plant
         .log
-        .append(Record::Definitions(Definitions {
-            files: vec![DefinitionFile { path: "p.yaml".into(), text: text.into() }],
-        }))
+        .append(Record::Definitions(Definitions::of(vec![DefinitionFile {
+            path: "p.yaml".into(),
+            text: text.into(),
+        }])))
         .await
         .unwrap();
     let mut running = plant.run().await;
