@@ -155,6 +155,11 @@ impl Problem {
         }
     }
 
+    /// What is wrong, without what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// After how many seconds to try again.
     pub(crate) const fn retry_after_s(&self) -> Option<u32> {
         self.retry_after_s

@@ -1,5 +1,6 @@
 //! The routes: one file a resource, and here the one place that says which group each belongs to.
 
+pub(crate) mod actions;
 pub(crate) mod alerts;
 pub(crate) mod assets;
 pub(crate) mod backups;
@@ -110,6 +111,7 @@ fn ingest() -> OpenApiRouter<ApiState> {
 
 fn operate() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .routes(routes!(actions::post_actions))
         .routes(routes!(commands::acknowledge))
         .routes(routes!(commands::shelve))
         .routes(routes!(commands::unshelve))

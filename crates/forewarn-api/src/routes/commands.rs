@@ -19,10 +19,10 @@ use crate::problem::{Problem, sets};
 use crate::views::AlertDetail;
 
 const MAX_ACTOR_BYTES: usize = 128;
-const MAX_COMMENT_BYTES: usize = 4_000;
+pub(crate) const MAX_COMMENT_BYTES: usize = 4_000;
 /// ISA-18.2 asks that every shelving has an end.
 const MAX_SHELF_US: i64 = 31 * 86_400_000_000;
-const REASONS: [&str; 3] = ["true", "nuisance", "maintenance"];
+const REASONS: [&str; 4] = ["true", "nuisance", "maintenance", "test"];
 
 /// An operator's action.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -33,7 +33,7 @@ pub(crate) struct ActionBody {
     actor: Option<String>,
     /// A comment; required by the action `comment`.
     comment: Option<String>,
-    /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
+    /// Whether the alert was right: `true`, `nuisance`, `maintenance` or `test`.
     reason: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct ShelveBody {
     actor: Option<String>,
     /// A comment.
     comment: Option<String>,
-    /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
+    /// Whether the alert was right: `true`, `nuisance`, `maintenance` or `test`.
     reason: Option<String>,
     /// Until when; at most 31 days from now.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -101,7 +101,7 @@ pub(crate) async fn shelve(
     PathParam(id): PathParam<String>,
     ApiJson(body): ApiJson<ShelveBody>,
 ) -> Result<Acted, Problem> {
-    let until = shelf_end(&body, api.clock.now())?;
+    let until = shelf_end_of(body.until, body.duration.as_deref(), api.clock.now())?;
     let body = ActionBody { actor: body.actor, comment: body.comment, reason: body.reason };
     act(&api, &principal, &id, CommandAction::Shelve { until }, body).await
 }
@@ -197,14 +197,14 @@ fn by_whom(api: &ApiState, command: &OperatorCommand) -> Option<Problem> {
 }
 
 /// Refuses what cannot have an effect. The engine decides in the end; this tells the operator at once.
-fn check_state(state: AlertState, action: &CommandAction) -> Result<(), Problem> {
+pub(crate) fn check_state(state: AlertState, action: &CommandAction) -> Result<(), Problem> {
     state.allows(action).map_err(|why| {
         Problem::conflict(format!("{why}: its state is {}", state.as_str()))
             .hint("to add a comment only, use POST …/comment")
     })
 }
 
-fn check_actor(principal: &Principal, given: Option<String>) -> Result<String, Problem> {
+pub(crate) fn check_actor(principal: &Principal, given: Option<String>) -> Result<String, Problem> {
     let needed = || {
         Problem::bad_request("the field \"actor\" is missing or empty")
             .hint("say who acts: {\"actor\":\"anna\"}")
@@ -223,20 +223,25 @@ pub(crate) fn check_text(field: &str, text: Option<String>, most: usize) -> Resu
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
-fn check_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn check_reason(reason: Option<String>) -> Result<Option<String>, Problem> {
     match reason.as_deref() {
         None => Ok(None),
         Some(known) if REASONS.contains(&known) => Ok(reason),
         Some(other) => {
             let other: String = other.chars().take(40).collect();
             Err(Problem::bad_request(format!("reason {other:?} is not known"))
-                .hint("reasons are true, nuisance, maintenance"))
+                .hint("reasons are true, nuisance, maintenance, test"))
         }
     }
 }
 
-fn shelf_end(body: &ShelveBody, now: Timestamp) -> Result<Timestamp, Problem> {
-    let until = match (body.until, body.duration.as_deref()) {
+/// When a shelf ends, given either that or how long it lasts.
+pub(crate) fn shelf_end_of(
+    until: Option<TimeInput>,
+    duration: Option<&str>,
+    now: Timestamp,
+) -> Result<Timestamp, Problem> {
+    let until = match (until, duration) {
         (Some(until), None) => until.0,
         (None, Some(duration)) => {
             now.plus_us(parse_duration_us(duration).map_err(|error| Problem::bad_request(error.to_string()))?)

@@ -304,3 +304,44 @@ async fn a_stream_says_what_it_cannot_show_any_more() {
     assert!(last > Some(start));
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_action_is_done_to_many_alerts_and_those_that_do_not_allow_it_are_skipped_with_the_reason() {
+    let server = Server::start().await;
+    let mut ids = Vec::new();
+    for started in 1..=3 {
+        let alert = raised("hot", started);
+        ids.push(alert.alert.to_string());
+        server.alert(alert).await;
+    }
+    server.alert(step("hot", 3, Transition::Normal, AlertState::Normal)).await;
+    let unknown = "0".repeat(32);
+    let asked =
+        |ids: &[&str], more: &str| format!("{{\"ids\":{},{more}}}", serde_json::to_string(ids).unwrap());
+    let all = [&*ids[0], &ids[1], &ids[1], &ids[2], &unknown, "x"];
+    let body = asked(&all, r#""action":"acknowledge","actor":"ann","reason":"test","comment":"flood""#);
+    let done = server.post("/v1/alerts/actions", &body).await.json();
+    assert_eq!(done["done"], 2, "{done}");
+    let skipped: Vec<_> = done["skipped"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+    assert_eq!(skipped, [ids[2].as_str(), &unknown, "x"]);
+    assert!(done["skipped"][0]["why"].as_str().unwrap().contains("the alert is over"), "{done}");
+    let alert = server.get(&format!("/v1/alerts/{}", ids[1])).await.json();
+    assert_eq!(
+        (&alert["acknowledged_by"], &alert["state"]),
+        (&"ann".into(), &"acknowledged".into()),
+        "{alert}"
+    );
+
+    let shelve = asked(&[&ids[0]], r#""action":"shelve","actor":"ann","duration":"8h""#);
+    assert_eq!(server.post("/v1/alerts/actions", &shelve).await.json()["done"], 1);
+    for wrong in [
+        asked(&[&ids[0]], r#""action":"shelve","actor":"ann""#),
+        asked(&[&ids[0]], r#""action":"comment","actor":"ann""#),
+        asked(&[&ids[0]], r#""action":"forget","actor":"ann""#),
+        asked(&[&ids[0]], r#""action":"acknowledge""#),
+        asked(&vec!["x"; 1_001], r#""action":"acknowledge","actor":"ann""#),
+    ] {
+        server.post("/v1/alerts/actions", &wrong).await.problem(400);
+    }
+    server.stop().await;
+}

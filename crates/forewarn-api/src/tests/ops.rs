@@ -36,6 +36,7 @@ const ROUTES: &[&str] = &[
     "GET /v1/models/{model}/versions",
     "GET /v1/pipelines",
     "GET /v1/pipelines/{pipeline}",
+    "POST /v1/alerts/actions",
     "POST /v1/apply",
     "POST /v1/check",
     "PUT /v1/models/{model}/definition",

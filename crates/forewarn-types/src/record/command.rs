@@ -49,7 +49,7 @@ pub struct OperatorCommand {
     pub actor: String,
     /// What they say.
     pub comment: Option<String>,
-    /// `true`, `nuisance` or `maintenance`: whether the alert was right.
+    /// `true`, `nuisance`, `maintenance` or `test`: whether the alert was right.
     pub reason: Option<String>,
     /// When, by the server's clock.
     pub time: Timestamp,

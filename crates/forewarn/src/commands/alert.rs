@@ -75,7 +75,7 @@ enum Action {
         /// What they say.
         #[arg(long, short = 'm')]
         comment: String,
-        /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
+        /// Whether the alert was right: `true`, `nuisance`, `maintenance` or `test`.
         #[arg(long)]
         reason: Option<String>,
     },
@@ -91,7 +91,7 @@ struct ActionArgs {
     /// What they say.
     #[arg(long, short = 'm')]
     comment: Option<String>,
-    /// Whether the alert was right: `true`, `nuisance` or `maintenance`.
+    /// Whether the alert was right: `true`, `nuisance`, `maintenance` or `test`.
     #[arg(long)]
     reason: Option<String>,
 }
