@@ -320,7 +320,7 @@ async fn one_action_is_done_to_many_alerts_and_those_that_do_not_allow_it_are_sk
         |ids: &[&str], more: &str| format!("{{\"ids\":{},{more}}}", serde_json::to_string(ids).unwrap());
     let all = [&*ids[0], &ids[1], &ids[1], &ids[2], &unknown, "x"];
     let body = asked(&all, r#""action":"acknowledge","actor":"ann","reason":"test","comment":"flood""#);
-    let done = server.post("/v1/alerts/actions", &body).await.json();
+    let done = server.post("/v1/alerts/actions", body).await.json();
     assert_eq!(done["done"], 2, "{done}");
     let skipped: Vec<_> = done["skipped"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
     assert_eq!(skipped, [ids[2].as_str(), &unknown, "x"]);
@@ -333,7 +333,7 @@ async fn one_action_is_done_to_many_alerts_and_those_that_do_not_allow_it_are_sk
     );
 
     let shelve = asked(&[&ids[0]], r#""action":"shelve","actor":"ann","duration":"8h""#);
-    assert_eq!(server.post("/v1/alerts/actions", &shelve).await.json()["done"], 1);
+    assert_eq!(server.post("/v1/alerts/actions", shelve).await.json()["done"], 1);
     for wrong in [
         asked(&[&ids[0]], r#""action":"shelve","actor":"ann""#),
         asked(&[&ids[0]], r#""action":"comment","actor":"ann""#),
@@ -341,7 +341,7 @@ async fn one_action_is_done_to_many_alerts_and_those_that_do_not_allow_it_are_sk
         asked(&[&ids[0]], r#""action":"acknowledge""#),
         asked(&vec!["x"; 1_001], r#""action":"acknowledge","actor":"ann""#),
     ] {
-        server.post("/v1/alerts/actions", &wrong).await.problem(400);
+        server.post("/v1/alerts/actions", wrong).await.problem(400);
     }
     server.stop().await;
 }
