@@ -1,0 +1,138 @@
+// Builds the console into dist/, with names that change with their content and a .gz beside each file.
+//   node build.mjs            for the program
+//   node build.mjs --serve    for development: rebuilt as files change, the API taken from API=http://127.0.0.1:8080
+//   node build.mjs --tests    the tests of the pure parts, for node's own runner
+import * as esbuild from "esbuild";
+import fs from "node:fs";
+import http from "node:http";
+import path from "node:path";
+import zlib from "node:zlib";
+
+const here = path.dirname(new URL(import.meta.url).pathname);
+process.chdir(here);
+const serving = process.argv.includes("--serve");
+/** cargo looks at dist/; development stays beside it. */
+const dist = serving ? ".dev" : "dist";
+
+const options = {
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  legalComments: "none",
+  logLevel: "warning",
+};
+
+if (process.argv.includes("--tests")) {
+  fs.rmSync(".tests", { recursive: true, force: true });
+  const entryPoints = fs.readdirSync("tests").filter((name) => name.endsWith(".test.ts")).map((name) => `tests/${name}`);
+  await esbuild.build({ ...options, entryPoints, outdir: ".tests", outExtension: { ".js": ".mjs" }, platform: "node" });
+  process.exit(0);
+}
+
+/** Empties the folder but for the file that keeps the folder in the repository. */
+function clear() {
+  fs.mkdirSync(dist, { recursive: true });
+  for (const name of fs.readdirSync(dist)) {
+    if (name !== ".gitkeep") fs.rmSync(path.join(dist, name), { recursive: true });
+  }
+}
+
+async function build() {
+  const result = await esbuild.build({
+    ...options,
+    entryPoints: ["src/main.tsx", "src/style.css"],
+    outdir: `${dist}/static`,
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+    splitting: true,
+    minify: !serving,
+    sourcemap: serving ? "inline" : false,
+    metafile: true,
+    write: false,
+  });
+  clear();
+  let html = fs.readFileSync("src/index.html", "utf8");
+  for (const file of result.outputFiles) {
+    fs.mkdirSync(path.dirname(file.path), { recursive: true });
+    fs.writeFileSync(file.path, file.contents);
+  }
+  for (const [name, output] of Object.entries(result.metafile.outputs)) {
+    if (output.entryPoint) html = html.replace(`/${output.entryPoint}`, `/ui/${path.relative(dist, name)}`);
+  }
+  fs.writeFileSync(path.join(dist, "index.html"), html);
+  fs.copyFileSync("src/icon.svg", path.join(dist, "icon.svg"));
+  return result.metafile;
+}
+
+/** A .gz beside each file; returns what they take. */
+function compress(folder) {
+  let bytes = 0;
+  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) bytes += compress(file);
+    else if (!entry.name.startsWith(".") && !entry.name.endsWith(".gz")) {
+      const packed = zlib.gzipSync(fs.readFileSync(file), { level: 9 });
+      fs.writeFileSync(`${file}.gz`, packed);
+      bytes += packed.length;
+    }
+  }
+  return bytes;
+}
+
+/** What a browser loads for an entry: its file and all that it imports at once, gzip. */
+function loaded(metafile, name, seen = new Set()) {
+  if (seen.has(name)) return 0;
+  seen.add(name);
+  const own = fs.statSync(`${name}.gz`).size;
+  const more = metafile.outputs[name].imports.filter((one) => one.kind === "import-statement");
+  return more.reduce((sum, one) => sum + loaded(metafile, one.path, seen), own);
+}
+
+/** The budgets: 60 kB for the shell with Fleet and Alerts, 28 kB for the charts. */
+function sizes(metafile) {
+  const of = (pattern) => Object.keys(metafile.outputs).filter((name) => pattern.test(name));
+  const shell = of(/\/(main|style)-/).reduce((sum, name) => sum + loaded(metafile, name), 0);
+  const chart = of(/\/draw-/).reduce((sum, name) => sum + fs.statSync(`${name}.gz`).size, 0);
+  return { shell, chart };
+}
+
+if (!serving) {
+  const metafile = await build();
+  const total = compress("dist");
+  const { shell, chart } = sizes(metafile);
+  console.log(`console: ${(total / 1000).toFixed(1)} kB gzip in all; shell ${(shell / 1000).toFixed(1)} kB, charts ${(chart / 1000).toFixed(1)} kB`);
+  if (shell > 60_000 || chart > 28_000) {
+    console.error("the console is larger than its budget: shell 60 kB, charts 28 kB (gzip)");
+    process.exit(1);
+  }
+} else {
+  const api = new URL(process.env.API ?? "http://127.0.0.1:8080");
+  const port = Number(process.env.PORT ?? 8081);
+  await build();
+  let timer;
+  fs.watch("src", { recursive: true }, () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => build().then(() => console.log("rebuilt"), (error) => console.error(error.message)), 100);
+  });
+  const types = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml" };
+  const policy = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  http.createServer((request, response) => {
+    const url = new URL(request.url, "http://x");
+    if (url.pathname.startsWith("/ui/")) {
+      const asked = path.join(dist, path.normalize(url.pathname.slice(4)));
+      const file = fs.existsSync(asked) && fs.statSync(asked).isFile() ? asked : path.join(dist, "index.html");
+      response.writeHead(200, { "content-type": types[file.split(".").pop()] ?? "text/plain", "cache-control": "no-store", "content-security-policy": policy });
+      response.end(fs.readFileSync(file));
+      return;
+    }
+    const onward = http.request({ host: api.hostname, port: api.port, path: request.url, method: request.method, headers: { ...request.headers, host: api.host } }, (answer) => {
+      response.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    response.on("close", () => onward.destroy());
+    request.pipe(onward);
+  }).listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}/ui/ with the API of ${api.origin}`));
+}
