@@ -12,7 +12,7 @@ const here = path.dirname(new URL(import.meta.url).pathname);
 process.chdir(here);
 const serving = process.argv.includes("--serve");
 /** cargo looks at dist/; development stays beside it. */
-const dist = serving ? ".dev" : "dist";
+const dist = serving ? `.dev/${process.env.PORT ?? 8081}` : "dist";
 
 const options = {
   bundle: true,
@@ -27,7 +27,7 @@ const options = {
 if (process.argv.includes("--tests")) {
   fs.rmSync(".tests", { recursive: true, force: true });
   const entryPoints = fs.readdirSync("tests").filter((name) => name.endsWith(".test.ts")).map((name) => `tests/${name}`);
-  await esbuild.build({ ...options, entryPoints, outdir: ".tests", outExtension: { ".js": ".mjs" }, platform: "node" });
+  await esbuild.build({ ...options, entryPoints, outdir: ".tests", outExtension: { ".js": ".mjs" }, platform: "node", splitting: false });
   process.exit(0);
 }
 

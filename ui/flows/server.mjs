@@ -8,6 +8,7 @@ import path from "node:path";
 const PIPELINE = `pipeline: flows
 signals:
   - { name: temperature, assets: "plant1/**", unit: °C }
+  - { name: pressure, assets: "plant1/**", unit: bar }
 rules:
   - name: too-hot
     assets: "plant1/**"
@@ -44,11 +45,21 @@ export class Server {
     fs.writeFileSync(path.join(server.folder, "forewarn.yaml"),
       `listen: 127.0.0.1:${server.port}\ndata_dir: ./data\nlake: file://./data/lake\npipelines: ./pipelines\nmodels: ./models\n`);
     await server.run();
+    if (process.env.DEV) {
+      server.devPort = await freePort();
+      server.dev = spawn(process.execPath, ["build.mjs", "--serve"], { env: { ...process.env, API: server.base, PORT: String(server.devPort) }, stdio: "ignore" });
+      await eventually(async () => (await fetch(`${server.pages}/ui/`)).ok, "the development server is ready");
+    }
     return server;
   }
 
   get base() {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Where browsers look: the program's own console, or with DEV=1 that of the sources as they are. */
+  get pages() {
+    return this.dev ? `http://127.0.0.1:${this.devPort}` : this.base;
   }
 
   async run() {
@@ -71,6 +82,7 @@ export class Server {
   }
 
   async end() {
+    this.dev?.kill();
     if (this.child.exitCode === null) await this.kill();
     fs.rmSync(this.folder, { recursive: true, force: true });
   }

@@ -155,6 +155,13 @@ export async function operate(alert: Alert, action: Action, body: Record<string,
   return status;
 }
 
+/** One action on many; those that were skipped, with the reason. What was done comes by the stream. */
+export async function operateMany(chosen: Alert[], action: Action, body: Record<string, unknown>): Promise<{ id: string; why: string }[]> {
+  const ids = chosen.map((alert) => alert.id);
+  const { value } = await act<{ done: number; skipped: { id: string; why: string }[] }>("/v1/alerts/actions", { ...body, ids, action });
+  return value?.skipped ?? [];
+}
+
 export function start(): void {
   watchers.heard = heard;
   watchers.refused = () => {

@@ -165,7 +165,7 @@ function List({ rows, tab, filter, open }: ListProps) {
       else if (severity) setParams({ severity: filter.severities.join() === severity ? null : severity });
       else if (event.key === "j" || event.key === "ArrowDown") move(1);
       else if (event.key === "k" || event.key === "ArrowUp") move(-1);
-      else if ((event.key === "x" || event.key === " ") && here && !(event.target as Element).closest("button, a")) toggle(here);
+      else if ((event.key === "x" || event.key === " ") && here && !(event.target as Element).closest("button, a, input")) toggle(here);
       else if (event.key === "Enter" && here && !(event.target as Element).closest("button, a")) go(link("alerts", here) + location.search);
       else if (event.key === "n") renew();
       else if (event.key === "f") {

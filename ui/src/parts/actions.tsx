@@ -4,7 +4,7 @@
 import { useState } from "preact/hooks";
 import { allows, type Action } from "../data/alerts";
 import { ApiProblem } from "../data/api";
-import { operate } from "../data/live";
+import { operate, operateMany } from "../data/live";
 import { stateWord } from "../data/states";
 import type { Alert } from "../data/types";
 import { actor } from "../shell/person";
@@ -21,35 +21,49 @@ export const NAMES: Record<Action, { name: string; key: string; done: string }> 
 /** More rows than this take a confirmation. */
 export const CONFIRM_OVER = 10;
 
+/** What one request may hold. */
+const MOST_AT_ONCE = 1_000;
+
 export interface Outcome {
   done: Alert[];
   later: number;
   skipped: { alert: Alert; why: string }[];
 }
 
-/** One after the other, in the order shown; nothing counts as done before the server has said so. */
+export interface Senders {
+  one(alert: Alert, action: Action, body: Record<string, unknown>): Promise<number>;
+  many(alerts: Alert[], action: Action, body: Record<string, unknown>): Promise<{ id: string; why: string }[]>;
+}
+
+/** Nothing counts as done before the server has said so; what cannot take the action is skipped, with the reason. */
 export async function perform(
-  alerts: Alert[], action: Action, body: Record<string, unknown>,
-  send: (alert: Alert, action: Action, body: Record<string, unknown>) => Promise<number> = operate,
+  alerts: Alert[], action: Action, body: Record<string, unknown>, send: Senders = { one: operate, many: operateMany },
 ): Promise<Outcome> {
   const outcome: Outcome = { done: [], later: 0, skipped: [] };
+  const able: Alert[] = [];
   for (const alert of alerts) {
-    if (!allows(alert.state, action)) {
-      outcome.skipped.push({ alert, why: `it is ${stateWord(alert)}` });
-      continue;
-    }
+    if (allows(alert.state, action)) able.push(alert);
+    else outcome.skipped.push({ alert, why: `it is ${stateWord(alert)}` });
+  }
+  const refused = (error: unknown) => (error instanceof ApiProblem ? error.detail : String(error));
+  for (let at = 0; at < able.length; at += MOST_AT_ONCE) {
+    const part = able.slice(at, at + MOST_AT_ONCE);
     try {
-      const status = await send(alert, action, body);
-      outcome.done.push(alert);
-      if (status === 202) outcome.later += 1;
-    } catch (error) {
-      const why = error instanceof ApiProblem ? error.detail : String(error);
-      outcome.skipped.push({ alert, why });
-      // Without contact, or without the right, the others fare no better.
-      if (error instanceof ApiProblem && (error.noContact || error.status === 401 || error.status === 403)) {
-        outcome.skipped.push(...alerts.slice(alerts.indexOf(alert) + 1).map((one) => ({ alert: one, why: "not tried" })));
-        break;
+      if (part.length === 1) {
+        const status = await send.one(part[0]!, action, body);
+        outcome.later += status === 202 ? 1 : 0;
+        outcome.done.push(part[0]!);
+        continue;
       }
+      const skipped = new Map((await send.many(part, action, body)).map(({ id, why }) => [id, why]));
+      for (const alert of part) {
+        const why = skipped.get(alert.id);
+        if (why === undefined) outcome.done.push(alert);
+        else outcome.skipped.push({ alert, why });
+      }
+    } catch (error) {
+      outcome.skipped.push(...able.slice(at).map((alert) => ({ alert, why: refused(error) })));
+      break;
     }
   }
   return outcome;
@@ -101,15 +115,8 @@ export function ShelveDialog({ alerts, close, done }: { alerts: Alert[]; close: 
   const undo = async (shelved: Alert[]) => {
     const who = actor();
     if (!who) return;
-    const outcome: Outcome = { done: [], later: 0, skipped: [] };
-    for (const alert of shelved) {
-      try {
-        await operate(alert, "unshelve", who);
-        outcome.done.push(alert);
-      } catch (error) {
-        outcome.skipped.push({ alert, why: error instanceof Error ? error.message : String(error) });
-      }
-    }
+    const fresh = shelved.map((alert) => ({ ...alert, state: "shelved" as const }));
+    const outcome = await perform(fresh, "unshelve", who);
     report(outcome, "unshelve");
   };
   return (

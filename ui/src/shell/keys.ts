@@ -39,7 +39,8 @@ export function listen(): void {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target as HTMLElement;
-    if (target.closest("input, textarea, select, [contenteditable], dialog")) return;
+    // A box that was ticked by the mouse keeps the focus; keys go on working there.
+    if (target.closest("input:not([type=checkbox]), textarea, select, [contenteditable], dialog")) return;
     if (!shortcuts.value) return;
     if (waitsForPage) {
       waitsForPage = false;
