@@ -28,7 +28,7 @@ ui: ## Build the web console into ui/dist (Node 20 or newer, npm); the next `mak
 
 # As `ui`, where that can be done and the sources are newer; a machine without Node, or without network, goes on without.
 ui-if-can:
-	@if [ -f ui/dist/index.html ] && [ -z "$$(find ui/src ui/build.mjs ui/package-lock.json -newer ui/dist/index.html)" ]; then :; \
+	@if [ -f ui/dist/index.html ] && [ -f ui/.built ] && [ -z "$$(find ui/src ui/build.mjs ui/package-lock.json -newer ui/.built)" ]; then :; \
 	elif ! command -v npm >/dev/null 2>&1 || [ "$$(node -p 'parseInt(process.versions.node)')" -lt 20 ]; then \
 	  echo "no Node 20 with npm here: the program is built without its web console (make tools)" >&2; \
 	elif ! (cd ui && npm ci --no-audit --no-fund --prefer-offline --fetch-retries 1 --fetch-timeout 20000 >/dev/null); then \

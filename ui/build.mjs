@@ -31,12 +31,24 @@ if (process.argv.includes("--tests")) {
   process.exit(0);
 }
 
-/** Empties the folder but for the file that keeps the folder in the repository. */
-function clear() {
-  fs.mkdirSync(dist, { recursive: true });
-  for (const name of fs.readdirSync(dist)) {
-    if (name !== ".gitkeep") fs.rmSync(path.join(dist, name), { recursive: true });
+/** Writes what is not there yet. Files as they are stay untouched, as cargo builds again whenever one is newer. */
+function write(files) {
+  const wanted = new Map(files);
+  if (!serving) for (const [name, content] of files) wanted.set(`${name}.gz`, zlib.gzipSync(content, { level: 9 }));
+  for (const name of all(dist)) if (!wanted.has(name)) fs.rmSync(path.join(dist, name));
+  for (const [name, content] of wanted) {
+    const file = path.join(dist, name);
+    if (fs.existsSync(file) && fs.readFileSync(file).equals(content)) continue;
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, content);
   }
+}
+
+/** The files below a folder, but for those that begin with a dot. */
+function all(folder, prefix = "") {
+  if (!fs.existsSync(folder)) return [];
+  return fs.readdirSync(folder, { withFileTypes: true }).filter((entry) => !entry.name.startsWith(".")).flatMap((entry) =>
+    entry.isDirectory() ? all(path.join(folder, entry.name), `${prefix}${entry.name}/`) : [`${prefix}${entry.name}`]);
 }
 
 async function build() {
@@ -52,33 +64,15 @@ async function build() {
     metafile: true,
     write: false,
   });
-  clear();
   let html = fs.readFileSync("src/index.html", "utf8");
-  for (const file of result.outputFiles) {
-    fs.mkdirSync(path.dirname(file.path), { recursive: true });
-    fs.writeFileSync(file.path, file.contents);
-  }
   for (const [name, output] of Object.entries(result.metafile.outputs)) {
     if (output.entryPoint) html = html.replace(`/${output.entryPoint}`, `/ui/${path.relative(dist, name)}`);
   }
-  fs.writeFileSync(path.join(dist, "index.html"), html);
-  fs.copyFileSync("src/icon.svg", path.join(dist, "icon.svg"));
+  const files = new Map(result.outputFiles.map((file) => [path.relative(dist, file.path), Buffer.from(file.contents)]));
+  files.set("index.html", Buffer.from(html));
+  files.set("icon.svg", fs.readFileSync("src/icon.svg"));
+  write(files);
   return result.metafile;
-}
-
-/** A .gz beside each file; returns what they take. */
-function compress(folder) {
-  let bytes = 0;
-  for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
-    const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) bytes += compress(file);
-    else if (!entry.name.startsWith(".") && !entry.name.endsWith(".gz")) {
-      const packed = zlib.gzipSync(fs.readFileSync(file), { level: 9 });
-      fs.writeFileSync(`${file}.gz`, packed);
-      bytes += packed.length;
-    }
-  }
-  return bytes;
 }
 
 /** What a browser loads for an entry: its file and all that it imports at once, gzip. */
@@ -100,13 +94,15 @@ function sizes(metafile) {
 
 if (!serving) {
   const metafile = await build();
-  const total = compress("dist");
+  const total = all(dist).filter((name) => name.endsWith(".gz")).reduce((sum, name) => sum + fs.statSync(path.join(dist, name)).size, 0);
   const { shell, chart } = sizes(metafile);
   console.log(`console: ${(total / 1000).toFixed(1)} kB gzip in all; shell ${(shell / 1000).toFixed(1)} kB, charts ${(chart / 1000).toFixed(1)} kB`);
   if (shell > 60_000 || chart > 28_000) {
     console.error("the console is larger than its budget: shell 60 kB, charts 28 kB (gzip)");
     process.exit(1);
   }
+  // What make compares the sources with.
+  fs.writeFileSync(".built", "");
 } else {
   const api = new URL(process.env.API ?? "http://127.0.0.1:8080");
   const port = Number(process.env.PORT ?? 8081);
