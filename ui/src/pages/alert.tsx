@@ -75,7 +75,7 @@ function Evidence({ alert, detail }: { alert: Alert; detail: AlertDetail | null 
       <div>
         <h3>What happened to it</h3>
         {detail && (
-          <ol class="history">
+          <ol class="history long" tabIndex={0} aria-label="transitions, newest first">
             {[...detail.transitions].reverse().map((step) => (
               <li key={step.offset} class={step.transition === "withdrawn" ? "struck" : ""}>
                 <When at={step.time} /> <b>{step.transition}</b>{step.actor && <> by {step.actor}</>}

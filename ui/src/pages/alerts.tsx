@@ -79,7 +79,7 @@ function Filters({ filter, group }: { filter: Filter; group: string }) {
         ))}
       </div>
       <details class="more" open={!!set || innerWidth > 720}>
-        <summary>Filters</summary>
+        <summary>▾ Filters</summary>
         <div class="filters">
           {field("asset", "asset", "plant1/**")}
           {field("rule", "rule", "exact name")}

@@ -220,7 +220,7 @@ function Report({ asset, begun, close }: { asset: string; begun: string | undefi
           {Object.keys(EVENTS).map((name) => <button key={name} type="button" aria-pressed={event === name} onClick={() => setEvent(name)}>{name}</button>)}
         </div>
         <label class="field">Remark
-          <textarea rows={2} maxLength={1000} value={comment} onInput={(happened) => setComment(happened.currentTarget.value)} />
+          <textarea rows={2} maxLength={1000} autoFocus value={comment} onInput={(happened) => setComment(happened.currentTarget.value)} />
         </label>
         <p>{EVENTS[event]?.(begun)} It is recorded as of now. A wrong one can be corrected, and stays on record.</p>
         {problem && <Refusal problem={problem} />}

@@ -124,7 +124,7 @@ export function ShelveDialog({ alerts, close, done }: { alerts: Alert[]; close: 
       <form onSubmit={(event) => void submit(event)} class="dialog">
         <Skipped alerts={alerts} able={able} />
         <label class="field">For how long
-          <select value={duration} onChange={(event) => setDuration(event.currentTarget.value)}>
+          <select autoFocus value={duration} onChange={(event) => setDuration(event.currentTarget.value)}>
             {ENDS.map(([value, text]) => <option key={value} value={value}>{text}</option>)}
           </select>
         </label>
