@@ -7,7 +7,9 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help tools demo build ui ui-if-can ui-test ui-flows test torture simulate compare-sql fuzz-sql lint fmt tidy bench bench-accuracy clean
+.PHONY: help tools demo build test torture simulate compare-sql fuzz-sql lint fmt tidy bench bench-accuracy clean
+
+.PHONY: ui ui-if-can ui-test ui-flows
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -20,7 +22,7 @@ tools: ## Say what is missing on this machine, if anything.
 	  have=$$(rustc --version | cut -d' ' -f2); \
 	  [ "$$(printf '1.95.0\n%s\n' "$$have" | sort -V | head -n1)" = 1.95.0 ] || { echo "rustc $$have is too old: 1.95 or newer is needed (rustup update)" >&2; missing=1; }; \
 	fi; \
-	command -v npm >/dev/null 2>&1 || echo "optional: Node 20 or newer with npm, for the web console. On Debian: apt-get install nodejs npm" >&2; \
+	command -v npm >/dev/null 2>&1 || echo "optional: Node 20 or newer with npm, for the web console. On Debian 13: apt-get install nodejs npm" >&2; \
 	exit $$missing
 
 ui: ## Build the web console into ui/dist (Node 20 or newer, npm); the next `make build` takes it into the program.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { allowsRole } from "../src/shell/settings";
 import { link, parse } from "../src/shell/router";
 
 test("a place goes into the URL and comes back the same", () => {
@@ -16,4 +17,10 @@ test("the root is the fleet, and a broken escape is no crash", () => {
   assert.equal(parse("/ui/", "").page, "fleet");
   assert.equal(parse("/ui", "").page, "fleet");
   assert.equal(parse("/ui/assets/%E0%A4%A", "").page, "assets");
+});
+
+test("what a role may do follows the order of roles; an unknown one is for the server to judge", () => {
+  const roles = ["ingest", "viewer", "operator", "engineer", "administrator", "auditor"];
+  assert.deepEqual(roles.map((role) => allowsRole(role, "operator")), [false, false, true, true, true, true]);
+  assert.deepEqual(roles.map((role) => allowsRole(role, "engineer")), [false, false, false, true, true, true]);
 });

@@ -13,6 +13,7 @@ import { Mark } from "../parts/mark";
 import { Panel } from "../parts/panel";
 import { Age, When } from "../parts/when";
 import { go, link } from "../shell/router";
+import { may } from "../shell/settings";
 
 export function AlertPanel({ id }: { id: string }) {
   const live = alerts.value.get(id);
@@ -27,7 +28,7 @@ export function AlertPanel({ id }: { id: string }) {
   const tools = (
     <>
       {alert && (Object.keys(NAMES) as Action[]).filter((action) => allows(alert.state, action)).map((action) => (
-        <button key={action} type="button" class={action === "acknowledge" ? "main" : ""} disabled={contact.value !== "live"}
+        <button key={action} type="button" class={action === "acknowledge" ? "main" : ""} disabled={contact.value !== "live" || !may("operator")}
           onClick={() => (action === "shelve" || action === "comment" ? setDialog(action) : void simply([alert], action))}>
           {NAMES[action].name}
         </button>

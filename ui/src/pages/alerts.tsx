@@ -15,6 +15,7 @@ import { Mark, Shape } from "../parts/mark";
 import { Empty, Panel } from "../parts/panel";
 import { Age, When } from "../parts/when";
 import { pageKeys } from "../shell/keys";
+import { may } from "../shell/settings";
 import { go, link, place, setParams } from "../shell/router";
 import { AlertPanel } from "./alert";
 
@@ -138,7 +139,7 @@ function List({ rows, tab, filter, open }: ListProps) {
     if (!byKey) freeze(null);
   };
   const run = async (action: Action, on: Alert[] = targets) => {
-    if (on.length === 0 || contact.value !== "live") return;
+    if (on.length === 0 || contact.value !== "live" || !may("operator")) return;
     if (action === "shelve" || action === "comment" || (action === "acknowledge" && on.length > CONFIRM_OVER)) setDialog(action);
     else if (await simply(on, action)) done();
   };
@@ -259,7 +260,8 @@ function GroupRow({ name, members, open }: { name: string; members: Alert[]; ope
 }
 
 function ActionBar({ selected, targets, run, clear }: { selected: Alert[]; targets: Alert[]; run: (action: Action) => void; clear: () => void }) {
-  const off = contact.value !== "live";
+  const lost = contact.value !== "live";
+  const off = lost || !may("operator");
   const parts = SEVERITIES.map((severity) => [targets.filter((alert) => alert.severity === severity).length, WORDS[severity]] as const).filter(([number]) => number > 0);
   return (
     <div class="actions" role="toolbar" aria-label="actions">
@@ -270,7 +272,7 @@ function ActionBar({ selected, targets, run, clear }: { selected: Alert[]; targe
         </button>
       ))}
       <button type="button" class="plain" onClick={clear}>Clear (Esc)</button>
-      {off && <span class="why">no contact: nothing is sent now, and nothing is kept to be sent later</span>}
+      {off && <span class="why">{lost ? "no contact: nothing is sent now, and nothing is kept to be sent later" : "you may look, not act: that takes the role of an operator"}</span>}
     </div>
   );
 }

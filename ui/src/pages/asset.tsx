@@ -21,7 +21,7 @@ import { When } from "../parts/when";
 import { pageKeys } from "../shell/keys";
 import { actor } from "../shell/person";
 import { link, place, setParams } from "../shell/router";
-import { zone } from "../shell/settings";
+import { may, zone } from "../shell/settings";
 
 const RANGES: Record<string, number> = { "6h": 6, "1d": 24, "7d": 168, "30d": 720 };
 const HOUR_MS = 3_600_000;
@@ -92,7 +92,7 @@ export default function AssetPage({ rest: asset }: { rest: string }) {
         {worst && <span class="marked"><Mark alert={worst} /> {WORDS[worst.severity]}, {stateWord(worst)}</span>}
         {begun && <span class="second">running since <When at={begun} /> ({duration(now.value - Date.parse(begun))})</span>}
         <div class="tools">
-          <button type="button" onClick={() => report(true)} disabled={!detail || contact.value !== "live"}>Report event …</button>
+          <button type="button" onClick={() => report(true)} disabled={!detail || contact.value !== "live" || !may("operator")} title={may("operator") ? "" : "takes the role of an operator"}>Report event …</button>
           <a href={link("explore", "", { q: `SELECT time, signal, value FROM readings WHERE asset = '${asset.replace(/'/g, "''")}' ORDER BY time DESC LIMIT 200` })}>SQL</a>
         </div>
       </div>

@@ -11,7 +11,7 @@ import { Empty, Panel, Refusal } from "../parts/panel";
 import { say } from "../parts/toast";
 import { When } from "../parts/when";
 import { go, link } from "../shell/router";
-import { zone } from "../shell/settings";
+import { may, zone } from "../shell/settings";
 
 const STRIP = 30;
 const SIGNS: Record<Run["state"], string> = { succeeded: "✓", failed: "✗", running: "▶", queued: "…", cancelled: "–" };
@@ -99,7 +99,7 @@ export function RunNow({ job, path, name = "Run" }: { job: Pick<Job, "name" | "r
       set(false);
     }
   };
-  return <button type="button" disabled={busy || contact.value !== "live"} onClick={() => void run()}>{name}</button>;
+  return <button type="button" disabled={busy || contact.value !== "live" || !may("engineer")} title={may("engineer") ? "" : "takes the role of an engineer"} onClick={() => void run()}>{name}</button>;
 }
 
 function JobPanel({ job }: { job: Job }) {
@@ -117,7 +117,7 @@ function JobPanel({ job }: { job: Job }) {
   return (
     <Panel title={job.name} problem={runs.problem} loading={runs.loading} again={runs.again} there={runs.data !== null}
       tools={<>
-        {(job.kind === "sql" || job.kind === "frame") && <button type="button" disabled={contact.value !== "live"} onClick={() => fill(true)}>Backfill …</button>}
+        {(job.kind === "sql" || job.kind === "frame") && <button type="button" disabled={contact.value !== "live" || !may("engineer")} onClick={() => fill(true)}>Backfill …</button>}
         <button type="button" class="plain" aria-label="close" onClick={() => go(link("jobs"))}>×</button>
       </>}>
       <p class="pad">{job.description}. Next: {job.next_times.map((at) => time(at, now.value, zone.value)).join(", ") || "not scheduled"}.</p>

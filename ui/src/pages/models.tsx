@@ -12,6 +12,7 @@ import { say } from "../parts/toast";
 import { When } from "../parts/when";
 import { actor } from "../shell/person";
 import { link } from "../shell/router";
+import { may } from "../shell/settings";
 import { RunNow } from "./jobs";
 
 export default function ModelsPage() {
@@ -71,7 +72,7 @@ function ModelPanel({ model, loading }: { model: Model; loading: boolean }) {
                     <td class="number" data-label="width">{length(version.summary.width, model.unit)}</td>
                     <td class="number" data-label="too late">{percent(version.summary.metrics.late_share)}</td>
                     <td data-label="chosen">{version.summary.chosen.algorithm}</td>
-                    <td>{!version.current && <button type="button" disabled={!version.usable || contact.value !== "live"} onClick={() => promote(version)}>Put in force …</button>}</td>
+                    <td>{!version.current && <button type="button" disabled={!version.usable || contact.value !== "live" || !may("engineer")} onClick={() => promote(version)}>Put in force …</button>}</td>
                   </tr>
                 ))}
               </tbody>

@@ -26,6 +26,20 @@ export const zone = signal(kept("zone") === "UTC" ? "UTC" : browserZone);
 export const person = signal(kept("person"));
 /** Set where the server knows who one is; the name is its own then. */
 export const signedIn = signal<{ name: string; role: string } | null>(null);
+const ROLES = ["ingest", "viewer", "operator", "engineer", "administrator"];
+
+/** Whether a role may act as another may; pure. */
+export function allowsRole(role: string, least: "operator" | "engineer"): boolean {
+  const at = ROLES.indexOf(role);
+  // A role that this console does not know is for the server to judge.
+  return at < 0 || at >= ROLES.indexOf(least);
+}
+
+/** Whether whoever is signed in may do what this role may; without users everybody may. The server has the last word. */
+export function may(least: "operator" | "engineer"): boolean {
+  return signedIn.value === null || allowsRole(signedIn.value.role, least);
+}
+
 export const shortcuts = signal(kept("shortcuts") !== "off");
 /** Counts changes of theme, so that charts are drawn in its colours. */
 export const themeRound = signal(0);

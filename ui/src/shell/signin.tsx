@@ -10,12 +10,13 @@ export function SignIn() {
   const [user, setUser] = useState("");
   const [password, setPassword] = useState("");
   const [problem, setProblem] = useState<ApiProblem | null>(null);
+  const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
   const submit = async (event: Event) => {
     event.preventDefault();
     setBusy(true);
     try {
-      await act("/v1/login", { user, password });
+      await act("/v1/login", code ? { user, password, code } : { user, password });
       setProblem(null);
       setPassword("");
       contact.value = "starting";
@@ -38,6 +39,12 @@ export function SignIn() {
           <input type="password" value={password} autocomplete="current-password" required onInput={(event) => setPassword(event.currentTarget.value)} />
         </label>
         <button class="main" type="submit" disabled={busy}>Sign in</button>
+        <details>
+          <summary>Nobody has signed in here yet?</summary>
+          <label class="field">The code that the server printed at its start makes you the first administrator
+            <input value={code} autocomplete="one-time-code" onInput={(event) => setCode(event.currentTarget.value.trim())} />
+          </label>
+        </details>
       </form>
       {problem && <Refusal problem={problem} />}
     </section>
