@@ -121,7 +121,7 @@ fn send(address: SocketAddr, bodies: &Bodies) -> Duration {
                 let mut stream = stream;
                 for body in bodies {
                     let head = format!(
-                        "POST /api/v2/write HTTP/1.1\r\nhost: bench\r\ncontent-length: {}\r\n\r\n",
+                        "POST /api/v2/write HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n",
                         body.len()
                     );
                     stream

@@ -4,5 +4,7 @@ mod commands;
 mod definitions;
 mod demo;
 mod frames;
+mod front_door;
 mod read_your_writes;
+mod tls;
 mod watch;

@@ -15,6 +15,7 @@ pub mod heat;
 pub mod peers;
 pub mod plant;
 pub mod random;
+pub mod raw;
 pub mod readings;
 pub mod s3;
 pub mod site;

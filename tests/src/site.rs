@@ -52,6 +52,8 @@ pub struct Site {
     pub settings: String,
     /// The lake's URL; by default a folder of the site.
     pub lake_url: Option<String>,
+    /// The most files that servers may have open; `None`: as many as the test may.
+    pub open_files: Option<u32>,
     /// Variables that servers find in their environment beside those of the test.
     pub environment: Vec<(String, String)>,
 }
@@ -72,7 +74,7 @@ impl Site {
         for folder in ["pipelines", "models"] {
             std::fs::create_dir(dir.path().join(folder)).expect("a folder in the test's folder");
         }
-        Self { dir, settings: String::new(), lake_url: None, environment: Vec::new() }
+        Self { dir, settings: String::new(), lake_url: None, open_files: None, environment: Vec::new() }
     }
 
     /// The folder.
@@ -161,7 +163,14 @@ impl Site {
     /// # Panics
     /// If there is no such program.
     pub fn spawn(&self) -> Child {
-        let mut command = Command::new(binary());
+        let mut command = match self.open_files {
+            None => Command::new(binary()),
+            Some(files) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("ulimit -n {files}; exec \"$0\" \"$@\"")).arg(binary());
+                shell
+            }
+        };
         command.envs(self.environment.iter().cloned());
         command
             .args(["serve", "--config"])

@@ -7,13 +7,14 @@
 use std::fmt;
 
 use axum::extract::{FromRequestParts, Request};
+use axum::http::Method;
 use axum::http::request::Parts;
 use axum::middleware::{Next, from_fn};
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, sets};
 
 /// What a role may do; each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,7 +127,8 @@ pub(crate) fn group<S: Clone + Send + Sync + 'static>(
     allows: Allows,
     mut routes: OpenApiRouter<S>,
 ) -> OpenApiRouter<S> {
-    for operation in routes.get_openapi_mut().paths.paths.values_mut().flat_map(operations) {
+    for (method, operation) in routes.get_openapi_mut().paths.paths.values_mut().flat_map(operations) {
+        sets::guarded(operation, method == Method::GET);
         operation.extensions.get_or_insert_default().merge(Extensions::from_iter([(GROUP, allows.as_str())]));
     }
     if allows == Allows::Look {
@@ -140,7 +142,11 @@ pub(crate) fn group<S: Clone + Send + Sync + 'static>(
     }))
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().flatten()
+    let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::PATCH];
+    methods
+        .into_iter()
+        .zip([get, put, post, delete, patch])
+        .filter_map(|(method, found)| Some((method, found.as_mut()?)))
 }

@@ -13,29 +13,32 @@ use forewarn_log::Log;
 use forewarn_models::ModelService;
 use forewarn_query::QueryEngine;
 use forewarn_sources::SourceHandles;
-use forewarn_spec::{InfluxConfig, Limits};
+use forewarn_spec::{HttpConfig, InfluxConfig, Limits};
 use forewarn_state::{LiveDefinitions, Metrics, Rules, SharedState, TakeSnapshot};
 use forewarn_types::{Clock, Offset, SignalName};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::error::ApiError;
+use crate::http::budget::Budget;
+use crate::http::hub::Hub;
+use crate::http::streams::StreamPlaces;
 use crate::problem::Problem;
 use crate::problems;
+use crate::serve::places::Places;
+use crate::serve::tls::Tls;
 
 /// A read waits this long for the read model to catch up with the log. Then it is refused, as an answer would
 /// lack what was stored before.
 const CATCH_UP: Duration = Duration::from_secs(10);
-/// Most large bodies that are read and decoded at one time; others wait. With `limits.max_body_bytes` it
-/// bounds the memory they take.
-const MAX_LARGE_BODIES: usize = 16;
 /// Most histories that are computed at one time; others wait.
 const MAX_HISTORIES: usize = 16;
+/// Most event streams that read the log at one time; others wait.
+const MAX_CATCHING_UP: usize = 4;
 /// Most questions about rules that are answered at one time; others wait.
 const MAX_RULE_QUESTIONS: usize = 2;
-/// Most open event streams.
-const MAX_STREAMS: usize = 256;
 
 /// What the API is built from.
 pub struct ApiComponents {
@@ -65,6 +68,8 @@ pub struct ApiComponents {
     pub access: Access,
     /// The server's clock.
     pub clock: Arc<dyn Clock>,
+    /// Who may connect, and how often.
+    pub http: HttpConfig,
     /// Bounds.
     pub limits: Limits,
     /// How line protocol becomes assets and signals.
@@ -84,10 +89,23 @@ pub struct Context {
     components: ApiComponents,
     pub(crate) mapping: InfluxMapping,
     pub(crate) decode: DecodeOptions,
-    pub(crate) large_bodies: Arc<Semaphore>,
+    /// The memory of request bodies.
+    pub(crate) bodies: Budget,
+    /// The memory of answers that wait to be read.
+    pub(crate) answers: Budget,
+    /// The places of connections.
+    pub(crate) places: Arc<Places>,
+    /// The certificate, where HTTPS is spoken.
+    pub(crate) tls: Option<Arc<Tls>>,
+    /// One rendering of alerts for all event streams.
+    pub(crate) hub: Hub,
+    /// Whether the log answers, as it was found last.
+    pub(crate) probe: Mutex<Option<(Instant, Result<String, String>)>>,
     pub(crate) histories: Semaphore,
     pub(crate) rule_questions: Arc<Semaphore>,
-    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams: StreamPlaces,
+    /// Streams that read the log, to catch up with the present.
+    pub(crate) catching_up: Semaphore,
     /// One backup at a time.
     pub(crate) backups: Arc<Semaphore>,
     document: OnceLock<Bytes>,
@@ -113,15 +131,27 @@ impl ApiState {
     pub(crate) fn new(components: ApiComponents) -> Result<Self, ApiError> {
         let mapping = InfluxMapping::new(&components.influx.asset, &components.influx.signal)
             .map_err(|error| ApiError::Options(error.to_string()))?;
+        let connections = &components.http.connections;
+        let (buffer_bytes, most) = (connections.buffer_bytes, components.limits.max_body_bytes);
+        let places = Arc::new(Places::new(connections));
+        let streams = StreamPlaces::new(connections);
+        let tls = components.http.tls.clone().map(Tls::open).transpose().map_err(ApiError::Options)?;
+        let tls = tls.map(Arc::new);
         let decode = DecodeOptions { max_line_bytes: components.limits.max_line_bytes };
         Ok(Self(Arc::new(Context {
             components,
             mapping,
             decode,
-            large_bodies: Arc::new(Semaphore::new(MAX_LARGE_BODIES)),
+            bodies: Budget::new(buffer_bytes, most),
+            answers: Budget::new(buffer_bytes, most),
+            places,
+            tls,
+            hub: Hub::default(),
+            probe: Mutex::new(None),
             histories: Semaphore::new(MAX_HISTORIES),
             rule_questions: Arc::new(Semaphore::new(MAX_RULE_QUESTIONS)),
-            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            streams,
+            catching_up: Semaphore::new(MAX_CATCHING_UP),
             backups: Arc::new(Semaphore::new(1)),
             document: OnceLock::new(),
         })))

@@ -1,8 +1,14 @@
-//! What all routes share: request bodies, query parameters, hints.
+//! What all routes share: who may ask, request bodies, query parameters, hints.
 
+pub(crate) mod answers;
 pub(crate) mod body;
+pub(crate) mod budget;
+pub(crate) mod guard;
 pub(crate) mod hint;
+pub(crate) mod hub;
 pub(crate) mod params;
+pub(crate) mod peer;
+pub(crate) mod streams;
 pub(crate) mod watch;
 
 pub(crate) use body::{ApiJson, RawBody};

@@ -14,6 +14,7 @@ mod http;
 mod problem;
 mod problems;
 mod routes;
+mod serve;
 mod server;
 mod views;
 

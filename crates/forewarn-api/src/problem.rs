@@ -51,6 +51,18 @@ impl Problem {
         Self::new(Kind::BadRequest, detail)
     }
 
+    /// 403: the client may not do this.
+    #[must_use]
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Forbidden, detail)
+    }
+
+    /// 421: the request is meant for another server.
+    #[must_use]
+    pub fn misdirected(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Misdirected, detail)
+    }
+
     /// 404: there is no such thing.
     #[must_use]
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -106,6 +118,12 @@ impl Problem {
         let encoding: String = encoding.chars().take(40).collect();
         Self::new(Kind::UnsupportedEncoding, format!("Content-Encoding {encoding:?} is not known"))
             .hint("send the body uncompressed, or as gzip or deflate")
+    }
+
+    /// 415: the body is of a type that the route does not take.
+    #[must_use]
+    pub fn unsupported_type(detail: impl Into<String>) -> Self {
+        Self::new(Kind::UnsupportedType, detail)
     }
 
     /// 422: the request is understood, but nothing of it can be used.

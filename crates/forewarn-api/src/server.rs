@@ -8,14 +8,17 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse as _;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::context::{ApiComponents, ApiState};
 use crate::error::ApiError;
-use crate::http::{hint, watch};
+use crate::http::guard::{self, Guard};
+use crate::http::{answers, hint, watch};
 use crate::problem::Problem;
 use crate::routes;
+use crate::serve::{self, Front};
 
 /// After shutdown began, answers under way get this long.
 const DRAIN: Duration = Duration::from_secs(3);
@@ -23,7 +26,7 @@ const DRAIN: Duration = Duration::from_secs(3);
 /// The HTTP API, ready to serve.
 pub struct Api {
     router: Router,
-    shutdown: CancellationToken,
+    state: ApiState,
 }
 
 impl Api {
@@ -32,7 +35,6 @@ impl Api {
     /// # Errors
     /// [`ApiError::Options`] if the mapping of line protocol cannot work.
     pub fn build(components: ApiComponents) -> Result<Self, ApiError> {
-        let shutdown = components.shutdown.clone();
         let (router, document) = routes::all(&components.access).split_for_parts();
         let state = ApiState::new(components)?;
         routes::ops::register_metrics(&state);
@@ -43,9 +45,11 @@ impl Api {
             .method_not_allowed_fallback(method_not_allowed)
             // The catcher stands inside the measuring, so that a panic is counted as the 500 it becomes.
             .layer(CatchPanicLayer::custom(watch::panicked))
+            .layer(from_fn_with_state(state.clone(), answers::weigh))
+            .layer(from_fn_with_state(Guard::new(&state.http.hosts), guard::guard))
             .layer(from_fn_with_state(state.clone(), watch::measure))
-            .with_state(state);
-        Ok(Self { router, shutdown })
+            .with_state(state.clone());
+        Ok(Self { router, state })
     }
 
     /// The routes, to be called without a socket.
@@ -57,28 +61,31 @@ impl Api {
     /// at once; they resume at another server or a later one.
     ///
     /// # Errors
-    /// [`ApiError::Serve`] if the socket fails.
+    /// None so far; a connection that fails ends alone.
     pub async fn run(self, listener: TcpListener, shutdown: CancellationToken) -> Result<(), ApiError> {
-        let streams = self.shutdown;
-        let begun = shutdown.clone();
-        let stop = async move {
-            shutdown.cancelled().await;
-            streams.cancel();
+        let streams = self.state.shutdown.clone();
+        let front = Front {
+            router: self.router,
+            places: Arc::clone(&self.state.places),
+            tls: self.state.tls.clone(),
+            patience: micros(self.state.http.connections.write_timeout_us),
+            shutdown: shutdown.clone(),
         };
-        let serving = axum::serve(listener, self.router).with_graceful_shutdown(stop);
-        let deadline = async move {
-            begun.cancelled().await;
-            tokio::time::sleep(DRAIN).await;
-        };
-        tokio::select! {
-            served = async { serving.await } => Ok(served?),
-            () = deadline => {
-                let seconds = DRAIN.as_secs();
-                tracing::warn!(seconds, "requests still under way were cut off at shutdown");
-                Ok(())
-            }
+        if let Some(tls) = self.state.tls.clone() {
+            tokio::spawn(tls.follow(shutdown));
         }
+        let connections = front.accept(listener).await;
+        streams.cancel();
+        if !serve::drained(&connections, Instant::now() + DRAIN).await {
+            let seconds = DRAIN.as_secs();
+            tracing::warn!(seconds, "requests still under way were cut off at shutdown");
+        }
+        Ok(())
     }
+}
+
+fn micros(us: i64) -> Duration {
+    Duration::from_micros(u64::try_from(us).unwrap_or(0))
 }
 
 fn not_found(request: &Request, templates: &[String]) -> Problem {

@@ -18,7 +18,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::{Body, BodyDataStream};
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use forewarn_engine::EngineOptions;
 use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Branch, Lake, LakeOptions};
@@ -26,7 +26,7 @@ use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
 use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_sources::{SourceHandle, SourceHandles};
-use forewarn_spec::{Definitions, InfluxConfig, Limits};
+use forewarn_spec::{Definitions, HttpConfig, InfluxConfig, Limits};
 use forewarn_state::{Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState, State};
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, BoxFuture, Clock, CommandAction, Evidence, JobKind, Journal as _,
@@ -46,6 +46,8 @@ use crate::{Api, ApiComponents, ApiError};
 use forewarn_batch::{CatchUp, Job, Outcome, RunContext, Scheduler, SchedulerHandle, Trigger, Work};
 
 pub(crate) const NOW: &str = "2026-01-01T12:00:00Z";
+/// How clients that are no browsers name the server.
+pub(crate) const HOST: HeaderValue = HeaderValue::from_static("127.0.0.1:8080");
 /// The earliest time that readings may have.
 const YEAR_2000: Timestamp = Timestamp(946_684_800_000_000);
 
@@ -215,6 +217,7 @@ impl Server {
             definitions: LiveDefinitions::new(Definitions::default()).0,
             access,
             clock,
+            http: HttpConfig::default(),
             limits: limits(),
             influx: InfluxConfig { asset: "{tags}".into(), signal: "{measurement}_{field}".into() },
             metrics: Arc::new(Metrics::default()),
@@ -250,7 +253,8 @@ impl Server {
     }
 
     /// Whatever is answered, clients must be able to find in the description of the routes.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        request.headers_mut().entry("host").or_insert(HOST);
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         assert_described(&method, &path, response.status());

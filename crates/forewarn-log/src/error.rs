@@ -81,14 +81,27 @@ impl LogError {
         move |source| Self::Io { action, path: path.to_owned(), source }
     }
 
-    /// Whether the disk merely has no room, which may change.
+    /// Whether the disk merely has no room, or the process may open no more files: both may change, and
+    /// nothing was written.
     pub(crate) fn is_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if is_full(source))
+        matches!(self, Self::Io { source, .. } if is_full(source) || is_out_of_files(source))
+    }
+
+    /// Whether the process may open no more files.
+    pub(crate) fn is_out_of_files(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_out_of_files(source))
     }
 
     pub(crate) fn corrupt(path: &Path, position: u64, problem: impl Into<String>) -> Self {
         Self::Corrupt { path: path.to_owned(), position, problem: problem.into() }
     }
+}
+
+/// Whether the process, or the whole system, may open no more files for now.
+fn is_out_of_files(error: &io::Error) -> bool {
+    /// `ENFILE` and `EMFILE`, alike on all Unix systems.
+    const OUT_OF_FILES: [i32; 2] = [23, 24];
+    error.raw_os_error().is_some_and(|code| OUT_OF_FILES.contains(&code))
 }
 
 /// Whether there is merely no room left, which may change.

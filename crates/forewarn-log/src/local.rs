@@ -15,7 +15,7 @@ use crate::cache::Cache;
 use crate::checkpoints::Checkpoints;
 use crate::crash::with_crash_points;
 use crate::disk::{Disk, DiskFile, RealDisk};
-use crate::queue::Queue;
+use crate::queue::{Lack, Queue};
 use crate::segment::{HEADER_BYTES, Recovered, Segment, parse_name, recover};
 use crate::shared::{Shared, trim};
 use crate::writer::{Step, Writer};
@@ -100,7 +100,7 @@ impl LocalLog {
                 pending: Vec::new(),
                 bytes: 0,
                 closing: false,
-                disk_full: false,
+                lack: None,
                 hurried: false,
                 failed: None,
             }),
@@ -178,7 +178,7 @@ impl LocalLog {
         let segments = self.shared.segments.lock().len();
         let (queue_bytes, disk_full) = {
             let queue = self.shared.queue.lock();
-            (queue.bytes, queue.disk_full)
+            (queue.bytes, queue.lack == Some(Lack::Room))
         };
         let checkpoints = self.shared.checkpoints.lock().all();
         LogMetrics {

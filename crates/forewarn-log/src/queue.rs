@@ -25,6 +25,15 @@ impl Pending {
     }
 }
 
+/// What a log can lack, and have again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// Room on its disk.
+    Room,
+    /// A descriptor for its next file.
+    Files,
+}
+
 /// Records in line for the disk.
 pub(crate) struct Queue {
     pub(crate) pending: Vec<Pending>,
@@ -32,8 +41,8 @@ pub(crate) struct Queue {
     pub(crate) bytes: usize,
     /// Nothing more is taken; the writer ends when the line is empty.
     pub(crate) closing: bool,
-    /// The disk has no room; what is in line waits for it.
-    pub(crate) disk_full: bool,
+    /// What is in line waits for this.
+    pub(crate) lack: Option<Lack>,
     /// Nothing waits for room on the disk any more.
     pub(crate) hurried: bool,
     /// Why the disk failed, if it did.

@@ -15,7 +15,7 @@ use crate::disk::Disk;
 use crate::frame::{FRAME_BYTES, MAX_PAYLOAD_BYTES};
 use crate::health::LogHealth;
 use crate::payload::Payload;
-use crate::queue::{Outcome, Pending, Queue};
+use crate::queue::{Lack, Outcome, Pending, Queue};
 use crate::segment::{HEADER_BYTES, Segment};
 use crate::{Compression, LogError, LogOptions, Ticket};
 
@@ -92,11 +92,17 @@ impl Shared {
 
     /// Why there is no room for so many `bytes` more below `limit`, if there is none.
     fn lack_of_room(&self, queue: &Queue, bytes: u64, limit: u64) -> Option<String> {
-        if queue.disk_full {
-            return Some(format!(
-                "the disk that holds {} has no room; free some",
-                self.options.dir.display()
-            ));
+        match queue.lack {
+            Some(Lack::Room) => {
+                let dir = self.options.dir.display();
+                return Some(format!("the disk that holds {dir} has no room; free some"));
+            }
+            Some(Lack::Files) => {
+                let reason = "the process has as many files open as it may; close connections, or raise its \
+                              limit (LimitNOFILE, ulimit -n)";
+                return Some(reason.to_owned());
+            }
+            None => {}
         }
         let disk_bytes = self.disk_bytes.load(Ordering::Relaxed);
         (disk_bytes + bytes > limit).then(|| {

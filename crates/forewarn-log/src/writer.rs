@@ -4,8 +4,8 @@
 //! While an fsync runs, the next records gather; so the number of fsyncs adapts to the disk, and one sender
 //! alone waits for one only.
 //!
-//! A full disk is no failure: what is in line waits for room, and senders are asked to try again. A failed
-//! fsync is one, for good.
+//! A full disk is no failure, nor is a process that may open no more files: what is in line waits, and
+//! senders are asked to try again. A failed fsync is one, for good.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::LogError;
 use crate::disk::DiskFile;
 use crate::error::is_full;
 use crate::group::Group;
-use crate::queue::Pending;
+use crate::queue::{Lack, Pending};
 use crate::segment::{HEADER_BYTES, Mark, Segment};
 use crate::shared::Shared;
 
@@ -31,7 +31,7 @@ const AHEAD_BYTES: u64 = 1 << 20;
 
 /// Why records could not be written.
 enum Failure {
-    /// There is no room. The disk holds what it held before.
+    /// There is no room, or no descriptor. The disk holds what it held before.
     Full(LogError),
     /// Nobody knows what the disk holds.
     Lost(LogError),
@@ -281,8 +281,8 @@ impl Writer {
         drop(cache);
         let mut queue = self.shared.queue.lock();
         queue.bytes -= bytes;
-        if std::mem::take(&mut queue.disk_full) {
-            tracing::info!("the disk has room again");
+        if let Some(lack) = queue.lack.take() {
+            tracing::info!(?lack, "the log takes records again; it lacked something");
         }
         drop(queue);
         self.end.send_replace(self.next);
@@ -296,13 +296,17 @@ impl Writer {
         self.shared.buffers.give(buffers);
     }
 
-    /// The disk is full: what is in line waits, and nothing more is taken.
+    /// The disk is full, or no file can be opened: what is in line waits, and nothing more is taken.
     fn note_full(&self, error: &LogError) {
         let mut queue = self.shared.queue.lock();
-        if !queue.disk_full {
-            tracing::error!(%error, "the log takes nothing more until the disk has room");
+        let (lack, until) = if error.is_out_of_files() {
+            (Lack::Files, "it can open a file")
+        } else {
+            (Lack::Room, "the disk has room")
+        };
+        if queue.lack.replace(lack).is_none() {
+            tracing::error!(%error, until, "the log takes nothing more for now");
         }
-        queue.disk_full = true;
     }
 
     /// Waits until it is time to try again. `false`: the process is to end, and nothing may wait any more.

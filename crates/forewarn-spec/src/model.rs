@@ -1,6 +1,8 @@
 //! The checked definitions: what the rest of the system is given. Everything here has been validated; nothing
 //! here is text that still needs to be understood.
 
+mod http;
+
 use std::fmt;
 
 use chrono_tz::Tz;
@@ -12,6 +14,8 @@ use crate::diagnostics::Diagnostics;
 use crate::expr::Expr;
 use crate::frame::Frame;
 use crate::glob::AssetGlob;
+
+pub use self::http::{AllowedHost, ConnectionLimits, HttpConfig, TlsFiles};
 
 /// All definitions of a server.
 #[derive(Debug, Clone, Default)]
@@ -364,6 +368,8 @@ pub enum Promote {
 pub struct ServerConfig {
     /// Address and port of the HTTP API.
     pub listen: String,
+    /// Who may talk to it.
+    pub http: HttpConfig,
     /// Folder of the log.
     pub data_dir: std::path::PathBuf,
     /// URL of the lake: `file://…`, `s3://…`.

@@ -2,10 +2,11 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use url::{Host, Url};
 
@@ -21,6 +22,10 @@ pub(crate) struct ServerArgs {
     /// The server's URL, or its host and port.
     #[arg(long, env = "FOREWARN_SERVER", default_value = "http://127.0.0.1:8080", global = true, value_parser = parse_server)]
     server: Url,
+    /// A file with the certificates, in PEM form, of those who may have issued the server's; without it those that the
+    /// system trusts.
+    #[arg(long, env = "FOREWARN_CA", global = true, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Print JSON, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -63,7 +68,7 @@ impl Client {
     /// # Errors
     /// If TLS cannot be set up.
     pub(crate) fn new(args: &ServerArgs) -> Result<Self> {
-        Self::of(args.server.clone())
+        Self::of(args.server.clone(), args.ca.as_deref())
     }
 
     /// A client of the server at `url`.
@@ -71,14 +76,17 @@ impl Client {
     /// # Errors
     /// If that is no URL, or TLS cannot be set up.
     pub(crate) fn at(url: &str) -> Result<Self> {
-        Self::of(url.parse().with_context(|| format!("{url} is not a URL"))?)
+        Self::of(url.parse().with_context(|| format!("{url} is not a URL"))?, None)
     }
 
-    fn of(server: Url) -> Result<Self> {
+    fn of(server: Url, ca: Option<&Path>) -> Result<Self> {
         let mut http = reqwest::Client::builder().user_agent(concat!("forewarn/", env!("CARGO_PKG_VERSION")));
         if is_loopback(&server) {
             // A proxy that the environment names would look for the server on its own machine.
             http = http.no_proxy();
+        }
+        if let Some(ca) = ca {
+            http = http.tls_certs_only(certificates(ca)?);
         }
         Ok(Self { server, http: http.build().context("cannot make an HTTP client")? })
     }
@@ -196,6 +204,17 @@ impl Client {
     }
 }
 
+/// The certificates in the file `path`.
+fn certificates(path: &Path) -> Result<Vec<Certificate>> {
+    let shown = path.display();
+    let pem = std::fs::read(path).with_context(|| format!("cannot read {shown}"))?;
+    let found = Certificate::from_pem_bundle(&pem).with_context(|| format!("{shown} is not in PEM form"))?;
+    if found.is_empty() {
+        bail!("{shown} holds no certificate in PEM form");
+    }
+    Ok(found)
+}
+
 /// Whether `server` is this machine by the name or an address of its loopback.
 fn is_loopback(server: &Url) -> bool {
     match server.host() {
@@ -310,7 +329,7 @@ mod tests {
 
     #[test]
     fn names_in_paths_are_percent_encoded() {
-        let args = ServerArgs { server: "http://h:1/base/".parse().unwrap(), json: false };
+        let args = ServerArgs { server: "http://h:1/base/".parse().unwrap(), ca: None, json: false };
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::new(&args).unwrap();
         let request =

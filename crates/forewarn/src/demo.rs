@@ -87,7 +87,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     let clock = Arc::new(ManualClock::new(watch_from));
     let started = Server::start(tree, clock.clone(), Ticks::ByHand).await;
     let mut server = started.map_err(|error| explain(error, &args))?;
-    let client = Client::at(&format!("http://{}", server.address))?;
+    let client = Client::at(&server.url)?;
     let show = Show {
         parts: Parts {
             log: Arc::clone(&server.log),
@@ -97,7 +97,7 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
         },
         sensors: Sensors { client: &client, plant: &plant },
         screen: &screen,
-        address: server.address.to_string(),
+        address: server.url.trim_start_matches("http://").to_owned(),
         watch_from,
         args,
     };

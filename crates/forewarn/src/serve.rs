@@ -25,7 +25,7 @@ pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
     };
     crate::crash::heed_environment()?;
     let mut server = Server::start(tree, Arc::new(SystemClock), Ticks::Every(TICK_EVERY)).await?;
-    writeln!(std::io::stdout(), "Forewarn listens on http://{}", server.address)?;
+    writeln!(std::io::stdout(), "Forewarn listens on {}", server.url)?;
     let failure = tokio::select! {
         stopped = stop_signal() => { stopped?; None }
         error = server.failed() => Some(error),

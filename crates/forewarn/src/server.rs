@@ -3,6 +3,7 @@
 
 mod back;
 mod definitions;
+mod files;
 mod folds;
 mod front;
 mod open;
@@ -24,7 +25,7 @@ use crate::config::Tree;
 /// A server that runs.
 pub(crate) struct Server {
     /// Where it listens.
-    pub(crate) address: std::net::SocketAddr,
+    pub(crate) url: String,
     /// The log.
     pub(crate) log: Arc<LocalLog>,
     /// Jobs and their runs.
@@ -41,16 +42,19 @@ impl Server {
     /// # Errors
     /// What could not be started, and why.
     pub(crate) async fn start(tree: Tree, clock: Arc<dyn Clock>, ticks: Ticks) -> Result<Self> {
-        let settings = tree.settings.clone();
+        let mut settings = tree.settings.clone();
+        let connections = &mut settings.http.connections;
+        connections.max = files::for_connections(connections.max);
         let listener = TcpListener::bind(&settings.listen)
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
-        let address = listener.local_addr()?;
+        let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr()?);
         let (base, folded, starting) = open::open(&settings, tree, clock).await?;
         let back = back::start(&base, folded, &settings);
         let front = front::start(&base, &back, starting, settings, ticks, listener).await?;
         Ok(Self {
-            address,
+            url,
             log: base.log,
             scheduler: front.scheduler,
             state: base.known.state,

@@ -65,7 +65,8 @@ async fn check_problem(
     words: &str,
 ) {
     let what = format!("{method} {path}");
-    let answer = request(server, method, path, &[], body).await;
+    let json = [("content-type", "application/json")];
+    let answer = request(server, method, path, &json, body).await;
     assert_eq!(
         (answer.status, answer.kind.as_str()),
         (status, "application/problem+json"),
@@ -176,7 +177,7 @@ async fn requests_that_make_no_sense_get_a_problem_that_says_why() {
     let form = request(&server, Method::POST, "/v1/sql", &headers, "{\"query\": \"SELECT 1\"}").await;
     assert_eq!(
         (form.status, form.kind.as_str()),
-        (400, "application/problem+json"),
+        (415, "application/problem+json"),
         "a page in a browser must not be able to ask"
     );
     let encoded = request(&server, Method::POST, "/v1/readings", &[("content-encoding", "br")], GOOD).await;

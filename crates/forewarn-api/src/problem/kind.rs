@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     BadRequest,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     NotAcceptable,
@@ -14,6 +15,8 @@ pub(crate) enum Kind {
     PreconditionFailed,
     TooLarge,
     UnsupportedEncoding,
+    UnsupportedType,
+    Misdirected,
     Unusable,
     PreconditionRequired,
     Internal,
@@ -34,8 +37,9 @@ pub(crate) struct Words {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::BadRequest,
+        Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -44,6 +48,8 @@ impl Kind {
         Self::PreconditionFailed,
         Self::TooLarge,
         Self::UnsupportedEncoding,
+        Self::UnsupportedType,
+        Self::Misdirected,
         Self::Unusable,
         Self::PreconditionRequired,
         Self::Internal,
@@ -58,6 +64,12 @@ impl Kind {
                 "urn:forewarn:problem:bad-request",
                 "Bad request",
                 "The request is not valid, or asks for too much",
+            ),
+            Self::Forbidden => words(
+                StatusCode::FORBIDDEN,
+                "urn:forewarn:problem:forbidden",
+                "Forbidden",
+                "The client may not do this, or a page of another site has asked for it",
             ),
             Self::NotFound => words(
                 StatusCode::NOT_FOUND,
@@ -105,7 +117,19 @@ impl Kind {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "urn:forewarn:problem:unsupported-encoding",
                 "Unsupported content encoding",
-                "The body is compressed in an unknown way",
+                "The body is of a type, or compressed in a way, that the route does not take",
+            ),
+            Self::UnsupportedType => words(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "urn:forewarn:problem:unsupported-type",
+                "Unsupported content type",
+                "The body is of a type that the route does not take",
+            ),
+            Self::Misdirected => words(
+                StatusCode::MISDIRECTED_REQUEST,
+                "urn:forewarn:problem:misdirected",
+                "Misdirected request",
+                "The header Host names another server; the setting `hosts` lists the names of this one",
             ),
             Self::Unusable => words(
                 StatusCode::UNPROCESSABLE_ENTITY,

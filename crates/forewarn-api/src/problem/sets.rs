@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use utoipa::IntoResponses;
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Components, Content, Ref, RefOr, Response, ResponseBuilder};
 
 use super::kind::Kind;
@@ -53,6 +54,16 @@ fn reference(kind: Kind) -> (String, RefOr<Response>) {
 /// The name under which the response stands.
 fn name(kind: Kind) -> String {
     format!("{kind:?}")
+}
+
+/// Says of a route what any may answer before it is asked: the request is meant for another server, or, where
+/// it could change something, is sent by a page of another site.
+pub(crate) fn guarded(operation: &mut Operation, reads: bool) {
+    let foreign = if reads { None } else { Some(Kind::Forbidden) };
+    for kind in [Kind::BadRequest, Kind::Misdirected].into_iter().chain(foreign) {
+        let (status, response) = reference(kind);
+        operation.responses.responses.entry(status).or_insert(response);
+    }
 }
 
 /// Adds the responses that the sets refer to.

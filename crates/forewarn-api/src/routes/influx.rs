@@ -159,7 +159,7 @@ async fn write(
     how: Result<How, Problem>,
     body: Result<RawBody, Problem>,
 ) -> Result<Response, Problem> {
-    let (How { precision, whole }, RawBody(body, _permit)) = (how?, body?);
+    let (How { precision, whole }, RawBody(body, _share)) = (how?, body?);
     let precision = Precision::parse(&precision).map_err(|error| problems::ingest(&error))?;
     let (mapping, options) = (api.mapping.clone(), api.decode);
     let decode = move |body: &[u8]| {

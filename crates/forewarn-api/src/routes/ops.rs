@@ -12,14 +12,18 @@ use forewarn_log::{Log, LogHealth};
 use forewarn_state::{Exposition, State};
 use forewarn_types::{Offset, Record};
 use serde::Serialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use super::{definitions, sources};
 use crate::context::ApiState;
-use crate::problem::Problem;
+use crate::problem::{Problem, sets};
 
 /// How far behind the log a stage may be for the server to count as ready; it waits this long for it.
 const READY_WITHIN: Duration = Duration::from_millis(500);
+
+/// What a probe of the log has found holds this long.
+const PROBE_HOLDS: Duration = Duration::from_secs(1);
 
 /// The server is ready.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,12 +54,17 @@ pub(crate) struct Check {
     detail: String,
 }
 
-/// Whether the process is alive.
+/// Whether the process is alive: it answers, and its log has not failed. If it has, a restart is needed.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses(
     (status = 200, description = "Alive", body = Object),
+    sets::Busy,
 ))]
-pub(crate) async fn healthz() -> Json<serde_json::Value> {
-    Json(serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")}))
+pub(crate) async fn healthz(Extract(api): Extract<ApiState>) -> Result<Json<serde_json::Value>, Problem> {
+    if let LogHealth::Failed(reason) = api.log.health() {
+        return Err(Problem::unavailable(format!("the log has stopped: {reason}"))
+            .hint("nothing can be stored; repair the disk and restart the server"));
+    }
+    Ok(Json(serde_json::json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
 }
 
 /// Whether the server can take readings and answer queries.
@@ -101,7 +110,15 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
         ok: !stopping,
         detail: if stopping { "shutting down" } else { "serving" }.into(),
     };
-    let checks = vec![log, state, lake, jobs, sources, definitions, clocks, serving];
+    let mut checks = vec![log, state, lake, jobs, sources, definitions, clocks, serving];
+    if let Some(tls) = &api.tls {
+        // The certificate before is still in force, so the server stays ready.
+        let detail = match tls.state() {
+            (reloads, None) => format!("the certificate is that of the files; {reloads} new one(s) so far"),
+            (_, Some(problem)) => format!("the certificate before stays in force: {problem}"),
+        };
+        checks.push(Check { name: "tls", ok: true, detail });
+    }
     let wrong: Vec<String> = checks
         .iter()
         .filter(|check| !check.ok)
@@ -143,18 +160,27 @@ fn senders_ahead(api: &ApiState) -> String {
 }
 
 /// Asks the log how it is. If all seems well, it appends a record without content, of a kind that is refused
-/// as soon as readings are: the one proof that the disk answers.
+/// as soon as readings are: the one proof that the disk answers. All who ask within [`PROBE_HOLDS`] share one.
 async fn probe_log(api: &ApiState) -> Check {
     if let Some(problem) = api.log.health().problem() {
         return Check { name: "log", ok: false, detail: problem.to_string() };
     }
-    let appended = tokio::time::timeout(READY_WITHIN, api.log.append(Record::Series(Vec::new()))).await;
-    let (ok, detail) = match appended {
-        Ok(Ok(offset)) => (true, format!("offset {offset} is durable")),
-        Ok(Err(error)) => (false, error.to_string()),
-        Err(_) => (false, "the disk did not answer in time".into()),
+    let mut probe = api.probe.lock().await;
+    let found = match &*probe {
+        Some((when, found)) if when.elapsed() < PROBE_HOLDS => found.clone(),
+        _ => {
+            let append = api.log.append(Record::Series(Vec::new()));
+            let found = match tokio::time::timeout(READY_WITHIN, append).await {
+                Ok(Ok(offset)) => Ok(format!("offset {offset} is durable")),
+                Ok(Err(error)) => Err(error.to_string()),
+                Err(_) => Err("the disk did not answer in time".to_owned()),
+            };
+            *probe = Some((Instant::now(), found.clone()));
+            found
+        }
     };
-    Check { name: "log", ok, detail }
+    let ok = found.is_ok();
+    Check { name: "log", ok, detail: found.unwrap_or_else(|problem| problem) }
 }
 
 /// What the server counts, for Prometheus.
@@ -194,14 +220,19 @@ pub(crate) fn register_metrics(api: &ApiState) {
         (api.state.clone(), api.log.clone(), api.intake.clone(), api.lake.clone());
     let streams = api.streams.clone();
     let (fetching, definitions) = (api.sources.clone(), api.definitions.clone());
-    let most_streams = streams.available_permits();
+    let (places, tls) = (api.places.clone(), api.tls.clone());
     api.metrics.collect_with(move |out| {
         log_metrics(out, &*log, state.applied());
         lake_metrics(out, &lake);
         sources::source_metrics(out, &fetching.list());
         definitions::definitions_metrics(out, &definitions.status());
-        let open_streams = most_streams.saturating_sub(streams.available_permits());
-        out.gauge("forewarn_http_streams", "Open event streams.", &[], open_streams as f64);
+        out.gauge("forewarn_http_streams", "Open event streams.", &[], streams.taken() as f64);
+        places.metrics(out);
+        if let Some((reloads, problem)) = tls.as_ref().map(|tls| tls.state()) {
+            out.counter("forewarn_tls_reloads_total", "New certificates put in force.", &[], reloads);
+            let help = "1 while the certificate's files cannot be used, and the one before stays in force.";
+            out.gauge("forewarn_tls_refused", help, &[], f64::from(u8::from(problem.is_some())));
+        }
         intake_metrics(out, &intake);
         state_metrics(out, &state.read());
     });

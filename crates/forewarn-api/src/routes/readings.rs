@@ -105,7 +105,7 @@ pub(crate) struct PostQuery {
 pub(crate) async fn post_readings(
     Extract(api): Extract<ApiState>,
     Params(query): Params<PostQuery>,
-    RawBody(body, _permit): RawBody,
+    RawBody(body, _share): RawBody,
 ) -> Result<Response, Problem> {
     let options = api.decode;
     let min_time = query.min_time.map(|TimeInput(time)| time);

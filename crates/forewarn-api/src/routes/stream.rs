@@ -3,33 +3,41 @@
 //! An event's id is its record's offset in the log, so a client that reconnects with `Last-Event-ID` misses
 //! nothing and gets nothing twice. The stream begins with an id alone, so that this holds for a client that
 //! has seen no alert yet. What lies before the present is read from the log; from there on events come from
-//! the read model's feed, which costs nothing while nothing happens. A client that is too slow for the feed
-//! is sent back to the log.
+//! the hub, which renders each of them once for all streams. A client that is too slow for that is cut off, and
+//! resumes from the log.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
+use axum::body::{Body, Bytes};
 use axum::extract::State as Extract;
-use axum::http::HeaderMap;
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Response};
 use forewarn_log::LogError;
 use forewarn_spec::AssetGlob;
 use forewarn_types::{Offset, Record, Severity};
-use futures::{Stream, StreamExt as _, stream};
+use futures::{StreamExt as _, stream};
 use serde::Deserialize;
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::broadcast::{self, error::RecvError};
 use utoipa::IntoParams;
 
 use super::alerts::{parse_glob, parse_severities};
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::Params;
+use crate::http::hub::{Origin, Rendered};
+use crate::http::peer::Peer;
+use crate::http::streams::StreamPlace;
 use crate::problem::{Problem, sets};
 use crate::views::AlertEvent;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const RECONNECT: Duration = Duration::from_secs(2);
+/// What a stream sends while nothing happens.
+const NOTHING_NEW: &[u8] = b":\n\n";
 const READ_RECORDS: usize = 4_096;
 const READ_BYTES: usize = 4 << 20;
 
@@ -61,24 +69,26 @@ pub(crate) struct StreamQuery {
 ))]
 pub(crate) async fn stream_alerts(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
+    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     Params(query): Params<StreamQuery>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+) -> Result<Response, Problem> {
     let filter = Filter {
         severity: parse_severities(query.severity.as_deref())?,
         asset: query.asset.as_deref().filter(|text| !text.is_empty()).map(parse_glob).transpose()?,
     };
-    let permit = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| {
-        Problem::unavailable("too many event streams are open").hint("close some, or try again later")
-    })?;
+    let address = peer.map_or_else(String::new, |Extension(peer)| Peer::client(peer.address).to_string());
+    let place = api.streams.take(principal.name.unwrap_or(address))?;
     let after = last_event_id(&headers)?.or(query.after);
-    let feed = Feed::new(api.clone(), filter, after, permit);
-    let hello = Event::default().retry(RECONNECT).comment("alerts of Forewarn").id(id_before(feed.next));
-    let hello = stream::once(async { Ok(hello) });
-    let events =
-        stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) });
-    let events = hello.chain(events).take_until(api.shutdown.clone().cancelled_owned());
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let feed = Feed::new(api.clone(), filter, after, place);
+    let (id, retry) = (id_before(feed.next), RECONNECT.as_millis());
+    let hello = Bytes::from(format!("retry: {retry}\n: alerts of Forewarn\nid: {id}\n\n"));
+    let events = stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (event, feed)) });
+    let all = stream::once(async { hello }).chain(events).map(Ok::<_, Infallible>);
+    let all = all.take_until(api.shutdown.clone().cancelled_owned());
+    let kind = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    Ok((kind, Body::from_stream(all)).into_response())
 }
 
 /// The id that a resume takes to begin at `next`.
@@ -118,30 +128,36 @@ impl Filter {
 /// One client's place in the sequence of alerts.
 struct Feed {
     api: ApiState,
+    origin: Origin,
     filter: Filter,
     /// The first record that the client has neither got nor filtered out.
     next: Offset,
     /// Up to here records are read from the log; behind it they come by `live`.
     log_until: Offset,
-    live: broadcast::Receiver<(Offset, Arc<Record>)>,
-    ready: VecDeque<Event>,
-    _permit: OwnedSemaphorePermit,
+    live: broadcast::Receiver<Arc<Rendered>>,
+    ready: VecDeque<Bytes>,
+    _place: StreamPlace,
 }
 
 impl Feed {
-    fn new(api: ApiState, filter: Filter, after: Option<i64>, permit: OwnedSemaphorePermit) -> Self {
+    fn new(api: ApiState, filter: Filter, after: Option<i64>, place: StreamPlace) -> Self {
+        let origin = Origin {
+            state: api.state.clone(),
+            log: Arc::clone(&api.log),
+            definitions: api.definitions.clone(),
+        };
         // First the subscription, then the mark: whatever is folded in behind the mark comes by the
         // subscription.
-        let live = api.state.alert_feed();
+        let live = api.hub.subscribe(|| origin.clone());
         let log_until = api.state.applied();
         let end = api.log.end();
         // An id from another log may lie behind the end of this one.
         let next = after.map_or(end, |after| behind(after).min(end));
-        Self { api, filter, next, log_until, live, ready: VecDeque::new(), _permit: permit }
+        Self { api, origin, filter, next, log_until, live, ready: VecDeque::new(), _place: place }
     }
 
-    /// The next event; `None` if the log or the read model has ended.
-    async fn next(&mut self) -> Option<Event> {
+    /// What to send next; `None` if the client is too slow, or nothing comes any more.
+    async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
@@ -150,26 +166,44 @@ impl Feed {
                 self.read_log().await?;
                 continue;
             }
-            match self.live.recv().await {
-                Ok((offset, record)) => self.take(offset, &record),
-                Err(broadcast::error::RecvError::Lagged(_)) => {
-                    self.live = self.api.state.alert_feed();
-                    self.log_until = self.api.state.applied();
+            match tokio::time::timeout(KEEP_ALIVE, self.live.recv()).await {
+                Ok(Ok(event)) => {
+                    if event.offset >= self.next {
+                        self.next = event.offset.next();
+                        if self.filter.admits(&event.record) {
+                            return Some(event.text.clone());
+                        }
+                    }
                 }
-                Err(broadcast::error::RecvError::Closed) => return None,
+                Ok(Err(RecvError::Lagged(events))) => {
+                    tracing::info!(events, "a stream of alerts is cut off, as its client is too slow");
+                    return None;
+                }
+                Ok(Err(RecvError::Closed)) => return None,
+                Err(_) => return Some(Bytes::from_static(NOTHING_NEW)),
             }
         }
     }
 
     async fn read_log(&mut self) -> Option<()> {
+        let _turn = self.api.catching_up.acquire().await.ok()?;
         let (log, from) = (Arc::clone(&self.api.log), self.next);
         let read = tokio::task::spawn_blocking(move || log.read(from, READ_RECORDS, READ_BYTES)).await;
         match read {
             Ok(Ok(records)) if records.is_empty() => self.next = self.log_until,
-            Ok(Ok(records)) => records.iter().for_each(|(offset, record)| self.take(*offset, record)),
+            Ok(Ok(records)) => {
+                for (offset, record) in records {
+                    if offset >= self.next {
+                        self.next = offset.next();
+                        if self.filter.admits(&record) {
+                            self.ready.extend(self.origin.text(offset, &record));
+                        }
+                    }
+                }
+            }
             Ok(Err(LogError::Trimmed { from, start })) => {
-                let gap = format!("{{\"from\":{from},\"to\":{start}}}");
-                self.ready.push_back(Event::default().event("gap").data(gap));
+                let gap = format!("event: gap\ndata: {{\"from\":{from},\"to\":{start}}}\n\n");
+                self.ready.push_back(gap.into());
                 self.next = start;
             }
             Ok(Err(error)) => {
@@ -182,22 +216,5 @@ impl Feed {
             }
         }
         Some(())
-    }
-
-    fn take(&mut self, offset: Offset, record: &Record) {
-        if offset < self.next {
-            return;
-        }
-        self.next = offset.next();
-        if !self.filter.admits(record) {
-            return;
-        }
-        let event =
-            AlertEvent::new(offset, record, self.api.state.read().alerts(), &self.api.definitions.get());
-        let Some(event) = event else { return };
-        match Event::default().event("alert").id(offset.to_string()).json_data(&event) {
-            Ok(event) => self.ready.push_back(event),
-            Err(error) => tracing::error!(%error, %offset, "an alert cannot be shown as JSON"),
-        }
     }
 }

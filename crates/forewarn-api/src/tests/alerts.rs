@@ -7,14 +7,14 @@ use forewarn_types::{AlertState, AlertTransition, Offset, Severity, Timestamp, T
 use futures::StreamExt as _;
 use tower::ServiceExt as _;
 
-use super::{Server, events, step};
+use super::{HOST, Server, events, step};
 
 fn raised(rule: &str, started: i64) -> AlertTransition {
     step(rule, started, Transition::Raised, AlertState::Unacknowledged)
 }
 
 async fn stream(server: &Server, path: &str, last: Option<&str>) -> BodyDataStream {
-    let mut request = Request::get(path);
+    let mut request = Request::get(path).header("host", HOST);
     if let Some(last) = last {
         request = request.header("last-event-id", last);
     }

@@ -113,6 +113,9 @@ async fn a_failed_disk_stops_the_intake_for_good_and_no_reader() {
     assert!(check["detail"].as_str().unwrap().contains("repair the disk and restart the server"), "{check}");
     assert!(problem["detail"].as_str().unwrap().contains("cannot write"), "{problem}");
     assert!(matches!(server.log.health(), LogHealth::Failed(reason) if reason.contains("cannot write")));
+    // Who restarts what is not alive is to restart this.
+    let dead = server.get("/healthz").await.problem(503);
+    assert!(dead["hint"].as_str().unwrap().contains("restart the server"), "{dead}");
     assert_eq!(count(&server).await, 1, "readers are still served");
     assert_eq!(server.get("/v1/assets/a").await.status, 200);
     assert_eq!(server.get("/v1/alerts").await.status, 200);
@@ -129,6 +132,7 @@ async fn a_full_disk_refuses_readings_until_there_is_room() {
     // The first one waits for room.
     let waiting = server.router.clone().oneshot(
         Request::post("/v1/readings")
+            .header("host", HOST)
             .header("content-type", "application/json")
             .body(Body::from(reading(2)))
             .unwrap(),

@@ -155,7 +155,7 @@ async fn a_sender_whose_clock_runs_ahead_is_named() {
 async fn an_open_stream_does_not_hold_up_shutdown() {
     let server = Server::start_served().await;
     let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(b"GET /v1/alerts/stream HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /v1/alerts/stream HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut head = [0; 12];
     stream.read_exact(&mut head).await.unwrap();
     assert_eq!(&head, b"HTTP/1.1 200");

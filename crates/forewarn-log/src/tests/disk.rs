@@ -259,3 +259,50 @@ fn what_cannot_be_removed_at_the_start_does_not_prevent_it() {
     log.checkpoint("lake", Offset(36)).unwrap();
     assert!(segment_files(dir.path()).len() < files.len(), "the next checkpoint removes it");
 }
+
+/// A process that, for a while, may open no more files.
+#[derive(Clone, Default)]
+struct NoFiles(Arc<AtomicBool>, Arc<AtomicUsize>);
+
+impl Hooks for NoFiles {
+    fn opening(&self, _: &Path, _: Access) -> io::Result<()> {
+        /// `EMFILE`.
+        const OUT_OF_FILES: i32 = 24;
+        if !self.0.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.1.fetch_add(1, Ordering::SeqCst);
+        Err(io::Error::from_raw_os_error(OUT_OF_FILES))
+    }
+}
+
+#[test]
+fn a_process_without_descriptors_makes_senders_wait_and_the_log_lives_on() {
+    let dir = TempDir::new().unwrap();
+    let process = NoFiles::default();
+    let log = LocalLog::open_on(options(dir.path()), Arc::new(Hooked(process.clone()))).unwrap();
+    append(&log, record(0, 3));
+    process.0.store(true, Ordering::SeqCst);
+    // Segments hold 1,000 bytes and frames take 93, so one of these begins a segment.
+    let tickets: Vec<_> = (1..20).map_while(|n| log.submit(record(n, 3)).ok()).collect();
+    while process.1.load(Ordering::SeqCst) == 0 {
+        std::thread::yield_now();
+    }
+    let error = loop {
+        if let LogHealth::Full(reason) = log.health() {
+            break reason;
+        }
+        std::thread::yield_now();
+    };
+    assert!(error.contains("as many files open as it may"), "{error}");
+    assert!(!log.metrics().disk_full, "the disk has room");
+    process.0.store(false, Ordering::SeqCst);
+    let waited = tickets.len();
+    for ticket in tickets {
+        block_on(ticket.durable).unwrap();
+    }
+    assert!(waited >= 10, "a segment was filled: {waited}");
+    assert!(log.metrics().segments > 1);
+    append(&log, record(99, 3));
+    assert_eq!(log.health(), LogHealth::Ok);
+}

@@ -1,17 +1,22 @@
 //! `forewarn.yaml`.
 
+mod http;
+mod values;
+
 use forewarn_types::{RecordKind, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::http::{RawConnections, RawTls, http};
+use self::values::{count, expand, size};
 use super::names::job_table;
 use crate::diagnostics::{Diagnostics, Report};
 use crate::model::{
     BranchConfig, InfluxConfig, Limits, LogCompression, LogConfig, MaintenanceConfig, ServerConfig,
     SnapshotConfig,
 };
-use crate::yaml::field::{Choice, Chosen, Kind, Placed, Text, choice};
-use crate::yaml::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table, TimeText};
+use crate::yaml::field::{Choice, Chosen, Placed, Text, choice};
+use crate::yaml::kinds::{Address, Duration, HostText, PositiveDuration, Setting, Size, Table, TimeText};
 use crate::yaml::read::read;
 use crate::yaml::values::{duration, positive_duration, time};
 
@@ -23,6 +28,13 @@ pub(crate) struct RawServer {
     /// The address and port of the HTTP API.
     #[schemars(extend("default" = "127.0.0.1:8080"))]
     listen: Option<Text<Address>>,
+    /// Names under which clients may reach the server, alone or with a port, beside its IP addresses and
+    /// `localhost`. A request for another name is refused.
+    hosts: Vec<Text<HostText>>,
+    /// Connections to the HTTP API.
+    connections: RawConnections,
+    /// The certificate of HTTPS; without it the server speaks plain HTTP.
+    tls: Option<RawTls>,
     /// The folder of the log.
     #[schemars(extend("default" = "./data"))]
     data_dir: Option<Text<Setting>>,
@@ -248,15 +260,6 @@ const MINUTE_US: i64 = 60 * 1_000_000;
 const DAY_US: i64 = 24 * 60 * MINUTE_US;
 /// 2000-01-01.
 const YEAR_2000: Timestamp = Timestamp(10_957 * DAY_US);
-const SIZES: [(&str, u64); 7] = [
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("KB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("B", 1),
-];
 
 /// Reads the server's settings; `variable` gives the values of `${NAME}` and `${NAME:-default}`.
 ///
@@ -308,8 +311,10 @@ fn settings(
             Some("write host:port, such as 127.0.0.1:8080".to_owned()),
         );
     }
+    let http = http(&listen, &raw.hosts, &raw.connections, raw.tls.as_ref(), variable, report);
     ServerConfig {
         listen,
+        http,
         data_dir: data_dir.into(),
         lake,
         pipelines: pipelines.into(),
@@ -393,57 +398,4 @@ fn limits(raw: &RawLimits, report: &mut Report<'_>) -> Limits {
         max_sql_spill_bytes: size(raw.max_sql_spill.as_ref(), 32 << 30, report),
         max_sql_answer_bytes: size(raw.max_sql_answer.as_ref(), 256 << 20, report),
     }
-}
-
-fn count(number: Option<&Placed<usize>>, default: usize) -> usize {
-    number.map_or(default, |number| number.value)
-}
-
-fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64 {
-    let Some(text) = text else { return default };
-    let trimmed = text.value.trim();
-    let (digits, unit) = SIZES
-        .iter()
-        .find_map(|(name, unit)| trimmed.strip_suffix(name).map(|digits| (digits.trim_end(), *unit)))
-        .unwrap_or((trimmed, 1));
-    digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .filter(|bytes| *bytes > 0)
-        .unwrap_or_else(|| {
-            report.on(
-                text,
-                format!("'{}' is no size", text.value),
-                Some("write a number of bytes, or a size such as 512MB or 10GB".to_owned()),
-            );
-            default
-        })
-}
-
-fn expand<K: Kind>(
-    value: &Text<K>,
-    variable: &dyn Fn(&str) -> Option<String>,
-    report: &mut Report<'_>,
-) -> String {
-    let mut result = String::new();
-    let mut rest = value.value.as_str();
-    while let Some((before, after)) = rest.split_once("${") {
-        result.push_str(before);
-        let Some((inner, behind)) = after.split_once('}') else {
-            report.on(value, "`${` has no closing `}`", None);
-            return result;
-        };
-        let (name, default) =
-            inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
-        if let Some(text) = variable(name).or_else(|| default.map(str::to_owned)) {
-            result.push_str(&text);
-        } else {
-            let hint = Some(format!("set it, or give a default: ${{{name}:-…}}"));
-            report.on(value, format!("the environment variable {name} is not set"), hint);
-        }
-        rest = behind;
-    }
-    result.push_str(rest);
-    result
 }

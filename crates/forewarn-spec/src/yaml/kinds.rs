@@ -272,6 +272,18 @@ impl Kind for Address {
     const PATTERN: &'static str = r"\$\{|^.+:[0-9]{1,5}$";
 }
 
+/// A name of the server.
+pub(crate) enum HostText {}
+
+impl Kind for HostText {
+    const NAME: &'static str = "Host";
+    const ABOUT: &'static str = "A host name, alone or with a port. `${NAME}` and `${NAME:-default}` are \
+        environment variables.";
+    const EXAMPLES: &'static [&'static str] = &["forewarn.plant.example", "gateway:9443"];
+    const PATTERN: &'static str = r"\$\{|^[A-Za-z0-9_.-]+(:[0-9]{1,5})?$";
+    const TYPES: &'static [&'static str] = &["string", "number", "boolean"];
+}
+
 /// A text of the server's settings.
 pub(crate) enum Setting {}
 

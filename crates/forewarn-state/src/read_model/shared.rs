@@ -11,7 +11,7 @@ use tokio::sync::{broadcast, watch};
 use super::State;
 
 /// Alert transitions that a slow listener may lag behind by before it has to read them from the log.
-const FEED: usize = 1_024;
+const FEED: usize = 4_096;
 
 /// A handle on the read model; cheap to clone.
 #[derive(Clone)]

@@ -132,6 +132,7 @@ pub(super) async fn start(
         definitions: live,
         access: Access::open(),
         clock: Arc::clone(&base.clock),
+        http: settings.http,
         limits: settings.limits,
         influx: settings.influx,
         metrics,

@@ -260,3 +260,20 @@ fn hostile_files_are_refused_and_do_not_hold_the_loader_up() {
         assert!(error.to_string().len() < 1_000_000, "{name}");
     }
 }
+
+#[test]
+fn the_front_door_is_described_in_the_settings() {
+    let text = "listen: \"Forewarn.example:8080\"\nhosts: [gateway, \"${HOST}:9443\"]\n\
+         connections: { max: 100, idle_timeout: 5s }\ntls: { cert: a.pem, key: b.pem }\n";
+    let host = |name: &str| (name == "HOST").then(|| "other".to_owned());
+    let http = parse_server_config("f.yaml", text, &host).unwrap_or_else(|error| panic!("{error}")).http;
+    let hosts: Vec<_> = http.hosts.iter().map(|host| (host.name.as_str(), host.port)).collect();
+    assert_eq!(hosts, [("gateway", None), ("other", Some(9443)), ("forewarn.example", None)]);
+    assert_eq!((http.connections.max, http.connections.idle_timeout_us), (100, 5_000_000));
+    assert_eq!(http.connections.write_timeout_us, 30_000_000);
+    let tls = http.tls.unwrap();
+    assert_eq!((tls.cert.to_str(), tls.client_ca), (Some("a.pem"), None));
+
+    let error = parse_server_config("f.yaml", "hosts: [\"a/b\"]\n", &|_| None).unwrap_err().to_string();
+    assert!(error.contains("is no host name") && error.contains("f.yaml:1"), "{error}");
+}

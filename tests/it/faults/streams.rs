@@ -1,0 +1,79 @@
+//! Event streams that nobody reads: they cost those who read nothing, have their bound, and are cut off.
+
+use std::collections::BTreeSet;
+
+use forewarn_tests::heat::HOT;
+use forewarn_tests::raw;
+use forewarn_tests::readings::reading;
+use forewarn_tests::site::{Server, Site, eventually};
+use serde_json::json;
+
+const STREAMS: usize = 100;
+const PUMPS: u64 = 200;
+const ROUNDS: u64 = 40;
+const FIRST_MS: u64 = 1_767_225_600_000;
+const MIB: u64 = 1 << 20;
+
+/// Heats all pumps up in even rounds, and cools them down in odd ones.
+async fn round(server: &Server, round: u64) {
+    let value = if round % 2 == 0 { 99.0 } else { 20.0 };
+    let body: String = (0..PUMPS)
+        .map(|pump| {
+            let time = FIRST_MS + round * 60_000;
+            format!("{}\n", reading(format!("plant1/pump{pump}"), "temperature", time, value))
+        })
+        .collect();
+    let (status, answer) = server.send("/v1/readings", body).await;
+    assert_eq!((status, &answer["accepted"]), (200, &json!(PUMPS)), "{answer}");
+}
+
+#[tokio::test]
+async fn streams_that_are_not_read_cost_others_nothing_and_are_cut_off() {
+    let mut site = Site::new();
+    site.pipeline(HOT);
+    let streams = STREAMS + 1;
+    site.settings =
+        format!("connections: {{ streams: 1000, streams_per_client: {streams}, write_timeout: 2s }}\n");
+    let server = site.start().await;
+    let mut reader = server
+        .http()
+        .get(format!("{}/v1/alerts/stream?after=-1", server.url))
+        .send()
+        .await
+        .expect("a stream");
+    assert_eq!(reader.status(), 200);
+    let ask = raw::get(&server, "/v1/alerts/stream");
+    let mut unread = Vec::new();
+    for _ in 0..STREAMS {
+        unread.push(raw::send(&server, &ask).await);
+    }
+    eventually("all streams", async || server.metric("forewarn_http_streams").await == streams as u64).await;
+    let mut one_more = raw::send(&server, &ask).await;
+    assert_eq!(raw::status(&mut one_more).await, Some(503), "there is a bound for one client");
+
+    for number in 0..ROUNDS {
+        round(&server, number).await;
+    }
+    // The one who reads gets every transition once, in order.
+    let expected = server.count("SELECT count(*) FROM alert_events").await as usize;
+    assert!(expected >= (PUMPS * ROUNDS) as usize, "{expected} transitions");
+    let (mut text, mut seen) = (String::new(), Vec::new());
+    while seen.len() < expected {
+        let chunk = reader.chunk().await.expect("events").expect("the stream goes on");
+        text.push_str(std::str::from_utf8(&chunk).expect("text"));
+        while let Some((event, rest)) = text.split_once("\n\n") {
+            if event.contains("event: alert") {
+                let id = event.lines().find_map(|line| line.strip_prefix("id: ")).expect("an id");
+                seen.push(id.parse::<u64>().expect("a number"));
+            }
+            text = rest.to_owned();
+        }
+    }
+    assert!(seen.is_sorted() && seen.iter().collect::<BTreeSet<_>>().len() == expected);
+
+    eventually("unread streams are cut off", async || server.metric("forewarn_http_streams").await <= 1)
+        .await;
+    let peak = server.peak_memory_bytes() / MIB;
+    println!("peak memory with {STREAMS} unread streams and {expected} events: {peak} MiB");
+    assert!(peak < 768, "{peak} MiB");
+}
