@@ -10,5 +10,6 @@ mod log;
 mod maintenance;
 mod snapshots;
 mod sql_fuzz;
+mod takeover;
 mod torture;
 mod upgrade;

@@ -5,4 +5,5 @@ mod definitions;
 mod demo;
 mod frames;
 mod read_your_writes;
+mod secrets;
 mod watch;

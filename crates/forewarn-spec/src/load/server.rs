@@ -10,9 +10,10 @@ use crate::model::{
     BranchConfig, InfluxConfig, Limits, LogCompression, LogConfig, MaintenanceConfig, ServerConfig,
     SnapshotConfig,
 };
-use crate::yaml::field::{Choice, Chosen, Kind, Placed, Text, choice};
+use crate::yaml::field::{Choice, Chosen, Placed, Text, choice};
 use crate::yaml::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table, TimeText};
 use crate::yaml::read::read;
+use crate::yaml::references::Variables;
 use crate::yaml::values::{duration, positive_duration, time};
 
 /// The settings of a server; every key may be left out.
@@ -258,46 +259,40 @@ const SIZES: [(&str, u64); 7] = [
     ("B", 1),
 ];
 
-/// Reads the server's settings; `variable` gives the values of `${NAME}` and `${NAME:-default}`.
+/// Reads the server's settings; `variable` gives the values of `${NAME}`, `${NAME:-default}` and
+/// `${file:PATH}`, which is asked for as `file:PATH`.
 ///
 /// # Errors
 /// All mistakes at once.
 pub fn parse_server_config(
     path: &str,
     text: &str,
-    variable: &dyn Fn(&str) -> Option<String>,
+    variable: Variables<'_>,
 ) -> Result<ServerConfig, Diagnostics> {
     let mut report = Report::new(path, text);
     // A file of nothing but comments holds no settings, which is a complete file.
     let blank = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
-    let raw: Option<RawServer> = if blank { Some(RawServer::default()) } else { read(text, &mut report) };
-    let config = raw.map(|raw| settings(&raw, variable, &mut report));
+    let raw: Option<RawServer> =
+        if blank { Some(RawServer::default()) } else { read(text, variable, &mut report) };
+    let config = raw.map(|raw| settings(&raw, &mut report));
     match config {
         Some(config) if report.found.is_empty() => Ok(config),
         _ => Err(Diagnostics::sorted(report.found)),
     }
 }
 
-fn settings(
-    raw: &RawServer,
-    variable: &dyn Fn(&str) -> Option<String>,
-    report: &mut Report<'_>,
-) -> ServerConfig {
-    let text = |value: &Option<Text<Setting>>, default: &str, report: &mut Report<'_>| match value {
-        Some(value) => expand(value, variable, report),
-        None => default.to_owned(),
+fn settings(raw: &RawServer, report: &mut Report<'_>) -> ServerConfig {
+    let text = |value: &Option<Text<Setting>>, default: &str| {
+        value.as_ref().map_or_else(|| default.to_owned(), |value| value.value.clone())
     };
-    let listen = raw
-        .listen
-        .as_ref()
-        .map_or_else(|| "127.0.0.1:8080".to_owned(), |value| expand(value, variable, report));
-    let data_dir = text(&raw.data_dir, "./data", report);
-    let lake = text(&raw.lake, "file://./data/lake", report);
-    let pipelines = text(&raw.pipelines, "./pipelines", report);
-    let models = text(&raw.models, "./models", report);
+    let listen = raw.listen.as_ref().map_or_else(|| "127.0.0.1:8080".to_owned(), |value| value.value.clone());
+    let data_dir = text(&raw.data_dir, "./data");
+    let lake = text(&raw.lake, "file://./data/lake");
+    let pipelines = text(&raw.pipelines, "./pipelines");
+    let models = text(&raw.models, "./models");
     let influx = InfluxConfig {
-        asset: text(&raw.influx.asset, "{tags}", report),
-        signal: text(&raw.influx.signal, "{measurement}_{field}", report),
+        asset: text(&raw.influx.asset, "{tags}"),
+        signal: text(&raw.influx.signal, "{measurement}_{field}"),
     };
     if let Some(given) = &raw.listen
         && listen.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
@@ -399,7 +394,8 @@ fn count(number: Option<&Placed<usize>>, default: usize) -> usize {
     number.map_or(default, |number| number.value)
 }
 
-fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64 {
+/// Reads a size, or says what is wrong with it.
+pub(super) fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64 {
     let Some(text) = text else { return default };
     let trimmed = text.value.trim();
     let (digits, unit) = SIZES
@@ -419,31 +415,4 @@ fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64
             );
             default
         })
-}
-
-fn expand<K: Kind>(
-    value: &Text<K>,
-    variable: &dyn Fn(&str) -> Option<String>,
-    report: &mut Report<'_>,
-) -> String {
-    let mut result = String::new();
-    let mut rest = value.value.as_str();
-    while let Some((before, after)) = rest.split_once("${") {
-        result.push_str(before);
-        let Some((inner, behind)) = after.split_once('}') else {
-            report.on(value, "`${` has no closing `}`", None);
-            return result;
-        };
-        let (name, default) =
-            inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
-        if let Some(text) = variable(name).or_else(|| default.map(str::to_owned)) {
-            result.push_str(&text);
-        } else {
-            let hint = Some(format!("set it, or give a default: ${{{name}:-…}}"));
-            report.on(value, format!("the environment variable {name} is not set"), hint);
-        }
-        rest = behind;
-    }
-    result.push_str(rest);
-    result
 }
