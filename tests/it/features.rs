@@ -4,6 +4,7 @@ mod commands;
 mod definitions;
 mod demo;
 mod frames;
+mod package;
 mod read_your_writes;
 mod secrets;
 mod watch;

@@ -12,6 +12,7 @@ mod disk;
 mod download;
 mod durable;
 mod epoch;
+mod fence;
 mod files;
 mod layout;
 mod place;

@@ -32,8 +32,8 @@ async fn a_password_from_a_file_is_written_and_told_nowhere() {
     site.environment.push(("RUST_LOG".into(), "debug".into()));
     // Nothing listens there: the reason why there is no connection is told again and again.
     site.pipeline(&format!(
-        "pipeline: p\nsources:\n  - mqtt: {{ url: \"mqtt://${{MQTT_USER}}:${{file:{}}}@127.0.0.1:1\", topic: \"t/+\", \
-         asset: \"{{1}}\", signal: v, payload: number }}\n",
+        "pipeline: p\nsources:\n  - mqtt: {{ url: \"mqtt://${{MQTT_USER}}:${{file:{}}}@127.0.0.1:1\", \
+         topic: \"t/+\", asset: \"{{1}}\", signal: v, payload: number }}\n",
         file.display()
     ));
     let server = site.start().await;

@@ -6,12 +6,9 @@
 //! on a copy of the same log, and what this one would write would be mixed with what that one writes. So this
 //! one writes nothing more, ever. A lake of before epochs has none, which is as good as epoch 0.
 
-use std::sync::OnceLock;
-
 use bytes::Bytes;
 use forewarn_types::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 
 use super::files::ObjectFiles;
 use super::layout::EPOCHS;
@@ -20,20 +17,6 @@ use crate::error::LakeError;
 
 /// Others that start at the same moment may each take an epoch from under one another this often.
 const MAX_ATTEMPTS: usize = 100;
-
-/// The epoch this process holds, and whether there is a newer one. Shared by all clones of [`ObjectFiles`].
-#[derive(Debug)]
-pub(super) struct Fence {
-    held: OnceLock<u64>,
-    /// Why nothing may be written any more, once that is so.
-    lost: watch::Sender<Option<String>>,
-}
-
-impl Default for Fence {
-    fn default() -> Self {
-        Self { held: OnceLock::new(), lost: watch::channel(None).0 }
-    }
-}
 
 /// What an epoch's object says, for the messages of those who find it.
 #[derive(Debug, Serialize, Deserialize)]

@@ -15,7 +15,7 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMod
 use url::Url;
 
 use super::crash::with_crash_points;
-use super::epoch::Fence;
+use super::fence::Fence;
 use super::layout::{DELTA_LOG, EPOCHS, local_path};
 use super::place::Place;
 use super::room::{PART_BYTES, Room};

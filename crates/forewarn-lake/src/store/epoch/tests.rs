@@ -1,3 +1,5 @@
+//! Of several that take a lake over the newest alone may write.
+
 use bytes::Bytes;
 use forewarn_types::Timestamp;
 
