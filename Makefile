@@ -7,7 +7,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help tools demo build test torture simulate compare-sql fuzz-sql lint fmt tidy bench bench-accuracy clean
+.PHONY: help tools demo build test torture simulate compare-sql fuzz-sql lint deb fmt tidy bench bench-accuracy clean
 
 .PHONY: ui ui-if-can ui-test ui-flows
 
@@ -69,9 +69,14 @@ lint: tools ui-if-can ## Check formatting, clippy without warnings, and the rule
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(MAKE) --no-print-directory tidy
+	@if command -v cargo-deny >/dev/null 2>&1; then $(CARGO) deny --locked --offline check bans licenses sources; else echo "cargo-deny is not installed: licences and sources were checked by make tidy alone"; fi
 
 tidy: ## Check sizes, module circles, floors, crate arrows, dependencies and layout; takes seconds.
 	$(CARGO) test --locked --package forewarn-tidy
+
+deb: tools ## Build a Debian package of the release binary into target/debian.
+	$(CARGO) build --locked --release --bin forewarn
+	packaging/deb.sh $(TARGET)/release/forewarn $(TARGET)/debian
 
 fmt: ## Format the code.
 	$(CARGO) fmt --all

@@ -13,5 +13,6 @@ mod siege;
 mod snapshots;
 mod sql_fuzz;
 mod streams;
+mod takeover;
 mod torture;
 mod upgrade;

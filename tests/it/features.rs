@@ -7,4 +7,6 @@ mod frames;
 mod front_door;
 mod read_your_writes;
 mod tls;
+mod package;
+mod secrets;
 mod watch;

@@ -216,6 +216,8 @@ impl From<JournalError> for Problem {
                 Self::unavailable("the log has stopped, nothing can be stored")
                     .hint("the reason is shown at /readyz; repair the disk and restart the server")
             }
+            JournalError::TakenOver(_) => Self::unavailable(error.to_string())
+                .hint("nothing was stored; send to the server that feeds the lake now, or ask who runs both"),
             JournalError::Refused(reason) => Self::bad_request(format!("the log refuses this: {reason}")),
         }
     }

@@ -41,7 +41,7 @@ pub(crate) fn lake(error: &LakeError) -> Problem {
         LakeError::Timeout(_) => {
             Problem::bad_request(error.to_string()).hint("narrow the query's time range")
         }
-        LakeError::Behind(_) => Problem::unavailable(error.to_string()),
+        LakeError::Behind(_) | LakeError::TakenOver(_) => Problem::unavailable(error.to_string()),
         _ if error.is_retryable() => {
             tracing::error!(%error, "the lake failed");
             Problem::unavailable("the lake cannot be read now")

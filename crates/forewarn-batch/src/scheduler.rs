@@ -348,7 +348,9 @@ impl Worker {
                 Err(error @ JournalError::Refused(_)) => {
                     tracing::error!(%error, "the state of a run is not on record");
                 }
-                Err(error @ JournalError::Stopped(_)) => return Err(error.into()),
+                Err(error @ (JournalError::Stopped(_) | JournalError::TakenOver(_))) => {
+                    return Err(error.into());
+                }
             }
             self.shared.core.lock().written(None);
         }

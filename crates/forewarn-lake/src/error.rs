@@ -42,6 +42,12 @@ pub enum LakeError {
     /// The log and the lake do not belong together.
     #[error("the lake and the log do not belong together: {0}")]
     Mismatch(String),
+    /// Another server has taken the lake over. What this one would write would be mixed with its.
+    #[error(
+        "this server writes nothing more to the lake: {0}; stop the server that is not meant to run, and \
+         start the other one again"
+    )]
+    TakenOver(String),
     /// The log failed.
     #[error("the lake cannot follow the log: {0}")]
     Log(String),

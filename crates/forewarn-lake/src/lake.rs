@@ -15,7 +15,7 @@ use crate::store::ObjectFiles;
 use crate::table::{ColumnInfo, TableInfo, Tables};
 use crate::tail::{Tail, built_in};
 use crate::upkeep::{CompactOptions, Compacted, Held, Paused, Retained, Upkeep, Vacuumed};
-use crate::write::{Branch, CommitFailure, IntervalOf, RowsInParts, Writer, read_marker};
+use crate::write::{Branch, CommitFailure, IntervalOf, RowsInParts, Writer, check_feeder, read_marker};
 
 /// The lake. Clones share it.
 #[derive(Clone)]
@@ -43,6 +43,25 @@ impl Lake {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LakeError> {
         let files = ObjectFiles::open(&options.url, clock.now()).await?;
+        Self::open_on(options, files, series, clock).await
+    }
+
+    /// [`Lake::open`] for the server that is to feed the lake from `log`: it takes the lake over from whichever
+    /// server had it before, which writes nothing more then. Messages of others call it `server`.
+    ///
+    /// # Errors
+    /// As there, and [`LakeError::Mismatch`] if the lake is not that of `log`, which leaves it as it is.
+    pub async fn open_to_feed(
+        options: LakeOptions,
+        series: Arc<RwLock<SeriesTable>>,
+        clock: Arc<dyn Clock>,
+        log: &dyn Log,
+        server: &str,
+    ) -> Result<Self, LakeError> {
+        let files = ObjectFiles::open(&options.url, clock.now()).await?;
+        check_feeder(&files, &options.url, log.id(), log.end()).await?;
+        let epoch = files.take_over(server, clock.now()).await?;
+        tracing::info!(epoch, "this server feeds the lake");
         Self::open_on(options, files, series, clock).await
     }
 

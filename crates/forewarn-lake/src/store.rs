@@ -2,7 +2,7 @@
 //!
 //! [`files`] reads and writes them, in parts where they are large ([`upload`], [`download`]) and so that they
 //! outlast a power cut ([`durable`]); [`check`] tries at the start whether a store can be used, and [`place`]
-//! says what to do if it cannot. [`crash`] lets a test end the process at any of its steps.
+//! says what to do if it cannot. [`epoch`] says which server may write. [`crash`] lets a test end the process at any of its steps.
 
 mod check;
 mod crash;
@@ -11,6 +11,8 @@ mod delta_log;
 mod disk;
 mod download;
 mod durable;
+mod epoch;
+mod fence;
 mod files;
 mod layout;
 mod place;

@@ -18,6 +18,7 @@ mod writer;
 
 pub use self::branch::{Branch, CONSUMER};
 pub use self::failures::CommitFailure;
+pub(crate) use self::feed::check_feeder;
 pub use self::in_parts::RowsInParts;
 pub use self::interval::IntervalOf;
 pub use self::marker::found;

@@ -11,6 +11,8 @@ pub enum LogHealth {
     Full(String),
     /// It has failed, and says why. It takes nothing more until it is opened again.
     Failed(String),
+    /// Another server has taken over the lake that the log feeds, and this one takes nothing more.
+    TakenOver(String),
 }
 
 impl LogHealth {
@@ -21,6 +23,7 @@ impl LogHealth {
             Self::Ok => None,
             Self::Full(reason) => Some(JournalError::Full(reason)),
             Self::Failed(reason) => Some(JournalError::Stopped(reason)),
+            Self::TakenOver(reason) => Some(JournalError::TakenOver(reason)),
         }
     }
 }

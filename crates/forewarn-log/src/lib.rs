@@ -57,6 +57,7 @@ pub trait Log: Journal {
     ///
     /// # Errors
     /// [`JournalError::Full`] at a bound, [`JournalError::Stopped`] after a failed fsync,
+    /// [`JournalError::TakenOver`] once another server has taken over,
     /// [`JournalError::Refused`] if there is no record, or one that can never be appended. Nothing was put in
     /// line then.
     fn submit_all(&self, records: Vec<Record>) -> Result<Ticket, JournalError>;

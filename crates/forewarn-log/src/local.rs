@@ -103,6 +103,7 @@ impl LocalLog {
                 lack: None,
                 hurried: false,
                 failed: None,
+                taken_over: None,
             }),
             wake: Condvar::new(),
             disk_bytes: AtomicU64::new(segments.iter().map(|segment| segment.bytes).sum()),
@@ -149,6 +150,12 @@ impl LocalLog {
     pub fn hurry(&self) {
         self.shared.queue.lock().hurried = true;
         self.shared.wake.notify_one();
+    }
+
+    /// Takes nothing more, since another server has taken over, as `reason` says. What is in line is still
+    /// made durable, and reading works.
+    pub fn give_up(&self, reason: &str) {
+        self.shared.queue.lock().taken_over.get_or_insert_with(|| reason.to_owned());
     }
 
     /// Takes no more records, waits until those in line are durable, and stops. Reading still works. Blocks

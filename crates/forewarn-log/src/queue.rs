@@ -47,4 +47,6 @@ pub(crate) struct Queue {
     pub(crate) hurried: bool,
     /// Why the disk failed, if it did.
     pub(crate) failed: Option<String>,
+    /// Which other server has taken over, if one has: nothing more is taken.
+    pub(crate) taken_over: Option<String>,
 }

@@ -52,6 +52,9 @@ impl Shared {
         if let Some(reason) = &queue.failed {
             return Err(JournalError::Stopped(reason.clone()));
         }
+        if let Some(reason) = &queue.taken_over {
+            return Err(JournalError::TakenOver(reason.clone()));
+        }
         if queue.closing {
             return Err(JournalError::Stopped("the server is shutting down".into()));
         }
@@ -79,6 +82,9 @@ impl Shared {
         let queue = self.queue.lock();
         if let Some(reason) = &queue.failed {
             return LogHealth::Failed(reason.clone());
+        }
+        if let Some(reason) = &queue.taken_over {
+            return LogHealth::TakenOver(reason.clone());
         }
         let least = FRAME_BYTES as u64 + HEADER_BYTES;
         let lack = self.lack_of_room(&queue, least, self.limit(SENDERS_PART));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use forewarn_ingest::{NO_TIME, RawBatch};
 use forewarn_log::MemoryLog;
-use forewarn_spec::{MqttPayload, MqttSource, Source as Definition};
+use forewarn_spec::{MqttPayload, MqttSource, MqttTls, Source as Definition};
 use forewarn_types::{Clock, ManualClock, Quality};
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
@@ -175,6 +175,8 @@ fn mqtt(url: &str, client_id: &str) -> Definition {
         signal: "v".into(),
         payload: MqttPayload::Number,
         qos: 1,
+        tls: MqttTls::default(),
+        max_packet_bytes: 1 << 20,
     })
 }
 

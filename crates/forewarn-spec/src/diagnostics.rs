@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use forewarn_types::{has_plain_password, redact_urls, redact_urls_in_place};
 use serde_saphyr::Location;
 
 use crate::expr::ExprError;
@@ -116,6 +117,8 @@ pub(crate) struct Report<'a> {
     pub(crate) found: Vec<Diagnostic>,
     /// What is in order and probably not meant.
     pub(crate) warned: Vec<Diagnostic>,
+    /// References, and the values that no message may show.
+    hidden: Vec<(String, String)>,
 }
 
 impl<'a> Report<'a> {
@@ -125,7 +128,32 @@ impl<'a> Report<'a> {
             lines: text.trim_start_matches('\u{feff}').lines().collect(),
             found: Vec::new(),
             warned: Vec::new(),
+            hidden: Vec::new(),
         }
+    }
+
+    /// From now on messages show `reference` in the place of `value`.
+    pub(crate) fn hide(&mut self, reference: String, value: String) {
+        // What is shorter is no secret, and stands in many words.
+        if value.len() >= 3 {
+            self.hidden.push((reference, value));
+        }
+    }
+
+    /// Hides what `other` hides.
+    pub(crate) fn hide_as(&mut self, other: &Report<'_>) {
+        self.hidden.clone_from(&other.hidden);
+    }
+
+    /// `text` without secrets.
+    fn shown(&self, text: &str) -> String {
+        let without = |text: String, (reference, value): &(String, String)| text.replace(value, reference);
+        redact_urls(&self.hidden.iter().fold(text.to_owned(), without))
+    }
+
+    /// Whether the line at `place` holds a URL with a password that is written out.
+    pub(crate) fn has_plain_password(&self, place: Place) -> bool {
+        self.lines.get(place.line.wrapping_sub(1)).is_some_and(|line| has_plain_password(line))
     }
 
     pub(crate) const fn file(&self) -> &'a str {
@@ -195,7 +223,8 @@ impl<'a> Report<'a> {
 
     fn diagnostic(&self, Place { line, column }: Place, message: String, hint: Option<String>) -> Diagnostic {
         let shown = self.lines.get(line.wrapping_sub(1)).filter(|text| text.len() <= MAX_SHOWN_BYTES);
-        let source = shown.map_or_else(String::new, |text| (*text).to_owned());
+        let source = shown.map_or_else(String::new, |text| redact_urls_in_place(text));
+        let (message, hint) = (self.shown(&message), hint.map(|hint| self.shown(&hint)));
         Diagnostic { file: self.file.to_owned(), line, column, message, hint, source }
     }
 

@@ -4,9 +4,10 @@
 mod http;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use chrono_tz::Tz;
-use forewarn_types::{Severity, SignalName, Timestamp};
+use forewarn_types::{SecretUrl, Severity, SignalName, Timestamp};
 
 use crate::algorithm::Algorithm;
 use crate::detector::Detector;
@@ -74,7 +75,7 @@ impl Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MqttSource {
     /// `mqtt://` or `mqtts://`, with host, optional port and optional user and password.
-    pub url: String,
+    pub url: SecretUrl,
     /// Client identifier; stable, so that the broker keeps the session while Forewarn is down.
     pub client_id: String,
     /// Topic filter with `+` and `#`.
@@ -87,6 +88,19 @@ pub struct MqttSource {
     pub payload: MqttPayload,
     /// QoS of the subscription: 0, 1 or 2 (received as at most 1).
     pub qos: u8,
+    /// How `mqtts` proves who is who.
+    pub tls: MqttTls,
+    /// The largest packet that is taken from the broker.
+    pub max_packet_bytes: usize,
+}
+
+/// How the two sides of `mqtts` prove who they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MqttTls {
+    /// A PEM file of the authorities that the broker's certificate may be from; `None`: those of the system.
+    pub ca: Option<PathBuf>,
+    /// PEM files of this client's certificate and of its key, if the broker asks for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// How an MQTT payload is read.

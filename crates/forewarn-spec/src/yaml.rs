@@ -6,5 +6,6 @@ mod form;
 pub(crate) mod free;
 pub(crate) mod kinds;
 pub(crate) mod read;
+pub(crate) mod references;
 mod tree;
 pub(crate) mod values;

@@ -28,6 +28,12 @@ pub enum JournalError {
     /// The log has stopped; the process must be restarted.
     #[error("the log has stopped: {0}; see the server's log, repair the disk and restart the server")]
     Stopped(String),
+    /// Another server has taken over; this one takes nothing more.
+    #[error(
+        "the log takes nothing more: {0}; stop the server that is not meant to run, and start the other one \
+         again"
+    )]
+    TakenOver(String),
     /// This record can never be appended.
     #[error("the log refuses the record: {0}")]
     Refused(String),

@@ -18,7 +18,9 @@ mod fingerprint;
 mod journal;
 mod name;
 mod offset;
+mod printable;
 mod record;
+mod secret;
 mod series;
 mod suggest;
 mod time;
@@ -35,12 +37,14 @@ pub use name::{
     is_word,
 };
 pub use offset::Offset;
+pub use printable::{is_unprintable, printable};
 pub use record::{
     AlertTransition, CommandAction, Contribution, DefinitionChange, DefinitionFile, Definitions, Evidence,
     EvidenceValue, FileChange, JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand,
     Prediction, Promotion, Quality, ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed,
     RunState, SeriesOrigin, encoded_bytes,
 };
+pub use secret::{Secret, SecretUrl, has_plain_password, redact_urls, redact_urls_in_place};
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use suggest::{did_you_mean, edit_distance};
 pub use time::{Timestamp, format_duration, parse_duration_us};

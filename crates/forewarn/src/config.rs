@@ -1,11 +1,13 @@
 //! Settings and definitions from disk, as the commands need them.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use forewarn_spec::{
-    Diagnostics, ServerConfig, Stored, check_queries, load_definitions, load_stored, parse_server_config,
+    Diagnostics, ServerConfig, Stored, check_queries, load_definitions_with, load_stored_with,
+    parse_server_config,
 };
 use forewarn_types::{DefinitionFile, Definitions};
 
@@ -63,7 +65,7 @@ impl Texts {
     /// The checked definitions, or all mistakes.
     pub(crate) fn check(&self) -> Result<forewarn_spec::Definitions, Diagnostics> {
         let mut mistakes = self.query_mistakes();
-        match load_definitions(&self.pipelines, &self.models) {
+        match load_definitions_with(&self.pipelines, &self.models, &variable) {
             Ok(definitions) if mistakes.0.is_empty() => Ok(definitions),
             others => {
                 mistakes.0.extend(others.err().unwrap_or_default().0);
@@ -75,7 +77,7 @@ impl Texts {
 
     /// What loads of them, and what does not: they were in force before, by a program that was less strict.
     pub(crate) fn load_in_force(&self) -> Stored {
-        load_stored(&self.pipelines, &self.models, &self.query_mistakes())
+        load_stored_with(&self.pipelines, &self.models, &self.query_mistakes(), &variable)
     }
 
     fn query_mistakes(&self) -> Diagnostics {
@@ -106,7 +108,19 @@ pub(crate) fn read(config: &Path) -> Result<Result<Tree, Diagnostics>> {
 pub(crate) fn read_settings(config: &Path) -> Result<Result<ServerConfig, Diagnostics>> {
     let text = fs::read_to_string(config)
         .with_context(|| format!("cannot read the settings {}", config.display()))?;
-    Ok(parse_server_config(&config.display().to_string(), &text, &|name| std::env::var(name).ok()))
+    Ok(parse_server_config(&config.display().to_string(), &text, &variable))
+}
+
+/// A larger file holds no secret.
+const MAX_SECRET_BYTES: u64 = 64 << 10;
+
+/// What `${NAME}` and `${file:PATH}` stand for in settings and definitions.
+fn variable(name: &str) -> Option<String> {
+    let Some(path) = name.strip_prefix("file:") else { return std::env::var(name).ok() };
+    let mut text = String::new();
+    let file = fs::File::open(path).ok()?;
+    let read = file.take(MAX_SECRET_BYTES + 1).read_to_string(&mut text).ok()?;
+    (read as u64 <= MAX_SECRET_BYTES).then_some(text)
 }
 
 /// Reads the folders that `settings` name.

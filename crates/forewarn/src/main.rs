@@ -11,6 +11,7 @@ mod demo;
 mod jobs;
 mod metrics;
 mod output;
+mod private;
 mod serve;
 mod server;
 mod table;

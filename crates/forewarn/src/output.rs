@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use forewarn_spec::Diagnostics;
+use forewarn_types::printable;
 use indicatif::HumanCount;
 use serde_json::Value;
 
@@ -22,11 +23,20 @@ impl fmt::Display for ReaderGone {
 
 impl std::error::Error for ReaderGone {}
 
-/// Prints to standard output.
+/// Prints text to standard output. What a terminal would obey is written out: names and comments come from
+/// elsewhere.
 ///
 /// # Errors
 /// [`ReaderGone`] if it is closed, or why else it cannot be written.
 pub(crate) fn print(text: &str) -> Result<()> {
+    print_bytes(printable(text).as_bytes())
+}
+
+/// Prints text of this program's own, with what colours it.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_painted(text: &str) -> Result<()> {
     print_bytes(text.as_bytes())
 }
 
@@ -51,7 +61,7 @@ pub(crate) fn print_json(value: &Value) -> Result<()> {
 
 /// Writes a message to standard error. If that fails, no message would be seen.
 pub(crate) fn complain(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(text));
 }
 
 /// Writes all mistakes to standard error; gives the exit code.

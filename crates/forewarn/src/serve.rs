@@ -24,6 +24,7 @@ pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
         Err(diagnostics) => return Ok(crate::output::report(&diagnostics)),
     };
     crate::crash::heed_environment()?;
+    crate::private::create_data_dir(&tree.settings.data_dir)?;
     let mut server = Server::start(tree, Arc::new(SystemClock), Ticks::Every(TICK_EVERY)).await?;
     writeln!(std::io::stdout(), "Forewarn listens on {}", server.url)?;
     let failure = tokio::select! {

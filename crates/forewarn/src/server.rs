@@ -63,8 +63,8 @@ impl Server {
         })
     }
 
-    /// Waits until a part ends by itself, which none should. Once the log's disk has failed, the parts that
-    /// follow or fill the log end, each with an error in the server's log. The rest goes on: what is on
+    /// Waits until a part ends by itself, which none should. Once the log's disk has failed, or another
+    /// server has taken the lake over, the parts that follow or fill the log end, each with an error in the server's log. The rest goes on: what is on
     /// record can still be asked for, and the API says what is wrong.
     pub(crate) async fn failed(&mut self) -> Error {
         loop {
@@ -73,14 +73,13 @@ impl Server {
                 Some(error) = self.back.ended() => error,
                 else => return anyhow!("every part of the server has ended"),
             };
-            if !matches!(self.log.health(), LogHealth::Failed(_)) {
-                return error;
-            }
+            let why = match self.log.health() {
+                LogHealth::Failed(_) => "the log's disk has failed; repair the disk and restart the server",
+                LogHealth::TakenOver(_) => "another server has taken the lake over",
+                LogHealth::Ok | LogHealth::Full(_) => return error,
+            };
             let error = format!("{error:#}");
-            tracing::error!(
-                error,
-                "a part has ended since the log's disk has failed; repair the disk and restart the server"
-            );
+            tracing::error!(error, "a part has ended, since {why}");
         }
     }
 

@@ -50,7 +50,7 @@ impl From<LakeError> for Failure {
         let text = error.to_string();
         // The lake passes the log's errors on as texts; those that must not be come out when the log is
         // opened or read by others.
-        if error.is_retryable() || matches!(error, LakeError::Log(_)) {
+        if error.is_retryable() || matches!(error, LakeError::Log(_) | LakeError::TakenOver(_)) {
             Self::Passing(text)
         } else {
             Self::Broken(text)
@@ -169,6 +169,7 @@ impl Machine {
             Box::new(ReadModelFold::new(state.clone())),
             Box::new(IntakeFold::new(Arc::clone(&intake))),
         ]);
+        files.take_over("the program", clock.now()).await?;
         let snapshots = SnapshotStore::new(files.clone(), log.id(), None);
         let restored = restore(&snapshots, &dyn_log, &mut folds).await?;
         check_newest(&files, &restored).await?;

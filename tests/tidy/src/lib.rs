@@ -4,7 +4,7 @@
 //!
 //! [`tree`] reads the repository, [`tokens`] cuts a Rust file into tokens, [`modules`] knows what each
 //! module of a crate defines and imports. On these stand the checks: [`circles`], [`floors`],
-//! [`dependencies`] and [`layout`]. [`exceptions`] lists what is not yet as it should be.
+//! [`dependencies`], [`layout`] and [`licenses`]. [`exceptions`] lists what is not yet as it should be.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot read the tree has failed")]
 
@@ -13,6 +13,7 @@ pub mod dependencies;
 pub mod exceptions;
 pub mod floors;
 pub mod layout;
+pub mod licenses;
 pub mod modules;
 pub mod tokens;
 pub mod tree;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use forewarn_tidy::tree::{Package, all_rust_files, crates, root, test_packages, text};
-use forewarn_tidy::{circles, dependencies, exceptions, floors, layout};
+use forewarn_tidy::{circles, dependencies, exceptions, floors, layout, licenses};
 
 const MAX_ARCHITECTURE_LINES: usize = 300;
 const MAX_README_LINES: usize = 150;
@@ -137,4 +137,24 @@ fn documents_are_short_and_name_every_crate() {
         let name = &package.name;
         assert!(architecture.contains(&format!("`{name}`")), "ARCHITECTURE.md does not name `{name}`");
     }
+}
+
+#[test]
+fn other_peoples_crates_are_under_allowed_licences_and_from_crates_io() {
+    let allowed = licenses::allowed(&text(&root().join("deny.toml")));
+    assert!(allowed.contains(&"MIT".to_owned()), "the list of deny.toml is not found: {allowed:?}");
+    let cargo = option_env!("CARGO").unwrap_or("cargo");
+    let tree = ["tree", "--workspace", "--locked", "--offline", "--prefix", "none", "-e", "normal,build"];
+    let listed = std::process::Command::new(cargo)
+        .args(tree)
+        .args(["--format", "{p}|{l}"])
+        .current_dir(root())
+        .output()
+        .expect("cargo tree runs");
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    assert!(listed.lines().count() > 100, "{listed}");
+    let mut faults = licenses::license_faults(&listed, &allowed);
+    faults.extend(licenses::source_faults(&text(&root().join("Cargo.lock"))));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

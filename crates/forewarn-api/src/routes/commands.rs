@@ -6,7 +6,8 @@ use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use forewarn_types::{
-    AlertState, CommandAction, OperatorCommand, Record, Timestamp, Transition, parse_duration_us,
+    AlertState, CommandAction, Offset, OperatorCommand, Record, Timestamp, Transition, is_unprintable,
+    parse_duration_us,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -167,17 +168,38 @@ async fn act(
         }
         return Err(problem);
     }
-    api.log.append(Record::Command(command.clone())).await?;
+    let stored = api.log.append(Record::Command(command.clone())).await?;
     // The record is durable from here on, so what follows is no failure any more: at worst the effect is not
     // visible yet.
     if api.judged().await.is_err() {
         return detail(api, alert).map(Acted::Stored);
     }
-    // The engine carries out the first of several; the others learn whose it was.
-    match by_whom(api, &command) {
-        Some(problem) if command.action == CommandAction::Acknowledge => Err(problem),
-        _ => detail(api, alert).map(Acted::Done),
+    // The engine carries out the first of several. The others are told why theirs had no effect.
+    if has_effect(api, &command, stored) {
+        return detail(api, alert).map(Acted::Done);
     }
+    let state = state_of(api, alert)?;
+    check_state(state, &command.action)
+        .map_err(|problem| by_whom(api, &command).unwrap_or(problem))
+        .and_then(|()| Err(Problem::conflict("another action came between, and this one had no effect")))
+}
+
+/// Whether the command that is stored at `stored` has done what it says. What came of it names it as its
+/// cause.
+fn has_effect(api: &ApiState, command: &OperatorCommand, stored: Offset) -> bool {
+    let state = api.state.read();
+    let Some(alert) = state.alerts().get(command.alert) else { return false };
+    let done = match command.action {
+        CommandAction::Acknowledge => Transition::Acknowledged,
+        CommandAction::Shelve { .. } => Transition::Shelved,
+        CommandAction::Unshelve => Transition::Unshelved,
+        CommandAction::Comment => Transition::Commented,
+    };
+    // Of an alert that is over only the shelf goes, which is no transition.
+    let is_silent = command.action == CommandAction::Unshelve && alert.state == AlertState::Normal;
+    // Very many steps later this one is no longer known.
+    let forgotten = alert.steps.get(1).is_some_and(|oldest| alert.steps_dropped > 0 && oldest.cause > stored);
+    is_silent || forgotten || alert.steps.iter().any(|step| step.cause == stored && step.transition == done)
 }
 
 /// The problem that another operator has acknowledged the alert, with who and when; `None` if none has.
@@ -185,7 +207,7 @@ fn by_whom(api: &ApiState, command: &OperatorCommand) -> Option<Problem> {
     let state = api.state.read();
     let steps = &state.alerts().get(command.alert)?.steps;
     let step = steps.iter().rev().find(|step| step.transition == Transition::Acknowledged)?;
-    let actor = step.actor.as_deref().filter(|actor| *actor != command.actor)?;
+    let actor = step.actor.as_deref()?;
     let kept = if command.comment.is_some() { "; your comment is kept" } else { "" };
     Some(
         Problem::conflict(format!(
@@ -220,6 +242,13 @@ pub(crate) fn check_text(field: &str, text: Option<String>, most: usize) -> Resu
         return Err(Problem::bad_request(format!("the field {field:?} is longer than {most} bytes")));
     }
     let text = text.trim();
+    let line_ends = if field == "comment" { "\n\r\t" } else { "" };
+    if let Some(odd) = text.chars().find(|c| is_unprintable(*c) && !line_ends.contains(*c)) {
+        let message = format!("the field {field:?} holds the control character U+{:04X}", u32::from(odd));
+        return Err(
+            Problem::bad_request(message).hint("send text alone; a terminal may obey such characters")
+        );
+    }
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 

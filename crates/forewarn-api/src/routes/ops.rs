@@ -245,6 +245,9 @@ fn log_health(out: &mut Exposition, health: &LogHealth) {
     let help = "1 once the log's disk has failed. Nothing is accepted until the disk is repaired and the server \
                 restarted.";
     out.gauge("forewarn_log_failed", help, &[], as_number(matches!(health, LogHealth::Failed(_))));
+    let help = "1 once another server has taken over the lake. Nothing is accepted until this one is started \
+                again, and that one is stopped.";
+    out.gauge("forewarn_taken_over", help, &[], as_number(matches!(health, LogHealth::TakenOver(_))));
 }
 
 fn log_metrics(out: &mut Exposition, log: &dyn Log, applied: Offset) {

@@ -153,6 +153,50 @@ async fn of_several_who_acknowledge_one_does_and_the_others_learn_who() {
     server.stop().await;
 }
 
+/// The fault: 145 answers of 200 for one acknowledgement, as all were from the same operator.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_action_that_is_sent_many_times_at_once_is_done_once() {
+    let server = Server::start().await;
+    let alert = raised("hot", 1);
+    let base = format!("/v1/alerts/{}", alert.alert);
+    server.alert(alert).await;
+    for (action, body) in [
+        ("shelve", r#"{"actor":"anna","duration":"2h"}"#),
+        ("unshelve", r#"{"actor":"anna"}"#),
+        ("acknowledge", r#"{"actor":"anna"}"#),
+    ] {
+        let path = format!("{base}/{action}");
+        let posts = (0..64).map(|_| server.post(&path, body));
+        let answers = futures::future::join_all(posts).await;
+        let done = answers.iter().filter(|answer| answer.status == 200).count();
+        let refused = answers.iter().filter(|answer| answer.status == 409).count();
+        let after = server.get(&base).await.json();
+        let steps = after["transitions"].as_array().unwrap();
+        let caused = steps.iter().filter(|step| step["transition"] == format!("{action}d").as_str()).count();
+        assert_eq!((done, done + refused), (caused, 64), "{action}: {after}");
+        assert!(action != "acknowledge" || done == 1, "{action}: {done}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn control_characters_are_refused_in_what_operators_write() {
+    let server = Server::start().await;
+    let alert = raised("hot", 1);
+    let path = format!("/v1/alerts/{}/comment", alert.alert);
+    server.alert(alert).await;
+    for (body, status) in [
+        (r#"{"actor":"anna","comment":"two\nlines"}"#, 200),
+        (r#"{"actor":"anna","comment":"\u001b[2J"}"#, 400),
+        (r#"{"actor":"anna","comment":"\u202eback"}"#, 400),
+        (r#"{"actor":"an\nna","comment":"x"}"#, 400),
+    ] {
+        let answer = server.post(&path, body).await;
+        assert_eq!(answer.status, status, "{body}: {}", answer.text());
+    }
+    server.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_resumes_without_loss_or_repetition() {
     let server = Server::start().await;

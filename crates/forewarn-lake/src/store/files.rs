@@ -15,7 +15,8 @@ use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMod
 use url::Url;
 
 use super::crash::with_crash_points;
-use super::layout::{DELTA_LOG, local_path};
+use super::fence::Fence;
+use super::layout::{DELTA_LOG, EPOCHS, local_path};
 use super::place::Place;
 use super::room::{PART_BYTES, Room};
 use super::runtime::{runtime, unique};
@@ -41,6 +42,8 @@ pub struct ObjectFiles {
     names: Option<Arc<AtomicU64>>,
     /// Room for bytes that are on their way to the store, or from it.
     pub(super) room: Arc<Room>,
+    /// Whether this process may still write.
+    pub(super) fence: Arc<Fence>,
     /// What has been forced to disk.
     #[cfg(test)]
     pub(crate) disk: Arc<super::disk::Disk>,
@@ -103,6 +106,7 @@ impl ObjectFiles {
             place: None,
             names: None,
             room: Arc::default(),
+            fence: Arc::default(),
             #[cfg(test)]
             disk: Arc::default(),
         }
@@ -169,8 +173,11 @@ impl ObjectFiles {
     /// already, and the answer is false.
     ///
     /// # Errors
-    /// [`LakeError::Store`] if the store fails.
+    /// [`LakeError::Store`] if the store fails, [`LakeError::TakenOver`] if another server feeds the lake.
     pub async fn put(&self, path: &str, bytes: Bytes, if_absent: bool) -> Result<bool, LakeError> {
+        if !path.starts_with(EPOCHS) {
+            self.check_epoch().await?;
+        }
         let location = self.path(path);
         if if_absent {
             // Only a single request can be a conditional one.

@@ -8,6 +8,8 @@ use object_store::path::Path;
 pub(crate) const DELTA_LOG: &str = "_delta_log";
 /// Where the branch notes how far it is.
 pub(crate) const MARKER: &str = "_forewarn/branch.json";
+/// The folder in which each start of a server leaves its number.
+pub(crate) const EPOCHS: &str = "_forewarn/epochs";
 /// The folder in which the vacuum notes what it has seen of each table.
 pub(crate) const VACUUM_NOTES: &str = "_forewarn/vacuum";
 

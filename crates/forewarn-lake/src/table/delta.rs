@@ -39,6 +39,8 @@ const COMMITS_PER_CHECKPOINT: u64 = 50;
 /// A conflict means that another writer got through, so progress is made; this many in a row mean that
 /// something is wrong.
 const MAX_ATTEMPTS: usize = 20;
+/// The application under which the first commit of a server carries the epoch that the server holds.
+const EPOCH_APP: &str = "forewarn-epoch";
 
 /// How an append ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,6 +158,7 @@ impl DeltaTable {
 
     /// One attempt to add columns; after a conflict the newest snapshot tells what is still to be done.
     fn add_columns(&mut self, columns: &[ColumnInfo]) -> Result<(), LakeError> {
+        self.store.check_epoch_blocking()?;
         let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let engine = Arc::clone(&self.engine);
         let mut builder =
@@ -242,6 +245,7 @@ impl DeltaTable {
         let mut uploaded = Vec::new();
         let mut waiting = Some(files);
         for _ in 0..MAX_ATTEMPTS {
+            self.check_epoch()?;
             let there = self.version_of(app_id)?;
             if there.is_some_and(|there| there >= version) {
                 return Ok(Appended::AlreadyThere);
@@ -275,6 +279,17 @@ impl DeltaTable {
         Ok(())
     }
 
+    /// Makes sure that no newer server has committed to the table. It has the store's word besides, but two
+    /// commits at one moment are told apart by Delta alone: the later one meets a conflict and comes here.
+    fn check_epoch(&mut self) -> Result<(), LakeError> {
+        let Some(held) = self.store.epoch() else { return Ok(()) };
+        let newest = self.version_of(EPOCH_APP)?;
+        if newest.is_some_and(|newest| u64::try_from(newest).is_ok_and(|newest| newest > held)) {
+            self.store.check_epoch_blocking()?;
+        }
+        Ok(())
+    }
+
     fn overtaken(&self) -> LakeError {
         let problem = format!(
             "{MAX_ATTEMPTS} commits in a row met another writer's; does another server share the lake?"
@@ -290,14 +305,20 @@ impl DeltaTable {
         version: i64,
         now: Timestamp,
     ) -> Result<bool, LakeError> {
+        self.store.check_epoch_blocking()?;
+        // The first commit of a server says its epoch, and those behind it need not.
+        let epoch = self.store.epoch().map(|epoch| i64::try_from(epoch).unwrap_or(i64::MAX));
+        let epoch = if epoch == self.version_of(EPOCH_APP)? { None } else { epoch };
         let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let engine = self.engine.as_ref();
-        let mut transaction = Arc::clone(&self.snapshot)
+        let mut builder = Arc::clone(&self.snapshot)
             .update_table(UpdateTableOperation::StreamingUpdate, ENGINE_INFO, true)
             .with_blind_append()
-            .with_transaction_id(app_id, version)
-            .build(engine, Box::new(FileSystemCommitter::new()))
-            .map_err(failed)?;
+            .with_transaction_id(app_id, version);
+        if let Some(epoch) = epoch {
+            builder = builder.with_transaction_id(EPOCH_APP, epoch);
+        }
+        let mut transaction = builder.build(engine, Box::new(FileSystemCommitter::new())).map_err(failed)?;
         self.stage(&mut transaction, files, now)?;
         match transaction.commit(engine).map_err(failed)? {
             CommitResult::Conflicted(_) => Ok(false),
@@ -307,6 +328,7 @@ impl DeltaTable {
                     Some(snapshot) => {
                         self.add_to_list(Arc::clone(snapshot), files)?;
                         self.versions.insert(app_id.to_owned(), version);
+                        self.versions.extend(epoch.map(|epoch| (EPOCH_APP.to_owned(), epoch)));
                     }
                     None => self.refresh()?,
                 }

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::by_day::files_by_day;
-use super::feed::branch_app;
+use super::feed::{branch_app, check_end};
 use super::writer::{FlushReply, Writer};
 use crate::error::LakeError;
 use crate::read::View;
@@ -149,12 +149,7 @@ impl Branch {
         self.writer.claim(self.log.id()).await?;
         let newest = self.writer.adopt(self.log.id()).await?;
         let (start, end, resume) = (self.log.start(), self.log.end(), self.writer.resume_offset());
-        if newest > end {
-            return Err(LakeError::Mismatch(format!(
-                "the lake holds records up to offset {newest}, but the log ends at {end}; \
-                 the log was deleted or belongs to another lake: restore it, or start with another lake URL"
-            )));
-        }
+        check_end(newest, end)?;
         if newest < start {
             tracing::warn!(%newest, %start, "the log begins behind the offset the lake ends at; records \
                 between them are missing from the lake");

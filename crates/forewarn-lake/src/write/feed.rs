@@ -7,7 +7,7 @@ use forewarn_types::Offset;
 use super::marker::{put_marker, read_marker};
 use super::writer::Writer;
 use crate::error::LakeError;
-use crate::store::MARKER;
+use crate::store::{MARKER, ObjectFiles};
 
 /// How the application id of the branch in `txn` actions begins; the id of its log follows.
 const BRANCH_APP: &str = "forewarn-branch";
@@ -30,18 +30,7 @@ impl Writer {
             // Another server was faster.
             None => read_marker(&self.reader.store).await?.map(|marker| marker.log).unwrap_or_default(),
         };
-        if owner == log {
-            return Ok(());
-        }
-        Err(LakeError::Mismatch(format!(
-            "the lake {} is fed from the log {owner}, and this server's log is {log}; \
-             give each server a lake URL of its own, or restore the data_dir that this lake was fed from; \
-             if that is lost for good, \
-             `forewarn restore --data-dir … --lake …` makes a new one from the lake's newest snapshot. To \
-             feed the lake from this \
-             log from now on, with what it holds kept, stop the other server and delete {MARKER} in the lake",
-            self.reader.options.url
-        )))
+        check_owner(&self.reader.options.url, &owner, log)
     }
 
     /// Asks each table of the log's records for the offset up to which it has those of the log `log`; the
@@ -89,6 +78,48 @@ impl Writer {
     ) -> Result<bool, LakeError> {
         put_marker(&self.reader.store, offset, log, if_absent).await
     }
+}
+
+/// Makes sure that the log `log`, which ends at `end`, may feed the lake in `files`, which messages call
+/// `url`, as far as the marker tells: before this server takes the lake over from the one that has it.
+///
+/// # Errors
+/// [`LakeError::Mismatch`] if it may not, [`LakeError::Store`] if the store fails.
+pub(crate) async fn check_feeder(
+    files: &ObjectFiles,
+    url: &str,
+    log: &str,
+    end: Offset,
+) -> Result<(), LakeError> {
+    let Some(marker) = read_marker(files).await? else { return Ok(()) };
+    check_owner(url, &marker.log, log)?;
+    check_end(marker.offset, end)
+}
+
+/// Makes sure that the log, which ends at `end`, has all that the lake has of it.
+pub(super) fn check_end(newest: Offset, end: Offset) -> Result<(), LakeError> {
+    if newest <= end {
+        return Ok(());
+    }
+    Err(LakeError::Mismatch(format!(
+        "the lake holds records up to offset {newest}, but the log ends at {end}; \
+         the log was deleted, is an old copy, or belongs to another lake: restore it, or start with another \
+         lake URL"
+    )))
+}
+
+fn check_owner(url: &str, owner: &str, log: &str) -> Result<(), LakeError> {
+    if owner == log {
+        return Ok(());
+    }
+    Err(LakeError::Mismatch(format!(
+        "the lake {url} is fed from the log {owner}, and this server's log is {log}; \
+         give each server a lake URL of its own, or restore the data_dir that this lake was fed from; \
+         if that is lost for good, \
+         `forewarn restore --data-dir … --lake …` makes a new one from the lake's newest snapshot. To \
+         feed the lake from this \
+         log from now on, with what it holds kept, stop the other server and delete {MARKER} in the lake"
+    )))
 }
 
 /// The application id of the branch that feeds the lake from the log `log`.

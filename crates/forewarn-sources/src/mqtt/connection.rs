@@ -3,8 +3,10 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use rumqttc::mqttbytes::Error;
 use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, SubscribeReasonCode,
+    AsyncClient, ConnectionError, Event, EventLoop, Outgoing, Packet, Publish, QoS, StateError,
+    SubscribeReasonCode,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -147,7 +149,7 @@ impl Connection {
     /// The connection is gone: what it delivered is still taken in, but its acknowledgements are void. The
     /// broker will deliver it again, and the intake recognises the repetition.
     async fn lost(&mut self, error: ConnectionError) {
-        self.link.status().set_lost(error.to_string());
+        self.link.status().set_lost(problem(&error));
         // First of all: acknowledgements that become due while what is left is taken in would go out over the
         // next connection.
         self.number += 1;
@@ -160,8 +162,22 @@ impl Connection {
         let wait = backoff(self.failures);
         self.failures = self.failures.saturating_add(1);
         let (source, wait_s) = (self.link.status().name(), wait.as_secs_f64());
-        tracing::warn!(source, %error, wait_s, "no connection to the MQTT broker");
+        tracing::warn!(source, error = problem(&error), wait_s, "no connection to the MQTT broker");
         tokio::time::sleep(wait).await;
+    }
+}
+
+/// Why a connection ended, for an operator.
+fn problem(error: &ConnectionError) -> String {
+    match error {
+        ConnectionError::MqttState(StateError::Deserialization(Error::PayloadSizeLimitExceeded(bytes))) => {
+            format!(
+                "the broker sends a packet of {bytes} bytes, which is more than `max_packet` of the source; \
+                 remove that message at the broker and bound what may be published there \
+                 (message_size_limit), or raise `max_packet`"
+            )
+        }
+        error => error.to_string(),
     }
 }
 

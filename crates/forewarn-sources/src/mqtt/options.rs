@@ -1,21 +1,24 @@
 //! From the definition of a subscription to the options of its connection.
 
-use forewarn_spec::MqttSource;
-use rumqttc::{AckMode, MqttOptions, Transport};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use forewarn_spec::{MqttSource, MqttTls};
+use rumqttc::{AckMode, MqttOptions, TlsConfiguration, Transport};
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::Url;
 
 use super::message::MAX_PAYLOAD_BYTES;
 
-/// The largest packet of the protocol. A smaller bound would close the connection, and the broker would send
-/// the packet again.
-const MAX_PACKET_BYTES: usize = 268_435_460;
 const KEEP_ALIVE_S: u16 = 30;
 
 /// Connection options as the definition asks for them; the message of a failure is for the operator.
 pub(super) fn connect_options(source: &MqttSource) -> Result<MqttOptions, String> {
     let example = "write mqtt://host:1883 or mqtts://host:8883";
-    let url =
-        Url::parse(&source.url).map_err(|error| format!("its url is not a URL ({error}); {example}"))?;
+    let url = Url::parse(source.url.reveal())
+        .map_err(|error| format!("its url is not a URL ({error}); {example}"))?;
     let (port, tls) = match url.scheme() {
         "mqtt" => (1883, false),
         "mqtts" => (8883, true),
@@ -34,7 +37,7 @@ pub(super) fn connect_options(source: &MqttSource) -> Result<MqttOptions, String
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     let mut options = MqttOptions::new(source.client_id.clone(), (host, url.port().unwrap_or(port)));
     options.set_clean_session(false).set_ack_mode(AckMode::Manual).set_keep_alive(KEEP_ALIVE_S);
-    options.set_max_packet_size(MAX_PACKET_BYTES, MAX_PAYLOAD_BYTES);
+    options.set_max_packet_size(source.max_packet_bytes, MAX_PAYLOAD_BYTES);
     if !url.username().is_empty() {
         options.set_credentials(
             percent_decode(url.username())?,
@@ -42,12 +45,55 @@ pub(super) fn connect_options(source: &MqttSource) -> Result<MqttOptions, String
         );
     }
     if tls {
-        options.set_transport(
-            Transport::try_tls_with_default_config()
-                .map_err(|error| format!("TLS cannot be set up: {error}"))?,
-        );
+        options.set_transport(transport(&source.tls)?);
     }
     Ok(options)
+}
+
+/// TLS with the authorities that the definition names, or else those of the system.
+fn transport(tls: &MqttTls) -> Result<Transport, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("TLS cannot be set up: {error}");
+    if *tls == MqttTls::default() {
+        return Transport::try_tls_with_default_config().map_err(|error| failed(&error));
+    }
+    let pem = |path: &PathBuf| {
+        std::fs::read(path).map_err(|error| {
+            format!(
+                "TLS cannot be set up: {} cannot be read: {error}; check its name and mode",
+                path.display()
+            )
+        })
+    };
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = &tls.ca {
+        let certificates = CertificateDer::pem_slice_iter(&pem(path)?).flatten().collect::<Vec<_>>();
+        roots.add_parsable_certificates(certificates);
+        if roots.is_empty() {
+            return Err(failed(&format!("{} holds no certificate in PEM form", path.display())));
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| failed(&error))?
+        .with_root_certificates(roots);
+    let config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = CertificateDer::pem_slice_iter(&pem(certificate)?).flatten().collect::<Vec<_>>();
+            let odd = |path: &PathBuf, what: &str| {
+                failed(&format!("{} holds no {what} in PEM form", path.display()))
+            };
+            if chain.is_empty() {
+                return Err(odd(certificate, "certificate"));
+            }
+            let secret = PrivateKeyDer::from_pem_slice(&pem(key)?).map_err(|_| odd(key, "private key"))?;
+            builder.with_client_auth_cert(chain, secret).map_err(|error| failed(&error))?
+        }
+    };
+    Ok(Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(config))))
 }
 
 /// Reads `%40` as `@`, as URLs write such characters in user names and passwords.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use forewarn_ingest::{IngestError, Intake};
 use forewarn_log::{Follower, LocalLog, Log, LogOptions, MemoryLog};
-use forewarn_spec::JsonPath;
+use forewarn_spec::{JsonPath, MqttTls};
 use forewarn_types::{JournalError, Offset, Record};
 use rumqttc::{Event, Outgoing, Packet, PublishOptions};
 use tempfile::TempDir;
@@ -62,7 +62,7 @@ impl Broker {
 
     fn source(&self) -> MqttSource {
         MqttSource {
-            url: format!("mqtt://127.0.0.1:{}", self.port),
+            url: format!("mqtt://127.0.0.1:{}", self.port).into(),
             client_id: "forewarn-test".into(),
             topic: "plant/+/+/+".into(),
             asset: "plant/{1}/{2}".into(),
@@ -73,6 +73,8 @@ impl Broker {
                 quality: None,
             },
             qos: 1,
+            tls: MqttTls::default(),
+            max_packet_bytes: 1 << 20,
         }
     }
 
@@ -247,13 +249,15 @@ async fn a_subscription_that_was_refused_is_tried_again_also_in_a_session_that_t
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let intake = intake(Arc::new(MemoryLog::default()));
     let source = MqttSource {
-        url: format!("mqtt://{}", listener.local_addr().unwrap()),
+        url: format!("mqtt://{}", listener.local_addr().unwrap()).into(),
         client_id: "forewarn-test".into(),
         topic: "plant/+/+/+".into(),
         asset: "plant/{1}/{2}".into(),
         signal: "{3}".into(),
         payload: MqttPayload::Number,
         qos: 1,
+        tls: MqttTls::default(),
+        max_packet_bytes: 1 << 20,
     };
     let stage = Running::start(Mqtt::new(&source).unwrap(), &intake);
     for (session_present, answer) in [(0, 0x80), (1, 1)] {
@@ -298,11 +302,13 @@ fn a_source_that_cannot_work_is_explained() {
             signal: "v".into(),
             payload: MqttPayload::Number,
             qos: 0,
+            tls: MqttTls::default(),
+            max_packet_bytes: 1 << 20,
         };
         change(&mut source);
         Mqtt::new(&source).map(|source| source.options)
     };
-    let options = build(|source| source.url = source.url.replace("mqtts", "mqtt")).unwrap();
+    let options = build(|source| source.url = source.url.reveal().replace("mqtts", "mqtt").into()).unwrap();
     assert_eq!(options.broker().tcp_address(), Some(("::1", 1883)));
     assert_eq!(
         options.auth(),

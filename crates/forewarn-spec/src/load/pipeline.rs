@@ -1,5 +1,8 @@
 //! A pipeline file.
 
+use std::path::PathBuf;
+
+use forewarn_types::has_plain_password;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -10,13 +13,14 @@ use super::job::{self, Job, RawJob};
 use super::known::Known;
 use super::names::Names;
 use super::rule::{self, RawRule};
+use super::server::size;
 use crate::diagnostics::Report;
 use crate::expr::ExprError;
-use crate::model::{JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source};
+use crate::model::{JsonPath, MqttPayload, MqttSource, MqttTls, Pipeline, Signal, Source};
 use crate::yaml::field::{Choice, Chosen, Placed, Selectors, Text, Unsupported, choice, only};
 use crate::yaml::kinds::{
-    Assets, Broker, Formula, Identifier, Name, PathText, PositiveDuration, SignalText, Topic, TopicTemplate,
-    Words,
+    Assets, Broker, Formula, Identifier, Name, PathText, PositiveDuration, Setting, SignalText, Size, Topic,
+    TopicTemplate, Words,
 };
 use crate::yaml::values::{glob, positive_duration};
 
@@ -94,6 +98,26 @@ struct RawMqtt {
     /// The quality of service of the subscription.
     #[schemars(extend("maximum" = 2, "default" = 1))]
     qos: Option<Placed<u8>>,
+    /// For `mqtts`: a PEM file of the authorities that the broker's certificate may be from; left out, those
+    /// of the system.
+    ca: Option<Text<Setting>>,
+    /// For `mqtts`: what the broker knows Forewarn by, if it asks for a certificate.
+    certificate: Option<RawCertificate>,
+    /// The largest packet that is taken from the broker. A larger one ends the connection, again and again,
+    /// until the broker no longer sends it: bound what may be published at the broker.
+    #[schemars(extend("default" = "16MiB"))]
+    max_packet: Option<Text<Size>>,
+}
+
+/// A certificate and its key.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Certificate")]
+struct RawCertificate {
+    /// A PEM file with the certificate, and those between it and its authority.
+    file: Text<Setting>,
+    /// A PEM file with its key.
+    key: Text<Setting>,
 }
 
 fn keys_of_payloads() -> Value {
@@ -259,6 +283,14 @@ fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<Mqt
             Some("write mqtt://host:1883 or mqtts://host:8883".to_owned()),
         );
     }
+    if has_plain_password(&raw.url.value) && report.has_plain_password(raw.url.place) {
+        let hint = "write `${file:/run/secrets/mqtt}` in its place, and the password into that file";
+        report.warn(
+            &raw.url,
+            "the password stands in the pipeline, and with it in the log, in snapshots and in backups",
+            Some(hint.to_owned()),
+        );
+    }
     let wildcards = topic_wildcards(&raw.topic, report);
     if !raw.topic.place.is_unknown() {
         for template in [&raw.asset, &raw.signal] {
@@ -276,7 +308,7 @@ fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<Mqt
         Payload::Number => number_payload(raw, report),
     };
     Some(MqttSource {
-        url: raw.url.value.clone(),
+        url: raw.url.value.as_str().into(),
         client_id: raw
             .client_id
             .as_ref()
@@ -287,7 +319,24 @@ fn mqtt(raw: &RawMqtt, client_id: String, report: &mut Report<'_>) -> Option<Mqt
         signal: raw.signal.value.clone(),
         payload,
         qos,
+        tls: tls(raw, report),
+        max_packet_bytes: usize::try_from(size(raw.max_packet.as_ref(), 16 << 20, report))
+            .unwrap_or(usize::MAX),
     })
+}
+
+fn tls(raw: &RawMqtt, report: &mut Report<'_>) -> MqttTls {
+    let is_open = raw.url.value.starts_with("mqtt://") && !raw.url.place.is_unknown();
+    let first = raw.ca.as_ref().or_else(|| raw.certificate.as_ref().map(|certificate| &certificate.file));
+    if let Some(text) = first.filter(|_| is_open) {
+        report.warn(text, "certificates are of no use with mqtt://", Some("write mqtts://".to_owned()));
+    }
+    let path = |text: &Text<Setting>| PathBuf::from(&text.value);
+    let identity = raw.certificate.as_ref();
+    MqttTls {
+        ca: raw.ca.as_ref().map(path),
+        identity: identity.map(|RawCertificate { file, key }| (path(file), path(key))),
+    }
 }
 
 fn json_payload(raw: &RawMqtt, report: &mut Report<'_>) -> Option<MqttPayload> {

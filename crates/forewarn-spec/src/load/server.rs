@@ -18,6 +18,7 @@ use crate::model::{
 use crate::yaml::field::{Choice, Chosen, Placed, Text, choice};
 use crate::yaml::kinds::{Address, Duration, HostText, PositiveDuration, Setting, Size, Table, TimeText};
 use crate::yaml::read::read;
+use crate::yaml::references::Variables;
 use crate::yaml::values::{duration, positive_duration, time};
 
 /// The settings of a server; every key may be left out.
@@ -261,46 +262,40 @@ const DAY_US: i64 = 24 * 60 * MINUTE_US;
 /// 2000-01-01.
 const YEAR_2000: Timestamp = Timestamp(10_957 * DAY_US);
 
-/// Reads the server's settings; `variable` gives the values of `${NAME}` and `${NAME:-default}`.
+/// Reads the server's settings; `variable` gives the values of `${NAME}`, `${NAME:-default}` and
+/// `${file:PATH}`, which is asked for as `file:PATH`.
 ///
 /// # Errors
 /// All mistakes at once.
 pub fn parse_server_config(
     path: &str,
     text: &str,
-    variable: &dyn Fn(&str) -> Option<String>,
+    variable: Variables<'_>,
 ) -> Result<ServerConfig, Diagnostics> {
     let mut report = Report::new(path, text);
     // A file of nothing but comments holds no settings, which is a complete file.
     let blank = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
-    let raw: Option<RawServer> = if blank { Some(RawServer::default()) } else { read(text, &mut report) };
-    let config = raw.map(|raw| settings(&raw, variable, &mut report));
+    let raw: Option<RawServer> =
+        if blank { Some(RawServer::default()) } else { read(text, variable, &mut report) };
+    let config = raw.map(|raw| settings(&raw, &mut report));
     match config {
         Some(config) if report.found.is_empty() => Ok(config),
         _ => Err(Diagnostics::sorted(report.found)),
     }
 }
 
-fn settings(
-    raw: &RawServer,
-    variable: &dyn Fn(&str) -> Option<String>,
-    report: &mut Report<'_>,
-) -> ServerConfig {
-    let text = |value: &Option<Text<Setting>>, default: &str, report: &mut Report<'_>| match value {
-        Some(value) => expand(value, variable, report),
-        None => default.to_owned(),
+fn settings(raw: &RawServer, report: &mut Report<'_>) -> ServerConfig {
+    let text = |value: &Option<Text<Setting>>, default: &str| {
+        value.as_ref().map_or_else(|| default.to_owned(), |value| value.value.clone())
     };
-    let listen = raw
-        .listen
-        .as_ref()
-        .map_or_else(|| "127.0.0.1:8080".to_owned(), |value| expand(value, variable, report));
-    let data_dir = text(&raw.data_dir, "./data", report);
-    let lake = text(&raw.lake, "file://./data/lake", report);
-    let pipelines = text(&raw.pipelines, "./pipelines", report);
-    let models = text(&raw.models, "./models", report);
+    let listen = raw.listen.as_ref().map_or_else(|| "127.0.0.1:8080".to_owned(), |value| value.value.clone());
+    let data_dir = text(&raw.data_dir, "./data");
+    let lake = text(&raw.lake, "file://./data/lake");
+    let pipelines = text(&raw.pipelines, "./pipelines");
+    let models = text(&raw.models, "./models");
     let influx = InfluxConfig {
-        asset: text(&raw.influx.asset, "{tags}", report),
-        signal: text(&raw.influx.signal, "{measurement}_{field}", report),
+        asset: text(&raw.influx.asset, "{tags}"),
+        signal: text(&raw.influx.signal, "{measurement}_{field}"),
     };
     if let Some(given) = &raw.listen
         && listen.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())

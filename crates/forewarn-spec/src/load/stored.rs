@@ -6,9 +6,11 @@
 use std::fmt;
 
 use super::check::check;
+use super::expand;
 use crate::diagnostics::{Diagnostic, Diagnostics, Place, Report};
 use crate::model::Definitions;
 use crate::yaml::read::Document;
+use crate::yaml::references::{Values, Variables};
 
 /// What was loaded, and what was not.
 #[derive(Debug, Default)]
@@ -45,12 +47,33 @@ impl fmt::Display for Refused {
 }
 
 /// Reads what can be read of pipelines and models, given as `(path, text)`; the path is for messages only.
-/// `queries` are mistakes that were found in the queries of jobs.
+/// `queries` are mistakes that were found in the queries of jobs. What `${NAME}` and `${file:PATH}` stand for
+/// is not known: whoever needs sources calls [`load_stored_with`].
 #[must_use]
 pub fn load_stored(
     pipelines: &[(String, String)],
     models: &[(String, String)],
     queries: &Diagnostics,
+) -> Stored {
+    load(pipelines, models, queries, Values::Hidden)
+}
+
+/// [`load_stored`], with what `variables` gives for references.
+#[must_use]
+pub fn load_stored_with(
+    pipelines: &[(String, String)],
+    models: &[(String, String)],
+    queries: &Diagnostics,
+    variables: Variables<'_>,
+) -> Stored {
+    load(pipelines, models, queries, Values::Of(variables))
+}
+
+fn load(
+    pipelines: &[(String, String)],
+    models: &[(String, String)],
+    queries: &Diagnostics,
+    values: Values<'_>,
 ) -> Stored {
     let files: Vec<&(String, String)> = pipelines.iter().chain(models).collect();
     let new_reports = || files.iter().map(|(path, text)| Report::new(path, text)).collect::<Vec<_>>();
@@ -58,20 +81,22 @@ pub fn load_stored(
     let mut reports = new_reports();
     let mut documents: Vec<Option<Document<'_>>> =
         files.iter().zip(&mut reports).map(|((_, text), report)| Document::parse(text, report)).collect();
+    expand(&mut documents, pipelines.len(), values, &mut reports);
     for (number, (path, _)) in files.iter().enumerate() {
         let of_queries = queries.0.iter().filter(|mistake| mistake.file == *path);
         let mistakes: Vec<Diagnostic> = reports[number].found.iter().chain(of_queries).cloned().collect();
         leave_out(&mut documents[number], &mistakes, &mut refused);
     }
     loop {
-        let mut reports = new_reports();
+        let first = std::mem::replace(&mut reports, new_reports());
+        reports.iter_mut().zip(&first).for_each(|(report, first)| report.hide_as(first));
         let (of_pipelines, of_models) = documents.split_at(pipelines.len());
         let definitions = check(of_pipelines, of_models, &mut reports);
         if reports.iter().all(|report| report.found.is_empty()) {
             return Stored { definitions, refused };
         }
         // Each round leaves something out, so there is a last one.
-        for (document, report) in documents.iter_mut().zip(reports) {
+        for (document, report) in documents.iter_mut().zip(&reports) {
             leave_out(document, &report.found, &mut refused);
         }
     }

@@ -2,6 +2,7 @@
 
 mod form;
 mod frames;
+mod references;
 mod signals;
 mod stored;
 

@@ -3,13 +3,13 @@
 
 use serde_json::Value;
 
-use crate::{Diagnostics, load_definitions, parse_server_config};
+use crate::{Diagnostics, load_definitions_with, parse_server_config};
 
 const PIPELINE: &str = r#"
 pipeline: everything
 sources:
   - mqtt:
-      url: "mqtts://user:password@broker:8883"
+      url: "mqtts://user:${PASSWORD:-word}@broker:8883"
       client_id: forewarn-7
       topic: "plant1/+/+/#"
       asset: "plant1/{1}"
@@ -19,6 +19,9 @@ sources:
       time: "$.t"
       quality: "$.q"
       qos: 2
+      ca: /etc/ssl/plant.pem
+      certificate: { file: ./client.pem, key: ./client.key }
+      max_packet: 1MB
   - mqtt: { url: "mqtt://broker", topic: "t/+", asset: "{1}", signal: temperature, payload: number }
 signals:
   - { name: temperature, assets: "plant1/**", unit: °C }
@@ -117,10 +120,11 @@ pub(super) fn sample(kind: &str) -> Value {
 /// What the loader makes of `text`: all that was read, as a text to compare, or every mistake.
 pub(super) fn load(kind: &str, text: &str) -> Result<String, Diagnostics> {
     let file = |name: &str| [(format!("{name}.yaml"), text.to_owned())];
+    let files = |name: &str| name.strip_prefix("file:").map(|_| "secret".to_owned());
     match kind {
-        "pipeline" => load_definitions(&file(kind), &[]).map(|loaded| format!("{loaded:#?}")),
-        "model" => load_definitions(&[], &file(kind)).map(|loaded| format!("{loaded:#?}")),
-        _ => parse_server_config("server.yaml", text, &|_| None).map(|loaded| format!("{loaded:#?}")),
+        "pipeline" => load_definitions_with(&file(kind), &[], &files).map(|loaded| format!("{loaded:#?}")),
+        "model" => load_definitions_with(&[], &file(kind), &files).map(|loaded| format!("{loaded:#?}")),
+        _ => parse_server_config("server.yaml", text, &files).map(|loaded| format!("{loaded:#?}")),
     }
 }
 

@@ -204,9 +204,11 @@ pub(crate) enum Broker {}
 
 impl Kind for Broker {
     const NAME: &'static str = "Broker";
-    const ABOUT: &'static str = "The URL of an MQTT broker, with optional port, user and password.";
-    const EXAMPLES: &'static [&'static str] = &["mqtt://broker:1883", "mqtts://user:password@broker:8883"];
-    const PATTERN: &'static str = "^mqtts?://.";
+    const ABOUT: &'static str = "The URL of an MQTT broker, with optional port, user and password: `${NAME}` is an \
+        environment variable, and `${file:PATH}` is what stands in a file.";
+    const EXAMPLES: &'static [&'static str] =
+        &["mqtt://broker:1883", "mqtts://user:${file:/run/secrets/mqtt}@broker:8883"];
+    const PATTERN: &'static str = r"^(mqtts?://.|\$\{)";
 }
 
 /// A topic filter.
@@ -289,6 +291,7 @@ pub(crate) enum Setting {}
 
 impl Kind for Setting {
     const NAME: &'static str = "Setting";
-    const ABOUT: &'static str = "A text. `${NAME}` and `${NAME:-default}` are environment variables.";
+    const ABOUT: &'static str = "A text. `${NAME}` and `${NAME:-default}` are environment variables, and \
+        `${file:PATH}` is what stands in a file.";
     const TYPES: &'static [&'static str] = &["string", "number", "boolean"];
 }

@@ -15,6 +15,7 @@ use serde::{Deserializer, forward_to_deserialize_any};
 use super::field::{ONE_OR_MANY, PLACE_OF_KEY};
 use super::form;
 use super::free::EITHER;
+use super::references::{Values, Variables, expand_all};
 use super::tree::{Key, Node, Value};
 use crate::diagnostics::{MAX_MISTAKES, Place, Report};
 
@@ -23,9 +24,16 @@ const MAX_BYTES: usize = 8 << 20;
 
 const KEYS_EXPECTED: (&str, &str) = ("keys with values are expected here", "write `key: value`");
 
-/// Reads a file. Faults of form go into `report`; what they concern is neutral in the result.
-pub(crate) fn read<T: DeserializeOwned>(text: &str, report: &mut Report<'_>) -> Option<T> {
-    Document::parse(text, report)?.read(report)
+/// Reads a file, in which all references have their values. Faults of form go into `report`; what they
+/// concern is neutral in the result.
+pub(crate) fn read<T: DeserializeOwned>(
+    text: &str,
+    variables: Variables<'_>,
+    report: &mut Report<'_>,
+) -> Option<T> {
+    let mut document = Document::parse(text, report)?;
+    document.expand(Values::Of(variables), report);
+    document.read(report)
 }
 
 /// A file that YAML reads, before it is known what it defines.
@@ -53,6 +61,21 @@ impl<'t> Document<'t> {
                 let (message, hint) = form::explain(error.without_snippet());
                 report.fault(error.location().map_or(Place::UNKNOWN, Place::from), message, hint);
                 None
+            }
+        }
+    }
+
+    /// Puts the values of references into all texts.
+    pub(crate) fn expand(&mut self, values: Values<'_>, report: &mut Report<'_>) {
+        expand_all(&mut self.root, values, report);
+    }
+
+    /// Puts the values of references into the texts at `keys`, the file's own. All others stay as they are
+    /// written.
+    pub(crate) fn expand_at(&mut self, keys: &[&str], values: Values<'_>, report: &mut Report<'_>) {
+        for key in keys {
+            if let Some(node) = self.root.value_of(key) {
+                expand_all(node, values, report);
             }
         }
     }
@@ -180,7 +203,10 @@ impl<'t> Reader<'t> {
         let Some(text) = self.scalar() else { return T::default() };
         let word = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c));
         word.then(|| serde_saphyr::from_str(&text).ok()).flatten().unwrap_or_else(|| {
-            if let Source::Node(node) = self.source {
+            // A reference without a value stands nowhere.
+            if let Source::Node(node) = self.source
+                && !node.place.is_unknown()
+            {
                 self.notes.add(node.place, format!("{what} is expected here"), None);
             }
             T::default()

@@ -85,6 +85,22 @@ impl Node {
         }
     }
 
+    /// Hands each text of the value to `change`, with its place.
+    pub(super) fn each_text(&mut self, change: &mut impl FnMut(&mut String, &mut Place)) {
+        match &mut self.value {
+            Value::Text(text) => change(text, &mut self.place),
+            Value::List(items) => items.iter_mut().for_each(|item| item.each_text(change)),
+            Value::Keys(entries) => entries.iter_mut().for_each(|(_, value)| value.each_text(change)),
+            Value::Null | Value::Plain(_) => {}
+        }
+    }
+
+    /// The value of the key `name`, if it has one.
+    pub(super) fn value_of(&mut self, name: &str) -> Option<&mut Self> {
+        let Value::Keys(entries) = &mut self.value else { return None };
+        entries.iter_mut().find(|(key, _)| key.name == name).map(|(_, value)| value)
+    }
+
     /// The text at the key `name`, or nothing.
     pub(super) fn name(&self, file: &str) -> String {
         let Value::Keys(entries) = &self.value else { return String::new() };

@@ -80,6 +80,9 @@ pub struct AlertStep {
     pub actor: Option<String>,
     /// What that person said.
     pub comment: Option<String>,
+    /// The record that caused it. Snapshots of earlier versions do not say.
+    #[serde(default)]
+    pub cause: Offset,
 }
 
 impl Alert {
@@ -171,6 +174,7 @@ impl Alert {
             message: step.message.clone(),
             actor: step.actor.clone(),
             comment: step.comment.clone(),
+            cause: step.cause,
         });
         if self.steps.len() > MAX_STEPS {
             // The first one stays: it says how the alert began.

@@ -10,7 +10,7 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use super::seen::{Failure, Seen, unit_us};
-use crate::output::print;
+use crate::output::print_painted as print;
 
 const RED: &str = "31";
 const YELLOW: &str = "33";

@@ -76,7 +76,7 @@ pub(super) async fn open(
         ..IntakeLimits::default()
     };
     let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
-    let lake = open_lake(settings, &series, &clock).await?;
+    let lake = open_lake(settings, &series, &clock, &*log).await?;
     crash_point("start.lake_open");
 
     let former = settings.data_dir.join("snapshots");
@@ -109,6 +109,7 @@ async fn open_lake(
     settings: &ServerConfig,
     series: &Arc<RwLock<SeriesTable>>,
     clock: &Arc<dyn Clock>,
+    log: &LocalLog,
 ) -> Result<Lake> {
     let options = LakeOptions {
         url: settings.lake.clone(),
@@ -120,7 +121,10 @@ async fn open_lake(
         tail_max_bytes: settings.branch.max_tail_bytes,
         ..LakeOptions::default()
     };
-    let lake = Lake::open(options, Arc::clone(series), Arc::clone(clock)).await;
+    let folder = std::path::absolute(&settings.data_dir).unwrap_or_else(|_| settings.data_dir.clone());
+    let host = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let server = format!("{} on {} {}", folder.display(), host.trim(), settings.listen);
+    let lake = Lake::open_to_feed(options, Arc::clone(series), Arc::clone(clock), log, &server).await;
     lake.with_context(|| format!("cannot open the lake {}", settings.lake))
 }
 

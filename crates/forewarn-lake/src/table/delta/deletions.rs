@@ -15,6 +15,7 @@ use super::DeltaTable;
 use super::listing::is_selected;
 use crate::error::LakeError;
 use crate::table::deleted::Deleted;
+use crate::table::location::check_inside;
 
 impl DeltaTable {
     /// What is deleted in each file of `batch`, a piece of the file list of `snapshot`. Vectors that the
@@ -76,6 +77,9 @@ impl DeltaTable {
             let id = vector.unique_id_for(snapshot)?;
             if let Some(known) = known.get(id.as_str()) {
                 return Ok(Arc::clone(known));
+            }
+            if let Some(url) = vector.absolute_path(&root)? {
+                check_inside(&self.schema.name, &root, &url).map_err(|error| KernelError::generic(error))?;
             }
             let rows = vector.read(self.engine.storage_handler(), &root)?;
             Ok(Arc::new(Deleted { id, rows }))

@@ -13,7 +13,7 @@ use super::DeltaTable;
 use crate::error::LakeError;
 use crate::table::deleted::Deleted;
 use crate::table::file::{DataFile, FileList};
-use crate::table::location::location;
+use crate::table::location::inside;
 use crate::table::min_max::MinMax;
 use crate::table::schema::ColumnType;
 
@@ -54,21 +54,14 @@ impl DeltaTable {
             if !is_selected(selected, row) {
                 continue;
             }
-            let url =
-                root.join(paths.value(row)).map_err(|error| LakeError::table(&self.schema.name, error))?;
+            let location = inside(&self.schema.name, &root, paths.value(row))?;
             let (rows, bounds) =
                 if stats.is_valid(row) { self.read_stats(stats.value(row)) } else { (None, Vec::new()) };
             let size_bytes = u64::try_from(sizes.value(row)).unwrap_or(0);
             let deleted = deleted[row].clone();
             let gone = deleted.as_ref().map_or(0, |deleted| deleted.count());
             let rows = rows.map(|rows| rows.saturating_sub(gone));
-            files.push(Arc::new(DataFile {
-                location: location(&self.schema.name, &url)?,
-                size_bytes,
-                rows,
-                bounds,
-                deleted,
-            }));
+            files.push(Arc::new(DataFile { location, size_bytes, rows, bounds, deleted }));
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::listing::is_selected;
 use super::{Change, DeltaTable, ENGINE_INFO, MAX_ATTEMPTS};
 use crate::error::LakeError;
 use crate::table::file::DataFile;
-use crate::table::location::location;
+use crate::table::location::inside;
 use crate::table::upload::Uploaded;
 
 impl DeltaTable {
@@ -54,6 +54,7 @@ impl DeltaTable {
         change: Change,
         now: Timestamp,
     ) -> Result<bool, LakeError> {
+        self.store.check_epoch_blocking()?;
         let failed = |error: delta_kernel::KernelError| LakeError::table(&self.schema.name, error);
         let engine = Arc::clone(&self.engine);
         let (operation, data_change) = match change {
@@ -112,10 +113,7 @@ impl DeltaTable {
         let mut picked = vec![false; batch.num_rows()];
         for (row, picked) in picked.iter_mut().enumerate() {
             if is_selected(selected, row) {
-                let url = root
-                    .join(paths.value(row))
-                    .map_err(|error| LakeError::table(&self.schema.name, error))?;
-                *picked = gone.contains(&location(&self.schema.name, &url)?);
+                *picked = gone.contains(&inside(&self.schema.name, &root, paths.value(row))?);
             }
         }
         Ok(picked)
