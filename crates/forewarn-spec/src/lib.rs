@@ -21,6 +21,9 @@ pub use diagnostics::{Diagnostic, Diagnostics};
 pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNALS, Node, Type};
 pub use frame::{Aggregate, Fill, Frame, FrameColumn, FrameSignal};
 pub use glob::AssetGlob;
-pub use load::{Refused, Stored, check_queries, load_definitions, load_stored, parse_server_config};
+pub use load::{
+    Refused, Stored, check_contacts, check_queries, load_definitions, load_stored, parse_server_config,
+};
 pub use model::*;
 pub use schema::schemas;
+pub use yaml::hours::{parse_day, parse_hours};

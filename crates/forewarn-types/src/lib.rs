@@ -37,9 +37,10 @@ pub use name::{
 pub use offset::Offset;
 pub use record::{
     AlertTransition, CommandAction, Contribution, DefinitionChange, DefinitionFile, Definitions, Evidence,
-    EvidenceValue, FileChange, JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand,
-    Prediction, Promotion, Quality, ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed,
-    RunState, SeriesOrigin, encoded_bytes,
+    EvidenceValue, FileChange, JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, Notification,
+    NotificationKind, NotificationOutcome, OperatorCommand, Prediction, Promotion, Quality, Quiet, QuietKind,
+    ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, RunState, SeriesOrigin, Weekly,
+    encoded_bytes,
 };
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use suggest::{did_you_mean, edit_distance};

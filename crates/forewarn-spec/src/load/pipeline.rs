@@ -9,14 +9,15 @@ use super::formula::expression;
 use super::job::{self, Job, RawJob};
 use super::known::Known;
 use super::names::Names;
+use super::route::{self, RawRoute};
 use super::rule::{self, RawRule};
 use crate::diagnostics::Report;
 use crate::expr::ExprError;
 use crate::model::{JsonPath, MqttPayload, MqttSource, Pipeline, Signal, Source};
 use crate::yaml::field::{Choice, Chosen, Placed, Selectors, Text, Unsupported, choice, only};
 use crate::yaml::kinds::{
-    Assets, Broker, Formula, Identifier, Name, PathText, PositiveDuration, SignalText, Topic, TopicTemplate,
-    Words,
+    Assets, Broker, Formula, Identifier, Label, Name, PathText, PositiveDuration, SignalText, Topic,
+    TopicTemplate, Words,
 };
 use crate::yaml::values::{glob, positive_duration};
 
@@ -44,12 +45,17 @@ pub(crate) struct RawPipeline {
     #[serde(default)]
     #[schemars(skip)]
     views: Unsupported,
+    /// Who is told of alerts.
     #[serde(default)]
-    #[schemars(skip)]
-    routes: Unsupported,
+    routes: Vec<RawRoute>,
 }
 
 impl RawPipeline {
+    /// The contacts that the pipeline's routes name.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = &Text<Label>> {
+        self.routes.iter().flat_map(RawRoute::contacts)
+    }
+
     /// Adds the signals that the pipeline declares.
     pub(super) fn declare(&self, known: &mut Known) {
         for signal in &self.signals {
@@ -163,11 +169,6 @@ pub(super) fn check(
         "leave it out; a job computes such a table: its `sql` aggregates `readings`",
         report,
     );
-    raw.routes.refuse(
-        "routes",
-        "leave it out; `GET /v1/alerts/stream` streams every alert to your own program",
-        report,
-    );
     let sources = sources(raw, report);
     let signals = signals(&raw.signals, &known, number, derived, report);
     let mut rules = Vec::new();
@@ -176,6 +177,10 @@ pub(super) fn check(
             break;
         }
         rules.extend(rule::check(rule, &raw.pipeline.value, &known, names, report));
+    }
+    let mut routes = Vec::new();
+    for route in &raw.routes {
+        routes.extend(route::check(route, &raw.pipeline.value, names, report));
     }
     let (mut jobs, mut frames) = (Vec::new(), Vec::new());
     for job in &raw.jobs {
@@ -190,6 +195,7 @@ pub(super) fn check(
         sources,
         signals,
         rules,
+        routes,
         jobs,
         frames,
     })

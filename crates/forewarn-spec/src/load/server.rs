@@ -1,5 +1,7 @@
 //! `forewarn.yaml`.
 
+mod notify;
+
 use forewarn_types::{RecordKind, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -47,6 +49,12 @@ pub(crate) struct RawServer {
     limits: RawLimits,
     /// How Influx line protocol becomes assets and signals.
     influx: RawInflux,
+    /// Who can be told of alerts; routes of pipelines name them.
+    contacts: Option<notify::RawContacts>,
+    /// How messages go out.
+    channels: notify::RawChannels,
+    /// What links in messages begin with: where people reach this server, such as `https://forewarn.plant1.example`.
+    public_url: Option<Text<Setting>>,
 }
 
 /// Settings of the log.
@@ -152,6 +160,10 @@ struct RawRetain {
     life_events: Option<Text<PositiveDuration>>,
     /// Which versions of models were put in force when.
     promotions: Option<Text<PositiveDuration>>,
+    /// What became of notifications.
+    notifications: Option<Text<PositiveDuration>>,
+    /// Silences and maintenance windows.
+    silences: Option<Text<PositiveDuration>>,
     /// Tables that jobs write.
     tables: Vec<RawRetained>,
 }
@@ -167,6 +179,8 @@ impl RawRetain {
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
             RecordKind::Promotion => self.promotions.as_ref(),
+            RecordKind::Notification => self.notifications.as_ref(),
+            RecordKind::Quiet => self.silences.as_ref(),
             RecordKind::Series
             | RecordKind::Origins
             | RecordKind::Tick
@@ -332,6 +346,13 @@ fn settings(
         },
         limits: limits(&raw.limits, report),
         influx,
+        notify: notify::check(
+            raw.contacts.as_ref(),
+            &raw.channels,
+            raw.public_url.as_ref(),
+            variable,
+            report,
+        ),
     }
 }
 
