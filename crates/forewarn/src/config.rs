@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use forewarn_spec::{
-    Diagnostics, ServerConfig, Stored, check_queries, load_definitions, load_stored, parse_server_config,
+    Diagnostics, NotifyConfig, ServerConfig, Stored, check_contacts, check_queries, load_definitions,
+    load_stored, parse_server_config,
 };
 use forewarn_types::{DefinitionFile, Definitions};
 
@@ -60,9 +61,10 @@ impl Texts {
         Definitions { files: files(&self.pipelines), models: files(&self.models), change: None }
     }
 
-    /// The checked definitions, or all mistakes.
-    pub(crate) fn check(&self) -> Result<forewarn_spec::Definitions, Diagnostics> {
+    /// The checked definitions, or all mistakes; routes may name the contacts of `notify`.
+    pub(crate) fn check(&self, notify: &NotifyConfig) -> Result<forewarn_spec::Definitions, Diagnostics> {
         let mut mistakes = self.query_mistakes();
+        mistakes.0.append(&mut check_contacts(&self.pipelines, "forewarn.yaml", notify).0);
         match load_definitions(&self.pipelines, &self.models) {
             Ok(definitions) if mistakes.0.is_empty() => Ok(definitions),
             others => {
@@ -115,7 +117,7 @@ pub(crate) fn read_settings(config: &Path) -> Result<Result<ServerConfig, Diagno
 /// A file or folder that cannot be read.
 fn read_folders(settings: ServerConfig) -> Result<Tree> {
     let texts = Texts::read(&settings.pipelines, &settings.models)?;
-    let (definitions, mistakes) = match texts.check() {
+    let (definitions, mistakes) = match texts.check(&settings.notify) {
         Ok(definitions) => (definitions, Diagnostics::default()),
         Err(mistakes) => (forewarn_spec::Definitions::default(), mistakes),
     };

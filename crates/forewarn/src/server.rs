@@ -47,7 +47,7 @@ impl Server {
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
         let address = listener.local_addr()?;
         let (base, folded, starting) = open::open(&settings, tree, clock).await?;
-        let back = back::start(&base, folded, &settings);
+        let back = back::start(&base, folded, &settings, format!("http://{address}"))?;
         let front = front::start(&base, &back, starting, settings, ticks, listener).await?;
         Ok(Self {
             address,

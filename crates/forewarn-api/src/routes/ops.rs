@@ -14,7 +14,7 @@ use forewarn_types::{Offset, Record};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{definitions, sources};
+use super::{definitions, notifications, sources};
 use crate::context::ApiState;
 use crate::problem::Problem;
 
@@ -95,13 +95,16 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     let definitions =
         Check { name: "definitions", ok: true, detail: definitions::summary(&api.definitions.status()) };
     let clocks = Check { name: "clocks", ok: true, detail: senders_ahead(&api) };
+    // A contact that cannot be reached keeps nothing from being stored and judged.
+    let told = notifications::summary(&api.contacts.contacts());
+    let told = Check { name: "notifications", ok: true, detail: told };
     let stopping = api.shutdown.is_cancelled();
     let serving = Check {
         name: "serving",
         ok: !stopping,
         detail: if stopping { "shutting down" } else { "serving" }.into(),
     };
-    let checks = vec![log, state, lake, jobs, sources, definitions, clocks, serving];
+    let checks = vec![log, state, lake, jobs, sources, definitions, clocks, told, serving];
     let wrong: Vec<String> = checks
         .iter()
         .filter(|check| !check.ok)

@@ -14,7 +14,8 @@ use crate::yaml::kinds::{Assets, Duration, Label, PositiveDuration, Zone};
 use crate::yaml::many::Many;
 use crate::yaml::values::{duration, glob, positive_duration, timezone};
 
-/// Who is told of the alerts that match, of whichever pipeline their rules are. Each route that matches tells.
+/// Who is told of the alerts that match, of whichever pipeline their rules are. Each route that matches
+/// tells.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Route")]
@@ -100,7 +101,7 @@ impl Choice for GroupKey {
         &[("asset", Self::Asset), ("rule", Self::Rule), ("severity", Self::Severity)];
 }
 
-/// Checks a route. Whether its contacts are there is known to the server's settings, and is checked with them.
+/// Checks a route. Whether its contacts are there is checked with the server's settings.
 pub(super) fn check(
     raw: &RawRoute,
     pipeline: &str,

@@ -1,18 +1,20 @@
 //! `forewarn.yaml`.
 
 mod notify;
+mod text;
 
 use forewarn_types::{RecordKind, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::text::expand;
 use super::names::job_table;
 use crate::diagnostics::{Diagnostics, Report};
 use crate::model::{
     BranchConfig, InfluxConfig, Limits, LogCompression, LogConfig, MaintenanceConfig, ServerConfig,
     SnapshotConfig,
 };
-use crate::yaml::field::{Choice, Chosen, Kind, Placed, Text, choice};
+use crate::yaml::field::{Choice, Chosen, Placed, Text, choice};
 use crate::yaml::kinds::{Address, Duration, PositiveDuration, Setting, Size, Table, TimeText};
 use crate::yaml::read::read;
 use crate::yaml::values::{duration, positive_duration, time};
@@ -440,31 +442,4 @@ fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64
             );
             default
         })
-}
-
-fn expand<K: Kind>(
-    value: &Text<K>,
-    variable: &dyn Fn(&str) -> Option<String>,
-    report: &mut Report<'_>,
-) -> String {
-    let mut result = String::new();
-    let mut rest = value.value.as_str();
-    while let Some((before, after)) = rest.split_once("${") {
-        result.push_str(before);
-        let Some((inner, behind)) = after.split_once('}') else {
-            report.on(value, "`${` has no closing `}`", None);
-            return result;
-        };
-        let (name, default) =
-            inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
-        if let Some(text) = variable(name).or_else(|| default.map(str::to_owned)) {
-            result.push_str(&text);
-        } else {
-            let hint = Some(format!("set it, or give a default: ${{{name}:-…}}"));
-            report.on(value, format!("the environment variable {name} is not set"), hint);
-        }
-        rest = behind;
-    }
-    result.push_str(rest);
-    result
 }

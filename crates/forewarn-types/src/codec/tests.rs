@@ -398,6 +398,13 @@ fn the_encodings_stay_as_they_are() {
 
 #[test]
 fn what_is_told_and_what_is_not_has_a_fixed_form() {
+    let check = |record: Record, kind: u8, body: &[u8]| {
+        let mut bytes = Vec::new();
+        encode_record(&record, &mut bytes).unwrap();
+        let expected = [&[kind, 1], body].concat();
+        assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&expected), "{record:?}");
+        assert_eq!(decode_record(Offset(0), &bytes).unwrap(), record);
+    };
     let time = Timestamp::parse("2026-01-31T08:30:00Z").unwrap();
     let at = "\"2026-01-31T08:30:00Z\"";
     let notification = Notification {
@@ -417,7 +424,13 @@ fn what_is_told_and_what_is_not_has_a_fixed_form() {
         time,
     };
     let body = format!(
-        r#"{{"key":"k","kind":"alert","route":"r","contact":"ops","recipient":"ann","channel":"webhook","outcome":"failed","attempts":2,"detail":null,"alerts":["00000000000000000000000000000001"],"count":1,"title":"t","due":{at},"time":{at}}}"#
+        concat!(
+            r#"{{"key":"k","kind":"alert","route":"r","contact":"ops","recipient":"ann","#,
+            r#""channel":"webhook","outcome":"failed","attempts":2,"detail":null,"#,
+            r#""alerts":["00000000000000000000000000000001"],"#,
+            r#""count":1,"title":"t","due":{at},"time":{at}}}"#
+        ),
+        at = at
     );
     check(Record::Notification(notification), 15, body.as_bytes());
     let quiet = Quiet {
@@ -435,7 +448,12 @@ fn what_is_told_and_what_is_not_has_a_fixed_form() {
         time,
     };
     let body = format!(
-        r#"{{"id":"s","kind":"maintenance","removed":false,"assets":["p/**"],"rules":[],"severities":["minor"],"from":{at},"until":null,"weekly":null,"actor":null,"comment":null,"time":{at}}}"#
+        concat!(
+            r#"{{"id":"s","kind":"maintenance","removed":false,"assets":["p/**"],"rules":[],"#,
+            r#""severities":["minor"],"from":{at},"until":null,"weekly":null,"actor":null,"comment":null,"#,
+            r#""time":{at}}}"#
+        ),
+        at = at
     );
     check(Record::Quiet(quiet), 16, body.as_bytes());
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::expand;
+use super::text::expand;
 use crate::diagnostics::Report;
 use crate::load::names::check_name;
 use crate::model::{

@@ -122,7 +122,8 @@ fn the_examples_of_the_documentation_load() {
     let path = format!("{}/../../docs/notifications.md", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(path).unwrap();
     let examples = |kind: &str| -> Vec<String> {
-        let parts = text.split(&format!("```yaml {kind}\n")).skip(1);
+        let fence = format!("```yaml {kind}\n");
+        let parts = text.split(&fence).skip(1);
         parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
     };
     let servers: Vec<ServerConfig> = examples("server")
