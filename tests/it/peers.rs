@@ -3,6 +3,7 @@
 
 mod clients;
 mod mqtt;
+mod notify;
 mod readers;
 mod s3;
 mod sql;

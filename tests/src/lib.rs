@@ -12,6 +12,7 @@ pub mod data;
 pub mod estate;
 pub mod fuzz;
 pub mod heat;
+pub mod hook;
 pub mod peers;
 pub mod plant;
 pub mod random;

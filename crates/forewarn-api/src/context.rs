@@ -11,6 +11,7 @@ use forewarn_ingest::decode::{DecodeOptions, InfluxMapping};
 use forewarn_lake::Lake;
 use forewarn_log::Log;
 use forewarn_models::ModelService;
+use forewarn_notify::{Health, Outbox, Tester};
 use forewarn_query::QueryEngine;
 use forewarn_sources::SourceHandles;
 use forewarn_spec::{HttpConfig, InfluxConfig, Limits};
@@ -60,6 +61,12 @@ pub struct ApiComponents {
     pub state: SharedState,
     /// The rules, on each asset.
     pub rules: Rules,
+    /// What is to be told of alerts, and what was.
+    pub outbox: Outbox,
+    /// How the contacts are doing.
+    pub contacts: Health,
+    /// Sends test messages.
+    pub tester: Tester,
     /// Takes a snapshot of the read model and all else that is folded from the log.
     pub take_snapshot: TakeSnapshot,
     /// The definitions in force, for texts and units, and the way to their owner.

@@ -11,10 +11,12 @@ pub(crate) mod influx;
 pub(crate) mod jobs;
 pub(crate) mod lives;
 pub(crate) mod models;
+pub(crate) mod notifications;
 pub(crate) mod ops;
 pub(crate) mod predictions;
 pub(crate) mod readings;
 pub(crate) mod rules;
+pub(crate) mod silences;
 pub(crate) mod sources;
 pub(crate) mod sql;
 pub(crate) mod stream;
@@ -104,6 +106,11 @@ fn read() -> OpenApiRouter<ApiState> {
         .routes(routes!(models::list_versions))
         .routes(routes!(sources::list_sources))
         .routes(routes!(sources::list_dead_letters))
+        .routes(routes!(notifications::list_notifications))
+        .routes(routes!(notifications::why))
+        .routes(routes!(notifications::list_contacts))
+        .routes(routes!(silences::list_silences))
+        .routes(routes!(silences::list_windows))
         .routes(routes!(ops::metrics))
         .routes(routes!(ui::console))
 }
@@ -124,6 +131,11 @@ fn operate() -> OpenApiRouter<ApiState> {
         .routes(routes!(commands::unshelve))
         .routes(routes!(commands::comment))
         .routes(routes!(lives::post_life_event))
+        .routes(routes!(notifications::test))
+        .routes(routes!(silences::add_silence))
+        .routes(routes!(silences::remove_silence))
+        .routes(routes!(silences::add_window))
+        .routes(routes!(silences::remove_window))
 }
 
 fn engineer() -> OpenApiRouter<ApiState> {

@@ -6,6 +6,7 @@ mod alerts;
 mod disk;
 mod errors;
 mod jobs;
+mod notifications;
 mod ops;
 mod readings;
 mod rules;
@@ -24,6 +25,7 @@ use forewarn_ingest::{Intake, IntakeLimits};
 use forewarn_lake::{Branch, Lake, LakeOptions};
 use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
+use forewarn_notify::{Notifier, NotifierParts, Outbox, OutboxFold};
 use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_sources::{SourceHandle, SourceHandles};
 use forewarn_spec::{Definitions, HttpConfig, InfluxConfig, Limits};
@@ -187,7 +189,17 @@ impl Server {
         tasks.spawn(async move { drop(branch.run(stop).await) });
         let state = SharedState::new(State::default());
         let rules = Rules::new(EngineOptions::default());
-        tasks.spawn(fold(log.clone(), state.clone(), rules.clone(), shutdown.clone()));
+        let outbox = Outbox::default();
+        let told = OutboxFold::new(outbox.clone());
+        tasks.spawn(fold(log.clone(), state.clone(), rules.clone(), told, shutdown.clone()));
+        let notifier = Notifier::build(NotifierParts {
+            outbox: outbox.clone(),
+            log: log.clone(),
+            clock: Arc::clone(&clock),
+            settings: forewarn_spec::NotifyConfig::default(),
+            url: "http://forewarn".into(),
+        })
+        .unwrap();
         let (scheduler, handle) =
             Scheduler::build(vec![count()], log.clone(), queries.clone(), Arc::clone(&clock)).unwrap();
         let stop = shutdown.clone();
@@ -213,6 +225,9 @@ impl Server {
             models,
             state,
             rules,
+            outbox,
+            contacts: notifier.health(),
+            tester: notifier.tester(),
             take_snapshot: Arc::new(|| Box::pin(async { Err("there are none here".into()) })),
             definitions: LiveDefinitions::new(Definitions::default()).0,
             access,
@@ -321,7 +336,13 @@ impl Work for Counts {
     }
 }
 
-async fn fold(log: Arc<LocalLog>, state: SharedState, rules: Rules, shutdown: CancellationToken) {
+async fn fold(
+    log: Arc<LocalLog>,
+    state: SharedState,
+    rules: Rules,
+    mut told: OutboxFold,
+    shutdown: CancellationToken,
+) {
     let mut engine = EngineFold::behind(rules);
     let mut follower = Follower::new(log.clone(), Offset(0));
     let mut acknowledged = BTreeSet::new();
@@ -340,6 +361,7 @@ async fn fold(log: Arc<LocalLog>, state: SharedState, rules: Rules, shutdown: Ca
                 log.append(Record::Alert(answer)).await.unwrap();
             }
         }
+        told.apply(&records);
         state.apply(&records);
     }
 }

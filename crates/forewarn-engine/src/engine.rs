@@ -118,7 +118,9 @@ impl Engine {
             | Record::Origins(_)
             | Record::JobRun(_)
             | Record::Prediction(_)
-            | Record::Promotion(_) => {}
+            | Record::Promotion(_)
+            | Record::Notification(_)
+            | Record::Quiet(_) => {}
         }
     }
 

@@ -40,6 +40,23 @@ impl AssetGlob {
         Ok(Self { text: text.to_owned(), any: vec![text.to_owned()], none: Vec::new() })
     }
 
+    /// Reads several selectors, of which those with a `!` before them leave out.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn parse_all<T: AsRef<str>>(texts: &[T]) -> Result<Self, String> {
+        let mut selectors = Vec::new();
+        for text in texts {
+            let text = text.as_ref();
+            let (leave_out, bare) = text.strip_prefix('!').map_or((false, text), |bare| (true, bare));
+            selectors.push((Self::parse(bare)?, leave_out));
+        }
+        if selectors.iter().all(|(_, leave_out)| *leave_out) {
+            return Err("no asset is selected: name what is to be selected, too".to_owned());
+        }
+        Ok(Self::of(selectors))
+    }
+
     /// One for several selectors, each with whether it is to be left out.
     pub(crate) fn of(selectors: Vec<(Self, bool)>) -> Self {
         let (mut any, mut none, mut texts) = (Vec::new(), Vec::new(), Vec::new());

@@ -22,9 +22,10 @@ pub use expr::{BinaryOp, Compiled, Expr, ExprError, Function, Inputs, MAX_SIGNAL
 pub use frame::{Aggregate, Fill, Frame, FrameColumn, FrameSignal};
 pub use glob::AssetGlob;
 pub use load::{
-    Refused, Stored, check_queries, load_definitions, load_definitions_with, load_stored, load_stored_with,
-    parse_server_config,
+    Refused, Stored, check_contacts, check_queries, load_definitions, load_definitions_with, load_stored,
+    load_stored_with, parse_server_config,
 };
 pub use model::*;
 pub use schema::schemas;
+pub use yaml::hours::{parse_day, parse_hours};
 pub use yaml::references::Variables;

@@ -2,6 +2,7 @@
 //! mistake.
 
 mod check;
+mod contacts;
 mod derived;
 mod formula;
 mod frame;
@@ -11,6 +12,7 @@ mod model;
 mod names;
 mod pipeline;
 mod queries;
+mod route;
 mod rule;
 mod server;
 mod stored;
@@ -23,6 +25,7 @@ use crate::model::Definitions;
 use crate::yaml::read::Document;
 use crate::yaml::references::{Values, Variables};
 
+pub use self::contacts::check_contacts;
 pub(crate) use self::model::RawModel;
 pub(crate) use self::pipeline::RawPipeline;
 pub use self::queries::check_queries;

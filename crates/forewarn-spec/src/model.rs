@@ -1,7 +1,9 @@
 //! The checked definitions: what the rest of the system is given. Everything here has been validated; nothing
 //! here is text that still needs to be understood.
 
+mod contact;
 mod http;
+mod route;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,7 +18,11 @@ use crate::expr::Expr;
 use crate::frame::Frame;
 use crate::glob::AssetGlob;
 
+pub use self::contact::{
+    Contact, Destination, HttpKey, MqttTarget, NotifyConfig, Rotation, Secret, Smtp, Webhook,
+};
 pub use self::http::{AllowedHost, ConnectionLimits, HttpConfig, TlsFiles};
+pub use self::route::{Escalation, GroupKey, Grouping, QuietHours, Route};
 
 /// All definitions of a server.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +46,8 @@ pub struct Pipeline {
     pub signals: Vec<Signal>,
     /// The rules; names are unique over all pipelines.
     pub rules: Vec<Rule>,
+    /// Who is told of alerts.
+    pub routes: Vec<Route>,
     /// The SQL jobs; names of jobs are unique over all pipelines.
     pub jobs: Vec<SqlJob>,
     /// The frame jobs.
@@ -404,6 +412,8 @@ pub struct ServerConfig {
     pub limits: Limits,
     /// How Influx line protocol becomes assets and signals.
     pub influx: InfluxConfig,
+    /// Who can be told of alerts, and how.
+    pub notify: NotifyConfig,
 }
 
 /// Settings of the log.

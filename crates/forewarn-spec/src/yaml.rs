@@ -4,7 +4,9 @@
 pub(crate) mod field;
 mod form;
 pub(crate) mod free;
+pub(crate) mod hours;
 pub(crate) mod kinds;
+pub(crate) mod many;
 pub(crate) mod read;
 pub(crate) mod references;
 mod tree;

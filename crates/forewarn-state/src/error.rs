@@ -79,11 +79,13 @@ impl StateError {
         }
     }
 
-    pub(crate) fn read(fold: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    /// The bytes of the state of `fold` could not be read.
+    pub fn read(fold: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Fold { fold, action: "read", source: source.into() }
     }
 
-    pub(crate) fn written(fold: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    /// The state of `fold` could not be written.
+    pub fn written(fold: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Fold { fold, action: "written", source: source.into() }
     }
 

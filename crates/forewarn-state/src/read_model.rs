@@ -118,6 +118,8 @@ impl State {
             | Record::Definitions(_)
             | Record::JobRun(_)
             | Record::Promotion(_)
+            | Record::Notification(_)
+            | Record::Quiet(_)
             | Record::Resumed(_) => {}
         }
     }

@@ -40,9 +40,10 @@ pub use offset::Offset;
 pub use printable::{is_unprintable, printable};
 pub use record::{
     AlertTransition, CommandAction, Contribution, DefinitionChange, DefinitionFile, Definitions, Evidence,
-    EvidenceValue, FileChange, JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand,
-    Prediction, Promotion, Quality, ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed,
-    RunState, SeriesOrigin, encoded_bytes,
+    EvidenceValue, FileChange, JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, Notification,
+    NotificationKind, NotificationOutcome, OperatorCommand, Prediction, Promotion, Quality, Quiet, QuietKind,
+    ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, RunState, SeriesOrigin, Weekly,
+    encoded_bytes,
 };
 pub use secret::{Secret, SecretUrl, has_plain_password, redact_urls, redact_urls_in_place};
 pub use series::{SeriesDef, SeriesId, SeriesTable};

@@ -9,9 +9,11 @@ mod command;
 mod definitions;
 mod job_run;
 mod life_event;
+mod notification;
 mod origins;
 mod prediction;
 mod promotion;
+mod quiet;
 mod readings;
 mod resumed;
 mod series;
@@ -22,9 +24,11 @@ pub use self::command::{CommandAction, NotAllowed, OperatorCommand};
 pub use self::definitions::{DefinitionChange, DefinitionFile, Definitions, FileChange};
 pub use self::job_run::{JobKind, JobRun, RunState};
 pub use self::life_event::{LifeEvent, LifeEventKind};
+pub use self::notification::{Notification, NotificationKind, NotificationOutcome};
 pub use self::origins::SeriesOrigin;
 pub use self::prediction::{Contribution, Prediction};
 pub use self::promotion::Promotion;
+pub use self::quiet::{Quiet, QuietKind, Weekly};
 pub use self::readings::{Quality, ReadingBatch, ReadingFlags, ReadingRef, encoded_bytes};
 pub use self::resumed::Resumed;
 use crate::body::Body;
@@ -127,6 +131,10 @@ kinds! {
     Origins(Vec<SeriesOrigin>) = 11,
     /// A version of a model was put in force.
     Promotion(Promotion) = 12,
+    /// A message about alerts was delivered or given up.
+    Notification(Notification) = 15,
+    /// A silence or a maintenance window was set or taken back.
+    Quiet(Quiet) = 16,
 }
 
 impl RecordKind {

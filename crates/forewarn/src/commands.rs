@@ -7,8 +7,10 @@ pub(crate) mod import;
 pub(crate) mod job;
 pub(crate) mod log;
 pub(crate) mod model;
+pub(crate) mod notify;
 pub(crate) mod restore;
 pub(crate) mod rule;
+pub(crate) mod silence;
 pub(crate) mod sql;
 mod watch;
 

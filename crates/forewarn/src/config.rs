@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use forewarn_spec::{
-    Diagnostics, ServerConfig, Stored, check_queries, load_definitions_with, load_stored_with,
-    parse_server_config,
+    Diagnostics, NotifyConfig, ServerConfig, Stored, check_contacts, check_queries, load_definitions_with,
+    load_stored_with, parse_server_config,
 };
 use forewarn_types::{DefinitionFile, Definitions};
 
@@ -62,9 +62,10 @@ impl Texts {
         Definitions { files: files(&self.pipelines), models: files(&self.models), change: None }
     }
 
-    /// The checked definitions, or all mistakes.
-    pub(crate) fn check(&self) -> Result<forewarn_spec::Definitions, Diagnostics> {
+    /// The checked definitions, or all mistakes; routes may name the contacts of `notify`.
+    pub(crate) fn check(&self, notify: &NotifyConfig) -> Result<forewarn_spec::Definitions, Diagnostics> {
         let mut mistakes = self.query_mistakes();
+        mistakes.0.append(&mut check_contacts(&self.pipelines, "forewarn.yaml", notify).0);
         match load_definitions_with(&self.pipelines, &self.models, &variable) {
             Ok(definitions) if mistakes.0.is_empty() => Ok(definitions),
             others => {
@@ -129,7 +130,7 @@ fn variable(name: &str) -> Option<String> {
 /// A file or folder that cannot be read.
 fn read_folders(settings: ServerConfig) -> Result<Tree> {
     let texts = Texts::read(&settings.pipelines, &settings.models)?;
-    let (definitions, mistakes) = match texts.check() {
+    let (definitions, mistakes) = match texts.check(&settings.notify) {
         Ok(definitions) => (definitions, Diagnostics::default()),
         Err(mistakes) => (forewarn_spec::Definitions::default(), mistakes),
     };

@@ -26,7 +26,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{alert, apply, import, job, log, model, restore, rule, sql};
+use crate::commands::{alert, apply, import, job, log, model, notify, restore, rule, silence, sql};
 use crate::output::ReaderGone;
 
 /// What still works in the background when a command is done gets this long.
@@ -77,6 +77,10 @@ enum Command {
     Model(model::ModelArgs),
     /// Look at alerts, act on them, watch them come.
     Alert(alert::AlertArgs),
+    /// See whether people can be told, who was told, and why an alert was told or not.
+    Notify(notify::NotifyArgs),
+    /// Look at silences and maintenance windows, set them, take them back.
+    Silence(Box<silence::SilenceArgs>),
     /// Look into the files of a log and check them, with or without a server that runs.
     Log(log::LogArgs),
     /// Copy everything a running server knows, as of one moment, to another object store. Ingestion goes on
@@ -121,6 +125,8 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Job(args) => job::run(args).await,
             Command::Model(args) => model::run(args).await,
             Command::Alert(args) => alert::run(args).await,
+            Command::Notify(args) => notify::run(args).await,
+            Command::Silence(args) => silence::run(*args).await,
             Command::Log(args) => log::run(args),
             Command::Backup(args) => commands::backup::run(args).await,
             Command::Restore(args) => restore::run(args).await,

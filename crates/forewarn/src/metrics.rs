@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use forewarn_log::{LocalLog, LogMetrics};
+use forewarn_notify::Health;
 use forewarn_state::{Exposition, Metrics, RunnerMetrics};
+use forewarn_types::Clock;
 
 /// Has `metrics` show the log and the real-time path.
 pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<RunnerMetrics>) {
@@ -28,6 +30,11 @@ pub(crate) fn register(metrics: &Metrics, log: Arc<LocalLog>, real_time: Arc<Run
         let help = "Records behind the snapshot that the start had to read again.";
         out.gauge("forewarn_start_replayed_records", help, &[], counted(&real_time.replayed) as f64);
     });
+}
+
+/// Has `metrics` show how contacts are doing.
+pub(crate) fn register_contacts(metrics: &Metrics, contacts: Health, clock: Arc<dyn Clock>) {
+    metrics.collect_with(move |out| contacts.show(out, clock.now()));
 }
 
 fn show_log(out: &mut Exposition, log: &LogMetrics) {

@@ -51,7 +51,7 @@ impl Server {
         let scheme = if settings.http.tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr()?);
         let (base, folded, starting) = open::open(&settings, tree, clock).await?;
-        let back = back::start(&base, folded, &settings);
+        let back = back::start(&base, folded, &settings, format!("http://{address}"))?;
         let front = front::start(&base, &back, starting, settings, ticks, listener).await?;
         Ok(Self {
             url,

@@ -10,7 +10,7 @@ use crate::tokens::{Kind, Token, tokens};
 use crate::tree::Package;
 
 /// Which crates a crate may use. Arrows go down only.
-pub const ARROWS: [(&str, &[&str]); 14] = [
+pub const ARROWS: [(&str, &[&str]); 15] = [
     ("forewarn-types", &[]),
     ("forewarn-spec", &["types"]),
     ("forewarn-log", &["types"]),
@@ -23,15 +23,19 @@ pub const ARROWS: [(&str, &[&str]); 14] = [
     ("forewarn-state", &["types", "spec", "log", "ingest", "engine", "lake"]),
     ("forewarn-batch", &["types", "spec", "engine", "lake", "query"]),
     ("forewarn-models", &["types", "spec", "lake", "query"]),
+    ("forewarn-notify", &["types", "spec", "log", "state"]),
     (
         "forewarn-api",
-        &["types", "spec", "log", "ingest", "sources", "engine", "lake", "query", "state", "batch", "models"],
+        &[
+            "types", "spec", "log", "ingest", "sources", "engine", "lake", "query", "state", "batch",
+            "models", "notify",
+        ],
     ),
     (
         "forewarn",
         &[
             "types", "spec", "log", "ingest", "import", "sources", "engine", "lake", "query", "state",
-            "batch", "models", "api",
+            "batch", "models", "notify", "api",
         ],
     ),
 ];

@@ -15,7 +15,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::{definitions, sources};
+use super::{definitions, notifications, sources};
 use crate::context::ApiState;
 use crate::problem::{Problem, sets};
 
@@ -104,13 +104,16 @@ pub(crate) async fn readyz(Extract(api): Extract<ApiState>) -> Response {
     let definitions =
         Check { name: "definitions", ok: true, detail: definitions::summary(&api.definitions.status()) };
     let clocks = Check { name: "clocks", ok: true, detail: senders_ahead(&api) };
+    // A contact that cannot be reached keeps nothing from being stored and judged.
+    let told = notifications::summary(&api.contacts.contacts());
+    let told = Check { name: "notifications", ok: true, detail: told };
     let stopping = api.shutdown.is_cancelled();
     let serving = Check {
         name: "serving",
         ok: !stopping,
         detail: if stopping { "shutting down" } else { "serving" }.into(),
     };
-    let mut checks = vec![log, state, lake, jobs, sources, definitions, clocks, serving];
+    let mut checks = vec![log, state, lake, jobs, sources, definitions, clocks, told, serving];
     if let Some(tls) = &api.tls {
         // The certificate before is still in force, so the server stays ready.
         let detail = match tls.state() {

@@ -5,8 +5,10 @@ mod alert;
 mod command;
 mod job_run;
 mod life_event;
+mod notification;
 mod prediction;
 mod promotion;
+mod quiet;
 pub(super) mod readings;
 mod row;
 
@@ -35,6 +37,8 @@ impl<'a> Rows<'a> {
             Record::LifeEvent(event) => Self::One(event),
             Record::Promotion(promotion) => Self::One(promotion),
             Record::Command(command) => Self::One(command),
+            Record::Notification(notification) => Self::One(notification),
+            Record::Quiet(quiet) => Self::One(quiet),
             Record::Series(_)
             | Record::Origins(_)
             | Record::Tick(_)
@@ -54,6 +58,8 @@ fn schema_of(kind: RecordKind) -> Option<TableSchema> {
         RecordKind::LifeEvent => life_event::COLUMNS,
         RecordKind::Promotion => promotion::COLUMNS,
         RecordKind::Command => command::COLUMNS,
+        RecordKind::Notification => notification::COLUMNS,
+        RecordKind::Quiet => quiet::COLUMNS,
         RecordKind::Series
         | RecordKind::Origins
         | RecordKind::Tick

@@ -6,21 +6,15 @@ use forewarn_types::RecordKind;
 
 use crate::diagnostics::Report;
 use crate::yaml::field::Text;
-use crate::yaml::kinds::{Name, Table};
+use crate::yaml::kinds::Table;
 
 /// Names that must be unique over all files: kind and name → where it was first.
 #[derive(Default)]
 pub(super) struct Names(BTreeMap<(&'static str, String), String>);
 
 impl Names {
-    pub(super) fn claim(&mut self, kind: &'static str, name: &Text<Name>, report: &mut Report<'_>) {
-        if !is_name(&name.value) {
-            report.on(
-                name,
-                format!("{:?} is no name", name.value),
-                Some("use letters, digits, _ and -, beginning with a letter".to_owned()),
-            );
-        }
+    pub(super) fn claim<K>(&mut self, kind: &'static str, name: &Text<K>, report: &mut Report<'_>) {
+        check_name(name, report);
         let place = format!("{}:{}", report.file(), name.place.line);
         if let Some(first) = self.0.insert((kind, name.value.clone()), place) {
             report.on(
@@ -29,6 +23,17 @@ impl Names {
                 Some(format!("the other one is at {first}; rename one")),
             );
         }
+    }
+}
+
+/// Reports a name that is none.
+pub(super) fn check_name<K>(name: &Text<K>, report: &mut Report<'_>) {
+    if !is_name(&name.value) {
+        report.on(
+            name,
+            format!("{:?} is no name", name.value),
+            Some("use letters, digits, _ and -, beginning with a letter".to_owned()),
+        );
     }
 }
 

@@ -12,6 +12,7 @@ use super::formula::expression;
 use super::job::{self, Job, RawJob};
 use super::known::Known;
 use super::names::Names;
+use super::route::{self, RawRoute};
 use super::rule::{self, RawRule};
 use super::server::size;
 use crate::diagnostics::Report;
@@ -19,7 +20,7 @@ use crate::expr::ExprError;
 use crate::model::{JsonPath, MqttPayload, MqttSource, MqttTls, Pipeline, Signal, Source};
 use crate::yaml::field::{Choice, Chosen, Placed, Selectors, Text, Unsupported, choice, only};
 use crate::yaml::kinds::{
-    Assets, Broker, Formula, Identifier, Name, PathText, PositiveDuration, Setting, SignalText, Size, Topic,
+    Assets, Broker, Formula, Identifier, Label, Name, PathText, PositiveDuration, Setting, SignalText, Size, Topic,
     TopicTemplate, Words,
 };
 use crate::yaml::values::{glob, positive_duration};
@@ -48,12 +49,17 @@ pub(crate) struct RawPipeline {
     #[serde(default)]
     #[schemars(skip)]
     views: Unsupported,
+    /// Who is told of alerts.
     #[serde(default)]
-    #[schemars(skip)]
-    routes: Unsupported,
+    routes: Vec<RawRoute>,
 }
 
 impl RawPipeline {
+    /// The contacts that the pipeline's routes name.
+    pub(super) fn contacts(&self) -> impl Iterator<Item = &Text<Label>> {
+        self.routes.iter().flat_map(RawRoute::contacts)
+    }
+
     /// Adds the signals that the pipeline declares.
     pub(super) fn declare(&self, known: &mut Known) {
         for signal in &self.signals {
@@ -187,11 +193,6 @@ pub(super) fn check(
         "leave it out; a job computes such a table: its `sql` aggregates `readings`",
         report,
     );
-    raw.routes.refuse(
-        "routes",
-        "leave it out; `GET /v1/alerts/stream` streams every alert to your own program",
-        report,
-    );
     let sources = sources(raw, report);
     let signals = signals(&raw.signals, &known, number, derived, report);
     let mut rules = Vec::new();
@@ -200,6 +201,10 @@ pub(super) fn check(
             break;
         }
         rules.extend(rule::check(rule, &raw.pipeline.value, &known, names, report));
+    }
+    let mut routes = Vec::new();
+    for route in &raw.routes {
+        routes.extend(route::check(route, &raw.pipeline.value, names, report));
     }
     let (mut jobs, mut frames) = (Vec::new(), Vec::new());
     for job in &raw.jobs {
@@ -214,6 +219,7 @@ pub(super) fn check(
         sources,
         signals,
         rules,
+        routes,
         jobs,
         frames,
     })

@@ -1,6 +1,7 @@
 //! `forewarn.yaml`.
 
 mod http;
+mod notify;
 mod values;
 
 use forewarn_types::{RecordKind, Timestamp};
@@ -8,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use self::http::{RawConnections, RawTls, http};
-use self::values::{count, expand, size};
+use self::values::{count, size};
 use super::names::job_table;
 use crate::diagnostics::{Diagnostics, Report};
 use crate::model::{
@@ -60,6 +61,12 @@ pub(crate) struct RawServer {
     limits: RawLimits,
     /// How Influx line protocol becomes assets and signals.
     influx: RawInflux,
+    /// Who can be told of alerts; routes of pipelines name them.
+    contacts: Option<notify::RawContacts>,
+    /// How messages go out.
+    channels: notify::RawChannels,
+    /// What links in messages begin with: where people reach this server, such as `https://forewarn.plant1.example`.
+    public_url: Option<Text<Setting>>,
 }
 
 /// Settings of the log.
@@ -165,6 +172,10 @@ struct RawRetain {
     life_events: Option<Text<PositiveDuration>>,
     /// Which versions of models were put in force when.
     promotions: Option<Text<PositiveDuration>>,
+    /// What became of notifications.
+    notifications: Option<Text<PositiveDuration>>,
+    /// Silences and maintenance windows.
+    silences: Option<Text<PositiveDuration>>,
     /// Tables that jobs write.
     tables: Vec<RawRetained>,
 }
@@ -180,6 +191,8 @@ impl RawRetain {
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
             RecordKind::Promotion => self.promotions.as_ref(),
+            RecordKind::Notification => self.notifications.as_ref(),
+            RecordKind::Quiet => self.silences.as_ref(),
             RecordKind::Series
             | RecordKind::Origins
             | RecordKind::Tick
@@ -306,7 +319,7 @@ fn settings(raw: &RawServer, report: &mut Report<'_>) -> ServerConfig {
             Some("write host:port, such as 127.0.0.1:8080".to_owned()),
         );
     }
-    let http = http(&listen, &raw.hosts, &raw.connections, raw.tls.as_ref(), variable, report);
+    let http = http(&listen, &raw.hosts, &raw.connections, raw.tls.as_ref(), report);
     ServerConfig {
         listen,
         http,
@@ -332,6 +345,12 @@ fn settings(raw: &RawServer, report: &mut Report<'_>) -> ServerConfig {
         },
         limits: limits(&raw.limits, report),
         influx,
+        notify: notify::check(
+            raw.contacts.as_ref(),
+            &raw.channels,
+            raw.public_url.as_ref(),
+            report,
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of loading definitions.
 
+mod contacts;
 mod form;
 mod frames;
 mod references;

@@ -53,6 +53,14 @@ rules:
     assets: "**"
     deviation: { signal: flow, method: cusum, baseline: 500, above: 10, slack: 1 }
     severity: warning
+routes:
+  - name: worst-first
+    match: { severity: [critical, major], assets: ["plant1/**", "!plant1/test/**"], rule: "hot*" }
+    to: [on-call, ops]
+    group: { by: [asset, rule], wait: 30s, repeat: 4h }
+    escalate: [ { after: 15m, to: [lead] } ]
+    quiet: { daily: "22:00-06:00", timezone: Europe/Oslo, except: critical }
+  - { to: ops }
 jobs:
   - { name: daily, schedule: "0 2 * * *", timezone: Europe/Oslo, sql: "SELECT 1", into: health_daily, catch_up: latest, delay: 10m, recompute: 3d }
   - { name: hourly, schedule: "0 * * * *", sql: "SELECT 2", into: health_hourly }
@@ -100,10 +108,27 @@ pipelines: ./p
 models: ./m
 log: { max_bytes: 512MB, segment_bytes: 1048576, group_delay: 5ms, compression: lz4 }
 branch: { commit_rows: 1000, commit_every: 5s, commit_bytes: 1MB, max_tail_rows: 100000, max_tail_bytes: 64MiB }
-maintenance: { every: 2h, file_bytes: 64MiB, delete_after: 2d, keep_log: 9d, retain: { readings: 730d, alert_events: 3650d, predictions: 90d, job_runs: 90d, commands: 90d, life_events: 3650d, promotions: 3650d, tables: [{ table: health_daily, keep: 365d }] } }
+maintenance: { every: 2h, file_bytes: 64MiB, delete_after: 2d, keep_log: 9d, retain: { readings: 730d, alert_events: 3650d, predictions: 90d, job_runs: 90d, commands: 90d, life_events: 3650d, promotions: 3650d, notifications: 90d, silences: 90d, tables: [{ table: health_daily, keep: 365d }] } }
 snapshot: { every: 5m }
 limits: { max_series: 10, max_body_bytes: 1MB, max_line_bytes: 1 KiB, max_future: 1h, max_sql_rows: 5, max_sql: 5s, max_sql_memory: 256MB, max_sql_spill: 1GB, max_sql_answer: 10MB, max_ahead: 2m, min_time: 1995-06-30 }
 influx: { asset: "{tag:host}", signal: "{field}" }
+public_url: "https://forewarn.example"
+contacts:
+  ops: { webhook: "http://localhost:9000/alerts" }
+  tool: { webhook: { url: "https://tool.example", method: put, headers: { X-Team: pumps }, secret: s3cret, template: "{{ title }}" }, spacing: 5s }
+  anna: { email: anna@example.com }
+  ole: { ntfy: "https://ntfy.sh/pumps" }
+  chat: { slack: "https://hooks.slack.com/x" }
+  teams: { teams: "https://teams.example/x" }
+  pager: { pagerduty: abc }
+  pager2: { pagerduty: { key: abc, url: "https://events.eu.pagerduty.com" } }
+  genie: { opsgenie: abc }
+  am: { alertmanager: "http://localhost:9093" }
+  line: { mqtt: { url: "mqtt://broker", topic: alerts } }
+  on-call: { rotation: [anna, ole], hand_over: "mon 08:00", timezone: Europe/Oslo }
+channels:
+  smtp: { url: "smtps://mail.example.com", user: forewarn, password: secret, from: forewarn@example.com }
+  alertmanager: { url: "http://localhost:9093" }
 "#;
 
 /// The sample of a kind of definition, as data.

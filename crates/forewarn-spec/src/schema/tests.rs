@@ -160,6 +160,11 @@ fn broken_files_are_not_valid() {
         ("pipeline", "/jobs/2/frame/fill", json!("some")),
         ("pipeline", "/jobs/2/frame/fill/linear", json!("5m")),
         ("pipeline", "/jobs/2/frame/columns/margin_k", json!([])),
+        ("pipeline", "/routes/0/to", json!([])),
+        ("pipeline", "/routes/0/match/severity", json!([])),
+        ("pipeline", "/routes/0/group/by", json!(["colour"])),
+        ("server", "/contacts/anna/webhook", json!("http://x")),
+        ("server", "/contacts/anna/timezone", json!("UTC")),
         ("model", "/kind", json!("guess")),
         ("model", "/signals", json!([])),
         ("model", "/algorithms", json!(["svr"])),
@@ -429,7 +434,6 @@ fn what_is_not_supported_yet_is_said_and_not_offered() {
     };
     for (text, message, line, column) in [
         (format!("{head}views:\n  - {{ name: v }}\n"), "`views` is not supported yet", 2, 1),
-        (format!("{head}routes: [ {{ to: x }} ]\n"), "`routes` is not supported yet", 2, 1),
         (format!("{head}views:\n"), "`views` is not supported yet", 2, 1),
         (rule("stuck: { signal: t, for: 10m }"), "`stuck` is not supported yet", 5, 5),
         (rule("sequence:\n      steps: [a, b]\n      within: 10m"), "`sequence` is not supported yet", 5, 5),
@@ -442,7 +446,7 @@ fn what_is_not_supported_yet_is_said_and_not_offered() {
     let error = load("pipeline", &format!("{head}veiws: []\n")).unwrap_err();
     assert_eq!(
         error.0[0].hint.as_deref(),
-        Some("the keys here are pipeline, sources, signals, rules, jobs"),
+        Some("the keys here are pipeline, sources, signals, rules, jobs, routes"),
         "{error}"
     );
     let svr = with(&sample("model"), "/algorithms", json!(["ridge", "svr"]));

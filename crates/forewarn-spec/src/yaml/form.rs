@@ -7,7 +7,7 @@ use serde_saphyr::budget::BudgetBreach;
 
 /// The keys of [`Unsupported`](super::field::Unsupported) values: they are not offered to somebody who
 /// mistyped a key.
-const UNSUPPORTED_KEYS: [&str; 4] = ["views", "routes", "stuck", "sequence"];
+const UNSUPPORTED_KEYS: [&str; 3] = ["views", "stuck", "sequence"];
 
 type Said = (&'static str, &'static str);
 

@@ -24,6 +24,22 @@ impl Kind for Name {
     }
 }
 
+/// The name of a route or a contact.
+pub(crate) enum Label {}
+
+impl Kind for Label {
+    const NAME: &'static str = "Label";
+    const ABOUT: &'static str = "A name: letters, digits, `_` and `-`, beginning with a letter or `_`, at \
+        most 128 bytes.";
+    const EXAMPLES: &'static [&'static str] = &["on-call"];
+    const PATTERN: &'static str = Name::PATTERN;
+    const TYPES: &'static [&'static str] = &["string", "boolean"];
+
+    fn more() -> Vec<(&'static str, Value)> {
+        vec![("maxLength", 128.into())]
+    }
+}
+
 /// The name of a signal.
 pub(crate) enum SignalText {}
 

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence,
-    EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Promotion,
-    Quality, ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin, Severity,
-    Timestamp, Transition,
+    EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, Notification, NotificationKind,
+    NotificationOutcome, OperatorCommand, Prediction, Promotion, Quality, Quiet, QuietKind, ReadingBatch,
+    ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin, Severity, Timestamp, Transition,
 };
 
 fn round_trip(record: &Record) -> Record {
@@ -394,4 +394,66 @@ fn the_encodings_stay_as_they_are() {
     };
     let body = format!(r#"{{"model":"m","version":"2","from":"1","actor":"ann","reason":null,"time":{at}}}"#);
     check(Record::Promotion(promotion), 12, body.as_bytes());
+}
+
+#[test]
+fn what_is_told_and_what_is_not_has_a_fixed_form() {
+    let check = |record: Record, kind: u8, body: &[u8]| {
+        let mut bytes = Vec::new();
+        encode_record(&record, &mut bytes).unwrap();
+        let expected = [&[kind, 1], body].concat();
+        assert_eq!(String::from_utf8_lossy(&bytes), String::from_utf8_lossy(&expected), "{record:?}");
+        assert_eq!(decode_record(Offset(0), &bytes).unwrap(), record);
+    };
+    let time = Timestamp::parse("2026-01-31T08:30:00Z").unwrap();
+    let at = "\"2026-01-31T08:30:00Z\"";
+    let notification = Notification {
+        key: "k".into(),
+        kind: NotificationKind::Alert,
+        route: "r".into(),
+        contact: "ops".into(),
+        recipient: "ann".into(),
+        channel: "webhook".into(),
+        outcome: NotificationOutcome::Failed,
+        attempts: 2,
+        detail: None,
+        alerts: vec![AlertId(1)],
+        count: 1,
+        title: "t".into(),
+        due: time,
+        time,
+    };
+    let body = format!(
+        concat!(
+            r#"{{"key":"k","kind":"alert","route":"r","contact":"ops","recipient":"ann","#,
+            r#""channel":"webhook","outcome":"failed","attempts":2,"detail":null,"#,
+            r#""alerts":["00000000000000000000000000000001"],"#,
+            r#""count":1,"title":"t","due":{at},"time":{at}}}"#
+        ),
+        at = at
+    );
+    check(Record::Notification(notification), 15, body.as_bytes());
+    let quiet = Quiet {
+        id: "s".into(),
+        kind: QuietKind::Maintenance,
+        removed: false,
+        assets: vec!["p/**".into()],
+        rules: Vec::new(),
+        severities: vec![Severity::Minor],
+        from: time,
+        until: None,
+        weekly: None,
+        actor: None,
+        comment: None,
+        time,
+    };
+    let body = format!(
+        concat!(
+            r#"{{"id":"s","kind":"maintenance","removed":false,"assets":["p/**"],"rules":[],"#,
+            r#""severities":["minor"],"from":{at},"until":null,"weekly":null,"actor":null,"comment":null,"#,
+            r#""time":{at}}}"#
+        ),
+        at = at
+    );
+    check(Record::Quiet(quiet), 16, body.as_bytes());
 }

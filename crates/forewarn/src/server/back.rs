@@ -1,11 +1,12 @@
-//! What works off the log: the branch to the lake, and the real-time path.
+//! What works off the log: the branch to the lake, the real-time path, and the notifier.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use forewarn_lake::{Branch, ObjectFiles};
 use forewarn_log::LocalLog;
+use forewarn_notify::{Health, Notifier, NotifierParts, Tester};
 use forewarn_spec::ServerConfig;
 use forewarn_state::{LogRoom, RealTime, RealTimeParts, RunnerMetrics, TakeSnapshot, snapshot_requests};
 
@@ -21,10 +22,15 @@ pub(super) struct Back {
     pub(super) stages: Stages,
     pub(super) take_snapshot: TakeSnapshot,
     pub(super) metrics: Arc<RunnerMetrics>,
+    pub(super) contacts: Health,
+    pub(super) tester: Tester,
 }
 
-/// Starts them.
-pub(super) fn start(base: &Base, folded: Folded, settings: &ServerConfig) -> Back {
+/// Starts them; the server is reached at `url`.
+///
+/// # Errors
+/// If messages could not be sent.
+pub(super) fn start(base: &Base, folded: Folded, settings: &ServerConfig, url: String) -> Result<Back> {
     let mut stages = Stages::default();
     let branch = Branch::build(base.lake.clone(), base.log(), Arc::clone(&base.clock));
     stages.spawn("looking for other servers on the lake failed", |shutdown| {
@@ -50,7 +56,17 @@ pub(super) fn start(base: &Base, folded: Folded, settings: &ServerConfig) -> Bac
         metrics: Arc::clone(&metrics),
     });
     stages.spawn("the real-time path failed", |shutdown| real_time.run(shutdown));
-    Back { stages, take_snapshot, metrics }
+    let notifier = Notifier::build(NotifierParts {
+        outbox: base.known.outbox.clone(),
+        log: base.log(),
+        clock: Arc::clone(&base.clock),
+        settings: settings.notify.clone(),
+        url,
+    })
+    .map_err(|problem| anyhow!(problem).context("messages about alerts could not be sent"))?;
+    let (contacts, tester) = (notifier.health(), notifier.tester());
+    stages.spawn("the notifier failed", |shutdown| notifier.run(shutdown));
+    Ok(Back { stages, take_snapshot, metrics, contacts, tester })
 }
 
 /// Lets the log take nothing more once another server has taken the lake over: what this one took would never

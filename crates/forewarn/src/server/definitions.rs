@@ -18,7 +18,7 @@ use forewarn_ingest::Intake;
 use forewarn_models::ModelService;
 use forewarn_query::QueryEngine;
 use forewarn_sources::SourceHandles;
-use forewarn_spec::{Diagnostic, Diagnostics, MaintenanceConfig, Refused, Source};
+use forewarn_spec::{Diagnostic, Diagnostics, MaintenanceConfig, NotifyConfig, Refused, Source};
 use forewarn_state::{DefinitionsRequest, LiveDefinitions};
 use forewarn_types::{Clock, DefinitionChange, Definitions, Journal, JournalError, Offset, Record};
 use tokio::sync::mpsc;
@@ -46,6 +46,8 @@ pub(super) struct Workers {
     pub(super) upkeep: MaintenanceConfig,
     /// For the check of sources.
     pub(super) intake: Arc<Intake>,
+    /// For the check of routes: the contacts they may name.
+    pub(super) notify: NotifyConfig,
 }
 
 /// The owner of the definitions.
@@ -210,7 +212,7 @@ impl Owner {
 
     /// The definitions of `texts`, or all mistakes, those of sources that could not work included.
     fn check(&self, texts: &Texts) -> Result<forewarn_spec::Definitions, Diagnostics> {
-        let definitions = texts.check()?;
+        let definitions = texts.check(&self.workers.notify)?;
         for ((file, _), pipeline) in texts.pipelines.iter().zip(&definitions.pipelines) {
             if let Err(error) = forewarn_sources::check(&pipeline.sources, &self.workers.intake, &self.clock)
             {

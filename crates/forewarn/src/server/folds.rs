@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use forewarn_engine::EngineOptions;
 use forewarn_ingest::Intake;
+use forewarn_notify::{Outbox, OutboxFold};
 use forewarn_state::{
     DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, Rules, SharedState, State,
 };
@@ -17,6 +18,8 @@ pub(super) struct Known {
     pub(super) in_force: InForce,
     /// The rules, on each asset.
     pub(super) rules: Rules,
+    /// What is still to be told, and what was.
+    pub(super) outbox: Outbox,
 }
 
 impl Known {
@@ -26,6 +29,7 @@ impl Known {
             state: SharedState::new(State::default()),
             in_force: InForce::default(),
             rules: Rules::new(EngineOptions::default()),
+            outbox: Outbox::default(),
         }
     }
 
@@ -34,6 +38,8 @@ impl Known {
         Folds::new(vec![
             Box::new(DefinitionsFold::new(self.in_force.clone())),
             Box::new(EngineFold::behind(self.rules.clone())),
+            // Before the read model: who has waited for that sees what is told as well.
+            Box::new(OutboxFold::new(self.outbox.clone())),
             Box::new(ReadModelFold::new(self.state.clone())),
             Box::new(IntakeFold::new(Arc::clone(intake))),
         ])

@@ -109,6 +109,7 @@ pub(super) async fn start(
         queries: base.queries.clone(),
         upkeep: settings.maintenance,
         intake: Arc::clone(&base.intake),
+        notify: settings.notify,
     };
     let folders = DefinitionFolders { pipelines: settings.pipelines, models: settings.models };
     let clock = Arc::clone(&base.clock);
@@ -118,6 +119,7 @@ pub(super) async fn start(
 
     let metrics = Arc::new(Metrics::default());
     metrics::register(&metrics, Arc::clone(&base.log), Arc::clone(&back.metrics));
+    metrics::register_contacts(&metrics, back.contacts.clone(), Arc::clone(&base.clock));
     let api = Api::build(ApiComponents {
         intake: Arc::clone(&base.intake),
         sources: source_handles,
@@ -128,6 +130,9 @@ pub(super) async fn start(
         models,
         state: base.known.state.clone(),
         rules: base.known.rules.clone(),
+        outbox: base.known.outbox.clone(),
+        contacts: back.contacts.clone(),
+        tester: back.tester.clone(),
         take_snapshot: Arc::clone(&back.take_snapshot),
         definitions: live,
         access: Access::open(),

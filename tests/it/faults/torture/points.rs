@@ -92,8 +92,8 @@ const NEVER: &[&str] = &[
     "log.segment.rename",
 ];
 /// Steps of the lake that are no part of its tables; what else is stored, such as models, is written in one
-/// piece.
-const ASIDE: &[&str] = &["lake.other", "lake.delete_other"];
+/// piece. Those of the notifier have a test of their own (`peers/notify.rs`).
+const ASIDE: &[&str] = &["lake.other", "lake.delete_other", "notify."];
 const FILE_STEPS: [&str; 9] = [
     "created",
     "torn",

@@ -2,8 +2,8 @@
 
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, CommandAction, Contribution, Definitions, Evidence, JobKind,
-    JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Promotion, RunState, Severity, Timestamp,
-    Transition,
+    JobRun, LifeEvent, LifeEventKind, Notification, NotificationKind, NotificationOutcome, OperatorCommand,
+    Prediction, Promotion, Quiet, QuietKind, RunState, Severity, Timestamp, Transition, Weekly,
 };
 
 use super::*;
@@ -73,6 +73,36 @@ fn sample(kind: RecordKind) -> Record {
             from: Some("1".to_owned()),
             actor: some.clone(),
             reason: some,
+            time,
+        }),
+        RecordKind::Notification => Record::Notification(Notification {
+            key: "k".to_owned(),
+            kind: NotificationKind::Alert,
+            route: "r".to_owned(),
+            contact: "ops".to_owned(),
+            recipient: "ops".to_owned(),
+            channel: "webhook".to_owned(),
+            outcome: NotificationOutcome::Delivered,
+            attempts: 1,
+            detail: some,
+            alerts: vec![AlertId(7)],
+            count: 1,
+            title: "hot".to_owned(),
+            due: time,
+            time,
+        }),
+        RecordKind::Quiet => Record::Quiet(Quiet {
+            id: "s".to_owned(),
+            kind: QuietKind::Silence,
+            removed: false,
+            assets: vec!["plant1/**".to_owned()],
+            rules: vec!["hot".to_owned()],
+            severities: vec![Severity::Minor],
+            from: time,
+            until: Some(time),
+            weekly: Some(Weekly { days: vec![0], from_minute: 0, to_minute: 60, timezone: "UTC".to_owned() }),
+            actor: some.clone(),
+            comment: some,
             time,
         }),
     }

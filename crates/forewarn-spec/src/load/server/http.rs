@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::values::{count, expand, size};
+use super::values::{count, size};
 use crate::diagnostics::Report;
 use crate::model::{AllowedHost, ConnectionLimits, HttpConfig, TlsFiles};
 use crate::yaml::field::{Placed, Text};
@@ -66,12 +66,11 @@ pub(super) fn http(
     hosts: &[Text<HostText>],
     connections: &RawConnections,
     tls: Option<&RawTls>,
-    variable: &dyn Fn(&str) -> Option<String>,
     report: &mut Report<'_>,
 ) -> HttpConfig {
     let mut allowed = Vec::new();
     for host in hosts {
-        match AllowedHost::parse(&expand(host, variable, report)) {
+        match AllowedHost::parse(&host.value.clone()) {
             Ok(host) => allowed.push(host),
             Err(problem) => {
                 let hint = "write a name, or name:port, such as forewarn.plant.example";
@@ -83,7 +82,7 @@ pub(super) fn http(
     if listen_name.parse::<IpAddr>().is_err() {
         allowed.extend(AllowedHost::parse(listen_name));
     }
-    let mut path = |text: &Text<Setting>| expand(text, variable, report).into();
+    let mut path = |text: &Text<Setting>| text.value.clone().into();
     let tls = tls.map(|tls| TlsFiles {
         cert: path(&tls.cert),
         key: path(&tls.key),

@@ -1,7 +1,7 @@
-//! What the texts of settings stand for: numbers, sizes, variables of the environment.
+//! What the texts of settings stand for: numbers and sizes.
 
 use crate::diagnostics::Report;
-use crate::yaml::field::{Kind, Placed, Text};
+use crate::yaml::field::{Placed, Text};
 use crate::yaml::kinds::Size;
 
 const SIZES: [(&str, u64); 7] = [
@@ -40,32 +40,4 @@ pub(super) fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<
             );
             default
         })
-}
-
-/// A text with the values of the environment variables that it names.
-pub(super) fn expand<K: Kind>(
-    value: &Text<K>,
-    variable: &dyn Fn(&str) -> Option<String>,
-    report: &mut Report<'_>,
-) -> String {
-    let mut result = String::new();
-    let mut rest = value.value.as_str();
-    while let Some((before, after)) = rest.split_once("${") {
-        result.push_str(before);
-        let Some((inner, behind)) = after.split_once('}') else {
-            report.on(value, "`${` has no closing `}`", None);
-            return result;
-        };
-        let (name, default) =
-            inner.split_once(":-").map_or((inner, None), |(name, default)| (name, Some(default)));
-        if let Some(text) = variable(name).or_else(|| default.map(str::to_owned)) {
-            result.push_str(&text);
-        } else {
-            let hint = Some(format!("set it, or give a default: ${{{name}:-…}}"));
-            report.on(value, format!("the environment variable {name} is not set"), hint);
-        }
-        rest = behind;
-    }
-    result.push_str(rest);
-    result
 }
