@@ -119,6 +119,8 @@ impl Engine {
             | Record::JobRun(_)
             | Record::Prediction(_)
             | Record::Promotion(_)
+            | Record::Account(_)
+            | Record::Audit(_)
             | Record::Notification(_)
             | Record::Quiet(_) => {}
         }

@@ -1,6 +1,7 @@
 //! The checked definitions: what the rest of the system is given. Everything here has been validated; nothing
 //! here is text that still needs to be understood.
 
+pub(crate) mod auth;
 mod contact;
 mod http;
 mod route;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use chrono_tz::Tz;
 use forewarn_types::{SecretUrl, Severity, SignalName, Timestamp};
 
+pub use self::auth::{AuthConfig, AuthMode};
 use crate::algorithm::Algorithm;
 use crate::detector::Detector;
 use crate::diagnostics::Diagnostics;
@@ -414,6 +416,8 @@ pub struct ServerConfig {
     pub influx: InfluxConfig,
     /// Who can be told of alerts, and how.
     pub notify: NotifyConfig,
+    /// Who may use the server.
+    pub auth: AuthConfig,
 }
 
 /// Settings of the log.

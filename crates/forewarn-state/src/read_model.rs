@@ -120,6 +120,8 @@ impl State {
             | Record::Promotion(_)
             | Record::Notification(_)
             | Record::Quiet(_)
+            | Record::Account(_)
+            | Record::Audit(_)
             | Record::Resumed(_) => {}
         }
     }

@@ -10,8 +10,11 @@ pub(crate) mod model;
 pub(crate) mod notify;
 pub(crate) mod restore;
 pub(crate) mod rule;
+mod secret;
 pub(crate) mod silence;
 pub(crate) mod sql;
+pub(crate) mod token;
+pub(crate) mod user;
 mod watch;
 
 use std::process::ExitCode;

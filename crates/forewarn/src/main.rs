@@ -26,7 +26,9 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{alert, apply, import, job, log, model, notify, restore, rule, silence, sql};
+use crate::commands::{
+    alert, apply, import, job, log, model, notify, restore, rule, silence, sql, token, user,
+};
 use crate::output::ReaderGone;
 
 /// What still works in the background when a command is done gets this long.
@@ -81,6 +83,10 @@ enum Command {
     Notify(notify::NotifyArgs),
     /// Look at silences and maintenance windows, set them, take them back.
     Silence(Box<silence::SilenceArgs>),
+    /// Say who may log in, and what they may do.
+    User(user::UserArgs),
+    /// Make and revoke the tokens by which programs show who they are.
+    Token(token::TokenArgs),
     /// Look into the files of a log and check them, with or without a server that runs.
     Log(log::LogArgs),
     /// Copy everything a running server knows, as of one moment, to another object store. Ingestion goes on
@@ -127,6 +133,8 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Alert(args) => alert::run(args).await,
             Command::Notify(args) => notify::run(args).await,
             Command::Silence(args) => silence::run(*args).await,
+            Command::User(args) => user::run(args).await,
+            Command::Token(args) => token::run(args).await,
             Command::Log(args) => log::run(args),
             Command::Backup(args) => commands::backup::run(args).await,
             Command::Restore(args) => restore::run(args).await,

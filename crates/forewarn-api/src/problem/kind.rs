@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     BadRequest,
+    Unauthenticated,
     Forbidden,
     NotFound,
     MethodNotAllowed,
@@ -19,6 +20,7 @@ pub(crate) enum Kind {
     Misdirected,
     Unusable,
     PreconditionRequired,
+    TooMany,
     Internal,
     Unavailable,
 }
@@ -37,8 +39,9 @@ pub(crate) struct Words {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::BadRequest,
+        Self::Unauthenticated,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -52,6 +55,7 @@ impl Kind {
         Self::Misdirected,
         Self::Unusable,
         Self::PreconditionRequired,
+        Self::TooMany,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -65,11 +69,17 @@ impl Kind {
                 "Bad request",
                 "The request is not valid, or asks for too much",
             ),
+            Self::Unauthenticated => words(
+                StatusCode::UNAUTHORIZED,
+                "urn:forewarn:problem:unauthenticated",
+                "Unauthenticated",
+                "The request does not say who sends it, or what it shows is not valid",
+            ),
             Self::Forbidden => words(
                 StatusCode::FORBIDDEN,
                 "urn:forewarn:problem:forbidden",
                 "Forbidden",
-                "The client may not do this, or a page of another site has asked for it",
+                "Who sends the request may not do this, or a page of another site has asked for it",
             ),
             Self::NotFound => words(
                 StatusCode::NOT_FOUND,
@@ -142,6 +152,12 @@ impl Kind {
                 "urn:forewarn:problem:precondition-required",
                 "Precondition required",
                 "The header If-Match is missing",
+            ),
+            Self::TooMany => words(
+                StatusCode::TOO_MANY_REQUESTS,
+                "urn:forewarn:problem:too-many",
+                "Too many requests",
+                "A limit is reached; try again after the time in Retry-After",
             ),
             Self::Internal => words(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -38,6 +38,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const RECONNECT: Duration = Duration::from_secs(2);
 /// What a stream sends while nothing happens.
 const NOTHING_NEW: &[u8] = b":\n\n";
+/// So often it is looked whether who reads may still do so.
+const LOOK: Duration = Duration::from_secs(1);
 const READ_RECORDS: usize = 4_096;
 const READ_BYTES: usize = 4 << 20;
 
@@ -77,18 +79,34 @@ pub(crate) async fn stream_alerts(
     let filter = Filter {
         severity: parse_severities(query.severity.as_deref())?,
         asset: query.asset.as_deref().filter(|text| !text.is_empty()).map(parse_glob).transpose()?,
+        principal: principal.clone(),
     };
+    let own = principal.open_stream()?;
     let address = peer.map_or_else(String::new, |Extension(peer)| Peer::client(peer.address).to_string());
-    let place = api.streams.take(principal.name.unwrap_or(address))?;
+    let place = api.streams.take(principal.name.clone().unwrap_or(address))?;
     let after = last_event_id(&headers)?.or(query.after);
     let feed = Feed::new(api.clone(), filter, after, place);
     let (id, retry) = (id_before(feed.next), RECONNECT.as_millis());
     let hello = Bytes::from(format!("retry: {retry}\n: alerts of Forewarn\nid: {id}\n\n"));
     let events = stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (event, feed)) });
     let all = stream::once(async { hello }).chain(events).map(Ok::<_, Infallible>);
-    let all = all.take_until(api.shutdown.clone().cancelled_owned());
+    let ended = ended(api.clone(), principal);
+    let all = all.take_until(api.shutdown.clone().cancelled_owned()).take_until(ended);
+    let all = all.inspect(move |_| _ = &own);
     let kind = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
     Ok((kind, Body::from_stream(all)).into_response())
+}
+
+/// Ends once `principal` may no longer see what they are being sent: their token was revoked, their login is
+/// over, or their role or assets are others now.
+async fn ended(api: ApiState, principal: Principal) {
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        looks.tick().await;
+        if !api.access.still(&principal) {
+            return;
+        }
+    }
 }
 
 /// The id that a resume takes to begin at `next`.
@@ -115,6 +133,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 struct Filter {
     severity: Vec<Severity>,
     asset: Option<AssetGlob>,
+    principal: Principal,
 }
 
 impl Filter {
@@ -122,6 +141,7 @@ impl Filter {
         let Record::Alert(step) = record else { return false };
         (self.severity.is_empty() || self.severity.contains(&step.severity))
             && self.asset.as_ref().is_none_or(|glob| glob.matches(&step.asset))
+            && self.principal.sees(&step.asset)
     }
 }
 

@@ -2,6 +2,7 @@
 //! record becomes rows of it, and about how much memory the record takes.
 
 mod alert;
+mod audit;
 mod command;
 mod job_run;
 mod life_event;
@@ -37,9 +38,11 @@ impl<'a> Rows<'a> {
             Record::LifeEvent(event) => Self::One(event),
             Record::Promotion(promotion) => Self::One(promotion),
             Record::Command(command) => Self::One(command),
+            Record::Audit(audit) => Self::One(audit),
             Record::Notification(notification) => Self::One(notification),
             Record::Quiet(quiet) => Self::One(quiet),
-            Record::Series(_)
+            Record::Account(_)
+            | Record::Series(_)
             | Record::Origins(_)
             | Record::Tick(_)
             | Record::Definitions(_)
@@ -58,9 +61,11 @@ fn schema_of(kind: RecordKind) -> Option<TableSchema> {
         RecordKind::LifeEvent => life_event::COLUMNS,
         RecordKind::Promotion => promotion::COLUMNS,
         RecordKind::Command => command::COLUMNS,
+        RecordKind::Audit => audit::COLUMNS,
         RecordKind::Notification => notification::COLUMNS,
         RecordKind::Quiet => quiet::COLUMNS,
-        RecordKind::Series
+        RecordKind::Account
+        | RecordKind::Series
         | RecordKind::Origins
         | RecordKind::Tick
         | RecordKind::Definitions

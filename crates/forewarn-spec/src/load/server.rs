@@ -1,5 +1,6 @@
 //! `forewarn.yaml`.
 
+mod auth;
 mod http;
 mod notify;
 mod values;
@@ -8,6 +9,7 @@ use forewarn_types::{RecordKind, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::auth::RawAuth;
 use self::http::{RawConnections, RawTls, http};
 use self::values::{count, size};
 use super::names::job_table;
@@ -67,6 +69,8 @@ pub(crate) struct RawServer {
     channels: notify::RawChannels,
     /// What links in messages begin with: where people reach this server, such as `https://forewarn.plant1.example`.
     public_url: Option<Text<Setting>>,
+    /// Who may use the server.
+    auth: RawAuth,
 }
 
 /// Settings of the log.
@@ -176,6 +180,8 @@ struct RawRetain {
     notifications: Option<Text<PositiveDuration>>,
     /// Silences and maintenance windows.
     silences: Option<Text<PositiveDuration>>,
+    /// Who did what over HTTP, and who was refused.
+    audit: Option<Text<PositiveDuration>>,
     /// Tables that jobs write.
     tables: Vec<RawRetained>,
 }
@@ -191,9 +197,11 @@ impl RawRetain {
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
             RecordKind::Promotion => self.promotions.as_ref(),
+            RecordKind::Audit => self.audit.as_ref(),
             RecordKind::Notification => self.notifications.as_ref(),
             RecordKind::Quiet => self.silences.as_ref(),
-            RecordKind::Series
+            RecordKind::Account
+            | RecordKind::Series
             | RecordKind::Origins
             | RecordKind::Tick
             | RecordKind::Definitions
@@ -351,6 +359,7 @@ fn settings(raw: &RawServer, report: &mut Report<'_>) -> ServerConfig {
             raw.public_url.as_ref(),
             report,
         ),
+        auth: raw.auth.settings(report),
     }
 }
 

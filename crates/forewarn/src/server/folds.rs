@@ -6,7 +6,8 @@ use forewarn_engine::EngineOptions;
 use forewarn_ingest::Intake;
 use forewarn_notify::{Outbox, OutboxFold};
 use forewarn_state::{
-    DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, Rules, SharedState, State,
+    Accounts, AccountsFold, DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, Rules,
+    SharedState, State,
 };
 
 /// Handles on what folds keep, for the stages that read it.
@@ -20,6 +21,8 @@ pub(super) struct Known {
     pub(super) rules: Rules,
     /// What is still to be told, and what was.
     pub(super) outbox: Outbox,
+    /// Who may use the server.
+    pub(super) accounts: Accounts,
 }
 
 impl Known {
@@ -30,6 +33,7 @@ impl Known {
             in_force: InForce::default(),
             rules: Rules::new(EngineOptions::default()),
             outbox: Outbox::default(),
+            accounts: Accounts::default(),
         }
     }
 
@@ -37,6 +41,8 @@ impl Known {
     pub(super) fn folds(&self, intake: &Arc<Intake>) -> Folds {
         Folds::new(vec![
             Box::new(DefinitionsFold::new(self.in_force.clone())),
+            // Before the read model: whoever has waited for that finds the accounts changed, too.
+            Box::new(AccountsFold::new(self.accounts.clone())),
             Box::new(EngineFold::behind(self.rules.clone())),
             // Before the read model: who has waited for that sees what is told as well.
             Box::new(OutboxFold::new(self.outbox.clone())),

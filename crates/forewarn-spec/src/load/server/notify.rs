@@ -16,7 +16,6 @@ use crate::yaml::kinds::{Duration, Label, Setting, Zone};
 use crate::yaml::many::Many;
 use crate::yaml::values::{duration, timezone};
 
-type Variable<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 const KINDS: [&str; 10] = [
     "webhook",
