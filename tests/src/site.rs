@@ -201,7 +201,11 @@ impl Site {
     }
 }
 
-pub(crate) fn http() -> reqwest::Client {
+/// An HTTP client for servers on this machine.
+///
+/// # Panics
+/// If it cannot be made.
+pub fn http() -> reqwest::Client {
     // A second installation is refused and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("an HTTP client")

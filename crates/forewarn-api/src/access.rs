@@ -1,46 +1,142 @@
 //! Who asks, and what they may do.
 //!
-//! Every route belongs to one group, by what it allows. The layer of a group finds out who asks and puts a
-//! [`Principal`] into the request; handlers that act take it from there and pass it on. Authentication and
-//! roles belong here and nowhere else.
+//! Every route belongs to one group, by what it allows. The layer of a group finds out who asks, sees whether
+//! their role is enough, and puts a [`Principal`] into the request; handlers take it from there. Authentication
+//! and roles belong here and nowhere else. What a handler has to do itself is to heed which assets a principal
+//! is bound to; a route whose handler does not is closed to those who are bound.
+
+mod attempts;
+mod audit;
+mod quota;
+mod scope;
+mod secrets;
+mod sessions;
+mod users;
 
 use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request};
 use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse as _, Response};
+use forewarn_ingest::Writable;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::problem::Problem;
+use self::audit::Asked;
+pub use self::audit::AuditWriter;
+use self::quota::{Quota, StreamPlace};
+pub use self::scope::AssetScope;
+pub use self::secrets::Random;
+pub(crate) use self::sessions::COOKIE;
+pub use self::users::UsersParts;
+pub(crate) use self::users::{Login, Users};
+use crate::context::ApiState;
+use crate::problem::kind::Kind;
+use crate::problem::{Problem, sets};
+pub use forewarn_types::Role;
 
-/// What a role may do; each may do what those before it may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Reads.
-    Viewer,
-    /// Works with alerts, and says what happened to machines.
-    Operator,
-    /// Changes definitions, runs jobs, trains models.
-    Engineer,
-    /// Everything.
-    Administrator,
+/// How a principal has shown who they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Credential {
+    /// Nobody was asked.
+    None,
+    /// A login, by the hash of its secret.
+    Session(String),
+    /// An API token, by its id.
+    Token(String),
+    /// A client certificate, by its name.
+    Certificate(String),
 }
 
 /// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Principal {
     /// The name; `None` where the server does not ask for one.
     pub name: Option<String>,
     /// What they may do.
     pub role: Role,
+    /// The assets they are bound to; none means all.
+    scope: Option<Arc<AssetScope>>,
+    credential: Credential,
+    quota: Option<Arc<Quota>>,
 }
 
 impl Principal {
-    /// The name of who acts: the one that the request's body gives, else that of the principal.
-    pub(crate) fn actor(&self, given: Option<String>) -> Option<String> {
-        given.or_else(|| self.name.clone())
+    /// Whoever it is where the server does not ask.
+    #[must_use]
+    pub const fn anyone() -> Self {
+        Self { name: None, role: Role::Administrator, scope: None, credential: Credential::None, quota: None }
+    }
+
+    /// The name of who acts: that of the principal, or the one that the request's body gives where the server
+    /// does not ask who it is.
+    ///
+    /// # Errors
+    /// If the body gives another name than the principal's.
+    pub(crate) fn actor(&self, given: Option<String>) -> Result<Option<String>, Problem> {
+        match (&self.name, given) {
+            (Some(name), Some(given)) if *name != given => {
+                let given: String = given.chars().take(64).collect();
+                Err(Problem::forbidden(format!("you are {name}, and may not act as {given:?}"))
+                    .hint("leave the field \"actor\" out"))
+            }
+            (Some(name), _) => Ok(Some(name.clone())),
+            (None, given) => Ok(given),
+        }
+    }
+
+    /// The assets that they are bound to; none means all.
+    pub(crate) const fn scope(&self) -> Option<&Arc<AssetScope>> {
+        self.scope.as_ref()
+    }
+
+    /// Whether they may see `asset`.
+    pub(crate) fn sees(&self, asset: &str) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.admits(asset))
+    }
+
+    /// Refuses an asset that they may not see. The answer is the same whether or not it exists.
+    pub(crate) fn check_sees(&self, asset: &str) -> Result<(), Problem> {
+        match &self.scope {
+            Some(scope) if !scope.admits(asset) => {
+                let bound = scope.describe();
+                Err(Problem::forbidden(format!("asset {asset} is not one of yours, which are {bound}"))
+                    .hint("an administrator can give you more assets"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Which assets they may write; none means all.
+    pub(crate) fn writable(&self) -> Option<Writable> {
+        let scope = Arc::clone(self.scope.as_ref()?);
+        let reason = format!("{self} may only write {}", scope.describe());
+        Some(Writable { admits: Arc::new(move |asset| scope.admits(asset)), reason: reason.into() })
+    }
+
+    /// Counts readings that they send.
+    pub(crate) fn spend_rows(&self, rows: usize, api: &ApiState) -> Result<(), Problem> {
+        let Some(quota) = &self.quota else { return Ok(()) };
+        quota.rows(rows, api.clock.now()).map_err(|seconds| {
+            Problem::too_many("this API token sends more readings than its limit rows_per_s allows", seconds)
+        })
+    }
+
+    /// A place for an event stream.
+    pub(crate) fn open_stream(&self) -> Result<Option<StreamPlace>, Problem> {
+        let Some(quota) = &self.quota else { return Ok(None) };
+        quota.stream().map(Some).map_err(|most| {
+            Problem::too_many(format!("this API token may have {most} event streams open at one time"), 10)
+        })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name && self.role == other.role && self.scope == other.scope
     }
 }
 
@@ -60,28 +156,111 @@ impl<S: Sync> FromRequestParts<S> for Principal {
 }
 
 /// How the server finds out who asks.
-#[derive(Debug, Clone)]
-pub struct Access {
-    /// Who every request comes from.
-    everyone: Principal,
+#[derive(Clone)]
+pub struct Access(Arc<Mode>);
+
+enum Mode {
+    /// Every request comes from the same principal.
+    Everyone(Principal),
+    /// Users and programs say who they are.
+    Users(Box<Users>),
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.users().is_some() { "Access(users)" } else { "Access(everyone)" })
+    }
 }
 
 impl Access {
     /// All may do everything, and requests come without a name.
     #[must_use]
-    pub const fn open() -> Self {
-        Self { everyone: Principal { name: None, role: Role::Administrator } }
+    pub fn open() -> Self {
+        Self(Arc::new(Mode::Everyone(Principal::anyone())))
     }
 
-    /// Every request comes from `principal`.
+    /// Users and programs say who they are. The second value is the stage that writes the audit.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn users_of(parts: UsersParts) -> Result<(Self, AuditWriter), &'static str> {
+        let (users, writer) = Users::new(parts)?;
+        Ok((Self(Arc::new(Mode::Users(Box::new(users)))), writer))
+    }
+
+    /// The one-time code that makes the first administrator, while there is none.
+    #[must_use]
+    pub fn first_code(&self) -> Option<String> {
+        self.users().and_then(Users::code)
+    }
+
+    /// Every request comes from an operator of this name.
     #[cfg(test)]
-    pub(crate) const fn of(principal: Principal) -> Self {
-        Self { everyone: principal }
+    pub(crate) fn operator(name: &str) -> Self {
+        let principal = Principal { name: Some(name.into()), role: Role::Operator, ..Principal::anyone() };
+        Self(Arc::new(Mode::Everyone(principal)))
     }
 
-    /// Who sent `request`.
-    fn principal(&self, _: &Request) -> Principal {
-        self.everyone.clone()
+    /// The accounts, where there are any.
+    pub(crate) fn users(&self) -> Option<&Users> {
+        match &*self.0 {
+            Mode::Users(users) => Some(users),
+            Mode::Everyone(_) => None,
+        }
+    }
+
+    /// Who sent a request to a route that allows `allows`.
+    fn principal(&self, request: &Parts, allows: Allows) -> Result<Principal, Problem> {
+        match &*self.0 {
+            Mode::Everyone(principal) => Ok(principal.clone()),
+            Mode::Users(users) => users.identify(request, allows == Allows::Ingest),
+        }
+    }
+
+    /// Lets a principal in to a route, or says why not.
+    fn check(&self, principal: &Principal, allows: Allows, heeds: Heeds) -> Result<(), Problem> {
+        if !allows.admits(principal.role) {
+            return Err(Problem::forbidden(format!(
+                "this needs the role {}, and {principal} has the role {}",
+                allows.needs(),
+                principal.role.as_str()
+            ))
+            .hint("an administrator can change the role"));
+        }
+        if let (Some(scope), Heeds::No) = (principal.scope(), heeds) {
+            return Err(Problem::forbidden(format!(
+                "this route tells of all assets, and {principal} is bound to {}",
+                scope.describe()
+            )));
+        }
+        match (&principal.quota, self.users()) {
+            (Some(quota), Some(users)) => quota.request(users.clock.now()).map_err(|seconds| {
+                Problem::too_many(
+                    "this API token asks more often than its limit requests_per_s allows",
+                    seconds,
+                )
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether `principal` may still do what they could when the request came.
+    pub(crate) fn still(&self, principal: &Principal) -> bool {
+        self.users().is_none_or(|users| users.still(principal))
+    }
+
+    /// Puts on record what became of a request, if it is an act or was refused.
+    async fn note(&self, allows: Allows, asked: &Asked, principal: Option<&Principal>, status: StatusCode) {
+        let Some(users) = self.users() else { return };
+        let refused = matches!(
+            status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS
+        );
+        if allows.acts() && status.is_success() {
+            users.auditor.done(asked, principal, status).await;
+        } else if refused || allows.acts() {
+            users.auditor.not_done(asked, principal, status);
+        }
     }
 }
 
@@ -90,7 +269,11 @@ impl Access {
 pub(crate) enum Allows {
     /// To see that the server is there; open to all, without a name.
     Look,
-    /// To read everything that is stored.
+    /// To say who one is; open to all.
+    Enter,
+    /// To see who one is, and to go.
+    Own,
+    /// To read what is stored.
     Read,
     /// To send readings.
     Ingest,
@@ -107,6 +290,8 @@ impl Allows {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Look => "look",
+            Self::Enter => "enter",
+            Self::Own => "own",
             Self::Read => "read",
             Self::Ingest => "ingest",
             Self::Operate => "operate",
@@ -114,30 +299,129 @@ impl Allows {
             Self::Administer => "administer",
         }
     }
+
+    /// Whether a role is enough.
+    pub(crate) fn admits(self, role: Role) -> bool {
+        match self {
+            Self::Look | Self::Enter | Self::Own => true,
+            Self::Read => role >= Role::Viewer,
+            Self::Ingest => role == Role::Ingest || role >= Role::Engineer,
+            Self::Operate => role >= Role::Operator,
+            Self::Engineer => role >= Role::Engineer,
+            Self::Administer => role >= Role::Administrator,
+        }
+    }
+
+    /// The role that is enough, for people.
+    const fn needs(self) -> &'static str {
+        match self {
+            Self::Look | Self::Enter | Self::Own | Self::Read => "viewer",
+            Self::Ingest => "ingest or engineer",
+            Self::Operate => "operator",
+            Self::Engineer => "engineer",
+            Self::Administer => "administrator",
+        }
+    }
+
+    /// Whether what is done there is put on record in the audit. Readings that are taken in are not, as they
+    /// are many, nor is what only reads.
+    const fn acts(self) -> bool {
+        matches!(self, Self::Enter | Self::Own | Self::Operate | Self::Engineer | Self::Administer)
+    }
+
+    const fn has_principal(self) -> bool {
+        !matches!(self, Self::Look | Self::Enter)
+    }
+}
+
+/// Whether the handlers of a group heed which assets a principal is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heeds {
+    /// They do, or tell of no asset.
+    Assets,
+    /// They do not: the group is closed to those who are bound.
+    No,
 }
 
 /// The key under which the description of a route says which group it belongs to.
 pub(crate) const GROUP: &str = "x-forewarn-allows";
+/// The key under which it says whether those who are bound to assets may call it.
+pub(crate) const BOUND: &str = "x-forewarn-heeds-assets";
 
 /// Makes a group of `routes`: their requests get a principal from `access`, and their descriptions say what
 /// they allow.
 pub(crate) fn group<S: Clone + Send + Sync + 'static>(
     access: &Access,
     allows: Allows,
+    heeds: Heeds,
     mut routes: OpenApiRouter<S>,
 ) -> OpenApiRouter<S> {
     for operation in routes.get_openapi_mut().paths.paths.values_mut().flat_map(operations) {
-        operation.extensions.get_or_insert_default().merge(Extensions::from_iter([(GROUP, allows.as_str())]));
+        let said = [
+            (GROUP, serde_json::Value::from(allows.as_str())),
+            (BOUND, serde_json::Value::from(heeds == Heeds::Assets)),
+        ];
+        operation.extensions.get_or_insert_default().merge(Extensions::from_iter(said));
+        let refusals: &[Kind] = match allows {
+            Allows::Look => &[],
+            _ => &[Kind::Unauthenticated, Kind::Forbidden, Kind::TooMany],
+        };
+        for kind in refusals {
+            let (status, response) = sets::reference(*kind);
+            operation.responses.responses.entry(status).or_insert(response);
+        }
     }
-    if allows == Allows::Look {
+    if allows == Allows::Look || routes.get_openapi().paths.paths.is_empty() {
         return routes;
     }
     let access = access.clone();
-    routes.route_layer(from_fn(move |mut request: Request, next: Next| {
-        let principal = access.principal(&request);
-        request.extensions_mut().insert(principal);
-        next.run(request)
+    routes.route_layer(from_fn(move |request: Request, next: Next| {
+        admit(access.clone(), allows, heeds, request, next)
     }))
+}
+
+async fn admit(access: Access, allows: Allows, heeds: Heeds, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let asked = asked(&parts);
+    let reads = parts.method == Method::GET || parts.method == Method::HEAD;
+    let (principal, response) = if allows.has_principal() {
+        match access.principal(&parts, allows) {
+            Err(problem) => (None, problem.into_response()),
+            Ok(principal) => match access.check(&principal, allows, heeds) {
+                Err(problem) => (Some(principal), problem.into_response()),
+                Ok(()) => {
+                    parts.extensions.insert(principal.clone());
+                    (Some(principal), next.run(Request::from_parts(parts, body)).await)
+                }
+            },
+        }
+    } else {
+        let response = next.run(Request::from_parts(parts, body)).await;
+        // Whoever has just logged in.
+        (response.extensions().get::<Principal>().cloned(), response)
+    };
+    let allows = if reads { Allows::Read } else { allows };
+    access.note(allows, &asked, principal.as_ref(), response.status()).await;
+    response
+}
+
+fn asked(parts: &Parts) -> Asked {
+    let template = parts.extensions.get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    Asked {
+        route: format!("{} {template}", parts.method),
+        path: parts.uri.path().to_owned(),
+        address: address(parts),
+    }
+}
+
+/// The address that a request comes from, without the port.
+pub(crate) fn address(parts: &Parts) -> Option<String> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_string())
+}
+
+/// The name in the client certificate that a connection has shown.
+const fn client_name(_: &Parts) -> Option<String> {
+    None
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {

@@ -20,7 +20,7 @@ mod views;
 #[cfg(test)]
 mod tests;
 
-pub use access::{Access, Principal, Role};
+pub use access::{Access, AssetScope, AuditWriter, Principal, Random, Role, UsersParts};
 pub use context::{ApiComponents, ApiState};
 pub use error::ApiError;
 pub use problem::Problem;

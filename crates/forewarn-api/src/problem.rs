@@ -51,6 +51,25 @@ impl Problem {
         Self::new(Kind::BadRequest, detail)
     }
 
+    /// 401: the request does not say who sends it, or what it shows is not valid.
+    #[must_use]
+    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Unauthenticated, detail)
+    }
+
+    /// 403: who sends the request may not do this.
+    #[must_use]
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Forbidden, detail)
+    }
+
+    /// 429: not so often; the same request may succeed after so many seconds.
+    #[must_use]
+    pub fn too_many(detail: impl Into<String>, seconds: u32) -> Self {
+        let again = format!("try again in {seconds} s");
+        Self { retry_after_s: Some(seconds), ..Self::new(Kind::TooMany, detail) }.hint(again)
+    }
+
     /// 404: there is no such thing.
     #[must_use]
     pub fn not_found(detail: impl Into<String>) -> Self {
@@ -182,6 +201,11 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(sets::MEDIA_TYPE));
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if self.status() == StatusCode::UNAUTHORIZED {
+            // Not Basic, for which browsers would show a dialogue of their own.
+            let how = HeaderValue::from_static("Bearer realm=\"forewarn\"");
+            headers.insert(header::WWW_AUTHENTICATE, how);
         }
         response
     }

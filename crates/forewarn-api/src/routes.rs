@@ -3,6 +3,7 @@
 pub(crate) mod actions;
 pub(crate) mod alerts;
 pub(crate) mod assets;
+pub(crate) mod audit;
 pub(crate) mod backups;
 pub(crate) mod commands;
 pub(crate) mod definitions;
@@ -10,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod influx;
 pub(crate) mod jobs;
 pub(crate) mod lives;
+pub(crate) mod login;
 pub(crate) mod models;
 pub(crate) mod ops;
 pub(crate) mod predictions;
@@ -18,13 +20,15 @@ pub(crate) mod rules;
 pub(crate) mod sources;
 pub(crate) mod sql;
 pub(crate) mod stream;
+pub(crate) mod tokens;
+pub(crate) mod users;
 
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access::{Access, Allows, group};
+use crate::access::{Access, Allows, Heeds, group};
 use crate::context::ApiState;
 use crate::problem::{Problem, sets};
 
@@ -51,15 +55,19 @@ fn document() -> OpenApi {
 /// All routes with their description, grouped by what they allow.
 pub(crate) fn all(access: &Access) -> OpenApiRouter<ApiState> {
     let groups = [
-        (Allows::Look, look()),
-        (Allows::Read, read()),
-        (Allows::Ingest, ingest()),
-        (Allows::Operate, operate()),
-        (Allows::Engineer, engineer()),
-        (Allows::Administer, administer()),
+        (Allows::Look, Heeds::Assets, look()),
+        (Allows::Enter, Heeds::Assets, enter()),
+        (Allows::Own, Heeds::Assets, own()),
+        (Allows::Read, Heeds::Assets, read_own()),
+        (Allows::Read, Heeds::No, read()),
+        (Allows::Ingest, Heeds::Assets, ingest()),
+        (Allows::Operate, Heeds::Assets, operate_own()),
+        (Allows::Operate, Heeds::No, operate()),
+        (Allows::Engineer, Heeds::No, engineer()),
+        (Allows::Administer, Heeds::No, administer()),
     ];
-    groups.into_iter().fold(OpenApiRouter::with_openapi(document()), |all, (allows, routes)| {
-        all.merge(group(access, allows, routes))
+    groups.into_iter().fold(OpenApiRouter::with_openapi(document()), |all, (allows, heeds, routes)| {
+        all.merge(group(access, allows, heeds, routes))
     })
 }
 
@@ -73,7 +81,19 @@ fn look() -> OpenApiRouter<ApiState> {
         .routes(routes!(influx::health))
 }
 
-fn read() -> OpenApiRouter<ApiState> {
+fn enter() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new().routes(routes!(login::login))
+}
+
+fn own() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(login::logout))
+        .routes(routes!(login::me))
+        .routes(routes!(login::set_own_password))
+}
+
+/// What reads, and heeds which assets a principal is bound to.
+fn read_own() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(assets::list_assets))
         .routes(routes!(assets::get_asset))
@@ -86,11 +106,16 @@ fn read() -> OpenApiRouter<ApiState> {
         .routes(routes!(alerts::get_alert))
         .routes(routes!(rules::list_rules))
         .routes(routes!(rules::get_rule))
+        .routes(routes!(sql::post_sql))
+}
+
+/// What reads, and tells of all assets.
+fn read() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
         .routes(routes!(definitions::list_pipelines))
         .routes(routes!(definitions::get_pipeline))
         .routes(routes!(definitions::get_model_definition))
         .routes(routes!(definitions::post_check))
-        .routes(routes!(sql::post_sql))
         .routes(routes!(jobs::list_jobs))
         .routes(routes!(jobs::list_runs))
         .routes(routes!(jobs::get_run))
@@ -109,7 +134,8 @@ fn ingest() -> OpenApiRouter<ApiState> {
         .routes(routes!(influx::write_v3))
 }
 
-fn operate() -> OpenApiRouter<ApiState> {
+/// What acts, and heeds which assets a principal is bound to.
+fn operate_own() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(actions::post_actions))
         .routes(routes!(commands::acknowledge))
@@ -117,6 +143,11 @@ fn operate() -> OpenApiRouter<ApiState> {
         .routes(routes!(commands::unshelve))
         .routes(routes!(commands::comment))
         .routes(routes!(lives::post_life_event))
+}
+
+/// What acts on all assets.
+fn operate() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
 }
 
 fn engineer() -> OpenApiRouter<ApiState> {
@@ -133,5 +164,12 @@ fn engineer() -> OpenApiRouter<ApiState> {
 }
 
 fn administer() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(backups::hold_for_backup))
+    OpenApiRouter::new()
+        .routes(routes!(backups::hold_for_backup))
+        .routes(routes!(users::list_users, users::put_user))
+        .routes(routes!(users::remove_user))
+        .routes(routes!(users::set_password))
+        .routes(routes!(tokens::list_tokens, tokens::make_token))
+        .routes(routes!(tokens::revoke_token))
+        .routes(routes!(audit::get_audit))
 }

@@ -65,7 +65,8 @@ impl Api {
             shutdown.cancelled().await;
             streams.cancel();
         };
-        let serving = axum::serve(listener, self.router).with_graceful_shutdown(stop);
+        let router = self.router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stop);
         let deadline = async move {
             begun.cancelled().await;
             tokio::time::sleep(DRAIN).await;

@@ -2,12 +2,15 @@
 //! the log and does for operators' commands what the engine would.
 
 mod access;
+mod accounts;
 mod alerts;
+mod bounded;
 mod disk;
 mod errors;
 mod jobs;
 mod ops;
 mod readings;
+mod roles;
 mod rules;
 mod sources;
 
@@ -25,8 +28,10 @@ use forewarn_log::{Disk, Follower, LocalLog, LogOptions, RealDisk};
 use forewarn_models::ModelService;
 use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_sources::{SourceHandle, SourceHandles};
-use forewarn_spec::{Definitions, InfluxConfig, Limits};
-use forewarn_state::{Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState, State};
+use forewarn_spec::{AuthConfig, AuthMode, Definitions, InfluxConfig, Limits};
+use forewarn_state::{
+    Accounts, Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState, State,
+};
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, BoxFuture, Clock, CommandAction, Evidence, JobKind, Journal as _,
     ManualClock, Offset, OperatorCommand, Record, SeriesTable, Severity, Timestamp, Transition,
@@ -40,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::access::Access;
+use crate::access::{Access, UsersParts};
 use crate::{Api, ApiComponents, ApiError};
 use forewarn_batch::{CatchUp, Job, Outcome, RunContext, Scheduler, SchedulerHandle, Trigger, Work};
 
@@ -53,11 +58,15 @@ pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) log: Arc<LocalLog>,
     pub(crate) lake: Lake,
+    pub(crate) queries: QueryEngine,
     pub(crate) scheduler: SchedulerHandle,
     pub(crate) sources: Vec<SourceHandle>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) accounts: Accounts,
+    pub(crate) first_code: Option<String>,
     pub(crate) shutdown: CancellationToken,
     pub(crate) tasks: TaskTracker,
-    pub(crate) _dir: tempfile::TempDir,
+    pub(crate) dir: tempfile::TempDir,
 }
 
 pub(crate) struct Served {
@@ -135,6 +144,25 @@ fn sources(clock: &Arc<dyn Clock>) -> Vec<SourceHandle> {
     vec![one, two]
 }
 
+/// Whom a server asks who they are.
+enum Asks {
+    Nobody(Access),
+    Users,
+}
+
+fn users_parts(accounts: &Accounts, log: &Arc<LocalLog>, clock: &Arc<dyn Clock>) -> UsersParts {
+    UsersParts {
+        accounts: accounts.clone(),
+        journal: log.clone(),
+        clock: Arc::clone(clock),
+        random: Arc::new(|bytes| {
+            fastrand::fill(bytes);
+            true
+        }),
+        auth: AuthConfig { mode: AuthMode::Users, ..AuthConfig::default() },
+    }
+}
+
 impl Server {
     pub(crate) async fn start() -> Self {
         Self::with_log(|_| {}).await
@@ -145,25 +173,31 @@ impl Server {
     }
 
     pub(crate) async fn on_disk(options: impl FnOnce(&mut LogOptions), disk: Arc<dyn Disk>) -> Self {
-        Self::with(options, disk, |_| {}, Access::open()).await
+        Self::with(options, disk, |_| {}, Asks::Nobody(Access::open())).await
     }
 
     pub(crate) async fn with_queries(options: impl FnOnce(&mut QueryOptions)) -> Self {
-        Self::with(|_| {}, Arc::new(RealDisk), options, Access::open()).await
+        Self::with(|_| {}, Arc::new(RealDisk), options, Asks::Nobody(Access::open())).await
     }
 
     pub(crate) async fn with_access(access: Access) -> Self {
-        Self::with(|_| {}, Arc::new(RealDisk), |_| {}, access).await
+        Self::with(|_| {}, Arc::new(RealDisk), |_| {}, Asks::Nobody(access)).await
+    }
+
+    /// One that asks who sends a request.
+    pub(crate) async fn with_users() -> Self {
+        Self::with(|_| {}, Arc::new(RealDisk), |_| {}, Asks::Users).await
     }
 
     async fn with(
         options: impl FnOnce(&mut LogOptions),
         disk: Arc<dyn Disk>,
         of_queries: impl FnOnce(&mut QueryOptions),
-        access: Access,
+        asks: Asks,
     ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap()));
+        let manual = Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap()));
+        let clock: Arc<dyn Clock> = manual.clone();
         let mut log_options = LogOptions::new(dir.path().join("log"));
         options(&mut log_options);
         let log = LocalLog::open_on(log_options, disk).unwrap();
@@ -176,6 +210,7 @@ impl Server {
         of_queries(&mut query_options);
         let lake = Lake::open(lake_options, Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
         let queries = QueryEngine::new(lake.clone(), Arc::clone(&clock), query_options).unwrap();
+        let asked = queries.clone();
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let branch = Branch::build(lake.clone(), log.clone(), Arc::clone(&clock));
@@ -184,11 +219,24 @@ impl Server {
         tasks.spawn(async move { drop(branch.run(stop).await) });
         let state = SharedState::new(State::default());
         let rules = Rules::new(EngineOptions::default());
-        tasks.spawn(fold(log.clone(), state.clone(), rules.clone(), shutdown.clone()));
+        let accounts = Accounts::default();
+        let shared = (state.clone(), rules.clone(), accounts.clone());
+        tasks.spawn(fold(log.clone(), shared, shutdown.clone()));
+        let access = match asks {
+            Asks::Nobody(access) => access,
+            Asks::Users => {
+                let parts = users_parts(&accounts, &log, &clock);
+                let (access, writer) = Access::users_of(parts).unwrap();
+                let stop = shutdown.clone();
+                tasks.spawn(async move { drop(writer.run(stop).await) });
+                access
+            }
+        };
         let (scheduler, handle) =
             Scheduler::build(vec![count()], log.clone(), queries.clone(), Arc::clone(&clock)).unwrap();
         let stop = shutdown.clone();
         tasks.spawn(async move { scheduler.run(stop).await.unwrap() });
+        let first_code = access.first_code();
         let models = ModelService::open(
             Vec::new(),
             queries.clone(),
@@ -225,11 +273,15 @@ impl Server {
             api: Some(api),
             log,
             lake,
+            queries: asked,
             scheduler: handle,
             sources,
+            clock: manual,
+            accounts,
+            first_code,
             shutdown,
             tasks,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -316,7 +368,11 @@ impl Work for Counts {
     }
 }
 
-async fn fold(log: Arc<LocalLog>, state: SharedState, rules: Rules, shutdown: CancellationToken) {
+async fn fold(
+    log: Arc<LocalLog>,
+    (state, rules, accounts): (SharedState, Rules, Accounts),
+    shutdown: CancellationToken,
+) {
     let mut engine = EngineFold::behind(rules);
     let mut follower = Follower::new(log.clone(), Offset(0));
     let mut acknowledged = BTreeSet::new();
@@ -335,6 +391,7 @@ async fn fold(log: Arc<LocalLog>, state: SharedState, rules: Rules, shutdown: Ca
                 log.append(Record::Alert(answer)).await.unwrap();
             }
         }
+        accounts.apply(&records);
         state.apply(&records);
     }
 }

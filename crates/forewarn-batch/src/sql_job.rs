@@ -7,7 +7,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use forewarn_query::{Query, QueryEngine};
+use forewarn_query::{Query, QueryEngine, Scope};
 use forewarn_spec::SqlJob;
 use forewarn_types::{BoxFuture, JobKind};
 
@@ -53,6 +53,8 @@ impl SqlWork {
             max_rows: Some(self.max_rows),
             timeout: Some(TIMEOUT),
             internal: true,
+            // Whoever may define a job may not read with it what only administrators see.
+            scope: Scope::Common,
         };
         let failed = |error| format!("the query of job {} failed: {error}", self.job.name);
         let answer = self.queries.run(query).await.map_err(failed)?;

@@ -118,7 +118,9 @@ impl Engine {
             | Record::Origins(_)
             | Record::JobRun(_)
             | Record::Prediction(_)
-            | Record::Promotion(_) => {}
+            | Record::Promotion(_)
+            | Record::Account(_)
+            | Record::Audit(_) => {}
         }
     }
 

@@ -8,5 +8,5 @@ mod unit;
 
 pub use error::IngestError;
 pub use intake::{Accepted, Held, Intake, IntakeLimits, IntakeMetrics, IntakeState, SenderAhead, Unsure};
-pub use raw::{MAX_ERRORS, NO_TIME, NameOrigin, RawBatch, Rejected};
+pub use raw::{MAX_ERRORS, NO_TIME, NameOrigin, RawBatch, Rejected, Writable};
 pub use unit::TimeUnit;

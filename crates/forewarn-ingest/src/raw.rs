@@ -50,6 +50,21 @@ pub struct NameOrigin {
     pub name: u64,
 }
 
+/// Which assets a sender may write.
+#[derive(Clone)]
+pub struct Writable {
+    /// Whether it is one of them.
+    pub admits: Arc<dyn Fn(&str) -> bool + Send + Sync>,
+    /// Why others are refused.
+    pub reason: Arc<str>,
+}
+
+impl fmt::Debug for Writable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Writable").field(&self.reason).finish()
+    }
+}
+
 /// How a sender's own words become names that no other words become.
 pub(crate) trait Naming: fmt::Debug + Send + Sync {
     /// The asset's path and the signal's name for a series and its field, as sent.
@@ -104,6 +119,8 @@ pub struct RawBatch {
     pub unit: TimeUnit,
     /// The earliest time that readings may have, where that is not what the server's settings say.
     pub min_time: Option<Timestamp>,
+    /// Which assets its sender may write; none means all.
+    pub writable: Option<Writable>,
     /// Whether all of the batch is refused where one line of it is.
     pub whole: bool,
     /// What each name was made of; empty where senders give the names themselves.

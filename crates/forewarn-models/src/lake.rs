@@ -48,8 +48,14 @@ impl LakeHistory {
     /// All rows of the answer to `query`, or none: half an answer would make a wrong model.
     async fn rows(&self, query: String, from: Timestamp, to: Timestamp) -> Result<ResultSet, ModelError> {
         let params = Some((from, to));
-        let query =
-            Query { text: query, params, max_rows: Some(MAX_ROWS), timeout: Some(TIMEOUT), internal: true };
+        let query = Query {
+            text: query,
+            params,
+            max_rows: Some(MAX_ROWS),
+            timeout: Some(TIMEOUT),
+            internal: true,
+            ..Query::default()
+        };
         let refused = |error| match error {
             QueryError::Lake(error) => failed(error),
             other => ModelError::Lake(other.to_string()),

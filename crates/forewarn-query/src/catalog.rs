@@ -9,8 +9,9 @@ use datafusion::catalog::{
     TableProvider,
 };
 use datafusion::common::Result;
-use forewarn_lake::Snapshot;
+use forewarn_lake::{Snapshot, TableSnapshot};
 
+use crate::scope::Scope;
 use crate::table::LakeTable;
 
 /// The name of the one catalog, as `information_schema` shows it.
@@ -19,33 +20,45 @@ pub(crate) const CATALOG: &str = "forewarn";
 pub(crate) const SCHEMA: &str = "public";
 
 /// The tables of a snapshot.
-struct Tables(Snapshot);
+struct Tables {
+    snapshot: Snapshot,
+    scope: Scope,
+}
 
 impl fmt::Debug for Tables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tables").field(&self.0).finish()
+        f.debug_struct("Tables").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+impl Tables {
+    /// The table, if there is one of this name that the query may see.
+    fn visible(&self, name: &str) -> Option<TableSnapshot> {
+        self.snapshot.table(name).filter(|table| self.scope.admits(table.schema()))
     }
 }
 
 #[async_trait]
 impl SchemaProvider for Tables {
     fn table_names(&self) -> Vec<String> {
-        self.0.table_names().map(str::to_owned).collect()
+        let names = self.snapshot.table_names().filter(|name| self.visible(name).is_some());
+        names.map(str::to_owned).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        Ok(self.0.table(name).map(|table| -> Arc<dyn TableProvider> { Arc::new(LakeTable::new(table)) }))
+        let table = |table| -> Arc<dyn TableProvider> { Arc::new(LakeTable::new(table, self.scope.sees())) };
+        Ok(self.visible(name).map(table))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.0.table(name).is_some()
+        self.visible(name).is_some()
     }
 }
 
-/// The catalog of a query over `snapshot`.
-pub(crate) fn of(snapshot: Snapshot) -> Result<Arc<dyn CatalogProviderList>> {
+/// The catalog of a query over `snapshot` that sees what `scope` says.
+pub(crate) fn of(snapshot: Snapshot, scope: Scope) -> Result<Arc<dyn CatalogProviderList>> {
     let catalog = MemoryCatalogProvider::new();
-    catalog.register_schema(SCHEMA, Arc::new(Tables(snapshot)))?;
+    catalog.register_schema(SCHEMA, Arc::new(Tables { snapshot, scope }))?;
     let list = MemoryCatalogProviderList::new();
     list.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
     Ok(Arc::new(list))

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::answer::{self, Answer};
 use crate::error::QueryError;
+use crate::scope::Scope;
 use crate::{guard, session, statement};
 
 /// The most rows that one answer may have to hold for the server's own work.
@@ -72,6 +73,8 @@ pub struct Query {
     /// Whether the server itself asks. The engine's own limits are for users' queries; here `max_rows` and
     /// `timeout` may go beyond them, and the query does not wait for those of users.
     pub internal: bool,
+    /// What of the tables it may see.
+    pub scope: Scope,
 }
 
 /// Answers queries over one lake. Clones share it.
@@ -182,14 +185,14 @@ impl QueryEngine {
         let started = tokio::time::Instant::now();
         let planned = async {
             let slots = if query.internal { &shared.internal } else { &shared.users };
-            let (text, params) = (query.text, query.params);
+            let (text, params, scope) = (query.text, query.params, query.scope);
             let with_params = params.is_some();
             // Refuse what can be refused before anything is waited for.
             let parsed = guard::off_thread(move || statement::parse(&text, with_params)).await??;
             let turn = slots.take().await?;
             let snapshot = shared.lake.snapshot().await?;
             let now = shared.clock.now();
-            let state = session::over(&shared.base, snapshot.clone())
+            let state = session::over(&shared.base, snapshot.clone(), scope)
                 .map_err(|error| QueryError::Failed(error.to_string()))?;
             let planned = guard::off_thread(move || statement::plan(&state, parsed, params, now)).await??;
             Ok::<_, QueryError>((turn, snapshot, planned))

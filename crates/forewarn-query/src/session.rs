@@ -13,6 +13,7 @@ use forewarn_lake::{Lake, Snapshot};
 use url::Url;
 
 use crate::engine::QueryOptions;
+use crate::scope::Scope;
 use crate::{catalog, functions, guard, physical, semantics};
 
 /// Footers of data files that are kept in memory, bytes.
@@ -29,9 +30,10 @@ pub(crate) fn base(lake: &Lake, options: &QueryOptions) -> Result<SessionState> 
     Ok(semantics::register(state).build())
 }
 
-/// The session of one query over `snapshot`.
-pub(crate) fn over(base: &SessionState, snapshot: Snapshot) -> Result<SessionState> {
-    Ok(SessionStateBuilder::new_from_existing(base.clone()).with_catalog_list(catalog::of(snapshot)?).build())
+/// The session of one query over `snapshot` that sees what `scope` says.
+pub(crate) fn over(base: &SessionState, snapshot: Snapshot, scope: Scope) -> Result<SessionState> {
+    let catalog = catalog::of(snapshot, scope)?;
+    Ok(SessionStateBuilder::new_from_existing(base.clone()).with_catalog_list(catalog).build())
 }
 
 fn config(options: &QueryOptions) -> SessionConfig {

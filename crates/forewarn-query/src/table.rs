@@ -7,7 +7,9 @@
 mod bounds;
 mod files;
 mod tail;
+mod visible;
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -21,26 +23,58 @@ use datafusion::physical_plan::union::UnionExec;
 use forewarn_lake::{ColumnType, TableSchema, TableSnapshot};
 
 pub(crate) use self::files::STORE;
+use crate::scope::Sees;
 
 /// The column that holds the UTC day of `time` in a table partitioned by date.
 const DATE: &str = "date";
 
 /// One table of a snapshot.
-#[derive(Debug)]
 pub(crate) struct LakeTable {
     snapshot: TableSnapshot,
     schema: SchemaRef,
+    /// Which assets' rows are visible; none means all.
+    sees: Option<Sees>,
+}
+
+impl fmt::Debug for LakeTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LakeTable").field("snapshot", &self.snapshot).finish_non_exhaustive()
+    }
 }
 
 impl LakeTable {
-    pub(crate) fn new(snapshot: TableSnapshot) -> Self {
+    pub(crate) fn new(snapshot: TableSnapshot, sees: Option<Sees>) -> Self {
         let schema = schema_of(snapshot.schema());
-        Self { snapshot, schema }
+        Self { snapshot, schema, sees }
     }
 
     /// The snapshot it reads.
     pub(crate) const fn snapshot(&self) -> &TableSnapshot {
         &self.snapshot
+    }
+
+    /// The rows of all assets.
+    fn scan_all(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let bounds = self.bounds(filters.iter());
+        let files = self.snapshot.files(&bounds);
+        let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(2);
+        if !files.is_empty() {
+            parts.push(files::scan(self, state, &files, projection, limit)?);
+        }
+        if self.snapshot.has_tail() {
+            parts.push(tail::scan(self, state, &bounds, projection, limit)?);
+        }
+        match (parts.pop(), parts.pop()) {
+            (None, _) => Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?))),
+            (Some(one), None) => Ok(one),
+            (Some(tail), Some(files)) => UnionExec::try_new(vec![files, tail]),
+        }
     }
 
     /// The bounds that `filters`, which all hold, put on its columns.
@@ -90,19 +124,12 @@ impl TableProvider for LakeTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let bounds = self.bounds(filters.iter());
-        let files = self.snapshot.files(&bounds);
-        let mut parts: Vec<Arc<dyn ExecutionPlan>> = Vec::with_capacity(2);
-        if !files.is_empty() {
-            parts.push(files::scan(self, state, &files, projection, limit)?);
-        }
-        if self.snapshot.has_tail() {
-            parts.push(tail::scan(self, state, &bounds, projection, limit)?);
-        }
-        match (parts.pop(), parts.pop()) {
-            (None, _) => Ok(Arc::new(EmptyExec::new(project_schema(&self.schema, projection)?))),
-            (Some(one), None) => Ok(one),
-            (Some(tail), Some(files)) => UnionExec::try_new(vec![files, tail]),
-        }
+        let Some(sees) = &self.sees else {
+            return self.scan_all(state, projection, filters, limit);
+        };
+        // Which rows are visible is found out first; only of those there may be as many as are wanted.
+        let (columns, asset) = visible::columns(self, projection)?;
+        let inner = self.scan_all(state, Some(&columns), filters, None)?;
+        visible::scan(self, state, &inner, (asset, sees), (projection, limit))
     }
 }

@@ -1,11 +1,14 @@
 //! The checked definitions: what the rest of the system is given. Everything here has been validated; nothing
 //! here is text that still needs to be understood.
 
+pub(crate) mod auth;
+
 use std::fmt;
 
 use chrono_tz::Tz;
 use forewarn_types::{Severity, SignalName, Timestamp};
 
+pub use self::auth::{AuthConfig, AuthMode};
 use crate::algorithm::Algorithm;
 use crate::detector::Detector;
 use crate::diagnostics::Diagnostics;
@@ -384,6 +387,8 @@ pub struct ServerConfig {
     pub limits: Limits,
     /// How Influx line protocol becomes assets and signals.
     pub influx: InfluxConfig,
+    /// Who may use the server.
+    pub auth: AuthConfig,
 }
 
 /// Settings of the log.

@@ -26,7 +26,10 @@ mod snapshot;
 
 pub use error::StateError;
 pub use fold::{Decisions, Fold, Folds, Logged, Part, Parts, PartsToCome};
-pub use folds::{DefinitionsFold, EngineFold, InForce, IntakeFold, ReadModelFold};
+pub use folds::{
+    Accounts, AccountsFold, DefinitionsFold, EngineFold, InForce, IntakeFold, MAX_TOKENS, MAX_USERS,
+    ReadModelFold, Token, User,
+};
 pub use forewarn_engine::{Lack, OpenAlert, RuleInForce, RuleOnAsset, RuleState, Wait};
 pub use live::{
     Applied, DefinitionsRequest, Expected, FileKind, FileState, FileStatus, FileText, LiveDefinitions,
@@ -38,7 +41,7 @@ pub use read_model::{
     MAX_MODELS, Series, SharedState, State, StateFilter,
 };
 pub use restore::{Restored, restore};
-pub use rules::{RulePage, RulePageAsk, RuleSummary, Rules, RulesChanging, RulesOutlook};
+pub use rules::{RulePage, RulePageAsk, RuleSummary, Rules, RulesChanging, RulesOutlook, SeesAsset};
 pub use runner::{
     CONSUMER, LogRoom, RealTime, RealTimeParts, Runner, RunnerMetrics, SnapshotReply, TakeSnapshot,
     snapshot_requests,

@@ -118,6 +118,8 @@ impl State {
             | Record::Definitions(_)
             | Record::JobRun(_)
             | Record::Promotion(_)
+            | Record::Account(_)
+            | Record::Audit(_)
             | Record::Resumed(_) => {}
         }
     }

@@ -56,6 +56,9 @@ pub struct RulePageAsk {
     pub limit: usize,
 }
 
+/// Whether who asks may see an asset. What is said of rules counts no other.
+pub type SeesAsset<'a> = &'a dyn Fn(&str) -> bool;
+
 /// A rule with some of the assets that it matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RulePage {
@@ -91,14 +94,14 @@ impl Rules {
         self.0.read().refused()
     }
 
-    /// All rules with their counts. It blocks for as long as it takes to look at each asset.
+    /// All rules with their counts over the assets that `sees` lets through. It blocks for as long as it takes to look at each asset.
     ///
     /// # Errors
     /// If the definitions change all the time.
-    pub fn all(&self) -> Result<Vec<RuleSummary>, RulesChanging> {
+    pub fn all(&self, sees: SeesAsset<'_>) -> Result<Vec<RuleSummary>, RulesChanging> {
         self.consistently(|rules| {
             let mut counts: Vec<Count> = rules.iter().map(|_| Count::default()).collect();
-            self.look(rules, None, |number, row| counts[number].add(&row))?;
+            self.look(rules, None, sees, |number, row| counts[number].add(&row))?;
             let told = rules.iter().zip(counts);
             Some(told.map(|(rule, count)| self.summary(rule, count)).collect())
         })
@@ -109,11 +112,16 @@ impl Rules {
     ///
     /// # Errors
     /// If the definitions change all the time.
-    pub fn one(&self, name: &str, ask: &RulePageAsk) -> Result<Option<RulePage>, RulesChanging> {
+    pub fn one(
+        &self,
+        name: &str,
+        ask: &RulePageAsk,
+        sees: SeesAsset<'_>,
+    ) -> Result<Option<RulePage>, RulesChanging> {
         self.consistently(|rules| {
             let Some(number) = rules.iter().position(|rule| *rule.name == *name) else { return Some(None) };
             let (mut count, mut assets, mut more) = (Count::default(), Vec::new(), false);
-            self.look(rules, Some(number), |_, row| {
+            self.look(rules, Some(number), sees, |_, row| {
                 count.add(&row);
                 let is_asked = ask.after.as_deref().is_none_or(|after| *row.asset > *after)
                     && ask.state.is_none_or(|state| state == row.state);
@@ -139,11 +147,13 @@ impl Rules {
             .ok_or(RulesChanging)
     }
 
-    /// Shows `see` each asset that `rule` matches, or each of all `rules`, portion by portion.
+    /// Shows `see` each asset that `rule` matches, or each of all `rules`, if `sees` lets it through, portion by
+    /// portion.
     fn look(
         &self,
         rules: &[RuleInForce],
         rule: Option<usize>,
+        sees: SeesAsset<'_>,
         mut see: impl FnMut(usize, RuleOnAsset),
     ) -> Option<()> {
         let most = if rule.is_some() { PORTION } else { (PORTION / rules.len().max(1)).max(1) };
@@ -156,7 +166,7 @@ impl Rules {
                 }
                 engine.rules_report(rule, after.as_deref(), most)
             };
-            for (number, row) in rows {
+            for (number, row) in rows.into_iter().filter(|(_, row)| sees(&row.asset)) {
                 see(number, row);
             }
             after = last;

@@ -36,10 +36,11 @@ pub use name::{
 };
 pub use offset::Offset;
 pub use record::{
-    AlertTransition, CommandAction, Contribution, DefinitionChange, DefinitionFile, Definitions, Evidence,
-    EvidenceValue, FileChange, JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand,
-    Prediction, Promotion, Quality, ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed,
-    RunState, SeriesOrigin, encoded_bytes,
+    Account, AccountChange, AlertTransition, ApiToken, Audit, CommandAction, Contribution, DefinitionChange,
+    DefinitionFile, Definitions, Evidence, EvidenceValue, FileChange, JobKind, JobRun, LifeEvent,
+    LifeEventKind, NotAllowed, OperatorCommand, Prediction, Promotion, Quality, ReadingBatch, ReadingFlags,
+    ReadingRef, Record, RecordKind, Resumed, Role, RunState, SecretHash, SeriesOrigin, TokenLimits,
+    encoded_bytes,
 };
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use suggest::{did_you_mean, edit_distance};

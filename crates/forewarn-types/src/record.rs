@@ -4,7 +4,9 @@
 //! the log, and which table of the lake has its rows. What else must know of it, the compiler names: each
 //! place matches on [`Record`] or on [`RecordKind`].
 
+mod account;
 mod alert;
+mod audit;
 mod command;
 mod definitions;
 mod job_run;
@@ -17,7 +19,9 @@ mod resumed;
 mod series;
 mod tick;
 
+pub use self::account::{Account, AccountChange, ApiToken, Role, SecretHash, TokenLimits};
 pub use self::alert::{AlertTransition, Evidence, EvidenceValue};
+pub use self::audit::Audit;
 pub use self::command::{CommandAction, NotAllowed, OperatorCommand};
 pub use self::definitions::{DefinitionChange, DefinitionFile, Definitions, FileChange};
 pub use self::job_run::{JobKind, JobRun, RunState};
@@ -127,6 +131,10 @@ kinds! {
     Origins(Vec<SeriesOrigin>) = 11,
     /// A version of a model was put in force.
     Promotion(Promotion) = 12,
+    /// An account of a user, or an API token, was made, changed or taken away.
+    Account(Account) = 13,
+    /// Somebody acted over HTTP, or was refused.
+    Audit(Audit) = 14,
 }
 
 impl RecordKind {

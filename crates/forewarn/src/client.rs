@@ -16,14 +16,25 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(200);
 
 /// Which server to talk to, and how to print.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Clone, clap::Args)]
 pub(crate) struct ServerArgs {
     /// The server's URL, or its host and port.
     #[arg(long, env = "FOREWARN_SERVER", default_value = "http://127.0.0.1:8080", global = true, value_parser = parse_server)]
     server: Url,
+    /// The API token that says who you are; better in the environment than on the command line, where other
+    /// users of the machine see it.
+    #[arg(long, env = "FOREWARN_TOKEN", hide_env_values = true, global = true)]
+    token: Option<String>,
     /// Print JSON, for programs.
     #[arg(long, global = true)]
     pub(crate) json: bool,
+}
+
+impl fmt::Debug for ServerArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The token is a secret.
+        f.debug_struct("ServerArgs").field("server", &self.server.as_str()).finish_non_exhaustive()
+    }
 }
 
 fn parse_server(text: &str) -> Result<Url, String> {
@@ -55,6 +66,15 @@ impl std::error::Error for Refused {}
 pub(crate) struct Client {
     server: Url,
     http: reqwest::Client,
+    shows: Shows,
+}
+
+/// How the client says who asks.
+enum Shows {
+    Nothing,
+    Token(String),
+    /// The cookie of a login.
+    Login(String),
 }
 
 impl Client {
@@ -63,7 +83,7 @@ impl Client {
     /// # Errors
     /// If TLS cannot be set up.
     pub(crate) fn new(args: &ServerArgs) -> Result<Self> {
-        Self::of(args.server.clone())
+        Self::of(args.server.clone(), args.token.clone())
     }
 
     /// A client of the server at `url`.
@@ -71,16 +91,35 @@ impl Client {
     /// # Errors
     /// If that is no URL, or TLS cannot be set up.
     pub(crate) fn at(url: &str) -> Result<Self> {
-        Self::of(url.parse().with_context(|| format!("{url} is not a URL"))?)
+        Self::of(url.parse().with_context(|| format!("{url} is not a URL"))?, None)
     }
 
-    fn of(server: Url) -> Result<Self> {
+    fn of(server: Url, token: Option<String>) -> Result<Self> {
+        let token = token.filter(|token| !token.is_empty());
+        let shows = token.map_or(Shows::Nothing, Shows::Token);
         let mut http = reqwest::Client::builder().user_agent(concat!("forewarn/", env!("CARGO_PKG_VERSION")));
         if is_loopback(&server) {
             // A proxy that the environment names would look for the server on its own machine.
             http = http.no_proxy();
         }
-        Ok(Self { server, http: http.build().context("cannot make an HTTP client")? })
+        Ok(Self { server, http: http.build().context("cannot make an HTTP client")?, shows })
+    }
+
+    /// Logs in with `body`; the client shows the login from then on.
+    ///
+    /// # Errors
+    /// No server, or its refusal.
+    pub(crate) async fn logged_in(self, body: &Value) -> Result<Self> {
+        let answer = self.send(self.request(Method::POST, &["v1", "login"])?.json(body)).await?;
+        let cookie = answer.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok());
+        let cookie = cookie.and_then(|cookie| cookie.split(';').next()).context("the login has no cookie")?;
+        let shows = Shows::Login(cookie.to_owned());
+        Ok(Self { shows, ..self })
+    }
+
+    /// Whether the server is told who asks.
+    pub(crate) const fn is_named(&self) -> bool {
+        !matches!(self.shows, Shows::Nothing)
     }
 
     /// A request to the path made of `segments`, each percent-encoded.
@@ -95,7 +134,12 @@ impl Client {
                 bail!("{} is not the URL of a server; write it such as http://127.0.0.1:8080", self.server)
             }
         };
-        Ok(self.http.request(method, url))
+        let request = self.http.request(method, url);
+        Ok(match &self.shows {
+            Shows::Token(token) => request.bearer_auth(token),
+            Shows::Login(cookie) => request.header("cookie", cookie),
+            Shows::Nothing => request,
+        })
     }
 
     /// `GET` of JSON.
@@ -125,6 +169,22 @@ impl Client {
         body: &Value,
     ) -> Result<Value> {
         self.json(self.request(Method::POST, segments)?.query(query).json(body)).await
+    }
+
+    /// `POST` of JSON that is answered without a body.
+    ///
+    /// # Errors
+    /// No server, or its refusal.
+    pub(crate) async fn post_only(&self, segments: &[&str], body: &Value) -> Result<()> {
+        self.send(self.request(Method::POST, segments)?.json(body)).await.map(drop)
+    }
+
+    /// `DELETE`.
+    ///
+    /// # Errors
+    /// No server, or its refusal.
+    pub(crate) async fn delete(&self, segments: &[&str]) -> Result<()> {
+        self.send(self.request(Method::DELETE, segments)?).await.map(drop)
     }
 
     async fn json(&self, request: RequestBuilder) -> Result<Value> {
@@ -281,6 +341,8 @@ fn command(route: &str) -> Option<String> {
         ["models"] => "model list".to_owned(),
         ["models", model, "versions"] => format!("model versions {}", name(model)),
         ["alerts"] => "alert list".to_owned(),
+        ["users"] => "user list".to_owned(),
+        ["tokens"] => "token list".to_owned(),
         _ => return None,
     })
 }

@@ -9,7 +9,10 @@ pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod restore;
 pub(crate) mod rule;
+mod secret;
 pub(crate) mod sql;
+pub(crate) mod token;
+pub(crate) mod user;
 mod watch;
 
 use std::process::ExitCode;

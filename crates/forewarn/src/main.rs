@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::client::Refused;
-use crate::commands::{alert, apply, import, job, log, model, restore, rule, sql};
+use crate::commands::{alert, apply, import, job, log, model, restore, rule, sql, token, user};
 use crate::output::ReaderGone;
 
 /// What still works in the background when a command is done gets this long.
@@ -76,6 +76,10 @@ enum Command {
     Model(model::ModelArgs),
     /// Look at alerts, act on them, watch them come.
     Alert(alert::AlertArgs),
+    /// Say who may log in, and what they may do.
+    User(user::UserArgs),
+    /// Make and revoke the tokens by which programs show who they are.
+    Token(token::TokenArgs),
     /// Look into the files of a log and check them, with or without a server that runs.
     Log(log::LogArgs),
     /// Copy everything a running server knows, as of one moment, to another object store. Ingestion goes on
@@ -120,6 +124,8 @@ fn run(command: Command) -> Result<ExitCode> {
             Command::Job(args) => job::run(args).await,
             Command::Model(args) => model::run(args).await,
             Command::Alert(args) => alert::run(args).await,
+            Command::User(args) => user::run(args).await,
+            Command::Token(args) => token::run(args).await,
             Command::Log(args) => log::run(args),
             Command::Backup(args) => commands::backup::run(args).await,
             Command::Restore(args) => restore::run(args).await,

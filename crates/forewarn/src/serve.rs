@@ -26,6 +26,10 @@ pub(crate) async fn run(config: &Path) -> Result<ExitCode> {
     crate::crash::heed_environment()?;
     let mut server = Server::start(tree, Arc::new(SystemClock), Ticks::Every(TICK_EVERY)).await?;
     writeln!(std::io::stdout(), "Forewarn listens on http://{}", server.address)?;
+    if let Some(code) = &server.first_code {
+        let how = "There is no administrator yet. Make the first one with the code";
+        writeln!(std::io::stdout(), "{how} {code}:\n  forewarn user add --first NAME")?;
+    }
     let failure = tokio::select! {
         stopped = stop_signal() => { stopped?; None }
         error = server.failed() => Some(error),

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Error, Result, anyhow};
 use forewarn_batch::SchedulerHandle;
 use forewarn_log::{LocalLog, Log as _, LogHealth};
+use forewarn_spec::{AuthMode, ServerConfig};
 use forewarn_state::SharedState;
 use forewarn_types::Clock;
 use tokio::net::TcpListener;
@@ -31,6 +32,8 @@ pub(crate) struct Server {
     pub(crate) scheduler: SchedulerHandle,
     /// The read model.
     pub(crate) state: SharedState,
+    /// The code that makes the first administrator, while there is none.
+    pub(crate) first_code: Option<String>,
     front: Stages,
     back: Stages,
 }
@@ -46,6 +49,7 @@ impl Server {
             .await
             .with_context(|| format!("cannot listen on {}", settings.listen))?;
         let address = listener.local_addr()?;
+        check_address(address, &settings)?;
         let (base, folded, starting) = open::open(&settings, tree, clock).await?;
         let back = back::start(&base, folded, &settings);
         let front = front::start(&base, &back, starting, settings, ticks, listener).await?;
@@ -54,6 +58,7 @@ impl Server {
             log: base.log,
             scheduler: front.scheduler,
             state: base.known.state,
+            first_code: front.first_code,
             front: front.stages,
             back: back.stages,
         })
@@ -93,4 +98,17 @@ impl Server {
         tokio::task::spawn_blocking(move || log.close()).await?.context("the log did not close well")?;
         front.and(back)
     }
+}
+
+/// Refuses to serve other machines without asking who sends a request.
+fn check_address(address: std::net::SocketAddr, settings: &ServerConfig) -> Result<()> {
+    if address.ip().is_loopback() || settings.auth.mode == AuthMode::Users {
+        return Ok(());
+    }
+    Err(anyhow!(
+        "the server would listen on {address}, where other machines reach it, and ask nobody who they are. Add \
+         these two lines to forewarn.yaml:\n\nauth:\n  mode: users\n\nor listen on this machine only: \
+         listen: 127.0.0.1:{}",
+        address.port()
+    ))
 }

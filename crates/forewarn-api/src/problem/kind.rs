@@ -6,6 +6,8 @@ use axum::http::StatusCode;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     BadRequest,
+    Unauthenticated,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     NotAcceptable,
@@ -16,6 +18,7 @@ pub(crate) enum Kind {
     UnsupportedEncoding,
     Unusable,
     PreconditionRequired,
+    TooMany,
     Internal,
     Unavailable,
 }
@@ -34,8 +37,10 @@ pub(crate) struct Words {
 
 impl Kind {
     /// All kinds.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::BadRequest,
+        Self::Unauthenticated,
+        Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::NotAcceptable,
@@ -46,6 +51,7 @@ impl Kind {
         Self::UnsupportedEncoding,
         Self::Unusable,
         Self::PreconditionRequired,
+        Self::TooMany,
         Self::Internal,
         Self::Unavailable,
     ];
@@ -58,6 +64,18 @@ impl Kind {
                 "urn:forewarn:problem:bad-request",
                 "Bad request",
                 "The request is not valid, or asks for too much",
+            ),
+            Self::Unauthenticated => words(
+                StatusCode::UNAUTHORIZED,
+                "urn:forewarn:problem:unauthenticated",
+                "Unauthenticated",
+                "The request does not say who sends it, or what it shows is not valid",
+            ),
+            Self::Forbidden => words(
+                StatusCode::FORBIDDEN,
+                "urn:forewarn:problem:forbidden",
+                "Forbidden",
+                "Who sends the request may not do this",
             ),
             Self::NotFound => words(
                 StatusCode::NOT_FOUND,
@@ -118,6 +136,12 @@ impl Kind {
                 "urn:forewarn:problem:precondition-required",
                 "Precondition required",
                 "The header If-Match is missing",
+            ),
+            Self::TooMany => words(
+                StatusCode::TOO_MANY_REQUESTS,
+                "urn:forewarn:problem:too-many",
+                "Too many requests",
+                "A limit is reached; try again after the time in Retry-After",
             ),
             Self::Internal => words(
                 StatusCode::INTERNAL_SERVER_ERROR,

@@ -46,7 +46,8 @@ sets! {
     Busy: Unavailable;
 }
 
-fn reference(kind: Kind) -> (String, RefOr<Response>) {
+/// The response of a kind, by its status.
+pub(crate) fn reference(kind: Kind) -> (String, RefOr<Response>) {
     (kind.words().status.as_str().to_owned(), Ref::from_response_name(name(kind)).into())
 }
 

@@ -90,7 +90,7 @@ pub(crate) async fn post_actions(
     let (mut commands, mut skipped, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
     for id in body.ids {
         let allowed = parse_id(&id).and_then(|alert| {
-            let state = state_of(&api, alert)?;
+            let state = state_of(&api, &principal, alert)?;
             check_state(state, &template.action).map(|()| alert)
         });
         match allowed {

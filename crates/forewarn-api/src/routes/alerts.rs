@@ -8,6 +8,7 @@ use forewarn_types::{AlertId, AlertState, Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::params::{limit, time_range};
 use crate::http::{Params, PathParam, TimeInput};
@@ -62,6 +63,7 @@ pub(crate) struct AlertPage {
 ))]
 pub(crate) async fn list_alerts(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     Params(query): Params<AlertsQuery>,
 ) -> Result<Json<AlertPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
@@ -70,7 +72,7 @@ pub(crate) async fn list_alerts(
     api.judged().await?;
     let definitions = api.definitions.get();
     let state = api.state.read();
-    let mut found = state.alerts().newest(&filter, after);
+    let mut found = state.alerts().newest(&filter, after).filter(|alert| principal.sees(&alert.asset));
     let mut last = None;
     let mut alerts = Vec::new();
     for alert in found.by_ref().take(limit) {
@@ -89,24 +91,27 @@ pub(crate) async fn list_alerts(
 ))]
 pub(crate) async fn get_alert(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(id): PathParam<String>,
 ) -> Result<Json<AlertDetail>, Problem> {
     let id = parse_id(&id)?;
     api.judged().await?;
-    detail(&api, id).map(Json)
+    detail(&api, &principal, id).map(Json)
 }
 
-/// The alert, from the read model.
-pub(crate) fn detail(api: &ApiState, id: AlertId) -> Result<AlertDetail, Problem> {
+/// The alert, from the read model. One of an asset that the principal may not see is not there for them.
+pub(crate) fn detail(api: &ApiState, principal: &Principal, id: AlertId) -> Result<AlertDetail, Problem> {
     let state = api.state.read();
-    let alert = state.alerts().get(id).ok_or_else(|| unknown(&id.to_string()))?;
+    let alert = state.alerts().get(id).filter(|alert| principal.sees(&alert.asset));
+    let alert = alert.ok_or_else(|| unknown(&id.to_string()))?;
     Ok(AlertDetail::new(alert, &api.definitions.get()))
 }
 
 /// The state that an alert shows, from the read model.
-pub(crate) fn state_of(api: &ApiState, id: AlertId) -> Result<AlertState, Problem> {
+pub(crate) fn state_of(api: &ApiState, principal: &Principal, id: AlertId) -> Result<AlertState, Problem> {
     let state = api.state.read();
-    state.alerts().get(id).map(|alert| alert.state).ok_or_else(|| unknown(&id.to_string()))
+    let alert = state.alerts().get(id).filter(|alert| principal.sees(&alert.asset));
+    alert.map(|alert| alert.state).ok_or_else(|| unknown(&id.to_string()))
 }
 
 /// The id in a path; a text that is none names no alert.

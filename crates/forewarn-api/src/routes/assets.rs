@@ -11,6 +11,7 @@ use forewarn_types::{AlertState, AssetPath, Offset, Timestamp, check_asset};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::params::limit;
 use crate::http::{AssetParam, Params, PathParam};
@@ -109,6 +110,7 @@ pub(crate) struct SignalView {
 ))]
 pub(crate) async fn list_assets(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     Params(query): Params<AssetsQuery>,
 ) -> Result<Json<AssetPage>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
@@ -124,6 +126,7 @@ pub(crate) async fn list_assets(
     let mut found = state
         .assets()
         .range::<str, _>((first, Bound::Unbounded))
+        .filter(|(path, _)| principal.sees(path))
         .take_while(|(path, _)| under.is_none_or(|under| path.starts_with(under)))
         .filter(|(path, _)| {
             under.is_none_or(|under| path.len() == under.len() || path.as_bytes()[under.len()] == b'/')
@@ -144,8 +147,10 @@ pub(crate) async fn list_assets(
 ))]
 pub(crate) async fn get_asset(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(AssetParam(path)): PathParam<AssetParam>,
 ) -> Result<Json<AssetDetail>, Problem> {
+    principal.check_sees(&path)?;
     api.judged().await?;
     let now = api.clock.now();
     let definitions = api.definitions.get();

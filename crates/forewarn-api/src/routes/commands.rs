@@ -28,7 +28,7 @@ const REASONS: [&str; 4] = ["true", "nuisance", "maintenance", "test"];
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActionBody {
-    /// Who acts.
+    /// Who acts. Where the server asks who sends a request, it is that name, and may be left out.
     #[schema(example = "anna")]
     actor: Option<String>,
     /// A comment; required by the action `comment`.
@@ -156,7 +156,7 @@ async fn act(
         time: api.clock.now(),
     };
     api.judged().await?;
-    let state = state_of(api, alert)?;
+    let state = state_of(api, principal, alert)?;
     if let Err(problem) = check_state(state, &command.action) {
         let acknowledges = command.action == CommandAction::Acknowledge && state == AlertState::Acknowledged;
         let problem = if acknowledges { by_whom(api, &command).unwrap_or(problem) } else { problem };
@@ -171,12 +171,12 @@ async fn act(
     // The record is durable from here on, so what follows is no failure any more: at worst the effect is not
     // visible yet.
     if api.judged().await.is_err() {
-        return detail(api, alert).map(Acted::Stored);
+        return detail(api, principal, alert).map(Acted::Stored);
     }
     // The engine carries out the first of several; the others learn whose it was.
     match by_whom(api, &command) {
         Some(problem) if command.action == CommandAction::Acknowledge => Err(problem),
-        _ => detail(api, alert).map(Acted::Done),
+        _ => detail(api, principal, alert).map(Acted::Done),
     }
 }
 
@@ -210,7 +210,7 @@ pub(crate) fn check_actor(principal: &Principal, given: Option<String>) -> Resul
             .hint("say who acts: {\"actor\":\"anna\"}")
     };
     let given = check_text("actor", given, MAX_ACTOR_BYTES)?;
-    principal.actor(given).ok_or_else(needed)
+    principal.actor(given)?.ok_or_else(needed)
 }
 
 /// A text without blanks around it; an empty one counts as left out.

@@ -147,7 +147,7 @@ pub(crate) async fn post_apply(
     Params(query): Params<PutQuery>,
     OptionalJson(body): OptionalJson<TextsBody>,
 ) -> Result<Json<AppliedView>, Refusal> {
-    let proposal = body.into_proposal(principal.actor(None), false);
+    let proposal = body.into_proposal(principal.name.clone(), false);
     carry_out(&api, proposal, query.dry_run.unwrap_or(false)).await.map(Json)
 }
 
@@ -191,7 +191,7 @@ async fn put_text(
     let text = views::text_of(headers, &body)?;
     let tag = text_tag(&text);
     let proposal = Proposal {
-        actor: principal.actor(None),
+        actor: principal.name.clone(),
         by: "api",
         files: vec![FileText { kind, target, by_name: true, text }],
         whole: false,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::assets::unknown;
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::params::time_range;
 use crate::http::{AssetParam, Params, PathParam, TimeInput};
@@ -100,9 +101,11 @@ pub(crate) struct Point {
 ))]
 pub(crate) async fn get_readings(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam((AssetParam(asset), signal)): PathParam<(AssetParam, String)>,
     Params(query): Params<HistoryQuery>,
 ) -> Result<Json<History>, Problem> {
+    principal.check_sees(&asset)?;
     let points = crate::http::params::limit(query.max_points, POINTS, MAX_POINTS)?;
     let (mut from, mut to) = time_range(query.from, query.to)?;
     api.fresh().await?;

@@ -16,6 +16,7 @@ use utoipa::openapi::{Content, RefOr, ResponseBuilder};
 use utoipa::{IntoParams, IntoResponses};
 
 use super::readings::{WriteResult, store};
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::{Params, RawBody};
 use crate::problem::Problem;
@@ -34,11 +35,18 @@ impl IntoResponses for WriteAnswers {
             let content = Content::new(Some(ObjectBuilder::new()));
             ResponseBuilder::new().description(about).content("application/json", content).build()
         };
-        let mut answers: BTreeMap<_, _> =
-            [Kind::Timeout, Kind::TooLarge, Kind::UnsupportedEncoding, Kind::Unavailable]
-                .map(Kind::words)
-                .map(|words| (words.status.as_str().to_owned(), error(words.about).into()))
-                .into();
+        let mut answers: BTreeMap<_, _> = [
+            Kind::Unauthenticated,
+            Kind::Forbidden,
+            Kind::TooMany,
+            Kind::Timeout,
+            Kind::TooLarge,
+            Kind::UnsupportedEncoding,
+            Kind::Unavailable,
+        ]
+        .map(Kind::words)
+        .map(|words| (words.status.as_str().to_owned(), error(words.about).into()))
+        .into();
         let stored = "All lines are stored; fields that are texts are ignored";
         answers.insert("204".into(), ResponseBuilder::new().description(stored).build().into());
         let partial = "Some lines were refused; all others are stored";
@@ -90,10 +98,11 @@ pub(crate) struct WriteV3Query {
     request_body(content = String, content_type = "text/plain"), responses(WriteAnswers))]
 pub(crate) async fn write_v1(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     query: Result<Params<WriteQuery>, Problem>,
     body: Result<RawBody, Problem>,
 ) -> Response {
-    write(&api, query.map(of_v2), body).await.unwrap_or_else(|problem| refused(&problem))
+    write(&api, &principal, query.map(of_v2), body).await.unwrap_or_else(|problem| refused(&problem))
 }
 
 /// Stores line protocol, as `InfluxDB` 2 does.
@@ -101,10 +110,11 @@ pub(crate) async fn write_v1(
     request_body(content = String, content_type = "text/plain"), responses(WriteAnswers))]
 pub(crate) async fn write_v2(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     query: Result<Params<WriteQuery>, Problem>,
     body: Result<RawBody, Problem>,
 ) -> Response {
-    write(&api, query.map(of_v2), body).await.unwrap_or_else(|problem| refused(&problem))
+    write(&api, &principal, query.map(of_v2), body).await.unwrap_or_else(|problem| refused(&problem))
 }
 
 /// Stores line protocol, as `InfluxDB` 3 does.
@@ -112,6 +122,7 @@ pub(crate) async fn write_v2(
     request_body(content = String, content_type = "text/plain"), responses(WriteAnswers))]
 pub(crate) async fn write_v3(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     query: Result<Params<WriteV3Query>, Problem>,
     body: Result<RawBody, Problem>,
 ) -> Response {
@@ -119,7 +130,7 @@ pub(crate) async fn write_v3(
         precision: query.precision.unwrap_or_else(|| "auto".into()),
         whole: query.accept_partial == Some(false),
     };
-    write(&api, query.map(how), body).await.unwrap_or_else(|problem| refused(&problem))
+    write(&api, &principal, query.map(how), body).await.unwrap_or_else(|problem| refused(&problem))
 }
 
 /// Answers the first request of many `InfluxDB` clients: is there a server?
@@ -156,6 +167,7 @@ fn of_v2(Params(query): Params<WriteQuery>) -> How {
 
 async fn write(
     api: &ApiState,
+    principal: &Principal,
     how: Result<How, Problem>,
     body: Result<RawBody, Problem>,
 ) -> Result<Response, Problem> {
@@ -167,7 +179,7 @@ async fn write(
         batch.whole = whole;
         Ok(batch)
     };
-    let accepted = store(api, body, decode).await?;
+    let accepted = store(api, principal, body, decode).await?;
     if accepted.rejected_total == 0 {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

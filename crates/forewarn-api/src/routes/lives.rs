@@ -68,6 +68,7 @@ pub(crate) async fn post_life_event(
         Problem::bad_request(format!("event {event:?} is not known"))
             .hint("events are installed, repaired, failed, retired, and withdrawn, which takes one back")
     })?;
+    principal.check_sees(&asset)?;
     api.fresh().await?;
     let corrected = match body.corrects {
         Some(offset) => Some(correctable(&api, &asset, Offset(offset))?),
@@ -85,13 +86,13 @@ pub(crate) async fn post_life_event(
         )));
     }
     if !body.new_asset && api.state.read().asset(&asset).is_none() {
-        return Err(unheard_of(&api, &asset));
+        return Err(unheard_of(&api, &principal, &asset));
     }
     let event = LifeEvent {
         asset,
         event: kind,
         time,
-        actor: principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?),
+        actor: principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?)?,
         comment: check_text("comment", body.comment, MAX_COMMENT_BYTES)?,
         corrects: body.corrects.map(Offset),
     };
@@ -107,8 +108,10 @@ pub(crate) async fn post_life_event(
 ))]
 pub(crate) async fn get_life_events(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(AssetParam(path)): PathParam<AssetParam>,
 ) -> Result<Json<LifeEvents>, Problem> {
+    principal.check_sees(&path)?;
     api.fresh().await?;
     let state = api.state.read();
     let asset = state.asset(&path).ok_or_else(|| unknown(&path))?;
@@ -136,9 +139,10 @@ fn correctable(api: &ApiState, path: &AssetPath, offset: Offset) -> Result<Times
 }
 
 /// Nothing has been heard of the asset: most likely its name is misspelt.
-fn unheard_of(api: &ApiState, path: &AssetPath) -> Problem {
+fn unheard_of(api: &ApiState, principal: &Principal, path: &AssetPath) -> Problem {
     let state = api.state.read();
     let known = state.assets().keys().take(MAX_COMPARED).map(|known| &**known);
+    let known = known.filter(|known| principal.sees(known));
     let meant = did_you_mean(path, known).map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
     Problem::not_found(format!("nothing has been heard of asset {path} so far")).hint(format!(
         "{meant}GET /v1/assets lists all; give \"new_asset\": true if it is new and its readings are \

@@ -113,7 +113,7 @@ pub(crate) async fn promote(
     PathParam(model): PathParam<String>,
     ApiJson(body): ApiJson<PromoteBody>,
 ) -> Result<Json<Versions>, Problem> {
-    let actor = principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?);
+    let actor = principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?)?;
     let reason = check_text("reason", body.reason, MAX_REASON_BYTES)?;
     let promoted = api.models.promote(&model, &body.version, actor, reason).await;
     promoted.map_err(|error| problems::model(&error))?;

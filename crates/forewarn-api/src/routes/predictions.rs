@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::alerts::parse_glob;
 use super::assets::unknown;
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::params::limit;
 use crate::http::{AssetParam, Params, PathParam};
@@ -57,6 +58,7 @@ pub(crate) struct PredictionQuery {
 ))]
 pub(crate) async fn list_predictions(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     Params(query): Params<PredictionsQuery>,
 ) -> Result<Json<Predictions>, Problem> {
     let limit = limit(query.limit, LIMIT, MAX_LIMIT)?;
@@ -67,6 +69,7 @@ pub(crate) async fn list_predictions(
     let mut found: Vec<_> = state
         .assets()
         .iter()
+        .filter(|(path, _)| principal.sees(path))
         .filter(|(path, _)| glob.as_ref().is_none_or(|glob| glob.matches(path)))
         .flat_map(|(_, asset)| asset.predictions.values())
         .map(|(_, prediction)| prediction)
@@ -90,19 +93,21 @@ pub(crate) async fn list_predictions(
 ))]
 pub(crate) async fn get_prediction(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(AssetParam(path)): PathParam<AssetParam>,
     Params(query): Params<PredictionQuery>,
 ) -> Result<Json<PredictionView>, Problem> {
+    principal.check_sees(&path)?;
     api.fresh().await?;
     let state = api.state.read();
     match state.prediction(&path, query.model.as_deref()) {
         Some((_, prediction)) => Ok(Json(PredictionView::new(prediction, api.clock.now()))),
-        None => Err(none(&api, &state, &path, query.model.as_deref())),
+        None => Err(none(&api, &principal, &state, &path, query.model.as_deref())),
     }
 }
 
 /// Why there is no prediction about the asset.
-fn none(api: &ApiState, state: &State, path: &str, asked: Option<&str>) -> Problem {
+fn none(api: &ApiState, principal: &Principal, state: &State, path: &str, asked: Option<&str>) -> Problem {
     let Some(asset) = state.asset(path) else { return unknown(path) };
     let asked_for = |name: &str| asked.is_none_or(|asked| asked == name);
     let definitions = api.definitions.get();
@@ -115,6 +120,10 @@ fn none(api: &ApiState, state: &State, path: &str, asked: Option<&str>) -> Probl
         return Problem::not_found(missing).hint("GET /v1/models lists all");
     }
     let matching: Vec<&Model> = models.iter().copied().filter(|model| model.assets.matches(path)).collect();
+    if matching.is_empty() && principal.scope().is_some() {
+        // Which assets the models are for is not for those who see only some.
+        return Problem::not_found(format!("no model predicts about asset {path}"));
+    }
     if matching.is_empty() {
         let whom: Vec<String> =
             models.iter().map(|model| format!("{} for {}", model.name, model.assets.as_str())).collect();

@@ -11,6 +11,7 @@ use forewarn_types::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::body::off_thread;
 use crate::http::params::TimeInput;
@@ -104,6 +105,7 @@ pub(crate) struct PostQuery {
 ))]
 pub(crate) async fn post_readings(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     Params(query): Params<PostQuery>,
     RawBody(body, _permit): RawBody,
 ) -> Result<Response, Problem> {
@@ -114,7 +116,7 @@ pub(crate) async fn post_readings(
         batch.min_time = min_time;
         Ok(batch)
     };
-    let batch = decoded(body, decode).await?;
+    let batch = decoded(&api, &principal, body, decode).await?;
     let held = match query.history {
         Some(true) => stored_before(&api, &batch).await?,
         _ => Held::default(),
@@ -133,18 +135,25 @@ pub(crate) async fn post_readings(
 /// Decodes and stores a body; comes back once what was good is durable.
 pub(crate) async fn store(
     api: &ApiState,
+    principal: &Principal,
     body: Bytes,
     decode: impl FnOnce(&[u8]) -> Result<RawBatch, IngestError> + Send + 'static,
 ) -> Result<Accepted, Problem> {
-    let batch = decoded(body, decode).await?;
+    let batch = decoded(api, principal, body, decode).await?;
     api.intake.accept(batch).await.map_err(|error| problems::ingest(&error))
 }
 
 async fn decoded(
+    api: &ApiState,
+    principal: &Principal,
     body: Bytes,
     decode: impl FnOnce(&[u8]) -> Result<RawBatch, IngestError> + Send + 'static,
 ) -> Result<RawBatch, Problem> {
-    off_thread(body.len(), move || decode(&body)).await?.map_err(|error| problems::ingest(&error))
+    let decoded = off_thread(body.len(), move || decode(&body)).await?;
+    let mut batch = decoded.map_err(|error| problems::ingest(&error))?;
+    principal.spend_rows(batch.len(), api)?;
+    batch.writable = principal.writable();
+    Ok(batch)
 }
 
 /// The readings that lake and log hold where those of a batch would go, if the intake is not sure of them.

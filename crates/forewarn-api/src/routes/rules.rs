@@ -7,6 +7,7 @@ use forewarn_types::{Severity, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::params::limit;
 use crate::http::{Params, PathParam};
@@ -140,9 +141,17 @@ pub(crate) struct RuleQuery {
     (status = 200, description = "The rules", body = RulesView),
     sets::Busy,
 ))]
-pub(crate) async fn list_rules(Extract(api): Extract<ApiState>) -> Result<Json<RulesView>, Problem> {
-    let (rules, refused) = ask(&api, |rules| Ok((rules.all()?, rules.refused()))).await?;
-    Ok(Json(RulesView { rules: rules.into_iter().map(Into::into).collect(), refused }))
+pub(crate) async fn list_rules(
+    Extract(api): Extract<ApiState>,
+    principal: Principal,
+) -> Result<Json<RulesView>, Problem> {
+    let who = principal.clone();
+    let (rules, refused) =
+        ask(&api, move |rules| Ok((rules.all(&|asset| who.sees(asset))?, rules.refused()))).await?;
+    let rules = rules.into_iter().filter_map(|rule| visible(&principal, rule)).map(Into::into).collect();
+    // They may name any asset.
+    let refused = if principal.scope().is_some() { Vec::new() } else { refused };
+    Ok(Json(RulesView { rules, refused }))
 }
 
 /// Shows one rule, and how it stands on each asset that it matches: normal, pending, with an open alert,
@@ -154,6 +163,7 @@ pub(crate) async fn list_rules(Extract(api): Extract<ApiState>) -> Result<Json<R
 ))]
 pub(crate) async fn get_rule(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(name): PathParam<String>,
     Params(query): Params<RuleQuery>,
 ) -> Result<Json<RuleDetail>, Problem> {
@@ -163,16 +173,31 @@ pub(crate) async fn get_rule(
         after: query.cursor,
     };
     let asked = name.clone();
-    let found = ask(&api, move |rules| rules.one(&asked, &page)).await?;
-    let page = found.ok_or_else(|| {
+    let who = principal.clone();
+    let found = ask(&api, move |rules| rules.one(&asked, &page, &|asset| who.sees(asset))).await?;
+    let none = || {
         let name: String = name.chars().take(64).collect();
         Problem::not_found(format!("there is no rule {name}")).hint("GET /v1/rules lists all")
-    })?;
+    };
+    let page = found.ok_or_else(none)?;
+    let summary = visible(&principal, page.summary).ok_or_else(none)?;
     Ok(Json(RuleDetail {
-        rule: page.summary.into(),
+        rule: summary.into(),
         per_asset: page.assets.into_iter().map(Into::into).collect(),
         next: page.next.map(|asset| asset.to_string()),
     }))
+}
+
+/// What of a rule a principal sees: nothing if it watches none of their assets, and not which others it
+/// watches.
+fn visible(principal: &Principal, mut rule: RuleSummary) -> Option<RuleSummary> {
+    if let Some(scope) = principal.scope() {
+        if rule.matches == 0 {
+            return None;
+        }
+        rule.rule.assets = scope.describe();
+    }
+    Some(rule)
 }
 
 /// Asks the engine, which has judged all that was in the log when the request came.

@@ -1,14 +1,17 @@
 //! Read-only SQL over every table.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use axum::extract::State as Extract;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use forewarn_query::{Form, Query, QueryError};
+use forewarn_query::{Form, Query, QueryError, Scope};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::access::{Principal, Role};
 use crate::context::ApiState;
 use crate::http::ApiJson;
 use crate::problem::{Problem, sets};
@@ -53,7 +56,8 @@ const fn media_type(form: Form) -> &'static str {
 /// Answers a SELECT over all tables, up to the newest stored record.
 ///
 /// Tables: readings, `alert_events`, `job_runs`, predictions, `life_events`, commands, and one per job
-/// output. Times are UTC.
+/// output. Times are UTC. Who is bound to assets sees the tables with a column `asset`, and of them the rows
+/// of these assets. Only administrators see the table `audit`.
 #[utoipa::path(post, path = "/v1/sql", tag = "sql", request_body = SqlBody, responses(
     (status = 200, description = "The rows", content(
         (SqlRows = "application/json"),
@@ -65,11 +69,13 @@ const fn media_type(form: Form) -> &'static str {
 ))]
 pub(crate) async fn post_sql(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     headers: HeaderMap,
     ApiJson(body): ApiJson<SqlBody>,
 ) -> Result<Response, Problem> {
     let form = wanted(&headers)?;
-    let asked = Query { text: body.query, max_rows: body.max_rows, ..Query::default() };
+    let asked =
+        Query { text: body.query, max_rows: body.max_rows, scope: scope(&principal), ..Query::default() };
     let answer = api.queries.run(asked).await.map_err(|error| problems::query(&error))?;
     let cut = answer.truncation();
     let mut pieces = Box::pin(answer.encoded(form));
@@ -101,6 +107,18 @@ pub(crate) async fn post_sql(
     let rest = pieces.chain(end).inspect_err(|error| tracing::warn!(%error, "an answer was cut off"));
     let all = stream::once(async move { Ok(Bytes::from(first)) }).chain(rest);
     Ok(([content_type], Body::from_stream(all)).into_response())
+}
+
+/// What of the tables `principal` may see.
+fn scope(principal: &Principal) -> Scope {
+    match principal.scope() {
+        Some(scope) => {
+            let scope = Arc::clone(scope);
+            Scope::Assets(Arc::new(move |asset| scope.admits(asset)))
+        }
+        None if principal.role == Role::Administrator => Scope::All,
+        None => Scope::Common,
+    }
 }
 
 /// The first form in `Accept` that exists. Weights are ignored: clients that care name one form.

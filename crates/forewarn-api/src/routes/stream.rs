@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use utoipa::IntoParams;
 
 use super::alerts::{parse_glob, parse_severities};
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::Params;
 use crate::problem::{Problem, sets};
@@ -30,6 +31,8 @@ use crate::views::AlertEvent;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const RECONNECT: Duration = Duration::from_secs(2);
+/// So often it is looked whether who reads may still do so.
+const LOOK: Duration = Duration::from_secs(1);
 const READ_RECORDS: usize = 4_096;
 const READ_BYTES: usize = 4 << 20;
 
@@ -61,13 +64,16 @@ pub(crate) struct StreamQuery {
 ))]
 pub(crate) async fn stream_alerts(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     headers: HeaderMap,
     Params(query): Params<StreamQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let filter = Filter {
         severity: parse_severities(query.severity.as_deref())?,
         asset: query.asset.as_deref().filter(|text| !text.is_empty()).map(parse_glob).transpose()?,
+        principal: principal.clone(),
     };
+    let place = principal.open_stream()?;
     let permit = Arc::clone(&api.streams).try_acquire_owned().map_err(|_| {
         Problem::unavailable("too many event streams are open").hint("close some, or try again later")
     })?;
@@ -77,8 +83,22 @@ pub(crate) async fn stream_alerts(
     let hello = stream::once(async { Ok(hello) });
     let events =
         stream::unfold(feed, |mut feed| async move { feed.next().await.map(|event| (Ok(event), feed)) });
-    let events = hello.chain(events).take_until(api.shutdown.clone().cancelled_owned());
+    let ended = ended(api.clone(), principal);
+    let events = hello.chain(events).take_until(api.shutdown.clone().cancelled_owned()).take_until(ended);
+    let events = events.inspect(move |_| _ = &place);
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+/// Ends once `principal` may no longer see what they are being sent: their token was revoked, their login is
+/// over, or their role or assets are others now.
+async fn ended(api: ApiState, principal: Principal) {
+    let mut looks = tokio::time::interval(LOOK);
+    loop {
+        looks.tick().await;
+        if !api.access.still(&principal) {
+            return;
+        }
+    }
 }
 
 /// The id that a resume takes to begin at `next`.
@@ -105,6 +125,7 @@ fn last_event_id(headers: &HeaderMap) -> Result<Option<i64>, Problem> {
 struct Filter {
     severity: Vec<Severity>,
     asset: Option<AssetGlob>,
+    principal: Principal,
 }
 
 impl Filter {
@@ -112,6 +133,7 @@ impl Filter {
         let Record::Alert(step) = record else { return false };
         (self.severity.is_empty() || self.severity.contains(&step.severity))
             && self.asset.as_ref().is_none_or(|glob| glob.matches(&step.asset))
+            && self.principal.sees(&step.asset)
     }
 }
 

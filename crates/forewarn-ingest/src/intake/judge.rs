@@ -51,6 +51,12 @@ pub(super) struct Judge<'a> {
     pub(super) outcome: Accepted,
 }
 
+/// Why the sender of `batch` may not write `asset`, if they may not.
+fn not_writable(batch: &RawBatch, asset: &str) -> Option<Arc<str>> {
+    let writable = batch.writable.as_ref()?;
+    (!(writable.admits)(asset)).then(|| Arc::clone(&writable.reason))
+}
+
 impl<'a> Judge<'a> {
     pub(super) fn new(
         batch: &'a RawBatch,
@@ -61,11 +67,16 @@ impl<'a> Judge<'a> {
         held: &'a Held,
     ) -> Self {
         let known = table.read();
-        let of_name = |(index, (asset, signal)): (usize, &(Box<str>, Box<str>))| match known
-            .get(asset, signal)
-        {
-            Some(id) if batch.origin_of(index).is_none_or(|origin| origins.is(id, origin)) => Name::Known(id),
-            _ => Name::Unseen,
+        let of_name = |(index, (asset, signal)): (usize, &(Box<str>, Box<str>))| {
+            if let Some(reason) = not_writable(batch, asset) {
+                return Name::Refused(reason);
+            }
+            match known.get(asset, signal) {
+                Some(id) if batch.origin_of(index).is_none_or(|origin| origins.is(id, origin)) => {
+                    Name::Known(id)
+                }
+                _ => Name::Unseen,
+            }
         };
         let names = batch.names.iter().enumerate().map(of_name).collect();
         drop(known);
@@ -227,6 +238,9 @@ impl<'a> Judge<'a> {
         let kept = self.table.read().get(&asset, &signal).is_some_and(|id| origins.is_free(id));
         if !kept && !origins.allows_asset(&asset, origin) {
             asset = explicit()?.0.into();
+            if let Some(reason) = not_writable(self.batch, &asset) {
+                return Err(reason.to_string());
+            }
             if !origins.allows_asset(&asset, origin) {
                 return Err(format!(
                     "the asset {asset:?} stands for other tags already; hold them apart with influx.asset"

@@ -2,6 +2,7 @@
 //! record becomes rows of it, and about how much memory the record takes.
 
 mod alert;
+mod audit;
 mod command;
 mod job_run;
 mod life_event;
@@ -35,7 +36,9 @@ impl<'a> Rows<'a> {
             Record::LifeEvent(event) => Self::One(event),
             Record::Promotion(promotion) => Self::One(promotion),
             Record::Command(command) => Self::One(command),
-            Record::Series(_)
+            Record::Audit(audit) => Self::One(audit),
+            Record::Account(_)
+            | Record::Series(_)
             | Record::Origins(_)
             | Record::Tick(_)
             | Record::Definitions(_)
@@ -54,7 +57,9 @@ fn schema_of(kind: RecordKind) -> Option<TableSchema> {
         RecordKind::LifeEvent => life_event::COLUMNS,
         RecordKind::Promotion => promotion::COLUMNS,
         RecordKind::Command => command::COLUMNS,
-        RecordKind::Series
+        RecordKind::Audit => audit::COLUMNS,
+        RecordKind::Account
+        | RecordKind::Series
         | RecordKind::Origins
         | RecordKind::Tick
         | RecordKind::Definitions

@@ -1,9 +1,12 @@
 //! `forewarn.yaml`.
 
+mod auth;
+
 use forewarn_types::{RecordKind, Timestamp};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::auth::RawAuth;
 use super::names::job_table;
 use crate::diagnostics::{Diagnostics, Report};
 use crate::model::{
@@ -47,6 +50,8 @@ pub(crate) struct RawServer {
     limits: RawLimits,
     /// How Influx line protocol becomes assets and signals.
     influx: RawInflux,
+    /// Who may use the server.
+    auth: RawAuth,
 }
 
 /// Settings of the log.
@@ -152,6 +157,8 @@ struct RawRetain {
     life_events: Option<Text<PositiveDuration>>,
     /// Which versions of models were put in force when.
     promotions: Option<Text<PositiveDuration>>,
+    /// Who did what over HTTP, and who was refused.
+    audit: Option<Text<PositiveDuration>>,
     /// Tables that jobs write.
     tables: Vec<RawRetained>,
 }
@@ -167,7 +174,9 @@ impl RawRetain {
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
             RecordKind::Promotion => self.promotions.as_ref(),
-            RecordKind::Series
+            RecordKind::Audit => self.audit.as_ref(),
+            RecordKind::Account
+            | RecordKind::Series
             | RecordKind::Origins
             | RecordKind::Tick
             | RecordKind::Definitions
@@ -332,6 +341,7 @@ fn settings(
         },
         limits: limits(&raw.limits, report),
         influx,
+        auth: raw.auth.settings(report),
     }
 }
 

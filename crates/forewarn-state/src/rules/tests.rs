@@ -48,7 +48,7 @@ fn judge<const N: usize>(fold: &mut EngineFold, records: [Record; N]) {
 fn each_asset_is_counted_once_however_many_portions_it_takes() {
     for count in [2, 1_024, 2_048, 5_000] {
         let (_fold, rules) = pumps(count);
-        let [hot, shaky] = <[_; 2]>::try_from(rules.all().unwrap()).unwrap();
+        let [hot, shaky] = <[_; 2]>::try_from(rules.all(&|_| true).unwrap()).unwrap();
         let pumps = count as usize;
         let hot_pumps = (0..pumps).filter(|pump| pump % 10 == 3).count();
         assert_eq!((hot.matches, hot.counts), (pumps, [pumps - hot_pumps, 0, hot_pumps, 0, 0, 0]));
@@ -65,7 +65,7 @@ fn pages_make_up_the_whole() {
     let mut ask = RulePageAsk { state: Some(RuleState::Alert), after: None, limit: 90 };
     let mut found = Vec::new();
     loop {
-        let page = rules.one("hot", &ask).unwrap().unwrap();
+        let page = rules.one("hot", &ask, &|_| true).unwrap().unwrap();
         assert_eq!(page.summary.matches, 5_000);
         assert!(page.assets.len() <= 90);
         found.extend(page.assets.iter().map(|row| row.asset.to_string()));
@@ -76,7 +76,7 @@ fn pages_make_up_the_whole() {
     }
     assert_eq!(found.len(), 500);
     assert!(found.is_sorted() && found[0] == "plant/p00003", "{found:?}");
-    assert_eq!(rules.one("hottest", &ask).unwrap(), None);
+    assert_eq!(rules.one("hottest", &ask, &|_| true).unwrap(), None);
 }
 
 #[test]
@@ -85,13 +85,13 @@ fn who_asks_sees_the_state_that_is_restored_and_the_definitions_that_come_in() {
     let Part::Ready(bytes) = fold.snapshot().unwrap() else { panic!("it rests on nothing") };
     let rules = Rules::new(EngineOptions::default());
     let mut fold = EngineFold::behind(rules.clone());
-    assert_eq!(rules.all(), Ok(Vec::new()));
+    assert_eq!(rules.all(&|_| true), Ok(Vec::new()));
     fold.restore(&bytes).unwrap();
-    assert_eq!(rules.all().unwrap()[0].counts, [18, 0, 2, 0, 0, 0]);
+    assert_eq!(rules.all(&|_| true).unwrap()[0].counts, [18, 0, 2, 0, 0, 0]);
     judge(&mut fold, [definitions(&RULES.replace("plant/*", "plant/p00003"))]);
-    assert_eq!(rules.all().unwrap()[0].counts, [0, 0, 1, 0, 0, 0]);
+    assert_eq!(rules.all(&|_| true).unwrap()[0].counts, [0, 0, 1, 0, 0, 0]);
     fold.reset();
-    assert_eq!(rules.all(), Ok(Vec::new()));
+    assert_eq!(rules.all(&|_| true), Ok(Vec::new()));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn rules_that_change_while_a_question_is_answered_are_asked_about_anew() {
     let (mut fold, rules) = pumps(20);
     let before = rules.0.read().rules();
     judge(&mut fold, [definitions(&RULES.replace("90.0", "0.5"))]);
-    assert_eq!(rules.look(&before, None, |_, _| {}), None);
-    assert_eq!(rules.all().unwrap()[0].counts[2], 20, "it is judged anew");
+    assert_eq!(rules.look(&before, None, &|_| true, |_, _| {}), None);
+    assert_eq!(rules.all(&|_| true).unwrap()[0].counts[2], 20, "it is judged anew");
     assert_eq!(rules.consistently(|_| None::<()>), Err(RulesChanging), "it gives up in the end");
 }

@@ -69,7 +69,7 @@ enum Action {
     Comment {
         /// The alert's id.
         id: String,
-        /// Who says it.
+        /// Who says it; with a token, the token says who.
         #[arg(long, env = "USER")]
         actor: String,
         /// What they say.
@@ -85,7 +85,7 @@ enum Action {
 struct ActionArgs {
     /// The alert's id.
     id: String,
-    /// Who does it.
+    /// Who does it; with a token, the token says who.
     #[arg(long, env = "USER")]
     actor: String,
     /// What they say.
@@ -207,7 +207,8 @@ async fn act(
     json: bool,
 ) -> Result<()> {
     let ActionArgs { id, actor, comment, reason } = action;
-    let mut body = json!({ "actor": actor });
+    // A server that knows who asks takes no other name.
+    let mut body = if client.is_named() { json!({}) } else { json!({ "actor": actor }) };
     for (key, value) in [("comment", comment), ("reason", reason), ("duration", duration)] {
         if let Some(value) = value {
             body[key] = value.into();

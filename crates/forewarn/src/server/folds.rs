@@ -5,7 +5,8 @@ use std::sync::Arc;
 use forewarn_engine::EngineOptions;
 use forewarn_ingest::Intake;
 use forewarn_state::{
-    DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, Rules, SharedState, State,
+    Accounts, AccountsFold, DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, Rules,
+    SharedState, State,
 };
 
 /// Handles on what folds keep, for the stages that read it.
@@ -17,6 +18,8 @@ pub(super) struct Known {
     pub(super) in_force: InForce,
     /// The rules, on each asset.
     pub(super) rules: Rules,
+    /// Who may use the server.
+    pub(super) accounts: Accounts,
 }
 
 impl Known {
@@ -26,6 +29,7 @@ impl Known {
             state: SharedState::new(State::default()),
             in_force: InForce::default(),
             rules: Rules::new(EngineOptions::default()),
+            accounts: Accounts::default(),
         }
     }
 
@@ -33,6 +37,8 @@ impl Known {
     pub(super) fn folds(&self, intake: &Arc<Intake>) -> Folds {
         Folds::new(vec![
             Box::new(DefinitionsFold::new(self.in_force.clone())),
+            // Before the read model: whoever has waited for that finds the accounts changed, too.
+            Box::new(AccountsFold::new(self.accounts.clone())),
             Box::new(EngineFold::behind(self.rules.clone())),
             Box::new(ReadModelFold::new(self.state.clone())),
             Box::new(IntakeFold::new(Arc::clone(intake))),

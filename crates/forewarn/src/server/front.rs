@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use forewarn_api::{Access, Api, ApiComponents};
+use anyhow::{Context as _, Result, anyhow};
+use forewarn_api::{Access, Api, ApiComponents, UsersParts};
 use forewarn_batch::{Scheduler, SchedulerHandle};
 use forewarn_log::Log;
 use forewarn_models::ModelService;
 use forewarn_sources::Sources;
-use forewarn_spec::ServerConfig;
+use forewarn_spec::{AuthConfig, AuthMode, ServerConfig};
 use forewarn_state::{LiveDefinitions, Metrics};
 use forewarn_types::{Clock, Journal, JournalError, Offset, Record, Resumed, Timestamp};
 use tokio::net::TcpListener;
@@ -59,6 +59,8 @@ impl ClockSteps {
 pub(super) struct Front {
     pub(super) stages: Stages,
     pub(super) scheduler: SchedulerHandle,
+    /// Makes the first administrator, while there is none.
+    pub(super) first_code: Option<String>,
 }
 
 /// Starts them; requests are served from then on.
@@ -116,6 +118,8 @@ pub(super) async fn start(
     let owner = Owner::build(owner, starting);
     stages.spawn("the log has stopped", |shutdown| owner.run(shutdown));
 
+    let access = access(base, settings.auth, &mut stages)?;
+    let first_code = access.first_code();
     let metrics = Arc::new(Metrics::default());
     metrics::register(&metrics, Arc::clone(&base.log), Arc::clone(&back.metrics));
     let api = Api::build(ApiComponents {
@@ -130,7 +134,7 @@ pub(super) async fn start(
         rules: base.known.rules.clone(),
         take_snapshot: Arc::clone(&back.take_snapshot),
         definitions: live,
-        access: Access::open(),
+        access,
         clock: Arc::clone(&base.clock),
         limits: settings.limits,
         influx: settings.influx,
@@ -138,7 +142,25 @@ pub(super) async fn start(
         shutdown: CancellationToken::new(),
     })?;
     stages.spawn("the HTTP API failed", |shutdown| api.run(listener, shutdown));
-    Ok(Front { stages, scheduler: handle })
+    Ok(Front { stages, scheduler: handle, first_code })
+}
+
+/// How the server finds out who asks.
+fn access(base: &Base, auth: AuthConfig, stages: &mut Stages) -> Result<Access> {
+    if auth.mode == AuthMode::Off {
+        return Ok(Access::open());
+    }
+    let parts = UsersParts {
+        accounts: base.known.accounts.clone(),
+        journal: base.log.clone(),
+        clock: Arc::clone(&base.clock),
+        random: Arc::new(|bytes| getrandom::fill(bytes).is_ok()),
+        auth,
+    };
+    let (access, writer) =
+        Access::users_of(parts).map_err(|error| anyhow!("cannot ask for users: {error}"))?;
+    stages.spawn("the audit failed", |shutdown| writer.run(shutdown));
+    Ok(access)
 }
 
 /// Says that the server runs again, before anything is taken in: the time since the last record is nobody's

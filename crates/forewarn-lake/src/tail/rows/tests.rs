@@ -1,9 +1,9 @@
 //! Each kind of record has a table that fits it, or none.
 
 use forewarn_types::{
-    AlertId, AlertState, AlertTransition, CommandAction, Contribution, Definitions, Evidence, JobKind,
-    JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Promotion, RunState, Severity, Timestamp,
-    Transition,
+    Account, AccountChange, AlertId, AlertState, AlertTransition, Audit, CommandAction, Contribution,
+    Definitions, Evidence, JobKind, JobRun, LifeEvent, LifeEventKind, OperatorCommand, Prediction, Promotion,
+    RunState, Severity, Timestamp, Transition,
 };
 
 use super::*;
@@ -74,6 +74,22 @@ fn sample(kind: RecordKind) -> Record {
             actor: some.clone(),
             reason: some,
             time,
+        }),
+        RecordKind::Account => Record::Account(Account {
+            change: AccountChange::UserRemoved { user: "anna".to_owned() },
+            actor: some,
+            time,
+        }),
+        RecordKind::Audit => Record::Audit(Audit {
+            time,
+            principal: some.clone(),
+            role: some.clone(),
+            address: some.clone(),
+            route: "POST /v1/sql".to_owned(),
+            path: some,
+            outcome: "done".to_owned(),
+            status: 200,
+            count: 1,
         }),
     }
 }
