@@ -1,5 +1,6 @@
 //! What a user does with the program, from the command line and over HTTP.
 
+mod alerts;
 mod commands;
 mod definitions;
 mod demo;

@@ -14,7 +14,7 @@ use forewarn_models::ModelService;
 use forewarn_query::QueryEngine;
 use forewarn_sources::SourceHandles;
 use forewarn_spec::{InfluxConfig, Limits};
-use forewarn_state::{LiveDefinitions, Metrics, Rules, SharedState, TakeSnapshot};
+use forewarn_state::{AssetAttributes, LiveDefinitions, Metrics, Rules, SharedState, TakeSnapshot};
 use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +57,8 @@ pub struct ApiComponents {
     pub state: SharedState,
     /// The rules, on each asset.
     pub rules: Rules,
+    /// The attributes of assets.
+    pub attributes: AssetAttributes,
     /// Takes a snapshot of the read model and all else that is folded from the log.
     pub take_snapshot: TakeSnapshot,
     /// The definitions in force, for texts and units, and the way to their owner.

@@ -26,7 +26,9 @@ use forewarn_models::ModelService;
 use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_sources::{SourceHandle, SourceHandles};
 use forewarn_spec::{Definitions, InfluxConfig, Limits};
-use forewarn_state::{Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState, State};
+use forewarn_state::{
+    AssetAttributes, Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState, State,
+};
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, BoxFuture, Clock, CommandAction, Evidence, JobKind, Journal as _,
     ManualClock, Offset, OperatorCommand, Record, SeriesTable, Severity, Timestamp, Transition,
@@ -210,6 +212,7 @@ impl Server {
             models,
             state,
             rules,
+            attributes: AssetAttributes::default(),
             take_snapshot: Arc::new(|| Box::pin(async { Err("there are none here".into()) })),
             definitions: LiveDefinitions::new(Definitions::default()).0,
             access,
@@ -358,7 +361,7 @@ fn judge(
         }
         CommandAction::Shelve { .. } => (Transition::Shelved, AlertState::Shelved),
         CommandAction::Unshelve => (Transition::Unshelved, AlertState::Unacknowledged),
-        CommandAction::Comment => (Transition::Commented, alert.state),
+        CommandAction::Comment | CommandAction::Assign { .. } => (Transition::Commented, alert.state),
     };
     let mut answer = step(&alert.rule, alert.started.0, transition, after);
     answer.alert = alert.id;

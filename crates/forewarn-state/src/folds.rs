@@ -1,11 +1,13 @@
 //! The folds: one file each.
 
+mod attributes;
 mod bytes;
 mod definitions;
 mod engine;
 mod intake;
 mod read_model;
 
+pub use attributes::{AssetAttributes, AttributesFold};
 pub use definitions::{DefinitionsFold, InForce};
 pub use engine::EngineFold;
 pub use intake::IntakeFold;

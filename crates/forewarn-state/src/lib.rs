@@ -26,7 +26,9 @@ mod snapshot;
 
 pub use error::StateError;
 pub use fold::{Decisions, Fold, Folds, Logged, Part, Parts, PartsToCome};
-pub use folds::{DefinitionsFold, EngineFold, InForce, IntakeFold, ReadModelFold};
+pub use folds::{
+    AssetAttributes, AttributesFold, DefinitionsFold, EngineFold, InForce, IntakeFold, ReadModelFold,
+};
 pub use forewarn_engine::{Lack, OpenAlert, RuleInForce, RuleOnAsset, RuleState, Wait};
 pub use live::{
     Applied, DefinitionsRequest, Expected, FileKind, FileState, FileStatus, FileText, LiveDefinitions,

@@ -36,10 +36,10 @@ pub use name::{
 };
 pub use offset::Offset;
 pub use record::{
-    AlertTransition, CommandAction, Contribution, DefinitionChange, DefinitionFile, Definitions, Evidence,
-    EvidenceValue, FileChange, JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, OperatorCommand,
-    Prediction, Promotion, Quality, ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed,
-    RunState, SeriesOrigin, encoded_bytes,
+    ATTRIBUTE_PREFIX, AlertTransition, AttributeMap, AttributeValue, Attributes, CommandAction, Contribution,
+    DefinitionChange, DefinitionFile, Definitions, Evidence, EvidenceValue, FileChange, JobKind, JobRun,
+    LifeEvent, LifeEventKind, NotAllowed, OperatorCommand, Prediction, Promotion, Quality, ReadingBatch,
+    ReadingFlags, ReadingRef, Record, RecordKind, Resumed, RunState, SeriesOrigin, encoded_bytes,
 };
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use suggest::{did_you_mean, edit_distance};

@@ -5,6 +5,7 @@
 //! place matches on [`Record`] or on [`RecordKind`].
 
 mod alert;
+mod attributes;
 mod command;
 mod definitions;
 mod job_run;
@@ -18,6 +19,7 @@ mod series;
 mod tick;
 
 pub use self::alert::{AlertTransition, Evidence, EvidenceValue};
+pub use self::attributes::{ATTRIBUTE_PREFIX, AttributeMap, AttributeValue, Attributes};
 pub use self::command::{CommandAction, NotAllowed, OperatorCommand};
 pub use self::definitions::{DefinitionChange, DefinitionFile, Definitions, FileChange};
 pub use self::job_run::{JobKind, JobRun, RunState};
@@ -127,6 +129,8 @@ kinds! {
     Origins(Vec<SeriesOrigin>) = 11,
     /// A version of a model was put in force.
     Promotion(Promotion) = 12,
+    /// An asset has these attributes from here on.
+    Attributes(Attributes) = 17,
 }
 
 impl RecordKind {

@@ -35,7 +35,8 @@ impl<'a> Rows<'a> {
             Record::LifeEvent(event) => Self::One(event),
             Record::Promotion(promotion) => Self::One(promotion),
             Record::Command(command) => Self::One(command),
-            Record::Series(_)
+            Record::Attributes(_)
+            | Record::Series(_)
             | Record::Origins(_)
             | Record::Tick(_)
             | Record::Definitions(_)
@@ -54,7 +55,8 @@ fn schema_of(kind: RecordKind) -> Option<TableSchema> {
         RecordKind::LifeEvent => life_event::COLUMNS,
         RecordKind::Promotion => promotion::COLUMNS,
         RecordKind::Command => command::COLUMNS,
-        RecordKind::Series
+        RecordKind::Attributes
+        | RecordKind::Series
         | RecordKind::Origins
         | RecordKind::Tick
         | RecordKind::Definitions

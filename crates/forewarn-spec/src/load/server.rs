@@ -167,7 +167,8 @@ impl RawRetain {
             RecordKind::Command => self.commands.as_ref(),
             RecordKind::LifeEvent => self.life_events.as_ref(),
             RecordKind::Promotion => self.promotions.as_ref(),
-            RecordKind::Series
+            RecordKind::Attributes
+            | RecordKind::Series
             | RecordKind::Origins
             | RecordKind::Tick
             | RecordKind::Definitions

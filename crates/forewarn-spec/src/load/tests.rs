@@ -1,5 +1,6 @@
 //! Tests of loading definitions.
 
+mod documented;
 mod form;
 mod frames;
 mod signals;

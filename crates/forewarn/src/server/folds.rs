@@ -5,7 +5,8 @@ use std::sync::Arc;
 use forewarn_engine::EngineOptions;
 use forewarn_ingest::Intake;
 use forewarn_state::{
-    DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, Rules, SharedState, State,
+    AssetAttributes, AttributesFold, DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold,
+    Rules, SharedState, State,
 };
 
 /// Handles on what folds keep, for the stages that read it.
@@ -17,6 +18,8 @@ pub(super) struct Known {
     pub(super) in_force: InForce,
     /// The rules, on each asset.
     pub(super) rules: Rules,
+    /// The attributes of assets.
+    pub(super) attributes: AssetAttributes,
 }
 
 impl Known {
@@ -26,6 +29,7 @@ impl Known {
             state: SharedState::new(State::default()),
             in_force: InForce::default(),
             rules: Rules::new(EngineOptions::default()),
+            attributes: AssetAttributes::default(),
         }
     }
 
@@ -35,6 +39,7 @@ impl Known {
             Box::new(DefinitionsFold::new(self.in_force.clone())),
             Box::new(EngineFold::behind(self.rules.clone())),
             Box::new(ReadModelFold::new(self.state.clone())),
+            Box::new(AttributesFold::new(self.attributes.clone())),
             Box::new(IntakeFold::new(Arc::clone(intake))),
         ])
     }

@@ -128,6 +128,7 @@ pub(super) async fn start(
         models,
         state: base.known.state.clone(),
         rules: base.known.rules.clone(),
+        attributes: base.known.attributes.clone(),
         take_snapshot: Arc::clone(&back.take_snapshot),
         definitions: live,
         access: Access::open(),
