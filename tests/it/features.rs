@@ -1,6 +1,7 @@
 //! What a user does with the program, from the command line and over HTTP.
 
 mod accounts;
+mod alerts;
 mod commands;
 mod definitions;
 mod demo;

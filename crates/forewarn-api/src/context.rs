@@ -15,7 +15,7 @@ use forewarn_notify::{Health, Outbox, Tester};
 use forewarn_query::QueryEngine;
 use forewarn_sources::SourceHandles;
 use forewarn_spec::{HttpConfig, InfluxConfig, Limits};
-use forewarn_state::{LiveDefinitions, Metrics, Rules, SharedState, TakeSnapshot};
+use forewarn_state::{AssetAttributes, LiveDefinitions, Metrics, Rules, SharedState, TakeSnapshot};
 use forewarn_types::{Clock, Offset, SignalName};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
@@ -67,6 +67,8 @@ pub struct ApiComponents {
     pub contacts: Health,
     /// Sends test messages.
     pub tester: Tester,
+    /// The attributes of assets.
+    pub attributes: AssetAttributes,
     /// Takes a snapshot of the read model and all else that is folded from the log.
     pub take_snapshot: TakeSnapshot,
     /// The definitions in force, for texts and units, and the way to their owner.

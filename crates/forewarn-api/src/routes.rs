@@ -3,6 +3,7 @@
 pub(crate) mod actions;
 pub(crate) mod alerts;
 pub(crate) mod assets;
+pub(crate) mod attributes;
 pub(crate) mod audit;
 pub(crate) mod backups;
 pub(crate) mod commands;
@@ -10,6 +11,7 @@ pub(crate) mod definitions;
 pub(crate) mod history;
 pub(crate) mod influx;
 pub(crate) mod jobs;
+pub(crate) mod kpis;
 pub(crate) mod lives;
 pub(crate) mod login;
 pub(crate) mod models;
@@ -105,11 +107,13 @@ fn read_own() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(assets::list_assets))
         .routes(routes!(assets::get_asset))
+        .routes(routes!(attributes::get_attributes))
         .routes(routes!(history::get_readings))
         .routes(routes!(lives::get_life_events))
         .routes(routes!(predictions::get_prediction))
         .routes(routes!(predictions::list_predictions))
         .routes(routes!(alerts::list_alerts))
+        .routes(routes!(kpis::get_kpis))
         .routes(routes!(stream::stream_alerts))
         .routes(routes!(alerts::get_alert))
         .routes(routes!(rules::list_rules))
@@ -156,6 +160,7 @@ fn operate_own() -> OpenApiRouter<ApiState> {
         .routes(routes!(commands::shelve))
         .routes(routes!(commands::unshelve))
         .routes(routes!(commands::comment))
+        .routes(routes!(commands::assign))
         .routes(routes!(lives::post_life_event))
         .routes(routes!(notifications::test))
         .routes(routes!(silences::add_silence))
@@ -174,6 +179,7 @@ fn engineer() -> OpenApiRouter<ApiState> {
         .routes(routes!(jobs::run_job))
         .routes(routes!(jobs::backfill))
         .routes(routes!(jobs::cancel_run))
+        .routes(routes!(attributes::put_attributes))
         .routes(routes!(definitions::put_pipeline))
         .routes(routes!(definitions::put_model_definition))
         .routes(routes!(definitions::post_apply))

@@ -33,7 +33,8 @@ use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_sources::{SourceHandle, SourceHandles};
 use forewarn_spec::{AuthConfig, AuthMode, Definitions, HttpConfig, InfluxConfig, Limits};
 use forewarn_state::{
-    Accounts, Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState, State,
+    Accounts, AssetAttributes, Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState,
+    State,
 };
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, BoxFuture, Clock, CommandAction, Evidence, JobKind, Journal as _,
@@ -276,6 +277,7 @@ impl Server {
             outbox,
             contacts: notifier.health(),
             tester: notifier.tester(),
+            attributes: AssetAttributes::default(),
             take_snapshot: Arc::new(|| Box::pin(async { Err("there are none here".into()) })),
             definitions: LiveDefinitions::new(Definitions::default()).0,
             access,
@@ -437,7 +439,7 @@ fn judge(
         }
         CommandAction::Shelve { .. } => (Transition::Shelved, AlertState::Shelved),
         CommandAction::Unshelve => (Transition::Unshelved, AlertState::Unacknowledged),
-        CommandAction::Comment => (Transition::Commented, alert.state),
+        CommandAction::Comment | CommandAction::Assign { .. } => (Transition::Commented, alert.state),
     };
     let mut answer = step(&alert.rule, alert.started.0, transition, after);
     answer.alert = alert.id;

@@ -47,6 +47,8 @@ pub struct AlertView {
     pub action: Option<String>,
     /// Who has acknowledged it.
     pub acknowledged_by: Option<String>,
+    /// Who is to deal with it.
+    pub assigned_to: Option<String>,
     /// Until when it is shelved.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub shelved_until: Option<Timestamp>,
@@ -85,6 +87,7 @@ impl AlertView {
             consequence: rule.and_then(|rule| rule.consequence.clone()),
             action: rule.and_then(|rule| rule.action.clone()),
             acknowledged_by: alert.acknowledged_by.clone(),
+            assigned_to: alert.assigned_to.clone(),
             shelved_until: alert.shelved_until.filter(|_| hidden),
             evidence: alert.evidence.clone(),
             offset: alert.offset,

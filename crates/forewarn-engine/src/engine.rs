@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use forewarn_types::{
-    AlertTransition, DefinitionFile, Definitions, LifeEvent, LifeEventKind, Offset, OperatorCommand,
-    ReadingBatch, Record, SeriesDef,
+    ATTRIBUTE_PREFIX, AlertTransition, Attributes, DefinitionFile, Definitions, LifeEvent, LifeEventKind,
+    Offset, OperatorCommand, ReadingBatch, Record, SeriesDef,
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,7 @@ impl Engine {
             Record::Command(command) => self.command(offset, command, actions),
             Record::Resumed(resumed) => self.running.resume(resumed.now.0),
             Record::LifeEvent(event) => self.life_event(offset, event, actions),
+            Record::Attributes(attributes) => self.attributes(offset, attributes, actions),
             Record::Alert(_)
             | Record::Origins(_)
             | Record::JobRun(_)
@@ -368,6 +369,25 @@ impl Engine {
             };
             self.alerts.retire(id, event, self.options.max_alerts_per_rule, &mut writer);
         }
+    }
+
+    /// An asset has other attributes: rules that use them judge anew, by the newest values.
+    fn attributes(&mut self, offset: Offset, attributes: &Attributes, actions: &mut Actions) {
+        let id = self.names.intern_asset(&attributes.asset);
+        let count = self.shards.len();
+        let (shard, asset) = (id as usize % count, index_u32(id as usize / count));
+        let numbers = attributes.attributes.iter().filter_map(|(name, value)| Some((name, value.number()?)));
+        let numbers: Vec<(u32, f64)> = numbers
+            .map(|(name, value)| {
+                (self.names.intern_signal(&format!("{ATTRIBUTE_PREFIX}{name}").as_str().into()), value)
+            })
+            .collect();
+        let mut changed =
+            self.shards[shard].set_attributes((asset, id), &numbers, attributes.time.0, &self.names);
+        self.instantiate(id, true);
+        let Self { shards, program, names, running, .. } = self;
+        shards[shard].follow_attributes(program, names, (asset, &mut changed), running);
+        self.settle(offset, actions);
     }
 
     /// Writes the end of alerts that ended with their rules: at once when the definitions change, with

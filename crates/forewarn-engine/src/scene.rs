@@ -50,7 +50,13 @@ impl Scene<'_> {
                 slots.push(*slot);
             }
         }
-        let values: Vec<EvidenceValue> = slots.iter().map(|slot| self.evidence(*slot)).collect();
+        let value = |slot: &u32| {
+            let value = self.evidence(*slot);
+            // An attribute is as good as when it was given.
+            let is_constant = self.slots[*slot as usize].constant;
+            EvidenceValue { time: if is_constant { Timestamp(step.started) } else { value.time }, ..value }
+        };
+        let values: Vec<EvidenceValue> = slots.iter().map(value).collect();
         let words: Vec<(&str, f64, String)> =
             values.iter().map(|value| (&*value.signal, value.value, self.unit(&value.signal))).collect();
         Event {

@@ -6,6 +6,7 @@
 //! readings is stored whole first; then each of the derived signals of all of them follows once, and each of
 //! the instances judges once.
 
+mod attributes;
 mod clock;
 mod service;
 mod settle;
@@ -465,12 +466,24 @@ impl Shard {
         changed: &[bool],
         running: &Running,
     ) {
+        let is_changed = |rule: u32| changed.get(rule as usize).is_some_and(|changed| *changed);
+        self.judge_anew_some(program, names, running, |_, rule| is_changed(rule));
+    }
+
+    /// The same for the instances that `which` picks, by their number and their rule's.
+    fn judge_anew_some(
+        &mut self,
+        program: &Program,
+        names: &Dictionary,
+        running: &Running,
+        which: impl Fn(u32, u32) -> bool,
+    ) {
         if running.is_unset() {
             return;
         }
         let Self { slots, assets, instances, armed, deadlines, events, .. } = self;
         for (number, instance) in (0u32..).zip(instances) {
-            if !changed.get(instance.rule as usize).is_some_and(|changed| *changed) {
+            if !which(number, instance.rule) {
                 continue;
             }
             let state = &mut assets[instance.asset as usize];

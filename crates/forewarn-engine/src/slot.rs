@@ -67,6 +67,9 @@ pub(crate) struct Slot {
     pub(crate) derived: Box<[u32]>,
     /// Instances that judge after a reading, by rule.
     pub(crate) watchers: Box<[u32]>,
+    /// Whether it is an attribute of the asset: it has no clock and never grows old.
+    #[serde(default)]
+    pub(crate) constant: bool,
     /// Whether it is computed from other signals.
     #[serde(skip)]
     pub(crate) computed: bool,
@@ -87,6 +90,7 @@ impl Slot {
             gaps: [0; 2],
             derived: Box::default(),
             watchers: Box::default(),
+            constant: false,
             computed: false,
             good_until: NEVER,
         }
@@ -103,6 +107,7 @@ impl Slot {
     #[inline]
     pub(crate) fn expiry(&self, tolerance_us: Option<i64>) -> i64 {
         match tolerance_us {
+            _ if self.constant => NEVER,
             Some(tolerance_us) => self.time.saturating_add(tolerance_us),
             None if self.computed => self.good_until,
             None => self.time.saturating_add(DEFAULT_TOLERANCE_US.max(self.rhythm().saturating_mul(3))),

@@ -1,5 +1,6 @@
 //! The engine as its caller sees it: records in, transitions out.
 
+mod attributes;
 mod changes;
 mod clocks;
 mod detectors;

@@ -106,14 +106,15 @@ impl State {
             Record::Series(defs) => defs.iter().for_each(|def| self.add_series(def)),
             Record::Readings(batch) => self.add_readings(offset, batch),
             Record::Alert(transition) => self.alerts.apply(offset, transition),
-            Record::Command(command) => {
-                if let CommandAction::Shelve { until } = command.action {
-                    self.alerts.note_shelving(command.alert, until);
-                }
-            }
+            Record::Command(command) => match &command.action {
+                CommandAction::Shelve { until } => self.alerts.note_shelving(command.alert, *until),
+                CommandAction::Assign { to } => self.alerts.note_assignment(command.alert, to.clone()),
+                CommandAction::Acknowledge | CommandAction::Unshelve | CommandAction::Comment => {}
+            },
             Record::Prediction(prediction) => self.add_prediction(offset, prediction),
             Record::LifeEvent(event) => self.add_life_event(offset, event),
-            Record::Origins(_)
+            Record::Attributes(_)
+            | Record::Origins(_)
             | Record::Tick(_)
             | Record::Definitions(_)
             | Record::JobRun(_)

@@ -39,12 +39,12 @@ pub use name::{
 pub use offset::Offset;
 pub use printable::{is_unprintable, printable};
 pub use record::{
-    Account, AccountChange, AlertTransition, ApiToken, Audit, CommandAction, Contribution, DefinitionChange,
-    DefinitionFile, Definitions, Evidence, EvidenceValue, FileChange, JobKind, JobRun, LifeEvent,
-    LifeEventKind, NotAllowed, Notification, NotificationKind, NotificationOutcome, OperatorCommand,
-    Prediction, Promotion, Quality, Quiet, QuietKind, ReadingBatch, ReadingFlags, ReadingRef, Record,
-    RecordKind, Resumed, Role, RunState, SecretHash, SeriesOrigin, TokenLimits, Weekly,
-    encoded_bytes,
+    ATTRIBUTE_PREFIX, Account, AccountChange, AlertTransition, ApiToken, AttributeMap, AttributeValue,
+    Attributes, Audit, CommandAction, Contribution, DefinitionChange, DefinitionFile, Definitions, Evidence,
+    EvidenceValue, FileChange, JobKind, JobRun, LifeEvent, LifeEventKind, NotAllowed, Notification,
+    NotificationKind, NotificationOutcome, OperatorCommand, Prediction, Promotion, Quality, Quiet, QuietKind,
+    ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, Role, RunState, SecretHash,
+    SeriesOrigin, TokenLimits, Weekly, encoded_bytes,
 };
 pub use secret::{Secret, SecretUrl, has_plain_password, redact_urls, redact_urls_in_place};
 pub use series::{SeriesDef, SeriesId, SeriesTable};

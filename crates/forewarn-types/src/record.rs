@@ -6,6 +6,7 @@
 
 mod account;
 mod alert;
+mod attributes;
 mod audit;
 mod command;
 mod definitions;
@@ -23,6 +24,7 @@ mod tick;
 
 pub use self::account::{Account, AccountChange, ApiToken, Role, SecretHash, TokenLimits};
 pub use self::alert::{AlertTransition, Evidence, EvidenceValue};
+pub use self::attributes::{ATTRIBUTE_PREFIX, AttributeMap, AttributeValue, Attributes};
 pub use self::audit::Audit;
 pub use self::command::{CommandAction, NotAllowed, OperatorCommand};
 pub use self::definitions::{DefinitionChange, DefinitionFile, Definitions, FileChange};
@@ -143,6 +145,8 @@ kinds! {
     Notification(Notification) = 15,
     /// A silence or a maintenance window was set or taken back.
     Quiet(Quiet) = 16,
+    /// An asset has these attributes from here on.
+    Attributes(Attributes) = 17,
 }
 
 impl RecordKind {

@@ -28,7 +28,7 @@ use crate::output::{counted, print, print_json};
 use crate::table;
 
 /// A time on the command line.
-fn parse_time(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text).map_err(|error| error.to_string())
 }
 

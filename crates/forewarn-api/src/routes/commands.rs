@@ -19,7 +19,7 @@ use crate::http::{ApiJson, PathParam, TimeInput};
 use crate::problem::{Problem, sets};
 use crate::views::AlertDetail;
 
-const MAX_ACTOR_BYTES: usize = 128;
+pub(crate) const MAX_ACTOR_BYTES: usize = 128;
 pub(crate) const MAX_COMMENT_BYTES: usize = 4_000;
 /// ISA-18.2 asks that every shelving has an end.
 const MAX_SHELF_US: i64 = 31 * 86_400_000_000;
@@ -53,6 +53,19 @@ pub(crate) struct ShelveBody {
     until: Option<TimeInput>,
     /// For how long, instead of `until`: `30m`, `8h`, `2d`.
     duration: Option<String>,
+}
+
+/// An operator gives an alert to a person.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AssignBody {
+    /// To whom; left out or empty: to no one any more.
+    #[schema(example = "bert")]
+    to: Option<String>,
+    /// Who acts.
+    actor: Option<String>,
+    /// A comment.
+    comment: Option<String>,
 }
 
 /// The answer to an action.
@@ -138,6 +151,23 @@ pub(crate) async fn comment(
         return Err(Problem::bad_request("a comment needs the field \"comment\""));
     }
     act(&api, &principal, &id, CommandAction::Comment, body).await
+}
+
+/// Gives an alert to a person, who is to deal with it.
+#[utoipa::path(post, path = "/v1/alerts/{id}/assign", tag = "alerts", request_body = AssignBody,
+    params(("id" = String, Path, description = "The alert's id")), responses(
+    Acted,
+    sets::Body, sets::Missing, sets::Refused,
+))]
+pub(crate) async fn assign(
+    Extract(api): Extract<ApiState>,
+    principal: Principal,
+    PathParam(id): PathParam<String>,
+    ApiJson(body): ApiJson<AssignBody>,
+) -> Result<Acted, Problem> {
+    let to = check_text("to", body.to, MAX_ACTOR_BYTES)?;
+    let body = ActionBody { actor: body.actor, comment: body.comment, reason: None };
+    act(&api, &principal, &id, CommandAction::Assign { to }, body).await
 }
 
 async fn act(

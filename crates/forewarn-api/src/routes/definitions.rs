@@ -3,6 +3,8 @@
 mod outlook;
 mod views;
 
+use std::fmt::Write as _;
+
 use axum::Json;
 use axum::extract::State as Extract;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -255,14 +257,14 @@ pub(crate) fn summary(status: &TreeStatus) -> String {
         text.extend(["; ", file.path.as_str(), " is not in force as it stands: "]);
         match file.problems.first() {
             Some(problem) if problem.line > 0 => {
-                text.push_str(&format!("line {}: {}", problem.line, problem.message))
+                _ = write!(text, "line {}: {}", problem.line, problem.message)
             }
             Some(problem) => text.push_str(&problem.message),
             None => text.push_str("it waits until the mistakes in other files are corrected"),
         }
     }
     if status.left_out > 0 {
-        text.push_str(&format!("; {} definitions in force do not load in this version", status.left_out));
+        _ = write!(text, "; {} definitions in force do not load in this version", status.left_out);
     }
     text
 }

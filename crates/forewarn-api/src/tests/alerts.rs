@@ -5,6 +5,7 @@ use axum::http::Request;
 use forewarn_log::Log as _;
 use forewarn_types::{AlertState, AlertTransition, Offset, Severity, Timestamp, Transition};
 use futures::StreamExt as _;
+use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::{HOST, Server, events, step};
@@ -378,7 +379,14 @@ async fn one_action_is_done_to_many_alerts_and_those_that_do_not_allow_it_are_sk
 
     let shelve = asked(&[&ids[0]], r#""action":"shelve","actor":"ann","duration":"8h""#);
     assert_eq!(server.post("/v1/alerts/actions", shelve).await.json()["done"], 1);
+    let of_rule = r#"{"rule":"hot","asset":"plant/**","action":"assign","to":"bert","actor":"ann"}"#;
+    assert_eq!(server.post("/v1/alerts/actions", of_rule).await.json()["done"], 2, "the third is over");
+    assert_eq!(server.get(&format!("/v1/alerts/{}", ids[1])).await.json()["assigned_to"], "bert");
+    server.post(&format!("/v1/alerts/{}/assign", ids[1]), r#"{"actor":"ann"}"#).await;
+    assert_eq!(server.get(&format!("/v1/alerts/{}", ids[1])).await.json()["assigned_to"], Value::Null);
     for wrong in [
+        r#"{"action":"acknowledge","actor":"ann"}"#.to_owned(),
+        asked(&[&ids[0]], r#""rule":"hot","action":"acknowledge","actor":"ann""#),
         asked(&[&ids[0]], r#""action":"shelve","actor":"ann""#),
         asked(&[&ids[0]], r#""action":"comment","actor":"ann""#),
         asked(&[&ids[0]], r#""action":"forget","actor":"ann""#),

@@ -90,35 +90,39 @@ impl Alert {
         shelf_is_full: bool,
     ) -> Result<Transition, String> {
         self.shown().allows(action).map_err(|why| why.to_string())?;
-        match *action {
+        match action {
             CommandAction::Acknowledge => {
                 // A shelf hides the state that decides.
                 self.state.allows(action).map_err(|why| why.to_string())?;
                 self.state = AlertState::Acknowledged;
                 Ok(Transition::Acknowledged)
             }
-            CommandAction::Shelve { until } if until <= now => {
+            CommandAction::Shelve { until } if *until <= now => {
                 Err(format!("the end of the shelf, {until}, has passed"))
             }
             CommandAction::Shelve { .. } if shelf_is_full && self.shelved_until.is_none() => {
                 Err(format!("{MAX_SHELVED} alerts are shelved, the most allowed"))
             }
             CommandAction::Shelve { until } => {
-                self.shelved_until = Some(until);
+                self.shelved_until = Some(*until);
                 Ok(Transition::Shelved)
             }
             CommandAction::Unshelve => {
                 self.shelved_until = None;
                 Ok(Transition::Unshelved)
             }
-            CommandAction::Comment => Ok(Transition::Commented),
+            CommandAction::Comment | CommandAction::Assign { .. } => Ok(Transition::Commented),
         }
     }
 }
 
 /// What the transition says of the command.
 fn words(command: &OperatorCommand, transition: Transition, alert: &Alert) -> Words {
-    let mut message = format!("{} by {}", transition.as_str(), command.actor);
+    let mut message = match &command.action {
+        CommandAction::Assign { to: Some(to) } => format!("assigned to {to} by {}", command.actor),
+        CommandAction::Assign { to: None } => format!("assigned to no one by {}", command.actor),
+        _ => format!("{} by {}", transition.as_str(), command.actor),
+    };
     if let CommandAction::Shelve { until } = command.action {
         let _ = write!(message, " until {until}");
     }

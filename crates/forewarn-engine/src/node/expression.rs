@@ -37,7 +37,9 @@ impl Expression {
         let (mut oldest, mut expiry) = (at, NEVER);
         for input in inputs.iter().map(|input| &slots[*input as usize]) {
             if input.is_known_at(at, None) {
-                oldest = oldest.min(input.time);
+                if !input.constant {
+                    oldest = oldest.min(input.time);
+                }
                 expiry = expiry.min(input.expiry(None));
             }
         }

@@ -42,6 +42,7 @@ impl<'a> Rows<'a> {
             Record::Notification(notification) => Self::One(notification),
             Record::Quiet(quiet) => Self::One(quiet),
             Record::Account(_)
+            | Record::Attributes(_)
             | Record::Series(_)
             | Record::Origins(_)
             | Record::Tick(_)
@@ -65,6 +66,7 @@ fn schema_of(kind: RecordKind) -> Option<TableSchema> {
         RecordKind::Notification => notification::COLUMNS,
         RecordKind::Quiet => quiet::COLUMNS,
         RecordKind::Account
+        | RecordKind::Attributes
         | RecordKind::Series
         | RecordKind::Origins
         | RecordKind::Tick

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use forewarn_types::{SignalName, check_signal, did_you_mean};
+use forewarn_types::{ATTRIBUTE_PREFIX, SignalName, check_signal, did_you_mean};
 
 use crate::diagnostics::Report;
 use crate::expr::{Expr, ExprError};
@@ -45,7 +45,10 @@ impl Known {
     }
 
     fn is_unknown(&self, signal: &str) -> bool {
-        self.declared && !self.incomplete && !self.names.contains(signal)
+        self.declared
+            && !self.incomplete
+            && !self.names.contains(signal)
+            && !signal.starts_with(ATTRIBUTE_PREFIX)
     }
 
     /// Reports every signal of `expr` that is not known, at its place in `text`.

@@ -201,6 +201,7 @@ impl RawRetain {
             RecordKind::Notification => self.notifications.as_ref(),
             RecordKind::Quiet => self.silences.as_ref(),
             RecordKind::Account
+            | RecordKind::Attributes
             | RecordKind::Series
             | RecordKind::Origins
             | RecordKind::Tick

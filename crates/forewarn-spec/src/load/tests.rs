@@ -1,6 +1,7 @@
 //! Tests of loading definitions.
 
 mod contacts;
+mod documented;
 mod form;
 mod frames;
 mod references;

@@ -57,6 +57,9 @@ pub struct Alert {
     pub steps: VecDeque<AlertStep>,
     /// How many transitions are not in `steps` any more.
     pub steps_dropped: u64,
+    /// Who is to deal with it.
+    #[serde(default)]
+    pub assigned_to: Option<String>,
 }
 
 /// One transition, without what the alert itself says.
@@ -108,6 +111,7 @@ impl Alert {
             offset,
             steps: VecDeque::new(),
             steps_dropped: 0,
+            assigned_to: None,
         };
         alert.apply(offset, transition);
         alert
@@ -118,6 +122,7 @@ impl Alert {
     #[must_use]
     pub fn after_transition(offset: Offset, transition: &AlertTransition, known: Option<&Self>) -> Self {
         let mut alert = Self::from_transition(offset, transition);
+        alert.assigned_to = known.and_then(|known| known.assigned_to.clone());
         if !matches!(transition.transition, Transition::Raised | Transition::Amended) {
             let raised = known.and_then(|known| known.raised);
             alert.raised = raised.filter(|_| transition.state != AlertState::Pending);
@@ -337,6 +342,12 @@ impl Alerts {
     pub(super) fn note_shelving(&mut self, id: AlertId, until: Timestamp) {
         if let Some(alert) = self.get_mut(id) {
             alert.shelved_until = Some(until);
+        }
+    }
+
+    pub(super) fn note_assignment(&mut self, id: AlertId, to: Option<String>) {
+        if let Some(alert) = self.get_mut(id).filter(|alert| !is_over(alert.state)) {
+            alert.assigned_to = to;
         }
     }
 

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    AlertId, AlertState, AlertTransition, CommandAction, Contribution, DefinitionFile, Definitions, Evidence,
-    EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind, Notification, NotificationKind,
-    NotificationOutcome, OperatorCommand, Prediction, Promotion, Quality, Quiet, QuietKind, ReadingBatch,
-    ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin, Severity, Timestamp, Transition,
+    AlertId, AlertState, AlertTransition, AttributeValue, Attributes, CommandAction, Contribution,
+    DefinitionFile, Definitions, Evidence, EvidenceValue, JobKind, JobRun, LifeEvent, LifeEventKind,
+    Notification, NotificationKind, NotificationOutcome, OperatorCommand, Prediction, Promotion, Quality,
+    Quiet, QuietKind, ReadingBatch, ReadingFlags, Resumed, RunState, SeriesDef, SeriesId, SeriesOrigin,
+    Severity, Timestamp, Transition,
 };
 
 fn round_trip(record: &Record) -> Record {
@@ -225,7 +226,14 @@ fn rare() -> impl Strategy<Value = Record> {
         let (actor, reason) = (from.clone(), from.clone());
         Record::Promotion(Promotion { model, version: "v".into(), from, actor, reason, time })
     });
+    let attributes = (name(), time(), said(), any::<bool>()).prop_map(|(asset, time, actor, flag)| {
+        let values =
+            [AttributeValue::Bool(flag), AttributeValue::Number(1.5), AttributeValue::Text("a".into())];
+        let attributes = ["a", "b", "c"].map(str::to_owned).into_iter().zip(values).collect();
+        Record::Attributes(Attributes { asset, attributes, actor, time })
+    });
     prop_oneof![
+        attributes,
         origins,
         promotion,
         series,
@@ -394,6 +402,10 @@ fn the_encodings_stay_as_they_are() {
     };
     let body = format!(r#"{{"model":"m","version":"2","from":"1","actor":"ann","reason":null,"time":{at}}}"#);
     check(Record::Promotion(promotion), 12, body.as_bytes());
+    let attributes = [("high".to_owned(), AttributeValue::Number(4.5))].into();
+    let attributes = Attributes { asset: "p/1".into(), attributes, actor: Some("ann".into()), time };
+    let body = format!(r#"{{"asset":"p/1","attributes":{{"high":4.5}},"actor":"ann","time":{at}}}"#);
+    check(Record::Attributes(attributes), 17, body.as_bytes());
 }
 
 #[test]

@@ -23,6 +23,11 @@ pub enum CommandAction {
     Unshelve,
     /// Leave a remark only.
     Comment,
+    /// Give it to a person.
+    Assign {
+        /// To whom; `None`: to no one any more.
+        to: Option<String>,
+    },
 }
 
 impl CommandAction {
@@ -34,6 +39,7 @@ impl CommandAction {
             Self::Shelve { .. } => "shelve",
             Self::Unshelve => "unshelve",
             Self::Comment => "comment",
+            Self::Assign { .. } => "assign",
         }
     }
 }
@@ -106,14 +112,25 @@ impl AlertState {
                 | Self::OutOfService,
             )
             | (CommandAction::Unshelve, Self::Shelved)
-            | (CommandAction::Comment, _) => Ok(()),
+            | (CommandAction::Comment, _)
+            | (
+                CommandAction::Assign { .. },
+                Self::Pending
+                | Self::Unacknowledged
+                | Self::Acknowledged
+                | Self::Returned
+                | Self::Shelved
+                | Self::Suppressed
+                | Self::OutOfService,
+            ) => Ok(()),
             (CommandAction::Acknowledge, Self::Acknowledged) => Err(NotAllowed::Acknowledged),
             (CommandAction::Acknowledge | CommandAction::Shelve { .. }, Self::Pending) => {
                 Err(NotAllowed::NotRaised)
             }
-            (CommandAction::Acknowledge | CommandAction::Shelve { .. }, Self::Normal) => {
-                Err(NotAllowed::Over)
-            }
+            (
+                CommandAction::Acknowledge | CommandAction::Shelve { .. } | CommandAction::Assign { .. },
+                Self::Normal,
+            ) => Err(NotAllowed::Over),
             (CommandAction::Unshelve, _) => Err(NotAllowed::NotShelved),
         }
     }

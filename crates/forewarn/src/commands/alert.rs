@@ -1,5 +1,7 @@
 //! `forewarn alert`: look at alerts, act on them, watch them come.
 
+mod kpis;
+
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -52,6 +54,9 @@ enum Action {
         #[arg(long)]
         asset: Option<String>,
     },
+    /// Show the figures of the alarm system: alerts for each operator and ten minutes, floods, the most
+    /// frequent, chattering and stale ones, and the time to acknowledge.
+    Kpis(kpis::KpisArgs),
     /// Acknowledge an alert: somebody has seen it and deals with it.
     #[command(visible_alias = "ack")]
     Acknowledge(ActionArgs),
@@ -121,6 +126,7 @@ pub(crate) async fn run(args: AlertArgs) -> Result<ExitCode> {
     let client = Client::new(&args.server)?;
     let json = args.server.json;
     match args.action {
+        Action::Kpis(args) => kpis::show(&client, args, json).await?,
         Action::List { state, severity, asset, limit } => {
             let mut query = filter(severity, asset);
             query.extend(state.map(|state| ("state", state)));

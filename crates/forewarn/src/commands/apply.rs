@@ -1,5 +1,6 @@
 //! `forewarn apply`: puts definitions in force on a server that runs; all of them or none.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -108,16 +109,16 @@ pub(crate) fn would(would: &Value) -> String {
     for (key, what) in [("ended", "ends"), ("raised", "raised"), ("retexted", "stays")] {
         for alert in would[key].as_array().into_iter().flatten() {
             let words = ["rule", "asset", "message"].map(|key| alert[key].as_str().unwrap_or_default());
-            text.push_str(&format!("{what}: {} on {}: {}\n", words[0], words[1], words[2]));
+            _ = writeln!(text, "{what}: {} on {}: {}", words[0], words[1], words[2]);
         }
         let named = would[key].as_array().map_or(0, Vec::len) as u64;
         let more = count(&format!("{key}_total")).saturating_sub(named);
         if more > 0 {
-            text.push_str(&format!("and {} more\n", counted(more, "alert")));
+            _ = writeln!(text, "and {} more", counted(more, "alert"));
         }
     }
     for note in would["notes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-        text.push_str(&format!("note: {note}\n"));
+        _ = writeln!(text, "note: {note}");
     }
     text
 }

@@ -6,8 +6,8 @@ use forewarn_engine::EngineOptions;
 use forewarn_ingest::Intake;
 use forewarn_notify::{Outbox, OutboxFold};
 use forewarn_state::{
-    Accounts, AccountsFold, DefinitionsFold, EngineFold, Folds, InForce, IntakeFold, ReadModelFold, Rules,
-    SharedState, State,
+    Accounts, AccountsFold, AssetAttributes, AttributesFold, DefinitionsFold, EngineFold, Folds, InForce,
+    IntakeFold, ReadModelFold, Rules, SharedState, State,
 };
 
 /// Handles on what folds keep, for the stages that read it.
@@ -23,6 +23,8 @@ pub(super) struct Known {
     pub(super) outbox: Outbox,
     /// Who may use the server.
     pub(super) accounts: Accounts,
+    /// The attributes of assets.
+    pub(super) attributes: AssetAttributes,
 }
 
 impl Known {
@@ -34,6 +36,7 @@ impl Known {
             rules: Rules::new(EngineOptions::default()),
             outbox: Outbox::default(),
             accounts: Accounts::default(),
+            attributes: AssetAttributes::default(),
         }
     }
 
@@ -47,6 +50,7 @@ impl Known {
             // Before the read model: who has waited for that sees what is told as well.
             Box::new(OutboxFold::new(self.outbox.clone())),
             Box::new(ReadModelFold::new(self.state.clone())),
+            Box::new(AttributesFold::new(self.attributes.clone())),
             Box::new(IntakeFold::new(Arc::clone(intake))),
         ])
     }

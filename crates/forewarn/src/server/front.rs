@@ -137,6 +137,7 @@ pub(super) async fn start(
         outbox: base.known.outbox.clone(),
         contacts: back.contacts.clone(),
         tester: back.tester.clone(),
+        attributes: base.known.attributes.clone(),
         take_snapshot: Arc::clone(&back.take_snapshot),
         definitions: live,
         access,

@@ -2,6 +2,7 @@
 //!
 //! `FOREWARN_EDITS=1000` makes more of them; `FOREWARN_SEED` gives others.
 
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -80,9 +81,10 @@ fn edit(random: &mut Random) -> (String, Option<Vec<String>>) {
     for _ in 0..random.below(4) {
         let name = format!("speed{}", random.below(1_000_000));
         let limit = random.below(1_000);
-        text.push_str(&format!(
-            "  - {{ name: {name}, assets: \"plant2/**\", when: \"speed < {limit}.5\", severity: warning }}\n"
-        ));
+        _ = writeln!(
+            text,
+            "  - {{ name: {name}, assets: \"plant2/**\", when: \"speed < {limit}.5\", severity: warning }}"
+        );
         names.push(name);
     }
     let broken = random.once_in(3);

@@ -22,7 +22,10 @@ impl Row for OperatorCommand {
         let id = self.alert.to_string();
         let until = match &self.action {
             CommandAction::Shelve { until } => Cell::Time(*until),
-            CommandAction::Acknowledge | CommandAction::Unshelve | CommandAction::Comment => Cell::Null,
+            CommandAction::Acknowledge
+            | CommandAction::Unshelve
+            | CommandAction::Comment
+            | CommandAction::Assign { .. } => Cell::Null,
         };
         push_row(
             columns,

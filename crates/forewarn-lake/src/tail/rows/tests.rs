@@ -17,6 +17,12 @@ fn sample(kind: RecordKind) -> Record {
         RecordKind::Series => Record::Series(Vec::new()),
         RecordKind::Origins => Record::Origins(Vec::new()),
         RecordKind::Tick => Record::Tick(time),
+        RecordKind::Attributes => Record::Attributes(forewarn_types::Attributes {
+            asset: "p1".into(),
+            attributes: forewarn_types::AttributeMap::new(),
+            actor: some,
+            time,
+        }),
         RecordKind::Resumed => Record::Resumed(forewarn_types::Resumed { now: time }),
         RecordKind::Definitions => Record::Definitions(Definitions::default()),
         RecordKind::Command => Record::Command(OperatorCommand {
