@@ -1,7 +1,15 @@
-# Two stages: build the release binary, then put only it on a small Debian.
+# Three stages: build the web console, then the release binary with it, then put only that on a small Debian.
+FROM node:20-bookworm-slim AS ui
+WORKDIR /src/ui
+COPY ui/package.json ui/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY ui ./
+RUN npm run build
+
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
+COPY --from=ui /src/ui/dist ui/dist
 RUN cargo build --release --locked --bin forewarn
 
 FROM debian:bookworm-slim

@@ -18,7 +18,9 @@ pub(crate) mod rules;
 pub(crate) mod sources;
 pub(crate) mod sql;
 pub(crate) mod stream;
+pub(crate) mod ui;
 
+use axum::routing::get;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -71,6 +73,10 @@ fn look() -> OpenApiRouter<ApiState> {
         .routes(routes!(ops::openapi))
         .routes(routes!(influx::ping))
         .routes(routes!(influx::health))
+        // Files of the console are no part of the API's description.
+        .route("/ui", get(ui::to_shell))
+        .route("/ui/", get(ui::shell))
+        .route("/ui/{*path}", get(ui::file))
 }
 
 fn read() -> OpenApiRouter<ApiState> {
@@ -99,6 +105,7 @@ fn read() -> OpenApiRouter<ApiState> {
         .routes(routes!(sources::list_sources))
         .routes(routes!(sources::list_dead_letters))
         .routes(routes!(ops::metrics))
+        .routes(routes!(ui::console))
 }
 
 fn ingest() -> OpenApiRouter<ApiState> {

@@ -10,6 +10,7 @@ mod ops;
 mod readings;
 mod rules;
 mod sources;
+mod ui;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State as Extract;
-use axum::http::header;
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::http::{HeaderMap, header};
+use axum::response::{Html, IntoResponse as _, Redirect, Response};
 use forewarn_ingest::{Intake, SenderAhead};
 use forewarn_lake::{CommitFailure, Lake};
 use forewarn_log::{Log, LogHealth};
@@ -201,12 +201,17 @@ pub(crate) async fn openapi(Extract(api): Extract<ApiState>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], api.document()).into_response()
 }
 
-/// A start page with links.
+/// A start page with links; leads browsers on to the console, if the program holds it.
 #[utoipa::path(get, path = "/", tag = "operation", responses(
     (status = 200, description = "A page for people", body = String, content_type = "text/html"),
+    (status = 307, description = "To the console, for whom accepts text/html"),
 ))]
-pub(crate) async fn index() -> Html<&'static str> {
-    Html(include_str!("index.html"))
+pub(crate) async fn index(headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    if super::ui::is_there() && accepted.is_some_and(|types| types.contains("text/html")) {
+        return ([(header::VARY, "accept")], Redirect::temporary("/ui/")).into_response();
+    }
+    ([(header::VARY, "accept")], Html(include_str!("index.html"))).into_response()
 }
 
 /// Adds to the metrics what the components of the API count.

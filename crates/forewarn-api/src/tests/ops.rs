@@ -28,6 +28,7 @@ const ROUTES: &[&str] = &[
     "GET /v1/assets/{asset}/life-events",
     "GET /v1/assets/{asset}/prediction",
     "GET /v1/assets/{asset}/signals/{signal}/readings",
+    "GET /v1/console",
     "GET /v1/jobs",
     "GET /v1/jobs/runs/{id}",
     "GET /v1/jobs/{job}/runs",

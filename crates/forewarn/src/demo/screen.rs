@@ -69,8 +69,10 @@ impl Screen {
              http://{address}/v1/alerts              what is wrong now\n            \
              curl -N http://{address}/v1/alerts/stream\n            \
              forewarn sql --server http://{address} \"SELECT * FROM health_daily ORDER BY vibration_max DESC LIMIT 5\"\n\
-             {} ({pace}); Ctrl-C ends it, and started again it goes on\n",
-            self.paint(BOLD, "The plant runs")
+             {} ({pace}); Ctrl-C ends it, and started again it goes on\n\
+             {} http://{address}/ui/\n",
+            self.paint(BOLD, "The plant runs"),
+            self.paint(BOLD, "Open the console:")
         ))
     }
 
