@@ -11,6 +11,8 @@ FROM ?= 0
 
 .PHONY: ui ui-if-can ui-test ui-flows
 
+.PHONY: ui ui-if-can ui-test ui-flows
+
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 

@@ -162,16 +162,16 @@ fn operate_own() -> OpenApiRouter<ApiState> {
         .routes(routes!(commands::comment))
         .routes(routes!(commands::assign))
         .routes(routes!(lives::post_life_event))
-        .routes(routes!(notifications::test))
-        .routes(routes!(silences::add_silence))
-        .routes(routes!(silences::remove_silence))
-        .routes(routes!(silences::add_window))
-        .routes(routes!(silences::remove_window))
 }
 
 /// What acts on all assets.
 fn operate() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .routes(routes!(notifications::test))
+        .routes(routes!(silences::add_silence))
+        .routes(routes!(silences::remove_silence))
+        .routes(routes!(silences::add_window))
+        .routes(routes!(silences::remove_window))
 }
 
 fn engineer() -> OpenApiRouter<ApiState> {

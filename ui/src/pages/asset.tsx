@@ -180,7 +180,7 @@ function SignalChart({ asset, signal, range, alerts, limits }: { asset: string; 
   const zoom = (from: number, to: number) => setParams({ from: new Date(from * 1000).toISOString(), to: new Date(to * 1000).toISOString(), last: null });
   return (
     <>
-      {ask.problem && <Refusal problem={ask.problem} again={ask.again} />}
+      {ask.problem && !(ask.problem.noContact && points) && <Refusal problem={ask.problem} again={ask.again} />}
       <Chart signal={signal} column={points?.key === key || !range.follows ? column : null} from={range.from / 1000} to={range.to / 1000} limits={limits} spans={spans} zoom={zoom} />
     </>
   );

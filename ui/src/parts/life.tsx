@@ -25,10 +25,9 @@ export function isOld(prediction: Prediction): boolean {
 
 export function Life({ of }: { of: Prediction }) {
   const most = Math.max(1e-9, ...of.contributions.map(({ weight }) => Math.abs(weight)));
-  const shown = (weight: number) => {
-    const { value, unit } = inDays(Math.abs(weight), of.unit);
-    return `${weight < 0 ? "−" : "+"}${number(value)} ${unit}`;
-  };
+  // One unit for all, that of the largest: hours beside days would be misread.
+  const { value, unit } = inDays(most, of.unit);
+  const shown = (weight: number) => `${weight < 0 ? "−" : "+"}${number((Math.abs(weight) * value) / most)} ${unit}`;
   return (
     <div class="pad">
       {of.out_of_distribution ? (

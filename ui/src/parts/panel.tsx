@@ -28,13 +28,13 @@ export function Panel({ title, tools, problem, loading, there = true, again, chi
         </header>
       )}
       {loading && there && <div class="bar" />}
-      {problem && <Refusal problem={problem} again={again} />}
+      {problem && !(problem.noContact && there) && <Refusal problem={problem} again={again} />}
       {there ? children : !problem && <Skeleton />}
     </section>
   );
 }
 
-/** The server's own words, and a way to ask again. */
+/** The server's own words, and a way to ask again. That there is no contact the head of the page says once for all. */
 export function Refusal({ problem, again }: { problem: ApiProblem; again?: (() => void) | undefined }) {
   return (
     <div class="refusal" role="alert">

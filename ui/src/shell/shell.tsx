@@ -158,7 +158,7 @@ function Contact() {
   const at = clock(now.value, zone.value);
   return (
     <div class="lost-line" role="alert">
-      No contact with the server for {duration(silent)}. What you see is of {at} by its clock. Actions wait until it answers again.
+      No contact with the server for {duration(silent)}. What you see is of {at} by its clock. Nothing can be done until it answers again.
     </div>
   );
 }
