@@ -35,7 +35,7 @@ pub(crate) use self::sessions::COOKIE;
 pub use self::users::UsersParts;
 pub(crate) use self::users::{Login, Users};
 use crate::context::ApiState;
-use crate::http::{ClientName, Peer};
+use crate::http::peer::{ClientName, Peer};
 use crate::problem::kind::Kind;
 use crate::problem::{Problem, sets};
 pub use forewarn_types::Role;

@@ -113,7 +113,6 @@ fn read_own() -> OpenApiRouter<ApiState> {
         .routes(routes!(predictions::get_prediction))
         .routes(routes!(predictions::list_predictions))
         .routes(routes!(alerts::list_alerts))
-        .routes(routes!(kpis::get_kpis))
         .routes(routes!(stream::stream_alerts))
         .routes(routes!(alerts::get_alert))
         .routes(routes!(rules::list_rules))
@@ -124,6 +123,7 @@ fn read_own() -> OpenApiRouter<ApiState> {
 /// What reads, and tells of all assets.
 fn read() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
+        .routes(routes!(kpis::get_kpis))
         .routes(routes!(definitions::list_pipelines))
         .routes(routes!(definitions::get_pipeline))
         .routes(routes!(definitions::get_model_definition))

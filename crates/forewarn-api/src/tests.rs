@@ -33,8 +33,8 @@ use forewarn_query::{QueryEngine, QueryOptions};
 use forewarn_sources::{SourceHandle, SourceHandles};
 use forewarn_spec::{AuthConfig, AuthMode, Definitions, HttpConfig, InfluxConfig, Limits};
 use forewarn_state::{
-    Accounts, AssetAttributes, Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules, SharedState,
-    State,
+    Accounts, AssetAttributes, Decisions, EngineFold, Fold as _, LiveDefinitions, Metrics, Rules,
+    SharedState, State,
 };
 use forewarn_types::{
     AlertId, AlertState, AlertTransition, BoxFuture, Clock, CommandAction, Evidence, JobKind, Journal as _,

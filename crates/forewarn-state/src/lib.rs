@@ -27,8 +27,8 @@ mod snapshot;
 pub use error::StateError;
 pub use fold::{Decisions, Fold, Folds, Logged, Part, Parts, PartsToCome};
 pub use folds::{
-    Accounts, AccountsFold, AssetAttributes, AttributesFold, DefinitionsFold, EngineFold, InForce, IntakeFold,
-    MAX_TOKENS, MAX_USERS, ReadModelFold, Token, User,
+    Accounts, AccountsFold, AssetAttributes, AttributesFold, DefinitionsFold, EngineFold, InForce,
+    IntakeFold, MAX_TOKENS, MAX_USERS, ReadModelFold, Token, User,
 };
 pub use forewarn_engine::{Lack, OpenAlert, RuleInForce, RuleOnAsset, RuleState, Wait};
 pub use live::{

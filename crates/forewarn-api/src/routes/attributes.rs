@@ -52,8 +52,10 @@ pub(crate) struct AttributesView {
 ))]
 pub(crate) async fn get_attributes(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(AssetParam(asset)): PathParam<AssetParam>,
 ) -> Result<Json<AttributesView>, Problem> {
+    principal.check_sees(&asset)?;
     api.fresh().await?;
     if api.attributes.of(&asset).is_none() && api.state.read().asset(&asset).is_none() {
         return Err(unknown(&asset));
@@ -75,7 +77,7 @@ pub(crate) async fn put_attributes(
     ApiJson(body): ApiJson<AttributesBody>,
 ) -> Result<Json<AttributesView>, Problem> {
     Attributes::check(&body.attributes).map_err(Problem::bad_request)?;
-    let actor = principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?);
+    let actor = principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?)?;
     let time = api.clock.now();
     let record = Attributes { asset: asset.clone(), attributes: body.attributes, actor, time };
     let offset = api.log.append(Record::Attributes(record.clone())).await?;

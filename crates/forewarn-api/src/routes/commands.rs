@@ -208,7 +208,7 @@ async fn act(
     if has_effect(api, &command, stored) {
         return detail(api, principal, alert).map(Acted::Done);
     }
-    let state = state_of(api, alert)?;
+    let state = state_of(api, principal, alert)?;
     check_state(state, &command.action)
         .map_err(|problem| by_whom(api, &command).unwrap_or(problem))
         .and_then(|()| Err(Problem::conflict("another action came between, and this one had no effect")))
@@ -223,7 +223,7 @@ fn has_effect(api: &ApiState, command: &OperatorCommand, stored: Offset) -> bool
         CommandAction::Acknowledge => Transition::Acknowledged,
         CommandAction::Shelve { .. } => Transition::Shelved,
         CommandAction::Unshelve => Transition::Unshelved,
-        CommandAction::Comment => Transition::Commented,
+        CommandAction::Comment | CommandAction::Assign { .. } => Transition::Commented,
     };
     // Of an alert that is over only the shelf goes, which is no transition.
     let is_silent = command.action == CommandAction::Unshelve && alert.state == AlertState::Normal;

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use super::users::{check_name, check_password};
 use crate::access::{COOKIE, Login, Principal, Users, address};
 use crate::context::ApiState;
-use crate::http::{ApiJson, Peer};
+use crate::http::ApiJson;
+use crate::http::peer::Peer;
 use crate::problem::{Problem, sets};
 
 /// Who logs in.

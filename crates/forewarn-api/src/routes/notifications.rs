@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::alerts::{parse_id, state_of};
+use crate::access::Principal;
 use crate::context::ApiState;
 use crate::http::params::limit;
 use crate::http::{ApiJson, Params, PathParam};
@@ -224,11 +225,12 @@ pub(crate) struct WhyView {
 ))]
 pub(crate) async fn why(
     Extract(api): Extract<ApiState>,
+    principal: Principal,
     PathParam(id): PathParam<String>,
 ) -> Result<Json<WhyView>, Problem> {
     let alert = parse_id(&id)?;
     api.judged().await?;
-    let state = state_of(&api, alert)?;
+    let state = state_of(&api, &principal, alert)?;
     let reason = api.outbox.why(alert);
     let (muted, routes) = reason.map(|reason| (reason.muted, reason.routes)).unwrap_or_default();
     Ok(Json(WhyView {

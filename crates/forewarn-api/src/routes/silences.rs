@@ -247,7 +247,7 @@ pub(crate) async fn add_silence(
         from,
         until: Some(until),
         weekly: None,
-        actor: principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?),
+        actor: principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?)?,
         comment: check_text("comment", body.comment, MAX_COMMENT_BYTES)?,
         time: now,
     };
@@ -290,7 +290,7 @@ pub(crate) async fn add_window(
         from,
         until,
         weekly,
-        actor: principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?),
+        actor: principal.actor(check_text("actor", body.actor, MAX_ACTOR_BYTES)?)?,
         comment: check_text("comment", body.comment, MAX_COMMENT_BYTES)?,
         time: now,
     };
@@ -349,7 +349,7 @@ async fn remove(
         let id: String = id.chars().take(100).collect();
         return Err(Problem::not_found(format!("there is no {} {id:?}", kind.as_str())));
     };
-    let (actor, time) = (principal.actor(None), api.clock.now());
+    let (actor, time) = (principal.actor(None)?, api.clock.now());
     api.log.append(Record::Quiet(Quiet { removed: true, actor, time, ..quiet })).await?;
     api.fresh().await?;
     Ok(StatusCode::NO_CONTENT)

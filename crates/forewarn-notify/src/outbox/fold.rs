@@ -118,6 +118,9 @@ impl State {
             | Record::LifeEvent(_)
             | Record::Resumed(_)
             | Record::Origins(_)
+            | Record::Account(_)
+            | Record::Audit(_)
+            | Record::Attributes(_)
             | Record::Promotion(_) => {}
         }
     }

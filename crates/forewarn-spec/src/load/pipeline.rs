@@ -20,8 +20,8 @@ use crate::expr::ExprError;
 use crate::model::{JsonPath, MqttPayload, MqttSource, MqttTls, Pipeline, Signal, Source};
 use crate::yaml::field::{Choice, Chosen, Placed, Selectors, Text, Unsupported, choice, only};
 use crate::yaml::kinds::{
-    Assets, Broker, Formula, Identifier, Label, Name, PathText, PositiveDuration, Setting, SignalText, Size, Topic,
-    TopicTemplate, Words,
+    Assets, Broker, Formula, Identifier, Label, Name, PathText, PositiveDuration, Setting, SignalText, Size,
+    Topic, TopicTemplate, Words,
 };
 use crate::yaml::values::{glob, positive_duration};
 

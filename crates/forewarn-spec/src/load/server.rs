@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use self::auth::RawAuth;
 use self::http::{RawConnections, RawTls, http};
-use self::values::{count, size};
+use self::values::count;
+pub(super) use self::values::size;
 use super::names::job_table;
 use crate::diagnostics::{Diagnostics, Report};
 use crate::model::{
@@ -354,12 +355,7 @@ fn settings(raw: &RawServer, report: &mut Report<'_>) -> ServerConfig {
         },
         limits: limits(&raw.limits, report),
         influx,
-        notify: notify::check(
-            raw.contacts.as_ref(),
-            &raw.channels,
-            raw.public_url.as_ref(),
-            report,
-        ),
+        notify: notify::check(raw.contacts.as_ref(), &raw.channels, raw.public_url.as_ref(), report),
         auth: raw.auth.settings(report),
     }
 }

@@ -16,7 +16,6 @@ use crate::yaml::kinds::{Duration, Label, Setting, Zone};
 use crate::yaml::many::Many;
 use crate::yaml::values::{duration, timezone};
 
-
 const KINDS: [&str; 10] = [
     "webhook",
     "email",
@@ -200,11 +199,7 @@ pub(super) fn check(
     config
 }
 
-fn destination(
-    name: &Text<Label>,
-    raw: &RawContact,
-    report: &mut Report<'_>,
-) -> Option<Destination> {
+fn destination(name: &Text<Label>, raw: &RawContact, report: &mut Report<'_>) -> Option<Destination> {
     let given = [
         raw.webhook.is_some(),
         raw.email.is_some(),
@@ -260,10 +255,7 @@ fn destination(
     Some(destination(Secret(http_url(text, report))))
 }
 
-fn webhook(
-    raw: &Either<Text<Setting>, RawWebhook>,
-    report: &mut Report<'_>,
-) -> Option<Webhook> {
+fn webhook(raw: &Either<Text<Setting>, RawWebhook>, report: &mut Report<'_>) -> Option<Webhook> {
     if let Some(url) = &raw.single {
         let url = Secret(http_url(url, report));
         return Some(Webhook {
@@ -307,20 +299,13 @@ fn webhook(
     })
 }
 
-fn key(
-    raw: &Either<Text<Setting>, RawKey>,
-    default: &str,
-    report: &mut Report<'_>,
-) -> Option<HttpKey> {
+fn key(raw: &Either<Text<Setting>, RawKey>, default: &str, report: &mut Report<'_>) -> Option<HttpKey> {
     if let Some(key) = &raw.single {
         return Some(HttpKey { key: Secret(key.value.clone()), url: default.to_owned() });
     }
     let raw = raw.keys.as_ref()?;
     let url = raw.url.as_ref().map_or_else(|| default.to_owned(), |url| http_url(url, report));
-    Some(HttpKey {
-        key: Secret(raw.key.value.clone()),
-        url: url.trim_end_matches('/').to_owned(),
-    })
+    Some(HttpKey { key: Secret(raw.key.value.clone()), url: url.trim_end_matches('/').to_owned() })
 }
 
 fn mqtt_target(raw: &RawMqttTarget, report: &mut Report<'_>) -> MqttTarget {
@@ -340,6 +325,9 @@ fn mqtt_target(raw: &RawMqttTarget, report: &mut Report<'_>) -> MqttTarget {
 fn rotation(contacts: &Many<Label>, raw: &RawContact, report: &mut Report<'_>) -> Rotation {
     if contacts.0.is_empty() {
         report.whole_file("the list `rotation` of a contact is empty: name at least one contact");
+    }
+    for text in &contacts.0 {
+        check_name(text, report);
     }
     let (weekday, minute) = raw.hand_over.as_ref().map_or((Some(0), 8 * 60), |text| {
         hand_over(&text.value).unwrap_or_else(|| {

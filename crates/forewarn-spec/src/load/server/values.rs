@@ -20,7 +20,7 @@ pub(super) fn count(number: Option<&Placed<usize>>, default: usize) -> usize {
 }
 
 /// A number of bytes, or `default` where none is given.
-pub(super) fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64 {
+pub(in crate::load) fn size(text: Option<&Text<Size>>, default: u64, report: &mut Report<'_>) -> u64 {
     let Some(text) = text else { return default };
     let trimmed = text.value.trim();
     let (digits, unit) = SIZES
