@@ -4,6 +4,7 @@
 //! The order is what makes a crash harmless: a run's `queued` and `running` records are durable before its
 //! work starts, so a run that was cut off is on record as unfinished and is run again.
 
+mod added;
 #[cfg(test)]
 mod tests;
 mod update;
@@ -94,7 +95,7 @@ struct Worker {
     /// Jobs that look for it.
     looks: JoinSet<(Look, Result<Arrived, String>)>,
     /// Jobs that were added, whose past is being read.
-    added: update::Added,
+    added: added::Added,
     /// Whether the log had no room at the last round: said once, not five times a second.
     log_full: bool,
 }
@@ -273,7 +274,7 @@ impl Worker {
                 stops,
                 arrivals,
                 looks: JoinSet::new(),
-                added: update::Added::default(),
+                added: added::Added::default(),
                 log_full: false,
             },
             handle,

@@ -1,30 +1,14 @@
 //! Other jobs while the scheduler works: what is new is added once its past has been read.
 
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::JoinError;
 
+use super::added::Read;
 use super::{HISTORY_RETRY, SchedulerHandle, Worker};
-use crate::core::{Core, JobPast};
+use crate::core::Core;
 use crate::history::Asked;
 use crate::{BatchError, Job};
 
 use super::Command;
-
-/// Jobs whose past is being read.
-#[derive(Default)]
-pub(super) struct Added {
-    tasks: JoinSet<(u64, Vec<Job>, Vec<JobPast>)>,
-    /// Counts the updates: what was read for an earlier one is of no use.
-    updates: u64,
-    /// The jobs of the newest update, in order.
-    names: Vec<String>,
-}
-
-impl Added {
-    /// The next that has been read; nothing if none is. Cancel-safe.
-    pub(super) async fn join_next(&mut self) -> Option<Result<(u64, Vec<Job>, Vec<JobPast>), JoinError>> {
-        self.tasks.join_next().await
-    }
-}
 
 impl SchedulerHandle {
     /// Has the jobs be `jobs`. Those that are defined as before are not touched.
@@ -71,7 +55,7 @@ impl Worker {
     }
 
     /// Adds jobs whose past has been read, unless there was another update since.
-    pub(super) fn add(&mut self, read: Result<(u64, Vec<Job>, Vec<JobPast>), JoinError>) {
+    pub(super) fn add(&mut self, read: Result<Read, JoinError>) {
         // Reading neither panics nor is it stopped, but by the next update.
         let Ok((update, jobs, past)) = read else { return };
         if update != self.added.updates {

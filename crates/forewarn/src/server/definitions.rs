@@ -6,6 +6,7 @@
 //! A file that is being written is left alone until two looks have found it the same. What a look reads is
 //! whole: half a file that happens to be valid would end alerts.
 
+mod counts;
 mod folders;
 mod proposals;
 mod standing;
@@ -25,8 +26,8 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use self::counts::Counts;
 use self::folders::{Folders, Stamps};
-use self::standing::Counts;
 use super::open::Starting;
 use crate::config::Texts;
 use crate::jobs;

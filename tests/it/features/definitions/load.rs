@@ -35,7 +35,10 @@ impl Load {
                 let lines: String = (batch * BATCH..(batch + 1) * BATCH)
                     .map(|n| {
                         let time = FIRST_MS + n;
-                        format!("{{\"asset\":\"plant2/fan\",\"signal\":\"speed\",\"time\":{time},\"value\":{n}}}\n")
+                        format!(
+                            "{{\"asset\":\"plant2/fan\",\"signal\":\"speed\",\"time\":{time},\
+                             \"value\":{n}}}\n"
+                        )
                     })
                     .collect();
                 loop {

@@ -8,15 +8,6 @@ use forewarn_types::DefinitionFile;
 
 use super::Owner;
 
-/// What is counted since the start.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Counts {
-    /// Other definitions were put in force.
-    pub(super) changes: u64,
-    /// Other definitions were refused.
-    pub(super) refusals: u64,
-}
-
 impl Owner {
     /// Shows how all stands.
     pub(super) fn show(&self) {
