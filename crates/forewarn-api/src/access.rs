@@ -417,7 +417,7 @@ fn asked(parts: &Parts) -> Asked {
 
 /// The address that a request comes from, without the port.
 pub(crate) fn address(parts: &Parts) -> Option<String> {
-    parts.extensions.get::<Peer>().map(|peer| peer.address.to_string())
+    parts.extensions.get::<Peer>().map(|peer| peer.address.to_canonical().to_string())
 }
 
 /// The name in the client certificate that a connection has shown.

@@ -391,7 +391,8 @@ mod tests {
 
     #[test]
     fn names_in_paths_are_percent_encoded() {
-        let args = ServerArgs { server: "http://h:1/base/".parse().unwrap(), ca: None, json: false };
+        let args =
+            ServerArgs { server: "http://h:1/base/".parse().unwrap(), ca: None, token: None, json: false };
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::new(&args).unwrap();
         let request =

@@ -173,7 +173,14 @@ async fn a_token_is_shown_once_and_is_nowhere_in_clear() {
     assert_eq!(write(format!("/write?db=x&u=me&p={token}")).await, 204);
     assert_eq!(write("/write?db=x".into()).await, 401);
 
-    let listed = server.by(By::Cookie(&cookie), Method::GET, "/v1/tokens", None).await;
+    // Its use is put on record beside the answer.
+    let listed = loop {
+        let listed = server.by(By::Cookie(&cookie), Method::GET, "/v1/tokens", None).await;
+        if !listed.json()["tokens"][0]["last_used"].is_null() {
+            break listed;
+        }
+        tokio::task::yield_now().await;
+    };
     assert!(!listed.text().contains(&token), "{}", listed.text());
     assert_eq!(listed.json()["tokens"][0]["last_used"], "2026-01-01T12:00:00Z");
     // What is on disk holds neither the token nor the password.
