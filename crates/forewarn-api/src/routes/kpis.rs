@@ -169,8 +169,8 @@ pub(crate) struct KpisView {
     groups: Option<Vec<GroupView>>,
 }
 
-/// Gives the figures of the alarm system: alerts for each operator and ten minutes, floods, the most frequent,
-/// chattering and stale ones, the time to acknowledge, and what operators called a nuisance.
+/// Gives the figures of the alarm system: alerts for each operator and ten minutes, floods, the most
+/// frequent, chattering and stale ones, the time to acknowledge, and what operators called a nuisance.
 #[utoipa::path(get, path = "/v1/alerts/kpis", tag = "alerts", params(KpisQuery), responses(
     (status = 200, description = "The figures", body = KpisView),
     sets::Parameters,

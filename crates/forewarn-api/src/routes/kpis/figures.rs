@@ -1,7 +1,7 @@
 //! The figures of an alarm system after ISA-18.2 and EEMUA 191, computed from what happened to alerts.
 //!
-//! An alert counts when it is raised, and again when it is raised anew while it is open: each time someone has
-//! to look at it. Floods are counted in stretches of ten minutes that begin at the full ten minutes.
+//! An alert counts when it is raised, and again when it is raised anew while it is open: each time someone
+//! has to look at it. Floods are counted in stretches of ten minutes that begin at the full ten minutes.
 
 use std::collections::BTreeMap;
 
