@@ -59,7 +59,9 @@ async fn the_figures_of_the_alarm_system_are_told() {
     for pump in 0..12 {
         heat(&server, &format!("pump{pump}"), 95.0).await;
     }
-    let acknowledge = json!({ "rule": "hot", "asset": "plant1/pump1", "action": "acknowledge", "actor": "ann", "reason": "nuisance" });
+    let acknowledge = json!({
+        "rule": "hot", "asset": "plant1/pump1", "action": "acknowledge", "actor": "ann", "reason": "nuisance"
+    });
     assert_eq!(server.post("/v1/alerts/actions", &acknowledge).await["done"], 1);
     let kpis = server.get("/v1/alerts/kpis?by=asset").await;
     assert_eq!((&kpis["alerts"], &kpis["acknowledged"]["count"]), (&json!(12), &json!(1)), "{kpis}");

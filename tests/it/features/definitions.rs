@@ -121,8 +121,8 @@ async fn jobs_sources_and_models_come_and_go() {
     let site = Site::new();
     site.pipeline(HOT);
     let server = site.start().await;
-    let source = "sources:\n  - mqtt: { url: \"mqtt://127.0.0.1:1\", topic: \"a/+\", asset: \"{1}\", signal: v, \
-                  payload: number }\n";
+    let source = "sources:\n  - mqtt: { url: \"mqtt://127.0.0.1:1\", topic: \"a/+\", asset: \"{1}\", \
+                  signal: v, payload: number }\n";
     site.pipeline(&format!("{HOT}{JOB}{source}"));
     site.write("models/life.yaml", MODEL);
     let names = async |path: &str, list: &str, key: &str| -> Vec<String> {
