@@ -216,15 +216,15 @@ impl<'a> Report<'a> {
     /// Something at `value` that loads and is probably not meant.
     pub(crate) fn warn<T>(&mut self, value: &Placed<T>, message: impl Into<String>, hint: Option<String>) {
         if !value.place.is_unknown() && self.warned.len() < MAX_MISTAKES {
-            let warning = self.diagnostic(value.place, message.into(), hint);
+            let warning = self.diagnostic(value.place, &message.into(), hint);
             self.warned.push(warning);
         }
     }
 
-    fn diagnostic(&self, Place { line, column }: Place, message: String, hint: Option<String>) -> Diagnostic {
+    fn diagnostic(&self, Place { line, column }: Place, message: &str, hint: Option<String>) -> Diagnostic {
         let shown = self.lines.get(line.wrapping_sub(1)).filter(|text| text.len() <= MAX_SHOWN_BYTES);
         let source = shown.map_or_else(String::new, |text| redact_urls_in_place(text));
-        let (message, hint) = (self.shown(&message), hint.map(|hint| self.shown(&hint)));
+        let (message, hint) = (self.shown(message), hint.map(|hint| self.shown(&hint)));
         Diagnostic { file: self.file.to_owned(), line, column, message, hint, source }
     }
 
@@ -237,7 +237,7 @@ impl<'a> Report<'a> {
         if self.is_full() {
             return;
         }
-        let mistake = self.diagnostic(place, message.into(), hint);
+        let mistake = self.diagnostic(place, &message.into(), hint);
         self.found.push(mistake);
         if self.is_full() {
             let message = format!("these are the first {MAX_MISTAKES} mistakes; there may be more");

@@ -79,7 +79,7 @@ impl DeltaTable {
                 return Ok(Arc::clone(known));
             }
             if let Some(url) = vector.absolute_path(&root)? {
-                check_inside(&self.schema.name, &root, &url).map_err(|error| KernelError::generic(error))?;
+                check_inside(&self.schema.name, &root, &url).map_err(KernelError::generic)?;
             }
             let rows = vector.read(self.engine.storage_handler(), &root)?;
             Ok(Arc::new(Deleted { id, rows }))
