@@ -7,11 +7,8 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 SEEDS ?= 10000
 FROM ?= 0
 
-.PHONY: help tools demo build test torture simulate compare-sql fuzz-sql lint deb fmt tidy bench bench-accuracy clean
-
-.PHONY: ui ui-if-can ui-test ui-flows
-
-.PHONY: ui ui-if-can ui-test ui-flows
+.PHONY: help tools demo build test torture simulate compare-sql fuzz-sql lint deb fmt tidy bench bench-accuracy clean \
+  ui ui-if-can ui-test ui-flows
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'

@@ -388,13 +388,14 @@ async fn admit(access: Access, allows: Allows, heeds: Heeds, request: Request, n
     let (principal, response) = if allows.has_principal() {
         match access.principal(&parts, allows) {
             Err(problem) => (None, problem.into_response()),
-            Ok(principal) => match access.check(&principal, allows, heeds) {
-                Err(problem) => (Some(principal), problem.into_response()),
-                Ok(()) => {
+            Ok(principal) => {
+                if let Err(problem) = access.check(&principal, allows, heeds) {
+                    (Some(principal), problem.into_response())
+                } else {
                     parts.extensions.insert(principal.clone());
                     (Some(principal), next.run(Request::from_parts(parts, body)).await)
                 }
-            },
+            }
         }
     } else {
         let response = next.run(Request::from_parts(parts, body)).await;

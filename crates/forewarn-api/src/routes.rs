@@ -118,6 +118,7 @@ fn read_own() -> OpenApiRouter<ApiState> {
         .routes(routes!(rules::list_rules))
         .routes(routes!(rules::get_rule))
         .routes(routes!(sql::post_sql))
+        .routes(routes!(ui::console))
 }
 
 /// What reads, and tells of all assets.
@@ -141,7 +142,6 @@ fn read() -> OpenApiRouter<ApiState> {
         .routes(routes!(silences::list_silences))
         .routes(routes!(silences::list_windows))
         .routes(routes!(ops::metrics))
-        .routes(routes!(ui::console))
 }
 
 fn ingest() -> OpenApiRouter<ApiState> {

@@ -195,6 +195,7 @@ impl Server {
         Self::with(|_| {}, Arc::new(RealDisk), |_| {}, Asks::Users).await
     }
 
+    #[expect(clippy::too_many_lines, reason = "it puts a whole server together, part by part")]
     async fn with(
         options: impl FnOnce(&mut LogOptions),
         disk: Arc<dyn Disk>,

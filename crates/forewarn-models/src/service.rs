@@ -248,7 +248,8 @@ impl Inner {
         reason: Option<String>,
     ) -> Result<(), ModelError> {
         let model = &served.model;
-        let is_present = self.served(&model.name).is_ok_and(|present| std::ptr::eq(&*present, served));
+        let is_present =
+            self.served(&model.name).is_ok_and(|present| std::ptr::eq(&raw const *present, served));
         if !is_present || version.artefact.definition != definition_fingerprint(model) {
             return Err(ModelError::DefinitionChanged { model: model.name.clone(), version: version.name });
         }

@@ -15,7 +15,7 @@ pub fn is_zone(name: &str) -> bool {
 }
 
 /// Whether `now` lies in the quiet hours.
-pub(crate) fn is_quiet(hours: &QuietHours, now: Timestamp) -> bool {
+pub(crate) fn is_quiet(hours: QuietHours, now: Timestamp) -> bool {
     let local = now.to_utc().with_timezone(&hours.timezone);
     let minute = minute_of_day(&local);
     let (from, to) = (u32::from(hours.from_minute), u32::from(hours.to_minute));

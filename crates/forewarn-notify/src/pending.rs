@@ -2,6 +2,7 @@
 
 use forewarn_types::{AlertId, NotificationKind, Severity, Timestamp, fingerprint};
 use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
 
 use crate::item::Item;
 
@@ -61,7 +62,7 @@ impl Pending {
     ) -> String {
         let mut text = format!("{route}\n{contact}\n{}\n{group}\n{number}\n", kind.as_str());
         for item in items {
-            text.push_str(&format!("{} {} {}\n", item.alert, item.offset, item.status.as_str()));
+            let _ = writeln!(text, "{} {} {}", item.alert, item.offset, item.status.as_str());
         }
         let first = fingerprint(text.as_bytes());
         text.push_str(&first);

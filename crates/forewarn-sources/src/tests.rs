@@ -225,7 +225,9 @@ async fn sources_change_while_they_run_and_those_that_stay_are_not_touched() {
     tokio::time::timeout(PATIENCE, listed).await.unwrap();
     let after = handles.list();
     // A note on the handle of before is seen on that of after only if they are of one source.
-    before.iter().for_each(|handle| handle.set_behind(7));
+    for handle in &before {
+        handle.set_behind(7);
+    }
     let behind: Vec<_> = after.iter().map(|handle| handle.status().behind).collect();
     assert_eq!(behind, [None, None, Some(7)]);
     // The new ones have begun: nothing listens at their ports.

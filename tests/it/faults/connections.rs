@@ -128,8 +128,9 @@ async fn bodies_that_unpack_to_a_thousand_times_their_size_fill_no_memory() {
     println!("peak memory after {BOMBS} packed bodies: {peak} MiB; {refused} were looked into");
     assert!(peak < 1_024, "{peak} MiB");
     // What repeats itself as readings do is taken.
-    let lines: String =
-        (0..20_000).map(|n| format!("{}\n", reading("plant1/pump1", "flow", FIRST_MS + n, 1.5))).collect();
+    let lines: Vec<String> =
+        (0..20_000).map(|n| reading("plant1/pump1", "flow", FIRST_MS + n, 1.5).to_string()).collect();
+    let lines = lines.join("\n");
     let request = server.http().post(format!("{}/v1/readings", server.url)).body(gzip(lines.as_bytes()));
     let answer: Value = {
         let response = request.header("content-encoding", "gzip").send().await.expect("an answer");

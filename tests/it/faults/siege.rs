@@ -55,7 +55,7 @@ async fn besiege(server: Arc<Server>, count: usize, text: Vec<u8>, over: Arc<Ato
             pace.tick().await;
         }
         if open.len() >= count {
-            open.drain(..count / 10 + 1);
+            open.drain(..=count / 10);
         }
         open.push(raw::send(&server, &text).await);
     }

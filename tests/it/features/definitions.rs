@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 async fn standing(server: &Server, name: &str) -> Value {
     let listed = server.get("/v1/pipelines").await;
     let files = ["pipelines", "models"].into_iter().flat_map(|kind| listed[kind].as_array().expect("files"));
-    files.cloned().find(|file| file["name"] == name).unwrap_or(Value::Null)
+    files.find(|file| file["name"] == name).cloned().unwrap_or(Value::Null)
 }
 
 /// The names of the rules in force.

@@ -74,7 +74,7 @@ impl Auditor {
         if counted.len() >= MAX_KINDS && !counted.contains_key(&kind) {
             kind = (None, None, "others".to_owned(), 0);
             (audit.principal, audit.role, audit.address, audit.path) = (None, None, None, None);
-            audit.route = "others".to_owned();
+            "others".clone_into(&mut audit.route);
         }
         if let Some(known) = counted.get_mut(&kind) {
             known.count += 1;

@@ -61,6 +61,7 @@ impl Kind {
     ];
 
     /// How this kind is written.
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     pub(crate) const fn words(self) -> Words {
         match self {
             Self::BadRequest => words(

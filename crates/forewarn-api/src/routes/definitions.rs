@@ -130,7 +130,7 @@ pub(crate) async fn post_check(
         Ok(applied) => Ok(Json(checked(&api, &applied).await?)),
         Err(rejection) => match Refusal::from(rejection) {
             Refusal::Mistakes(mistakes) => Ok(Json(CheckView::refused(mistakes.mistakes))),
-            other => Err(other),
+            other @ Refusal::Problem(_) => Err(other),
         },
     }
 }
@@ -257,7 +257,7 @@ pub(crate) fn summary(status: &TreeStatus) -> String {
         text.extend(["; ", file.path.as_str(), " is not in force as it stands: "]);
         match file.problems.first() {
             Some(problem) if problem.line > 0 => {
-                _ = write!(text, "line {}: {}", problem.line, problem.message)
+                _ = write!(text, "line {}: {}", problem.line, problem.message);
             }
             Some(problem) => text.push_str(&problem.message),
             None => text.push_str("it waits until the mistakes in other files are corrected"),

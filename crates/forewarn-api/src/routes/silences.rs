@@ -304,7 +304,8 @@ async fn add(api: &ApiState, mut quiet: Quiet) -> Result<(StatusCode, Json<Quiet
             .hint("DELETE those that are not needed any more"));
     }
     let number = api.log.end();
-    quiet.id = fingerprint(format!("{number} {quiet:?}").as_bytes())[..12].to_owned();
+    let id = fingerprint(format!("{number} {quiet:?}").as_bytes());
+    id[..12].clone_into(&mut quiet.id);
     api.log.append(Record::Quiet(quiet.clone())).await?;
     api.fresh().await?;
     let active = api.outbox.quiets().iter().any(|(other, active)| other.id == quiet.id && *active);

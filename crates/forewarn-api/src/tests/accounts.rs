@@ -218,7 +218,8 @@ async fn event_streams_end_with_the_right_to_read_them() {
     assert_eq!(made.status, StatusCode::OK, "{}", made.text());
     let bert = cookie_of(&login(&server, "bert", PASSWORD).await);
     let open = |name: &'static str, value: String| {
-        let request = Request::get("/v1/alerts/stream").header(name, value).body(Body::empty()).unwrap();
+        let request = Request::get("/v1/alerts/stream").header("host", "localhost").header(name, value);
+        let request = request.body(Body::empty()).unwrap();
         async { server.router.clone().oneshot(request).await.unwrap() }
     };
     let of_token = open("authorization", format!("Bearer {token}")).await;

@@ -79,7 +79,11 @@ mod tests {
             ("s3://bucket/lake/t/", "http://169.254.169.254/lake/t/a.parquet", None),
         ] {
             let found = inside("t", &Url::parse(root).unwrap(), path);
-            assert_eq!(found.as_ref().ok().map(|path| path.to_string()).as_deref(), expected, "{path}");
+            assert_eq!(
+                found.as_ref().ok().map(std::string::ToString::to_string).as_deref(),
+                expected,
+                "{path}"
+            );
             let told = found.err().map(|error| error.to_string()).unwrap_or_default();
             assert!(expected.is_some() || told.contains("outside of the table"), "{path}: {told}");
         }

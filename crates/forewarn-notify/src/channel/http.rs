@@ -1,5 +1,6 @@
 //! HTTP requests, and what their answers mean.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode, header};
@@ -57,7 +58,7 @@ fn in_full(error: &reqwest::Error) -> String {
     };
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
+        let _ = write!(text, ": {error}");
         cause = error.source();
     }
     text

@@ -3,6 +3,7 @@
 use forewarn_spec::Webhook;
 use reqwest::{Client, Method};
 use ring::hmac;
+use std::fmt::Write as _;
 
 use super::http;
 use crate::message::Message;
@@ -39,6 +40,9 @@ pub(crate) fn body(webhook: &Webhook, message: &Message) -> Result<String, Refus
 pub(crate) fn signature(secret: &str, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, body);
-    let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={digits}")
+    tag.as_ref().iter().fold("sha256=".to_owned(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

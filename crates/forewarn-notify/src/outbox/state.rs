@@ -198,5 +198,5 @@ impl Known {
 /// Whether quiet hours of `route` hold alerts of `severity` back at `now`.
 pub(crate) fn is_held(route: &Route, severity: Severity, now: Timestamp) -> bool {
     let Some(quiet) = &route.quiet else { return false };
-    crate::calendar::is_quiet(quiet, now) && quiet.except.is_none_or(|least| severity < least)
+    crate::calendar::is_quiet(*quiet, now) && quiet.except.is_none_or(|least| severity < least)
 }

@@ -1,6 +1,7 @@
 //! Why an alert was told, or not.
 
 use forewarn_types::{AlertId, AlertState};
+use std::fmt::Write as _;
 
 use super::state::{Known, State, is_held};
 use crate::item::Status;
@@ -93,7 +94,7 @@ impl State {
             text.push_str("; acknowledged, so it is not repeated");
         } else if let (Some(since), Some(step)) = (told.since, route.escalate.get(told.level)) {
             let left = step.after_us.saturating_sub(self.passed.saturating_sub(since)).max(0) / 1_000_000;
-            text.push_str(&format!("; unless acknowledged, {} is told in {left} s", step.to.join(", ")));
+            let _ = write!(text, "; unless acknowledged, {} is told in {left} s", step.to.join(", "));
         }
         if is_held(route, known.item.severity, self.now()) {
             text.push_str("; quiet hours hold back what comes next");

@@ -101,6 +101,7 @@ const SERVER: &str = r#"
 listen: "127.0.0.1:9090"
 hosts: [forewarn.plant.example, "gateway:9443"]
 connections: { max: 1000, max_per_address: 100, header_timeout: 5s, idle_timeout: 1m, write_timeout: 20s, streams: 10, streams_per_client: 2, buffer_bytes: 64MiB }
+auth: { mode: users, session_idle: 1h, session: 2d }
 tls: { cert: server.pem, key: server.key, client_ca: gateways.pem }
 data_dir: "${DATA:-/var/lib}/forewarn"
 lake: s3://bucket/prefix

@@ -332,6 +332,7 @@ fn a_prediction_without_the_later_fields_is_read() {
 
 /// What the log of an earlier version holds is read, and what is written is what it reads.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a sample of each kind of record")]
 fn the_encodings_stay_as_they_are() {
     let mut batch = ReadingBatch { arrived: Timestamp(5), ..ReadingBatch::default() };
     batch.push(SeriesId(3), Timestamp(7), 1.0, ReadingFlags::new(Quality::Uncertain, true));

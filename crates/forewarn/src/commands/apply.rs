@@ -37,7 +37,9 @@ pub(crate) async fn run(args: ApplyArgs) -> Result<ExitCode> {
         Err(error) => {
             let mistakes = error.downcast_ref::<Refused>().map(|refused| refused.answer["mistakes"].clone());
             let Some(Value::Array(mistakes)) = mistakes else { return Err(error) };
-            mistakes.iter().for_each(|mistake| complain(&format!("{}\n", shown(mistake))));
+            for mistake in &mistakes {
+                complain(&format!("{}\n", shown(mistake)));
+            }
             complain(&format!("{} mistake(s); nothing has changed", mistakes.len()));
             return Ok(ExitCode::FAILURE);
         }

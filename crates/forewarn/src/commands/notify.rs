@@ -1,5 +1,6 @@
 //! `forewarn notify`: whether people can be told, who was told, and why an alert was told or not.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -118,7 +119,7 @@ fn in_full(answer: &Value) -> String {
     let text = |key: &str| answer[key].as_str().unwrap_or("-");
     let mut told = format!("{}: {}\n", text("alert"), text("state"));
     if let Some(muted) = answer["muted"].as_str() {
-        told.push_str(&format!("held back: {muted}\n"));
+        let _ = writeln!(told, "held back: {muted}");
     }
     if answer["routes"].as_array().is_none_or(Vec::is_empty) {
         told.push_str("no route is asked: the alert is over, or no pipeline has routes\n");

@@ -26,7 +26,7 @@ enum Action {
     /// List silences and maintenance windows.
     List,
     /// Set a silence, or with `--maintenance` a maintenance window.
-    Add(Add),
+    Add(Box<Add>),
     /// Take a silence or a maintenance window back; alerts that are still open are told then.
     Remove {
         /// Its id.

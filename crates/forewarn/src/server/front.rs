@@ -103,7 +103,6 @@ pub(super) async fn start(
         stages.spawn("the log has stopped", |shutdown| tick(log, clock, period, counts, shutdown));
     }
 
-    let (live, requests) = LiveDefinitions::new(definitions);
     let workers = Workers {
         sources: source_handles.clone(),
         scheduler: handle.clone(),
@@ -114,10 +113,7 @@ pub(super) async fn start(
         notify: settings.notify,
     };
     let folders = DefinitionFolders { pipelines: settings.pipelines, models: settings.models };
-    let clock = Arc::clone(&base.clock);
-    let owner = OwnerParts { folders, journal, clock, live: live.clone(), requests, workers };
-    let owner = Owner::build(owner, starting);
-    stages.spawn("the log has stopped", |shutdown| owner.run(shutdown));
+    let live = own_definitions(base, (folders, workers), starting, &mut stages);
 
     let access = access(base, settings.auth, &mut stages)?;
     let first_code = access.first_code();
@@ -150,6 +146,22 @@ pub(super) async fn start(
     })?;
     stages.spawn("the HTTP API failed", |shutdown| api.run(listener, shutdown));
     Ok(Front { stages, scheduler: handle, first_code })
+}
+
+/// Starts what owns the definitions, and gives the way to it.
+fn own_definitions(
+    base: &Base,
+    (folders, workers): (DefinitionFolders, Workers),
+    starting: Starting,
+    stages: &mut Stages,
+) -> LiveDefinitions {
+    let (live, requests) = LiveDefinitions::new(starting.definitions.clone());
+    let journal: Arc<dyn Journal> = base.log.clone();
+    let clock = Arc::clone(&base.clock);
+    let owner = OwnerParts { folders, journal, clock, live: live.clone(), requests, workers };
+    let owner = Owner::build(owner, starting);
+    stages.spawn("the log has stopped", |shutdown| owner.run(shutdown));
+    live
 }
 
 /// How the server finds out who asks.

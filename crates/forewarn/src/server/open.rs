@@ -76,7 +76,7 @@ pub(super) async fn open(
         ..IntakeLimits::default()
     };
     let intake = Arc::new(Intake::new(Arc::clone(&dyn_log), Arc::clone(&series), Arc::clone(&clock), limits));
-    let lake = open_lake(settings, &series, &clock, &*log).await?;
+    let lake = open_lake(settings, &series, &clock, &log).await?;
     crash_point("start.lake_open");
 
     let former = settings.data_dir.join("snapshots");

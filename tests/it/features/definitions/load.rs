@@ -32,15 +32,11 @@ impl Load {
             (server.http().clone(), Arc::clone(&url), Arc::clone(&stop), Arc::clone(&accepted));
         let task = tokio::spawn(async move {
             for batch in 0_u64.. {
-                let lines: String = (batch * BATCH..(batch + 1) * BATCH)
-                    .map(|n| {
-                        let time = FIRST_MS + n;
-                        format!(
-                            "{{\"asset\":\"plant2/fan\",\"signal\":\"speed\",\"time\":{time},\
-                             \"value\":{n}}}\n"
-                        )
-                    })
-                    .collect();
+                let line = |n: u64| {
+                    let time = FIRST_MS + n;
+                    format!("{{\"asset\":\"plant2/fan\",\"signal\":\"speed\",\"time\":{time},\"value\":{n}}}")
+                };
+                let lines = (batch * BATCH..(batch + 1) * BATCH).map(line).collect::<Vec<_>>().join("\n");
                 loop {
                     let to = format!("{}/v1/readings", at.lock().expect("no thread panics with it"));
                     let sent = http.post(to).body(lines.clone()).send().await;

@@ -10,6 +10,7 @@ use forewarn_types::{
 use super::*;
 
 /// A record of the kind `kind` in which nothing is missing.
+#[expect(clippy::too_many_lines, reason = "a sample of each kind of record")]
 fn sample(kind: RecordKind) -> Record {
     let (time, some) = (Timestamp(7_000_000), Some("text".to_owned()));
     match kind {

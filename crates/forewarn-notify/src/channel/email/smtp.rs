@@ -39,7 +39,7 @@ enum Tls {
     /// From the first byte on.
     Always(TlsConnector),
     /// Asked for in words.
-    StartTls(TlsConnector),
+    Upgraded(TlsConnector),
 }
 
 /// What a connection reads from and writes to.
@@ -52,7 +52,7 @@ impl Server {
         let host = url.host_str().ok_or("its url names no host")?;
         let (tls, port) = match url.scheme() {
             "smtps" => (Tls::Always(connector()?), 465),
-            "smtp+starttls" => (Tls::StartTls(connector()?), 587),
+            "smtp+starttls" => (Tls::Upgraded(connector()?), 587),
             _ => (Tls::None, 25),
         };
         let password = smtp.password.as_ref().map(|password| password.0.clone()).unwrap_or_default();
@@ -93,7 +93,7 @@ impl Server {
         let mut talk = match &self.tls {
             Tls::Always(connector) => Talk::over(self.secured(connector, stream).await?),
             Tls::None => Talk::over(Box::new(stream)),
-            Tls::StartTls(connector) => {
+            Tls::Upgraded(connector) => {
                 let mut stream = BufReader::new(stream);
                 read_answer(&mut stream, "the connection", 2).await?;
                 write(&mut stream, b"EHLO forewarn\r\n").await?;

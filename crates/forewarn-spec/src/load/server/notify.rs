@@ -16,6 +16,9 @@ use crate::yaml::kinds::{Duration, Label, Setting, Zone};
 use crate::yaml::many::Many;
 use crate::yaml::values::{duration, timezone};
 
+/// A contact that needs nothing but a URL.
+type ByUrl = fn(Secret) -> Destination;
+
 const KINDS: [&str; 10] = [
     "webhook",
     "email",
@@ -245,7 +248,7 @@ fn destination(name: &Text<Label>, raw: &RawContact, report: &mut Report<'_>) ->
     if let Some(text) = &raw.email {
         return Some(Destination::Email(address(text, report)));
     }
-    let urls: [(&Option<Text<Setting>>, fn(Secret) -> Destination); 4] = [
+    let urls: [(&Option<Text<Setting>>, ByUrl); 4] = [
         (&raw.slack, Destination::Slack),
         (&raw.teams, Destination::Teams),
         (&raw.ntfy, Destination::Ntfy),

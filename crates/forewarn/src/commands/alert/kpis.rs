@@ -26,6 +26,9 @@ pub(crate) struct KpisArgs {
     operators: usize,
 }
 
+/// Headings of a table, each with the key of its values.
+type Columns = &'static [(&'static str, &'static str)];
+
 const FREQUENT: [(&str, &str); 3] = [("rule", "rule"), ("asset", "asset"), ("alerts", "count")];
 const FLOODS: [(&str, &str); 3] = [("from", "from"), ("to", "to"), ("alerts", "alerts")];
 const STALE: [(&str, &str); 5] =
@@ -73,7 +76,7 @@ fn words(kpis: &Value) -> String {
             acknowledged["count"]
         );
     }
-    let lists: [(&str, &str, &[(&str, &str)]); 6] = [
+    let lists: [(&str, &str, Columns); 6] = [
         ("most frequent", "top", &FREQUENT),
         ("chattering (most within a minute)", "chattering", &FREQUENT),
         ("stale (open for more than a day)", "stale", &STALE),
