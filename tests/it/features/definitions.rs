@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 /// How the file of a pipeline or model stands.
 async fn standing(server: &Server, name: &str) -> Value {
     let listed = server.get("/v1/pipelines").await;
-    let files = ["pipelines", "models"].into_iter().flat_map(|kind| listed[kind].as_array().expect("files"));
+    let mut files =
+        ["pipelines", "models"].into_iter().flat_map(|kind| listed[kind].as_array().expect("files"));
     files.find(|file| file["name"] == name).cloned().unwrap_or(Value::Null)
 }
 
