@@ -21,7 +21,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::Access;
+use crate::access::{Access, Users};
 use crate::error::ApiError;
 use crate::http::budget::Budget;
 use crate::http::hub::Hub;
@@ -225,5 +225,15 @@ impl Context {
         signals
             .filter(|declared| declared.name == *signal && declared.assets.matches(asset))
             .find_map(|declared| declared.unit.clone())
+    }
+}
+
+impl ApiState {
+    /// The accounts, or why there are none.
+    pub(crate) fn accounts(&self) -> Result<&Users, Problem> {
+        self.access.users().ok_or_else(|| {
+            Problem::conflict("this server has no users: anyone may do everything")
+                .hint("set `auth: { mode: users }` in forewarn.yaml and restart it")
+        })
     }
 }

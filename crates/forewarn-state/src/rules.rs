@@ -94,7 +94,8 @@ impl Rules {
         self.0.read().refused()
     }
 
-    /// All rules with their counts over the assets that `sees` lets through. It blocks for as long as it takes to look at each asset.
+    /// All rules with their counts over the assets that `sees` lets through. It blocks for as long as it
+    /// takes to look at each asset.
     ///
     /// # Errors
     /// If the definitions change all the time.
@@ -147,8 +148,8 @@ impl Rules {
             .ok_or(RulesChanging)
     }
 
-    /// Shows `see` each asset that `rule` matches, or each of all `rules`, if `sees` lets it through, portion by
-    /// portion.
+    /// Shows `see` each asset that `rule` matches, or each of all `rules`, if `sees` lets it through, portion
+    /// by portion.
     fn look(
         &self,
         rules: &[RuleInForce],

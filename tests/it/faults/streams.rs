@@ -48,29 +48,36 @@ async fn streams_that_are_not_read_cost_others_nothing_and_are_cut_off() {
     let mut one_more = raw::send(&server, &ask).await;
     assert_eq!(raw::status(&mut one_more).await, Some(503), "there is a bound for one client");
 
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let reading = tokio::spawn(async move {
+        let mut text = String::new();
+        while let Ok(Some(chunk)) = reader.chunk().await {
+            text.push_str(std::str::from_utf8(&chunk).expect("text"));
+            while let Some((event, rest)) = text.split_once("\n\n") {
+                if event.contains("event: alert") {
+                    let id = event.lines().find_map(|line| line.strip_prefix("id: ")).expect("an id");
+                    let _ = tell.send(id.parse::<u64>().expect("a number"));
+                }
+                text = rest.to_owned();
+            }
+        }
+    });
     for number in 0..ROUNDS {
         round(&server, number).await;
     }
     // The one who reads gets every transition once, in order.
-    let expected = server.count("SELECT count(*) FROM alert_events").await;
-    assert!(expected >= PUMPS * ROUNDS, "{expected} transitions");
-    let expected = usize::try_from(expected).expect("a small number");
-    let (mut text, mut seen) = (String::new(), Vec::new());
+    let transitions = "SELECT count(*) FROM alert_events";
+    eventually("each pump in each round", async || server.count(transitions).await >= PUMPS * ROUNDS).await;
+    let expected = usize::try_from(server.count(transitions).await).expect("a small number");
+    let mut seen = Vec::new();
     while seen.len() < expected {
-        let chunk = reader.chunk().await.expect("events").expect("the stream goes on");
-        text.push_str(std::str::from_utf8(&chunk).expect("text"));
-        while let Some((event, rest)) = text.split_once("\n\n") {
-            if event.contains("event: alert") {
-                let id = event.lines().find_map(|line| line.strip_prefix("id: ")).expect("an id");
-                seen.push(id.parse::<u64>().expect("a number"));
-            }
-            text = rest.to_owned();
-        }
+        seen.push(told.recv().await.expect("the stream goes on"));
     }
     assert!(seen.is_sorted() && seen.iter().collect::<BTreeSet<_>>().len() == expected);
 
     eventually("unread streams are cut off", async || server.metric("forewarn_http_streams").await <= 1)
         .await;
+    reading.abort();
     let peak = server.peak_memory_bytes() / MIB;
     println!("peak memory with {STREAMS} unread streams and {expected} events: {peak} MiB");
     assert!(peak < 768, "{peak} MiB");

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::Principal;
+use super::principal::Principal;
 
 /// Counts are written this often.
 const PERIOD: Duration = Duration::from_mins(1);

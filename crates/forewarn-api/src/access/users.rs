@@ -16,11 +16,12 @@ use tokio::sync::Semaphore;
 
 use super::attempts::Attempts;
 use super::audit::{AuditWriter, Auditor};
+use super::principal::{Credential, Principal};
 use super::quota::Quotas;
 use super::scope::AssetScope;
 use super::secrets::{self, Random};
 use super::sessions::{COOKIE, Lifetimes, Sessions};
-use super::{Credential, Principal};
+use crate::http::peer::ClientName;
 use crate::problem::Problem;
 
 /// Passwords that are hashed at one time; others wait. Each takes 19 MiB and some 20 ms of a processor.
@@ -109,7 +110,7 @@ impl Users {
             }
             return Err(Problem::unauthenticated("the login has ended").hint("log in again: POST /v1/login"));
         }
-        if let Some(name) = super::client_name(request) {
+        if let Some(name) = client_name(request) {
             return self.of_certificate(&name).ok_or_else(|| {
                 let name: String = name.chars().take(64).collect();
                 Problem::unauthenticated(format!(
@@ -326,6 +327,11 @@ fn too_many_attempts(seconds: u32) -> Problem {
 #[derive(Deserialize)]
 struct InQuery {
     p: Option<String>,
+}
+
+/// The name in the client certificate that a connection has shown.
+fn client_name(parts: &Parts) -> Option<String> {
+    parts.extensions.get::<ClientName>().map(|ClientName(name)| name.clone())
 }
 
 /// The API token that a request shows. A password is never taken here: each request would have it hashed.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::users::{check_name, check_password};
-use crate::access::{COOKIE, Login, Principal, Users, address};
+use crate::access::{COOKIE, Login, Principal, address};
 use crate::context::ApiState;
 use crate::http::ApiJson;
 use crate::http::peer::Peer;
@@ -61,14 +61,6 @@ impl Me {
     }
 }
 
-/// The accounts, or why there are none.
-pub(crate) fn accounts(api: &ApiState) -> Result<&Users, Problem> {
-    api.access.users().ok_or_else(|| {
-        Problem::conflict("this server has no users: anyone may do everything")
-            .hint("set `auth: { mode: users }` in forewarn.yaml and restart it")
-    })
-}
-
 /// Logs in with a password. The answer sets a cookie that shows the login from then on.
 ///
 /// After several wrong passwords for one user or from one address, further attempts have to wait: 429. With
@@ -84,7 +76,7 @@ pub(crate) async fn login(Extract(api): Extract<ApiState>, request: Request) -> 
     let encrypted = is_encrypted(&parts);
     let request = Request::from_parts(parts, body);
     let ApiJson(LoginBody { user, password, code }) = ApiJson::from_request(request, &api).await?;
-    let users = accounts(&api)?;
+    let users = api.accounts()?;
     let login = match code {
         Some(code) => {
             check_name("user", &user)?;
@@ -137,7 +129,7 @@ pub(crate) async fn set_own_password(
     principal: Principal,
     ApiJson(body): ApiJson<PasswordBody>,
 ) -> Result<StatusCode, Problem> {
-    let users = accounts(&api)?;
+    let users = api.accounts()?;
     let name = principal.name.clone().unwrap_or_default();
     if users.accounts.user(&name).is_none() {
         return Err(Problem::conflict("an API token has no password"));

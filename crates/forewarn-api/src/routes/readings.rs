@@ -151,7 +151,7 @@ async fn decoded(
 ) -> Result<RawBatch, Problem> {
     let decoded = off_thread(body.len(), move || decode(&body)).await?;
     let mut batch = decoded.map_err(|error| problems::ingest(&error))?;
-    principal.spend_rows(batch.len(), api)?;
+    principal.spend_rows(batch.len(), api.clock.now())?;
     batch.writable = principal.writable();
     Ok(batch)
 }

@@ -8,7 +8,6 @@ use forewarn_types::{AccountChange, ApiToken, Timestamp, TokenLimits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::login::accounts;
 use super::users::{check_name, check_role};
 use crate::access::Principal;
 use crate::context::ApiState;
@@ -100,7 +99,7 @@ pub(crate) struct TokenMade {
     sets::Refused, sets::Busy,
 ))]
 pub(crate) async fn list_tokens(Extract(api): Extract<ApiState>) -> Result<Json<TokensView>, Problem> {
-    let users = accounts(&api)?;
+    let users = api.accounts()?;
     api.fresh().await?;
     Ok(Json(TokensView { tokens: users.accounts.tokens().into_iter().map(view).collect() }))
 }
@@ -115,7 +114,7 @@ pub(crate) async fn make_token(
     principal: Principal,
     ApiJson(body): ApiJson<TokenBody>,
 ) -> Result<(StatusCode, Json<TokenMade>), Problem> {
-    let users = accounts(&api)?;
+    let users = api.accounts()?;
     check_name("name", &body.name)?;
     let role = check_role(&body.role, &body.assets)?;
     let expires = body.expires.map(|time| time.0);
@@ -151,7 +150,7 @@ pub(crate) async fn revoke_token(
     principal: Principal,
     PathParam(id): PathParam<String>,
 ) -> Result<StatusCode, Problem> {
-    let users = accounts(&api)?;
+    let users = api.accounts()?;
     api.fresh().await?;
     users.accounts.token(&id).ok_or_else(|| gone(&id))?;
     users.append(AccountChange::TokenRevoked { token: id }, &principal.to_string()).await?;

@@ -7,7 +7,6 @@ use forewarn_types::{AccountChange, Role, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::login::accounts;
 use crate::access::{AssetScope, Principal, Users};
 use crate::context::ApiState;
 use crate::http::{ApiJson, PathParam};
@@ -73,7 +72,7 @@ pub(crate) struct UsersView {
     sets::Refused, sets::Busy,
 ))]
 pub(crate) async fn list_users(Extract(api): Extract<ApiState>) -> Result<Json<UsersView>, Problem> {
-    let users = accounts(&api)?;
+    let users = api.accounts()?;
     api.fresh().await?;
     let users = users.accounts.users().into_iter().map(|(name, user)| view(name, user)).collect();
     Ok(Json(UsersView { users }))
@@ -91,7 +90,7 @@ pub(crate) async fn put_user(
     ApiJson(body): ApiJson<UserBody>,
 ) -> Result<Json<UserView>, Problem> {
     let UserBody { user, role, assets, password } = body;
-    let users = accounts(&api)?;
+    let users = api.accounts()?;
     check_name("user", &user)?;
     let role = check_role(&role, &assets)?;
     if let Some(password) = &password {
@@ -127,7 +126,7 @@ pub(crate) async fn remove_user(
     principal: Principal,
     PathParam(name): PathParam<String>,
 ) -> Result<StatusCode, Problem> {
-    let users = accounts(&api)?;
+    let users = api.accounts()?;
     api.fresh().await?;
     users.accounts.user(&name).ok_or_else(|| gone(&name))?;
     check_not_last(users, &name)?;
@@ -159,7 +158,7 @@ pub(crate) async fn put_password(
     name: &str,
     password: String,
 ) -> Result<(), Problem> {
-    let users = accounts(api)?;
+    let users = api.accounts()?;
     api.fresh().await?;
     users.accounts.user(name).ok_or_else(|| gone(name))?;
     let password = users.hash(password).await?;

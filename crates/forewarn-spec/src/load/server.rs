@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use self::auth::RawAuth;
 use self::http::{RawConnections, RawTls, http};
-use self::values::count;
 pub(super) use self::values::size;
+use self::values::{DAY_US, MINUTE_US, count};
 use super::names::job_table;
 use crate::diagnostics::{Diagnostics, Report};
 use crate::model::{
@@ -280,8 +280,6 @@ struct RawInflux {
     signal: Option<Text<Setting>>,
 }
 
-const MINUTE_US: i64 = 60 * 1_000_000;
-const DAY_US: i64 = 24 * 60 * MINUTE_US;
 /// 2000-01-01.
 const YEAR_2000: Timestamp = Timestamp(10_957 * DAY_US);
 

@@ -117,9 +117,6 @@ pub(super) async fn start(
 
     let access = access(base, settings.auth, &mut stages)?;
     let first_code = access.first_code();
-    let metrics = Arc::new(Metrics::default());
-    metrics::register(&metrics, Arc::clone(&base.log), Arc::clone(&back.metrics));
-    metrics::register_contacts(&metrics, back.contacts.clone(), Arc::clone(&base.clock));
     let api = Api::build(ApiComponents {
         intake: Arc::clone(&base.intake),
         sources: source_handles,
@@ -141,11 +138,19 @@ pub(super) async fn start(
         http: settings.http,
         limits: settings.limits,
         influx: settings.influx,
-        metrics,
+        metrics: metrics_of(base, back),
         shutdown: CancellationToken::new(),
     })?;
     stages.spawn("the HTTP API failed", |shutdown| api.run(listener, shutdown));
     Ok(Front { stages, scheduler: handle, first_code })
+}
+
+/// What parts of the server have to say of themselves.
+fn metrics_of(base: &Base, back: &Back) -> Arc<Metrics> {
+    let metrics = Arc::new(Metrics::default());
+    metrics::register(&metrics, Arc::clone(&base.log), Arc::clone(&back.metrics));
+    metrics::register_contacts(&metrics, back.contacts.clone(), Arc::clone(&base.clock));
+    metrics
 }
 
 /// Starts what owns the definitions, and gives the way to it.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{DAY_US, MINUTE_US};
+use super::values::{DAY_US, MINUTE_US};
 use crate::diagnostics::Report;
 use crate::model::{AuthConfig, AuthMode};
 use crate::yaml::field::{Choice, Chosen, Text, choice};

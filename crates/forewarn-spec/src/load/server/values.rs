@@ -4,6 +4,9 @@ use crate::diagnostics::Report;
 use crate::yaml::field::{Placed, Text};
 use crate::yaml::kinds::Size;
 
+pub(super) const MINUTE_US: i64 = 60 * 1_000_000;
+pub(super) const DAY_US: i64 = 24 * 60 * MINUTE_US;
+
 const SIZES: [(&str, u64); 7] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
