@@ -109,7 +109,7 @@ pipelines: ./p
 models: ./m
 log: { max_bytes: 512MB, segment_bytes: 1048576, group_delay: 5ms, compression: lz4 }
 branch: { commit_rows: 1000, commit_every: 5s, commit_bytes: 1MB, max_tail_rows: 100000, max_tail_bytes: 64MiB }
-maintenance: { every: 2h, file_bytes: 64MiB, delete_after: 2d, keep_log: 9d, retain: { readings: 730d, alert_events: 3650d, predictions: 90d, job_runs: 90d, commands: 90d, life_events: 3650d, promotions: 3650d, notifications: 90d, silences: 90d, tables: [{ table: health_daily, keep: 365d }] } }
+maintenance: { every: 2h, file_bytes: 64MiB, delete_after: 2d, keep_log: 9d, retain: { readings: 730d, alert_events: 3650d, predictions: 90d, job_runs: 90d, commands: 90d, life_events: 3650d, promotions: 3650d, notifications: 90d, silences: 90d, audit: 365d, tables: [{ table: health_daily, keep: 365d }] } }
 snapshot: { every: 5m }
 limits: { max_series: 10, max_body_bytes: 1MB, max_line_bytes: 1 KiB, max_future: 1h, max_sql_rows: 5, max_sql: 5s, max_sql_memory: 256MB, max_sql_spill: 1GB, max_sql_answer: 10MB, max_ahead: 2m, min_time: 1995-06-30 }
 influx: { asset: "{tag:host}", signal: "{field}" }
