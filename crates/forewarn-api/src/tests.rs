@@ -64,7 +64,6 @@ pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) log: Arc<LocalLog>,
     pub(crate) lake: Lake,
-    pub(crate) queries: QueryEngine,
     pub(crate) scheduler: SchedulerHandle,
     pub(crate) sources: Vec<SourceHandle>,
     pub(crate) clock: Arc<ManualClock>,
@@ -217,7 +216,6 @@ impl Server {
         of_queries(&mut query_options);
         let lake = Lake::open(lake_options, Arc::clone(&series), Arc::clone(&clock)).await.unwrap();
         let queries = QueryEngine::new(lake.clone(), Arc::clone(&clock), query_options).unwrap();
-        let asked = queries.clone();
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let branch = Branch::build(lake.clone(), log.clone(), Arc::clone(&clock));
@@ -295,7 +293,6 @@ impl Server {
             api: Some(api),
             log,
             lake,
-            queries: asked,
             scheduler: handle,
             sources,
             clock: manual,
