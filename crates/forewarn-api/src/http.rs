@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod body;
 pub(crate) mod budget;
 pub(crate) mod guard;
+pub(crate) mod held;
 pub(crate) mod hint;
 pub(crate) mod hub;
 pub(crate) mod params;

@@ -13,17 +13,14 @@ mod wire;
 
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, Response, header};
 use axum::response::IntoResponse as _;
-use bytes::Bytes;
-use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -39,6 +36,7 @@ use self::places::{Answering, Place, Places, Ticket};
 use self::spare::Spare;
 use self::tls::Tls;
 use self::wire::Wire;
+use crate::http::held::Held;
 use crate::http::peer::{ClientName, Peer};
 use crate::problem::Problem;
 
@@ -158,7 +156,7 @@ impl Front {
         peer: Peer,
         name: Option<ClientName>,
         place: &Arc<Place>,
-    ) -> Result<Response<Answer>, Infallible> {
+    ) -> Result<Response<Held<Option<Answering>>>, Infallible> {
         let answering = place.begin();
         let turned_away = answering.is_none() || place.kept && !is_for_operators(request.uri().path());
         let mut response = if turned_away {
@@ -180,7 +178,8 @@ impl Front {
             // A kept place is for one request at a time.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        Ok(response.map(|body| Answer { body, _answering: answering }))
+        // The connection counts as at work until the answer is sent.
+        Ok(response.map(|body| Held::new(body, answering)))
     }
 
     fn note_end(&self, error: &hyper::Error, address: IpAddr) {
@@ -205,32 +204,6 @@ fn is_for_operators(path: &str) -> bool {
         .strip_prefix("/v1/alerts")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') && !rest.starts_with("/stream"));
     of_alerts || matches!(path, "/healthz" | "/readyz" | "/health" | "/ping" | "/metrics" | "/v1/login")
-}
-
-/// An answer's body; the connection counts as at work until it is sent.
-struct Answer {
-    body: Body,
-    _answering: Option<Answering>,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 /// Waits for what is still at work, but no longer than until `deadline`. Says whether all has ended.

@@ -52,7 +52,9 @@ impl Channels {
                 }
             },
             Destination::Mqtt(target) => mqtt::send(target, message).await,
-            Destination::Rotation(_) => Err(Refusal::new("a rotation cannot be told, only whose turn it is")),
+            Destination::Rotation(_) => {
+                Err(Refusal::new("a message goes to the contact whose turn it is, not to a rotation"))
+            }
         }
     }
 

@@ -45,7 +45,7 @@ pub struct NotifierParts {
     pub log: Arc<dyn Log>,
     /// The server's clock.
     pub clock: Arc<dyn Clock>,
-    /// Who can be told, and how.
+    /// Contacts, and how they are reached.
     pub settings: NotifyConfig,
     /// What links begin with, where the settings do not say.
     pub url: String,

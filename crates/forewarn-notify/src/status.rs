@@ -28,7 +28,7 @@ struct Figures {
 pub struct ContactStatus {
     /// The contact.
     pub contact: String,
-    /// How it is told.
+    /// How it is reached.
     pub channel: String,
     /// Messages delivered since the start.
     pub delivered: u64,

@@ -20,9 +20,7 @@ use crate::expr::Expr;
 use crate::frame::Frame;
 use crate::glob::AssetGlob;
 
-pub use self::contact::{
-    Contact, Destination, HttpKey, MqttTarget, NotifyConfig, Rotation, Secret, Smtp, Webhook,
-};
+pub use self::contact::{Contact, Destination, HttpKey, MqttTarget, NotifyConfig, Rotation, Smtp, Webhook};
 pub use self::http::{AllowedHost, ConnectionLimits, HttpConfig, TlsFiles};
 pub use self::route::{Escalation, GroupKey, Grouping, QuietHours, Route};
 
@@ -48,7 +46,7 @@ pub struct Pipeline {
     pub signals: Vec<Signal>,
     /// The rules; names are unique over all pipelines.
     pub rules: Vec<Rule>,
-    /// Who is told of alerts.
+    /// Where alerts are sent.
     pub routes: Vec<Route>,
     /// The SQL jobs; names of jobs are unique over all pipelines.
     pub jobs: Vec<SqlJob>,

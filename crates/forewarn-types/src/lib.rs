@@ -46,7 +46,9 @@ pub use record::{
     ReadingBatch, ReadingFlags, ReadingRef, Record, RecordKind, Resumed, Role, RunState, SecretHash,
     SeriesOrigin, TokenLimits, Weekly, encoded_bytes,
 };
-pub use secret::{Secret, SecretUrl, has_plain_password, redact_urls, redact_urls_in_place};
+pub use secret::{
+    Secret, SecretUrl, decode_user_part, has_plain_password, redact_urls, redact_urls_in_place,
+};
 pub use series::{SeriesDef, SeriesId, SeriesTable};
 pub use suggest::{did_you_mean, edit_distance};
 pub use time::{Timestamp, format_duration, parse_duration_us};

@@ -117,6 +117,19 @@ pub fn has_plain_password(text: &str) -> bool {
     })
 }
 
+/// A user or password as it is meant, of which a URL writes some characters as `%40`; `None` if it is not
+/// percent-encoded UTF-8 (RFC 3986, section 2.1).
+#[must_use]
+pub fn decode_user_part(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(part.get(..2)?, 16).ok()?);
+        bytes.extend_from_slice(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).ok()
+}
+
 /// Where the user and password of the URLs in `text` stand. A URL ends with its word, and the last `@` of it
 /// counts, since people write passwords with `/`, `#` and `@` in them.
 fn user_parts(text: &str) -> Vec<Range<usize>> {
@@ -179,6 +192,20 @@ mod tests {
             "\"mqtt://***:***@h\" mqtt://***:***@h"
         );
         assert_eq!(format!("{:?} {0}", Secret::from("p")), "*** ***");
+    }
+
+    #[test]
+    fn users_and_passwords_are_decoded_or_refused() {
+        for (text, meant) in [
+            ("", Some("")),
+            ("p%40ss%2Fw%C3%A4", Some("p@ss/wä")),
+            ("100%25", Some("100%")),
+            ("100%", None),
+            ("%zz", None),
+            ("%ff", None),
+        ] {
+            assert_eq!(decode_user_part(text).as_deref(), meant, "{text}");
+        }
     }
 
     #[test]

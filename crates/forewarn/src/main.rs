@@ -79,7 +79,7 @@ enum Command {
     Model(model::ModelArgs),
     /// Look at alerts, act on them, watch them come.
     Alert(alert::AlertArgs),
-    /// See whether people can be told, who was told, and why an alert was told or not.
+    /// See whether contacts can be reached, what was sent, and why an alert was sent or not.
     Notify(notify::NotifyArgs),
     /// Look at silences and maintenance windows, set them, take them back.
     Silence(Box<silence::SilenceArgs>),

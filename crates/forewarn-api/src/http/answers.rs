@@ -1,17 +1,14 @@
 //! Large answers take their memory from one budget until they are sent, so that clients who ask much and read
 //! nothing do not take all there is.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use http_body::{Frame, SizeHint};
 
 use super::budget::Share;
+use super::held::Held;
 use crate::context::ApiState;
 use crate::problem::Problem;
 
@@ -37,36 +34,10 @@ pub(crate) async fn weigh(State(api): State<ApiState>, request: Request, next: N
             .hint("ask again later, ask for less at once, or raise connections.buffer_bytes")
             .into_response();
     }
-    response.map(|body| Body::new(Weighed { body, _share: share }))
+    response.map(|body| Body::new(Held::new(body, share)))
 }
 
 fn is_event_stream(response: &Response) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
     kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"))
-}
-
-/// A body with its share of the budget.
-struct Weighed {
-    body: Body,
-    _share: Share,
-}
-
-impl HttpBody for Weighed {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }

@@ -46,7 +46,7 @@ pub(crate) struct Me {
     role: &'static str,
     /// The assets that one is bound to, as globs joined by commas; null means all.
     assets: Option<String>,
-    /// `users`, or `off` where the server asks nobody who they are.
+    /// `users`, or `off` where the server does not ask who sends a request.
     auth: &'static str,
 }
 

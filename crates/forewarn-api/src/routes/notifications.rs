@@ -1,4 +1,4 @@
-//! Who was told of alerts, what is still to be told, and why an alert was told or not.
+//! Notifications: what was sent, what is still to be sent, and why an alert was sent or not.
 
 use std::sync::Arc;
 
@@ -181,7 +181,7 @@ pub(crate) struct RouteReasonView {
     pipeline: String,
     /// Whether it matches the alert.
     matches: bool,
-    /// Who is told by it.
+    /// The contacts it sends to.
     contacts: Vec<String>,
     /// What was said last: `firing`, `unknown`, `known`, `resolved` or `withdrawn`.
     said: Option<&'static str>,
@@ -202,7 +202,7 @@ impl From<RouteReason> for RouteReasonView {
     }
 }
 
-/// Why an alert was told, or not.
+/// Why an alert was sent, or not.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct WhyView {
     /// The alert.
@@ -217,7 +217,7 @@ pub(crate) struct WhyView {
     notifications: Vec<NotificationView>,
 }
 
-/// Tells why an alert was told, or not: which routes match, what holds it back, and what was sent.
+/// Says why an alert was sent to contacts, or not: which routes match, what holds it back, and what was sent.
 #[utoipa::path(get, path = "/v1/alerts/{id}/notifications", tag = "notifications",
     params(("id" = String, Path, description = "The alert's id")), responses(
     (status = 200, description = "Why", body = WhyView),
@@ -247,7 +247,7 @@ pub(crate) async fn why(
 pub(crate) struct ContactView {
     /// The contact.
     contact: String,
-    /// How it is told.
+    /// How it is reached.
     channel: String,
     /// Messages delivered since the server's start.
     delivered: u64,
@@ -284,7 +284,7 @@ pub(crate) struct ContactsView {
     contacts: Vec<ContactView>,
 }
 
-/// Lists the contacts that can be told, and how they are doing.
+/// Lists the contacts, and whether they can be reached.
 #[utoipa::path(get, path = "/v1/contacts", tag = "notifications", responses(
     (status = 200, description = "The contacts", body = ContactsView),
 ))]
@@ -298,7 +298,7 @@ pub(crate) fn summary(contacts: &[ContactStatus]) -> String {
         .iter()
         .filter_map(|one| {
             let (since, why) = one.failing.as_ref()?;
-            Some(format!("{} cannot be told since {since} ({}): {why}", one.contact, one.channel))
+            Some(format!("{} cannot be reached since {since} ({}): {why}", one.contact, one.channel))
         })
         .collect();
     let pending: u64 = contacts.iter().map(|one| one.pending).sum();

@@ -45,7 +45,7 @@ impl Texts {
     }
 }
 
-/// Alerts that are not to be told for a while. Those that are still open when it ends are told then.
+/// Alerts that are not sent for a while. Those that are still open when it ends are sent then.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SilenceBody {
@@ -312,7 +312,7 @@ async fn add(api: &ApiState, mut quiet: Quiet) -> Result<(StatusCode, Json<Quiet
     Ok((StatusCode::CREATED, Json(QuietView::new(quiet, active))))
 }
 
-/// Takes a silence back: what is still open is told.
+/// Takes a silence back: what is still open is sent.
 #[utoipa::path(delete, path = "/v1/silences/{id}", tag = "notifications",
     params(("id" = String, Path, description = "The silence's id")), responses(
     (status = 204, description = "It is taken back"), sets::Missing, sets::Busy,

@@ -127,7 +127,9 @@ pub(crate) async fn make_token(
     }
     api.fresh().await?;
     if users.accounts.tokens().len() >= forewarn_state::MAX_TOKENS {
-        return Err(Problem::conflict("there are too many tokens").hint("revoke those that nobody uses"));
+        return Err(
+            Problem::conflict("there are too many tokens").hint("revoke those that are no longer used")
+        );
     }
     let (secret, id, hash) = users.new_token()?;
     let limits = TokenLimits { requests_per_s, rows_per_s, streams };

@@ -1,7 +1,7 @@
 //! Prometheus' Alertmanager, API v2. It takes an alert as over when it has not heard of it for a while, so
 //! that active ones are sent again and again.
 
-use forewarn_spec::Secret;
+use forewarn_types::Secret;
 use forewarn_types::Timestamp;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn post_at(
     now: Timestamp,
     key: &str,
 ) -> Result<String, Refusal> {
-    let url = format!("{}/api/v2/alerts", url.0.trim_end_matches('/'));
+    let url = format!("{}/api/v2/alerts", url.reveal().trim_end_matches('/'));
     let alerts: Vec<Value> = items.iter().map(|item| alert(item, base, now)).collect();
     http::send(client.post(url).json(&alerts), key).await
 }

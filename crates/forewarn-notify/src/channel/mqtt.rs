@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use forewarn_spec::MqttTarget;
-use forewarn_types::fingerprint;
+use forewarn_types::{decode_user_part, fingerprint};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, PublishOptions, QoS, Transport};
 use url::Url;
 
@@ -45,7 +45,8 @@ async fn publish(options: MqttOptions, topic: &str, payload: String) -> Result<S
 }
 
 fn options(target: &MqttTarget, key: &str) -> Result<MqttOptions, String> {
-    let url = Url::parse(&target.url.0).map_err(|error| format!("the broker's url is no URL: {error}"))?;
+    let url =
+        Url::parse(target.url.reveal()).map_err(|error| format!("the broker's url is no URL: {error}"))?;
     let tls = url.scheme() == "mqtts";
     let host = url.host_str().ok_or("the broker's url names no host")?;
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -63,15 +64,7 @@ fn options(target: &MqttTarget, key: &str) -> Result<MqttOptions, String> {
     Ok(options)
 }
 
-/// Reads `%40` as `@`, as URLs write such characters in user names and passwords.
 fn decoded(text: &str) -> Result<String, String> {
     let error = || "the user or password in the broker's url is not percent-encoded UTF-8".to_owned();
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let digits = part.get(..2).ok_or_else(error)?;
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| error())?);
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(bytes).map_err(|_| error())
+    decode_user_part(text).ok_or_else(error)
 }

@@ -1,6 +1,6 @@
 //! ntfy: a message to a phone, by the URL of a topic.
 
-use forewarn_spec::Secret;
+use forewarn_types::Secret;
 use forewarn_types::Severity;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 const MAX_TEXT: usize = 3_500;
 
 pub(super) async fn send(client: &Client, url: &Secret, message: &Message) -> Result<String, Refusal> {
-    let Some((server, topic)) = url.0.trim_end_matches('/').rsplit_once('/') else {
+    let Some((server, topic)) = url.reveal().trim_end_matches('/').rsplit_once('/') else {
         return Err(Refusal::new("the URL of ntfy has no topic"));
     };
     http::send(client.post(server).json(&body(topic, message)), &message.key).await

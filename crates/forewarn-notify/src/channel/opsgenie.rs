@@ -16,7 +16,7 @@ pub(super) async fn send(client: &Client, key: &HttpKey, message: &Message) -> R
         let (path, body) = request(item, message);
         let request = client
             .post(format!("{}{path}", key.url))
-            .header("Authorization", format!("GenieKey {}", key.key.0))
+            .header("Authorization", format!("GenieKey {}", key.key.reveal()))
             .json(&body);
         said = http::send(request, &format!("{}-{}", message.key, item.alert)).await?;
     }

@@ -14,7 +14,7 @@ pub(super) async fn send(client: &Client, key: &HttpKey, message: &Message) -> R
     let url = format!("{}/v2/enqueue", key.url);
     let mut said = String::new();
     for item in &message.items {
-        let body = body(&key.key.0, item, message);
+        let body = body(key.key.reveal(), item, message);
         // The service knows an event that it gets twice by its incident, so that a part may be sent again.
         said = http::send(client.post(&url).json(&body), &format!("{}-{}", message.key, item.alert)).await?;
     }

@@ -1,6 +1,6 @@
 //! Slack's incoming webhooks.
 
-use forewarn_spec::Secret;
+use forewarn_types::Secret;
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 const MAX_TEXT: usize = 2_900;
 
 pub(super) async fn send(client: &Client, url: &Secret, message: &Message) -> Result<String, Refusal> {
-    http::send(client.post(&url.0).json(&body(message)), &message.key).await
+    http::send(client.post(url.reveal()).json(&body(message)), &message.key).await
 }
 
 /// The body of the request.

@@ -1,6 +1,6 @@
 //! Microsoft Teams, by a workflow that posts adaptive cards.
 
-use forewarn_spec::Secret;
+use forewarn_types::Secret;
 use forewarn_types::Severity;
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::refusal::Refusal;
 const MAX_TEXT: usize = 8_000;
 
 pub(super) async fn send(client: &Client, url: &Secret, message: &Message) -> Result<String, Refusal> {
-    http::send(client.post(&url.0).json(&body(message)), &message.key).await
+    http::send(client.post(url.reveal()).json(&body(message)), &message.key).await
 }
 
 /// The body of the request.

@@ -13,16 +13,16 @@ pub(super) async fn send(client: &Client, webhook: &Webhook, message: &Message) 
     let method = Method::from_bytes(webhook.method.as_bytes())
         .map_err(|error| Refusal::new(format!("{:?} is no method: {error}", webhook.method)))?;
     let body = body(webhook, message)?;
-    let mut request = client.request(method, &webhook.url.0);
+    let mut request = client.request(method, webhook.url.reveal());
     let names = |name: &str| webhook.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
     if !names("content-type") {
         request = request.header("Content-Type", "application/json");
     }
     for (name, value) in &webhook.headers {
-        request = request.header(name, &value.0);
+        request = request.header(name, value.reveal());
     }
     if let Some(secret) = &webhook.secret {
-        request = request.header("X-Forewarn-Signature", signature(&secret.0, body.as_bytes()));
+        request = request.header("X-Forewarn-Signature", signature(secret.reveal(), body.as_bytes()));
     }
     http::send(request.body(body), &message.key).await
 }

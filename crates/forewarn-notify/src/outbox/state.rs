@@ -32,7 +32,7 @@ pub(crate) struct State {
     pub(crate) next: u64,
     /// Every alert that was raised and is not over.
     pub(crate) alerts: BTreeMap<AlertId, Known>,
-    /// What is told together.
+    /// What is sent together.
     pub(crate) groups: BTreeMap<GroupName, Group>,
     /// Groups of which nothing is to wait.
     #[serde(skip)]
@@ -93,7 +93,7 @@ pub(crate) struct Told {
     pub(crate) group: String,
 }
 
-/// What is told together.
+/// What is sent together.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Group {
     /// What its alerts have in common.

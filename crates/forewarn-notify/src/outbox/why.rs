@@ -1,4 +1,4 @@
-//! Why an alert was told, or not.
+//! Why an alert was sent, or not.
 
 use forewarn_types::{AlertId, AlertState};
 use std::fmt::Write as _;
@@ -26,7 +26,7 @@ pub struct RouteReason {
     pub pipeline: String,
     /// Whether it matches.
     pub matches: bool,
-    /// Who is told by it, and who was told in escalations.
+    /// The contacts it sends to, and those of its escalations.
     pub contacts: Vec<String>,
     /// What was said last.
     pub said: Option<Status>,
@@ -35,7 +35,7 @@ pub struct RouteReason {
 }
 
 impl State {
-    /// Why an alert was told, or not. `None` if it is not open.
+    /// Why an alert was sent, or not. `None` if it is not open.
     pub(crate) fn why(&self, id: AlertId) -> Option<Reason> {
         let known = self.alerts.get(&id)?;
         let routes = self.book.routes.iter().map(|route| {
@@ -68,7 +68,7 @@ impl State {
             return format!("held back: {why}");
         }
         if self.nights.get(name).is_some_and(|night| night.contains_key(&known.item.alert)) {
-            return "held back: the route's quiet hours; it is told in a digest when they end".to_owned();
+            return "held back: the route's quiet hours; it is sent in a digest when they end".to_owned();
         }
         let waits = |told: &super::state::Told| {
             let group = self.groups.get(&(name.to_owned(), told.group.clone()))?;
@@ -80,21 +80,21 @@ impl State {
             return text;
         }
         if self.is_in_flood(name, known.item.alert) {
-            return "held back: the rule raises more alerts than can be sent; they are told in one message"
+            return "held back: the rule raises more alerts than can be sent; they are sent in one message"
                 .to_owned();
         }
         let Some(told) = told else {
-            return "nothing was told: it was acknowledged before the route was there".to_owned();
+            return "nothing was sent: it was acknowledged before the route was there".to_owned();
         };
         let mut text = match told.status {
-            Some(status) => format!("told as {}", status.as_str()),
-            None => "nothing was told yet".to_owned(),
+            Some(status) => format!("sent as {}", status.as_str()),
+            None => "nothing was sent yet".to_owned(),
         };
         if known.item.state == AlertState::Acknowledged {
             text.push_str("; acknowledged, so it is not repeated");
         } else if let (Some(since), Some(step)) = (told.since, route.escalate.get(told.level)) {
             let left = step.after_us.saturating_sub(self.passed.saturating_sub(since)).max(0) / 1_000_000;
-            let _ = write!(text, "; unless acknowledged, {} is told in {left} s", step.to.join(", "));
+            let _ = write!(text, "; unless acknowledged, it is sent to {} in {left} s", step.to.join(", "));
         }
         if is_held(route, known.item.severity, self.now()) {
             text.push_str("; quiet hours hold back what comes next");

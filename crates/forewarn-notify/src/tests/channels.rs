@@ -1,7 +1,7 @@
 //! What messages say, and what channels make of them.
 
-use forewarn_spec::{Secret, Webhook};
-use forewarn_types::{AlertState, Severity, Transition};
+use forewarn_spec::Webhook;
+use forewarn_types::{AlertState, Secret, Severity, Transition};
 use serde_json::json;
 
 use super::Desk;
@@ -91,7 +91,7 @@ fn services_get_the_forms_they_ask_for() {
 #[test]
 fn a_template_makes_the_body_and_its_faults_are_said() {
     let hook = |template: &str| Webhook {
-        url: Secret(String::new()),
+        url: Secret::from(String::new()),
         method: "POST".to_owned(),
         headers: Vec::new(),
         secret: None,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use forewarn_spec::{MqttSource, MqttTls};
+use forewarn_types::decode_user_part;
 use rumqttc::{AckMode, MqttOptions, TlsConfiguration, Transport};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
@@ -96,15 +97,7 @@ fn transport(tls: &MqttTls) -> Result<Transport, String> {
     Ok(Transport::tls_with_config(TlsConfiguration::Rustls(Arc::new(config))))
 }
 
-/// Reads `%40` as `@`, as URLs write such characters in user names and passwords.
 fn percent_decode(text: &str) -> Result<String, String> {
     let error = || "the user or password in its url is not percent-encoded UTF-8; write % as %25".to_owned();
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let digits = part.get(..2).ok_or_else(error)?;
-        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| error())?);
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(bytes).map_err(|_| error())
+    decode_user_part(text).ok_or_else(error)
 }

@@ -49,7 +49,7 @@ fn faults(notify: &NotifyConfig) -> Vec<String> {
     for contact in &notify.contacts {
         match &contact.destination {
             Destination::Email(_) if notify.smtp.is_none() => faults.push(format!(
-                "the contact '{}' is told by e-mail, and there is no mail server: give channels: {{ smtp: \
+                "the contact '{}' is reached by e-mail, and there is no mail server: give channels: {{ smtp: \
                  {{ url: \"smtps://…\", from: … }} }}",
                 contact.name
             )),

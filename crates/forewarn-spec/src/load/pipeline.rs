@@ -49,7 +49,7 @@ pub(crate) struct RawPipeline {
     #[serde(default)]
     #[schemars(skip)]
     views: Unsupported,
-    /// Who is told of alerts.
+    /// Where alerts are sent.
     #[serde(default)]
     routes: Vec<RawRoute>,
 }

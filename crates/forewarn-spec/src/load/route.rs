@@ -1,4 +1,4 @@
-//! A route of a pipeline: who is told of which alerts.
+//! A route of a pipeline: which alerts are sent to which contacts.
 
 use forewarn_types::{Severity, fingerprint};
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use crate::yaml::kinds::{Assets, Duration, Label, PositiveDuration, Zone};
 use crate::yaml::many::Many;
 use crate::yaml::values::{duration, glob, positive_duration, timezone};
 
-/// Who is told of the alerts that match, of whichever pipeline their rules are. Each route that matches
+/// Where the alerts that match are sent, of whichever pipeline their rules are. Each route that matches
 /// tells.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,13 +25,13 @@ pub(super) struct RawRoute {
     /// Which alerts; left out, all.
     #[serde(rename = "match")]
     matches: Option<RawMatch>,
-    /// The contacts that are told, by their names in the server's settings.
+    /// The contacts it sends to, by their names in the server's settings.
     to: Many<Label>,
-    /// What is told together; left out, each alert is told by itself, at once.
+    /// What is sent together; left out, each alert is sent by itself, at once.
     group: Option<RawGroup>,
-    /// Who is told when nobody acknowledges an alert.
+    /// Further contacts when an alert is not acknowledged.
     escalate: Option<Vec<RawEscalation>>,
-    /// Hours in which nothing is told; what was held back is told when they end.
+    /// Hours in which nothing is sent; what was held back is sent when they end.
     quiet: Option<RawQuiet>,
 }
 
@@ -56,13 +56,13 @@ struct RawMatch {
     rule: Option<Selectors<Assets>>,
 }
 
-/// What is told together.
+/// What is sent together.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Group")]
 struct RawGroup {
-    /// Alerts that have these in common are told together; an empty list: all alerts of the route. Left out,
-    /// each alert is told by itself.
+    /// Alerts that have these in common are sent together; an empty list: all alerts of the route. Left out,
+    /// each alert is sent by itself.
     by: Option<Vec<Chosen<GroupKey>>>,
     /// How long a change waits for others of its group.
     wait: Option<Text<Duration>>,
@@ -70,18 +70,18 @@ struct RawGroup {
     repeat: Option<Text<PositiveDuration>>,
 }
 
-/// Who is told when an alert has not been acknowledged for so long.
+/// Further contacts when an alert has not been acknowledged for so long.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Escalation")]
 struct RawEscalation {
-    /// So long after the alert was told first.
+    /// So long after the alert was first sent.
     after: Text<PositiveDuration>,
     /// The contacts.
     to: Many<Label>,
 }
 
-/// Hours in which nothing is told.
+/// Hours in which nothing is sent.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "QuietHours")]
@@ -90,7 +90,7 @@ struct RawQuiet {
     daily: Text<HoursText>,
     /// Their time zone; left out, UTC.
     timezone: Option<Text<Zone>>,
-    /// Alerts of this severity or worse are told all the same.
+    /// Alerts of this severity or worse are sent all the same.
     except: Option<Chosen<Severity>>,
 }
 
@@ -166,7 +166,7 @@ fn escalations(raw: &[RawEscalation], report: &mut Report<'_>) -> Vec<Escalation
             report.on(
                 &step.after,
                 "the steps of `escalate` must stand in the order of their times",
-                Some("each `after` counts from when the alert was told first".to_owned()),
+                Some("each `after` counts from when the alert was first sent".to_owned()),
             );
         }
         found.push(Escalation { after_us, to: contacts(&step.to, report) });

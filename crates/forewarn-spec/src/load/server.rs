@@ -64,7 +64,7 @@ pub(crate) struct RawServer {
     limits: RawLimits,
     /// How Influx line protocol becomes assets and signals.
     influx: RawInflux,
-    /// Who can be told of alerts; routes of pipelines name them.
+    /// The people and programs that alerts are sent to; routes of pipelines name them.
     contacts: Option<notify::RawContacts>,
     /// How messages go out.
     channels: notify::RawChannels,

@@ -1,13 +1,12 @@
-//! Who can be told, and how.
-
-use std::fmt;
+//! Contacts, and how they are reached.
 
 use chrono_tz::Tz;
+use forewarn_types::Secret;
 
 /// What the server knows about telling people.
 #[derive(Debug, Clone, Default)]
 pub struct NotifyConfig {
-    /// Who can be told; names are unique.
+    /// The contacts; names are unique.
     pub contacts: Vec<Contact>,
     /// How e-mail is sent.
     pub smtp: Option<Smtp>,
@@ -23,7 +22,7 @@ impl NotifyConfig {
     }
 }
 
-/// Somebody or something that can be told.
+/// A person or a program that alerts are sent to.
 #[derive(Debug, Clone)]
 pub struct Contact {
     /// The name that routes use.
@@ -34,7 +33,7 @@ pub struct Contact {
     pub spacing_us: i64,
 }
 
-/// How a contact is told.
+/// How a contact is reached.
 #[derive(Debug, Clone)]
 pub enum Destination {
     /// An HTTP request.
@@ -75,16 +74,6 @@ impl Destination {
             Self::Mqtt(_) => "mqtt",
             Self::Rotation(_) => "rotation",
         }
-    }
-}
-
-/// A text that stands in no log.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(secret)")
     }
 }
 

@@ -1,11 +1,11 @@
-//! Who is told of which alerts.
+//! Which alerts are sent to which contacts.
 
 use chrono_tz::Tz;
 use forewarn_types::Severity;
 
 use crate::glob::AssetGlob;
 
-/// Who is told of the alerts that match, of whichever pipeline their rules are.
+/// Where the alerts that match are sent, of whichever pipeline their rules are.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// Its name; without one, that of its pipeline and a fingerprint of what it matches and whom it tells.
@@ -18,13 +18,13 @@ pub struct Route {
     pub assets: Option<AssetGlob>,
     /// Rules; `None`: all.
     pub rules: Option<AssetGlob>,
-    /// The contacts that are told.
+    /// The contacts it sends to.
     pub to: Vec<String>,
-    /// What is told together.
+    /// What is sent together.
     pub group: Grouping,
-    /// Who is told when nobody acknowledges, in this order.
+    /// Further contacts when no one acknowledges, in this order.
     pub escalate: Vec<Escalation>,
-    /// Hours in which nothing is told.
+    /// Hours in which nothing is sent.
     pub quiet: Option<QuietHours>,
 }
 
@@ -45,10 +45,10 @@ impl Route {
     }
 }
 
-/// What is told together.
+/// What is sent together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grouping {
-    /// Alerts that have these in common are told together; `None`: each alert by itself.
+    /// Alerts that have these in common are sent together; `None`: each alert by itself.
     pub by: Option<Vec<GroupKey>>,
     /// How long a change waits for others of its group, µs.
     pub wait_us: i64,
@@ -79,16 +79,16 @@ impl GroupKey {
     }
 }
 
-/// Who is told when an alert has not been acknowledged for so long.
+/// Further contacts when an alert has not been acknowledged for so long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Escalation {
-    /// So long after the alert was told first, µs.
+    /// So long after the alert was first sent, µs.
     pub after_us: i64,
     /// The contacts.
     pub to: Vec<String>,
 }
 
-/// Hours of every day in which nothing is told; what was held back is told when they end.
+/// Hours of every day in which nothing is sent; what was held back is sent when they end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuietHours {
     /// Minute of the day at which they begin.
@@ -97,6 +97,6 @@ pub struct QuietHours {
     pub to_minute: u16,
     /// Time zone of both.
     pub timezone: Tz,
-    /// Alerts of this severity or worse are told all the same.
+    /// Alerts of this severity or worse are sent all the same.
     pub except: Option<Severity>,
 }

@@ -1,4 +1,4 @@
-//! `forewarn notify`: whether people can be told, who was told, and why an alert was told or not.
+//! `forewarn notify`: whether contacts can be reached, what was sent, and why an alert was sent or not.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -45,7 +45,7 @@ enum Action {
         /// A contact, or a route, of which all contacts get it.
         to: String,
     },
-    /// Say why an alert was told or not: which routes match, what holds it back, what was sent.
+    /// Say why an alert was sent or not: which routes match, what holds it back, what was sent.
     Why {
         /// The alert's id.
         alert: String,
@@ -114,7 +114,7 @@ pub(crate) async fn run(args: NotifyArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why an alert was told or not, for people.
+/// Why an alert was sent or not, for people.
 fn in_full(answer: &Value) -> String {
     let text = |key: &str| answer[key].as_str().unwrap_or("-");
     let mut told = format!("{}: {}\n", text("alert"), text("state"));

@@ -1,4 +1,4 @@
-//! `forewarn silence`: alerts that are not to be told for a while, and maintenance windows.
+//! `forewarn silence`: alerts that are not sent for a while, and maintenance windows.
 
 use std::process::ExitCode;
 
@@ -27,7 +27,7 @@ enum Action {
     List,
     /// Set a silence, or with `--maintenance` a maintenance window.
     Add(Box<Add>),
-    /// Take a silence or a maintenance window back; alerts that are still open are told then.
+    /// Take a silence or a maintenance window back; alerts that are still open are sent then.
     Remove {
         /// Its id.
         id: String,

@@ -190,13 +190,13 @@ async fn a_contact_that_is_away_holds_up_no_other_and_is_named() {
     let ready = server.get("/readyz").await;
     let checks = ready["checks"].as_array().expect("checks");
     let check = checks.iter().find(|check| check["name"] == "notifications").expect("the check");
-    assert!(check["detail"].as_str().is_some_and(|text| text.contains("away cannot be told")), "{check}");
+    assert!(check["detail"].as_str().is_some_and(|text| text.contains("away cannot be reached")), "{check}");
 
     // Why and what, by the command line.
     let alert = hook.taken()[0].alerts()[0].0.clone();
     assert_says(
         &done(&server, &["notify", "why", &alert]).await,
-        &["told as firing", "pending", "delivered"],
+        &["sent as firing", "pending", "delivered"],
     );
     assert_says(&done(&server, &["notify", "contacts"]).await, &["away", "cannot connect"]);
     assert_says(&done(&server, &["notify", "test", "ops"]).await, &["ops", "webhook"]);

@@ -55,7 +55,8 @@ impl Server {
             "smtp+starttls" => (Tls::Upgraded(connector()?), 587),
             _ => (Tls::None, 25),
         };
-        let password = smtp.password.as_ref().map(|password| password.0.clone()).unwrap_or_default();
+        let password =
+            smtp.password.as_ref().map(|password| password.reveal().to_owned()).unwrap_or_default();
         Ok(Self {
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port: url.port().unwrap_or(port),

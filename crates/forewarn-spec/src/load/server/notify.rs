@@ -1,14 +1,13 @@
-//! Who can be told of alerts, and how: `contacts`, `channels` and `public_url`.
+//! Contacts, and how they are reached: `contacts`, `channels` and `public_url`.
 
+use forewarn_types::Secret;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::diagnostics::Report;
 use crate::load::names::check_name;
-use crate::model::{
-    Contact, Destination, HttpKey, MqttTarget, NotifyConfig, Rotation, Secret, Smtp, Webhook,
-};
+use crate::model::{Contact, Destination, HttpKey, MqttTarget, NotifyConfig, Rotation, Smtp, Webhook};
 use crate::yaml::field::{Text, only};
 use crate::yaml::free::{Either, Keyed};
 use crate::yaml::hours::{HandOverText, hand_over};
@@ -36,7 +35,7 @@ const METHODS: [&str; 5] = ["POST", "PUT", "PATCH", "GET", "DELETE"];
 /// The contact that `channels.alertmanager` is.
 const ALERTMANAGER: &str = "alertmanager";
 
-/// Somebody or something that can be told. It has exactly one of webhook, email, slack, teams, pagerduty,
+/// A person or a program that alerts are sent to. It has exactly one of webhook, email, slack, teams, pagerduty,
 /// opsgenie, ntfy, alertmanager, mqtt and rotation.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -196,7 +195,7 @@ pub(super) fn check(
         if config.contact(ALERTMANAGER).is_some() {
             report.on(&raw.url, "a contact is called `alertmanager`, as this one is", None);
         }
-        let destination = Destination::Alertmanager(Secret(url));
+        let destination = Destination::Alertmanager(Secret::from(url));
         config.contacts.push(Contact { name: ALERTMANAGER.to_owned(), destination, spacing_us: 0 });
     }
     config
@@ -216,7 +215,7 @@ fn destination(name: &Text<Label>, raw: &RawContact, report: &mut Report<'_>) ->
         raw.rotation.is_some(),
     ];
     if given.iter().filter(|given| **given).count() != 1 {
-        let problem = format!("the contact '{}' must be told in one way", name.value);
+        let problem = format!("the contact '{}' must be reached in one way", name.value);
         report.on(name, problem, Some(format!("give exactly one of {}", KINDS.join(", "))));
         return None;
     }
@@ -255,12 +254,12 @@ fn destination(name: &Text<Label>, raw: &RawContact, report: &mut Report<'_>) ->
         (&raw.alertmanager, Destination::Alertmanager),
     ];
     let (text, destination) = urls.into_iter().find_map(|(text, make)| Some((text.as_ref()?, make)))?;
-    Some(destination(Secret(http_url(text, report))))
+    Some(destination(Secret::from(http_url(text, report))))
 }
 
 fn webhook(raw: &Either<Text<Setting>, RawWebhook>, report: &mut Report<'_>) -> Option<Webhook> {
     if let Some(url) = &raw.single {
-        let url = Secret(http_url(url, report));
+        let url = Secret::from(http_url(url, report));
         return Some(Webhook {
             url,
             method: "POST".to_owned(),
@@ -291,24 +290,24 @@ fn webhook(raw: &Either<Text<Setting>, RawWebhook>, report: &mut Report<'_>) -> 
         if text.chars().any(char::is_control) {
             report.on(value, "a header is one line of text", None);
         }
-        headers.push((name.value.clone(), Secret(text)));
+        headers.push((name.value.clone(), Secret::from(text)));
     }
     Some(Webhook {
-        url: Secret(http_url(&raw.url, report)),
+        url: Secret::from(http_url(&raw.url, report)),
         method,
         headers,
-        secret: raw.secret.as_ref().map(|text| Secret(text.value.clone())),
+        secret: raw.secret.as_ref().map(|text| Secret::from(text.value.clone())),
         template: raw.template.as_ref().map(|text| text.value.clone()),
     })
 }
 
 fn key(raw: &Either<Text<Setting>, RawKey>, default: &str, report: &mut Report<'_>) -> Option<HttpKey> {
     if let Some(key) = &raw.single {
-        return Some(HttpKey { key: Secret(key.value.clone()), url: default.to_owned() });
+        return Some(HttpKey { key: Secret::from(key.value.clone()), url: default.to_owned() });
     }
     let raw = raw.keys.as_ref()?;
     let url = raw.url.as_ref().map_or_else(|| default.to_owned(), |url| http_url(url, report));
-    Some(HttpKey { key: Secret(raw.key.value.clone()), url: url.trim_end_matches('/').to_owned() })
+    Some(HttpKey { key: Secret::from(raw.key.value.clone()), url: url.trim_end_matches('/').to_owned() })
 }
 
 fn mqtt_target(raw: &RawMqttTarget, report: &mut Report<'_>) -> MqttTarget {
@@ -322,7 +321,7 @@ fn mqtt_target(raw: &RawMqttTarget, report: &mut Report<'_>) -> MqttTarget {
         let hint = Some("a topic has no `+` and no `#`".to_owned());
         report.on(&raw.topic, format!("'{topic}' is no topic that can be published to"), hint);
     }
-    MqttTarget { url: Secret(url), topic }
+    MqttTarget { url: Secret::from(url), topic }
 }
 
 fn rotation(contacts: &Many<Label>, raw: &RawContact, report: &mut Report<'_>) -> Rotation {
@@ -358,7 +357,7 @@ fn smtp(raw: &RawSmtp, report: &mut Report<'_>) -> Smtp {
     Smtp {
         url,
         user: raw.user.as_ref().map(|text| text.value.clone()),
-        password: raw.password.as_ref().map(|text| Secret(text.value.clone())),
+        password: raw.password.as_ref().map(|text| Secret::from(text.value.clone())),
         from: address(&raw.from, report),
     }
 }

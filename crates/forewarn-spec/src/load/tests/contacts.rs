@@ -71,8 +71,8 @@ fn each_mistake_in_a_route_has_its_message() {
 #[test]
 fn each_mistake_in_a_contact_has_its_message() {
     for (text, message) in [
-        ("contacts: { ops: {} }\n", "the contact 'ops' must be told in one way"),
-        ("contacts: { ops: { webhook: \"http://a\", email: a@b } }\n", "must be told in one way"),
+        ("contacts: { ops: {} }\n", "the contact 'ops' must be reached in one way"),
+        ("contacts: { ops: { webhook: \"http://a\", email: a@b } }\n", "must be reached in one way"),
         ("contacts: { ops: { webhook: \"a\" } }\n", "this is no URL"),
         ("contacts: { ops: { webhook: { url: \"http://a\", method: JUMP } } }\n", "'JUMP' is no method"),
         ("contacts: { ops: { email: a } }\n", "'a' is no e-mail address"),
@@ -103,7 +103,7 @@ fn contacts_that_routes_and_rotations_name_must_be_there() {
     for part in [
         "p.yaml:3:12: there is no contact 'opps'",
         "did you mean 'ops'?",
-        "the contact 'anna' is told by e-mail, and there is no mail server",
+        "the contact 'anna' is reached by e-mail, and there is no mail server",
         "the rotation 'duty' names 'ole', which is not there",
     ] {
         assert!(found.contains(part), "{part} is missing in\n{found}");
